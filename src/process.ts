@@ -1,0 +1,118 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { getExecOutput } from "@actions/exec";
+import { ActionError, CancelledError, messageOf } from "./errors.ts";
+
+/** A program and the environment that it is started with. */
+export interface Program {
+  /** The name that messages use, e.g. `helm`. */
+  name: string;
+  /** Absolute path of the executable. */
+  path: string;
+  /** Variables laid over the action's own environment, e.g. `KUBECONFIG`. */
+  env?: Record<string, string>;
+  /** Arguments put before all others, e.g. `--context`. */
+  leadingArgs?: string[];
+}
+
+/** What a program that has ended left behind. */
+export interface Output {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  /** Written to standard input, which is then closed. Secrets go this way, never through `args`. */
+  input?: string;
+}
+
+export interface StreamOptions extends RunOptions {
+  /** Called with each line of standard output as it arrives. */
+  onLine?: (line: string) => void;
+  /** Called with each line of standard error as it arrives. */
+  onErrorLine?: (line: string) => void;
+  /** Ends the program: it is sent the runner's own signal on a cancellation, otherwise SIGTERM. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Runs a short program to its end and returns what it printed, whatever its exit code. Nothing is written to
+ * the log. For programs that end by themselves within seconds; see {@link stream} for the others.
+ *
+ * @throws ActionError when the program can't be started
+ */
+export async function run(program: Program, args: string[], options: RunOptions = {}): Promise<Output> {
+  try {
+    // exec splits its first argument as a command line: the quotes keep a path with spaces whole.
+    return await getExecOutput(`"${program.path}"`, [...(program.leadingArgs ?? []), ...args], {
+      silent: true,
+      ignoreReturnCode: true,
+      env: environment(program),
+      // Without an input the program would inherit ours and could wait for it.
+      input: Buffer.from(options.input ?? ""),
+    });
+  } catch (error) {
+    throw notStarted(program, error);
+  }
+}
+
+/**
+ * Runs a program that takes long, handing over its lines as they come, and returns what it printed once it has
+ * ended. When `signal` is aborted the program is told and still waited for: helm uses that time to record
+ * the release as failed, without which the release would stay pending.
+ *
+ * @throws ActionError when the program can't be started
+ */
+export async function stream(program: Program, args: string[], options: StreamOptions): Promise<Output> {
+  const child = spawn(program.path, [...(program.leadingArgs ?? []), ...args], {
+    env: environment(program),
+    stdio: ["pipe", "pipe", "pipe"],
+    windowsHide: true,
+  });
+  const kill = () => {
+    const reason: unknown = options.signal?.reason;
+    child.kill(reason instanceof CancelledError ? reason.signal : "SIGTERM");
+  };
+  options.signal?.addEventListener("abort", kill);
+  if (options.signal?.aborted) kill();
+
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    if (options.onLine) options.onLine(line);
+    else stdout.push(line);
+  });
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    stderr.push(line);
+    options.onErrorLine?.(line);
+  });
+  // A program that ends before it has read its input closes the pipe; its exit code tells why.
+  child.stdin.on("error", () => {});
+  child.stdin.end(options.input ?? "");
+
+  try {
+    const exitCode = await new Promise<number>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code) => resolve(code ?? 1));
+    });
+    return { exitCode, stdout: stdout.join("\n"), stderr: stderr.join("\n") };
+  } catch (error) {
+    throw notStarted(program, error);
+  } finally {
+    options.signal?.removeEventListener("abort", kill);
+  }
+}
+
+function environment(program: Program): Record<string, string> {
+  const inherited: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) inherited[name] = value;
+  return { ...inherited, ...program.env };
+}
+
+function notStarted(program: Program, error: unknown): ActionError {
+  return new ActionError(`${program.name} (${program.path}) could not be started.`, {
+    why: messageOf(error),
+    cause: error,
+  });
+}
