@@ -1,11 +1,33 @@
-// Builds the action into the folder named by the first argument: TypeScript by tsc, then one ESM bundle by ncc.
+// Builds the action into the folder named by the first argument: TypeScript by tsc, one ESM program by ncc, and
+// terser for the parts that are loaded on demand, which ncc leaves as they are.
 import { execFileSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { minify } from "terser";
 
 const target = process.argv[2] ?? "dist";
 rmSync("build/js", { recursive: true, force: true });
 rmSync(target, { recursive: true, force: true });
 const run = (program: string, ...args: string[]) =>
-  execFileSync(process.execPath, [`node_modules/${program}`, ...args], { stdio: "inherit" });
+  execFileSync(process.execPath, [join("node_modules", program), ...args], { stdio: "inherit" });
 run("typescript/bin/tsc", "-p", "tsconfig.build.json");
-run("@vercel/ncc/dist/ncc/cli.js", "build", "build/js/main.js", "-o", target, "-m", "-q", "--license", "licenses.txt");
+run(
+  "@vercel/ncc/dist/ncc/cli.js",
+  "build",
+  "build/js/main.js",
+  "-o",
+  target,
+  "-q",
+  "--license",
+  "licenses.txt",
+);
+
+// Protocol files of gRPC services that this client doesn't offer.
+for (const folder of ["proto", "protoc-gen-validate", "xds"])
+  rmSync(join(target, folder), { recursive: true, force: true });
+
+for (const name of readdirSync(target).filter((file) => file.endsWith("index.js"))) {
+  const path = join(target, name);
+  const { code } = await minify(readFileSync(path, "utf8"), { module: true, format: { comments: false } });
+  writeFileSync(path, `${code ?? ""}\n`);
+}

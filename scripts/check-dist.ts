@@ -23,6 +23,8 @@ const stale = [...names].filter((name) => {
   return !built || !committed || !built.equals(committed);
 });
 if (stale.length > 0) {
-  console.error(`dist/ is not what the sources build: ${stale.join(", ")}. Run \`npm run build\` and commit dist/.`);
+  console.error(
+    `dist/ is not what the sources build: ${stale.join(", ")}. Run \`npm run build\` and commit dist/.`,
+  );
   process.exit(1);
 }

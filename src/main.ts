@@ -1,1 +1,47 @@
-console.log("x");
+import { appendFileSync } from "node:fs";
+import { debug, getInput, getState, saveState, setFailed } from "@actions/core";
+import { onCancellation } from "./cancellation.ts";
+import { deploy } from "./deploy.ts";
+import { ActionError, CancelledError, messageOf } from "./errors.ts";
+import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
+import { readSettings, type Settings } from "./inputs.ts";
+import { type Known, setOutputs } from "./report/known.ts";
+import { summaryOf } from "./report/summary.ts";
+
+/** State that tells the post step from the main one. */
+const STARTED = "started";
+/** State that names the folder with credentials that the post step removes. */
+const DIRECTORY = "directory";
+
+async function main(): Promise<void> {
+  const known: Known = { changed: false, steps: [] };
+  let settings: Settings | undefined;
+  let failure: string | undefined;
+  saveState(STARTED, "true");
+  try {
+    settings = readSettings(getInput, process.env.GITHUB_WORKSPACE ?? process.cwd());
+    const directory = await privateDirectory(process.env);
+    saveState(DIRECTORY, directory);
+    await deploy(settings, { directory, environment: process.env, signal: onCancellation(), known });
+  } catch (error) {
+    failure = describe(error);
+    setFailed(failure);
+  }
+  setOutputs(known);
+  const summary = process.env.GITHUB_STEP_SUMMARY;
+  if (summary) appendFileSync(summary, summaryOf(known, settings?.mode ?? "deploy", failure));
+}
+
+function describe(error: unknown): string {
+  if (error instanceof ActionError || error instanceof CancelledError) return error.message;
+  if (error instanceof Error && error.stack) debug(error.stack);
+  return `An error that this action does not know: ${messageOf(error)} (run the job again with debug logging for details).`;
+}
+
+async function post(): Promise<void> {
+  const directory = getState(DIRECTORY);
+  if (directory) await removeCredentials(directory);
+}
+
+if (getState(STARTED)) await post();
+else await main();

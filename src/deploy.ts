@@ -1,0 +1,294 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { endGroup, info, setSecret, startGroup, warning } from "@actions/core";
+import { formatDuration } from "./duration.ts";
+import { ActionError } from "./errors.ts";
+import { connectToCluster } from "./gke/connect.ts";
+import { givenKubeconfig, type Kubeconfig } from "./gke/kubeconfig.ts";
+import { describeRollout } from "./helm/rollout.ts";
+import { fetchChart, type Helm, type LocalChart, upgrade } from "./helm/upgrade.ts";
+import type { Settings } from "./inputs.ts";
+import { apply } from "./kubernetes/kubectl.ts";
+import type { Secret } from "./kubernetes/objects.ts";
+import { expiryOf, type KeyPair, makeCertificate, problemOf, trustFor } from "./loadbalancer/certificate.ts";
+import { Front } from "./loadbalancer/front.ts";
+import { addressOf, healthOf, waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
+import { type Observed, observe } from "./observe.ts";
+import { makePlan, type ObjectChange, objectChanges, type Plan } from "./plan.ts";
+import type { Program } from "./process.ts";
+import type { Known, PlanReport } from "./report/known.ts";
+import { withProgress } from "./report/progress.ts";
+import { provideHelm } from "./tools/helm.ts";
+import { provideKubectl } from "./tools/kubectl.ts";
+
+export interface Session {
+  /** A folder that only this job's user can read and that the post step removes. */
+  directory: string;
+  environment: NodeJS.ProcessEnv;
+  /** Aborted when the job is cancelled. */
+  signal: AbortSignal;
+  /** Filled in as the run goes on, so that a failed run reports what it knows. */
+  known: Known;
+}
+
+/**
+ * Puts a Milvus release behind a Google layer-7 load balancer and returns once Milvus answers through it.
+ *
+ * @throws ActionError for whatever the user can change, CancelledError when the job was cancelled
+ */
+export async function deploy(settings: Settings, session: Session): Promise<void> {
+  const { known, signal } = session;
+  known.host = settings.host;
+  known.ingress = `${settings.namespace}/${settings.ingressName}`;
+
+  const access = await step(session, "Tools and cluster", () => reachCluster(settings, session));
+  try {
+    const { kubectl, helm } = access;
+    const { observed, certificate, plan } = await step(session, "Look and plan", async () => {
+      const observed = await observe(settings, kubectl, helm);
+      const certificate = await chooseCertificate(settings, observed.tlsSecret);
+      const plan = makePlan(settings, observed, certificate.isNew ? certificate.pair : undefined);
+      return { observed, certificate, plan };
+    });
+    known.releaseRevision = observed.release.revision;
+    known.chartVersion = observed.release.chartVersion;
+    known.milvusVersion = observed.release.appVersion;
+
+    const { chart, objects } = await step(session, "Check before changing anything", () =>
+      rehearse(settings, session, access, observed, plan),
+    );
+    if (settings.mode === "plan") return;
+
+    if (plan.upgrade && chart) {
+      known.releaseRevision = await step(session, "Upgrade the Helm release", () =>
+        upgradeRelease(settings, session, access, observed, plan, chart),
+      );
+      known.chartVersion = chart.version;
+      known.changed = true;
+    }
+
+    const front = await Front.open(kubectl, plan.names);
+    try {
+      if (objects.some(({ action }) => action !== "keep")) {
+        await step(session, "Apply the manifests", () =>
+          apply(kubectl, settings.namespace, plan.manifests, { dryRun: false }),
+        );
+        known.changed = true;
+      }
+      known.certificateStatus = "Provisioning";
+      known.certificateExpires = expiryOf(certificate.pair.certificate);
+      known.caCertificate = certificate.pair.certificate;
+      known.caCertificateFile = join(session.directory, "ca.pem");
+      await writeFile(known.caCertificateFile, certificate.pair.certificate);
+      if (settings.waitFor === "none") return;
+
+      const ingressKept = objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
+      known.address = await step(session, "Wait for the address", async () => {
+        // What was wrong may have been mended where the controller doesn't look: ask it to look now.
+        if (ingressKept && !observed.objects.some((object) => addressOf(object))) await front.nudge();
+        const address = await waitForAddress(front, settings.addressTimeout, signal);
+        info(`The load balancer's address is ${address}.`);
+        return address;
+      });
+      if (settings.waitFor === "address") return;
+
+      await step(session, "Wait for healthy backends", async () => {
+        known.backends = await waitForBackends(front, settings.backendsTimeout, signal);
+      });
+      known.certificateStatus = "Active";
+      if (settings.verify) {
+        await step(session, "Call Milvus through the load balancer", () =>
+          verifyFront(settings, session, certificate.pair),
+        );
+      }
+    } finally {
+      known.backends ??= healthOf(front.state).backends;
+      await front.close();
+    }
+  } finally {
+    access.stop();
+  }
+}
+
+interface Access {
+  kubectl: Program;
+  helm: Helm;
+  /** Ends the renewal of the cluster's token. */
+  stop(): void;
+}
+
+/** Finds or installs the tools and finds the way into the cluster, side by side. */
+async function reachCluster(settings: Settings, session: Session): Promise<Access> {
+  const { directory, environment } = session;
+  const kubectlFor = (clusterVersion: string | undefined) =>
+    provideKubectl({ version: settings.kubectlVersion, mirror: settings.kubectlMirror, clusterVersion });
+  const [helm, cluster] = await allOf([
+    provideHelm({ version: settings.helmVersion, mirror: settings.helmMirror }),
+    (async () => {
+      const { cluster } = settings;
+      if (cluster.kind === "kubeconfig") {
+        const [kubeconfig, kubectl] = await allOf([
+          givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment),
+          kubectlFor(undefined),
+        ]);
+        return { kubeconfig, kubectl, stop: () => {} };
+      }
+      const connection = await connectToCluster(
+        cluster,
+        cluster.credentials,
+        directory,
+        environment,
+        warning,
+      );
+      info(
+        `Cluster ${connection.kubeconfig.context} at ${connection.cluster.server} (Kubernetes ${connection.cluster.version}).`,
+      );
+      return { ...connection, kubectl: await kubectlFor(connection.cluster.version) };
+    })(),
+  ]);
+  const { kubeconfig, kubectl, stop } = cluster;
+  return {
+    kubectl: { ...kubectl, ...pointedAt(kubeconfig, "--context") },
+    helm: { ...helm, ...pointedAt(kubeconfig, "--kube-context") },
+    stop,
+  };
+}
+
+function pointedAt(kubeconfig: Kubeconfig, flag: string): Pick<Program, "env" | "leadingArgs"> {
+  return { env: { KUBECONFIG: kubeconfig.path }, leadingArgs: [`${flag}=${kubeconfig.context}`] };
+}
+
+/** Like Promise.all, but a failure waits for the others, so that nothing goes on behind an error's back. */
+async function allOf<A, B>(promises: [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled(promises);
+  return await Promise.all(promises);
+}
+
+/** Keeps the certificate in the cluster while it is good, else makes one. */
+async function chooseCertificate(
+  settings: Settings,
+  secret: Secret | undefined,
+): Promise<{ pair: KeyPair; isNew: boolean }> {
+  const now = Date.now();
+  if (secret) {
+    const decode = (key: string) => Buffer.from(secret.data[key] ?? "", "base64").toString();
+    const pair = { certificate: decode("tls.crt"), privateKey: decode("tls.key") };
+    const problem = problemOf(pair, settings.host, now);
+    if (!problem) {
+      info(
+        `The certificate in Secret ${settings.tlsSecret} stays: it is good until ${expiryOf(pair.certificate)}.`,
+      );
+      return { pair, isNew: false };
+    }
+    info(`The certificate in Secret ${settings.tlsSecret} is replaced: ${problem}.`);
+  }
+  return { pair: await makeCertificate(settings.host, now), isNew: true };
+}
+
+/** Finds out everything that could be refused before anything is changed, and reports what will change. */
+async function rehearse(
+  settings: Settings,
+  session: Session,
+  { kubectl, helm }: Access,
+  observed: Observed,
+  plan: Plan,
+): Promise<{ chart: LocalChart | undefined; objects: ObjectChange[] }> {
+  const reference = {
+    chart: settings.chart,
+    repository: settings.chartRepository,
+    version: plan.chartVersion,
+  };
+  const [rehearsed, chart] = await allOf([
+    apply(kubectl, settings.namespace, plan.manifests, { dryRun: true }),
+    plan.upgrade ? fetchChart(helm, reference, session.directory) : Promise.resolve(undefined),
+  ]);
+  const objects = objectChanges(observed.objects, rehearsed);
+  session.known.plan = reportPlan(plan, objects);
+  for (const line of describePlan(session.known.plan)) info(line);
+  return { chart, objects };
+}
+
+/** Only the values that this action itself sets are shown: any other may be a secret. */
+function reportPlan(plan: Plan, objects: ObjectChange[]): PlanReport {
+  return {
+    upgrade: plan.upgrade?.reasons ?? [],
+    values: (plan.upgrade?.changes ?? []).map(({ path, before, after }) =>
+      /^service\.(type|annotations\."cloud\.google\.com)/.test(path) ? { path, before, after } : { path },
+    ),
+    objects,
+  };
+}
+
+function describePlan({ upgrade, objects }: PlanReport): string[] {
+  return [
+    upgrade.length > 0
+      ? `The release is upgraded: ${upgrade.join("; ")}.`
+      : "The release is as it should be: no Helm upgrade.",
+    ...objects.map(({ kind, name, action }) => `${kind} ${name}: ${action}`),
+  ];
+}
+
+async function upgradeRelease(
+  settings: Settings,
+  session: Session,
+  { kubectl, helm }: Access,
+  { release }: Observed,
+  plan: Plan,
+  chart: LocalChart,
+): Promise<number> {
+  const rollout = () => describeRollout(kubectl, settings.namespace, release.name);
+  try {
+    const revision = await withProgress(
+      async () => `waiting for the rollout of release ${release.name}: ${await rollout()}`,
+      () =>
+        upgrade(helm, {
+          release,
+          chart,
+          userValues: settings.values,
+          overlay: plan.upgrade?.overlay ?? {},
+          timeout: settings.helmTimeout,
+          directory: session.directory,
+          signal: session.signal,
+        }),
+    );
+    info(`Release ${release.name} is at revision ${revision}, chart ${chart.version}.`);
+    return revision;
+  } catch (error) {
+    if (error instanceof ActionError) info(`When the upgrade ended, ${await rollout()}.`);
+    throw error;
+  }
+}
+
+async function verifyFront(settings: Settings, { known, signal }: Session, pair: KeyPair): Promise<void> {
+  // gRPC is a third of this program: it is loaded only when it is needed.
+  const { verify } = await import("./milvus/verify.ts");
+  if (settings.milvusToken) setSecret(settings.milvusToken);
+  const { version, reasons } = await verify({
+    address: settings.verifyAddress ?? `${known.address}:443`,
+    host: settings.host,
+    ca: trustFor(pair.certificate),
+    token: settings.milvusToken,
+    limit: settings.backendsTimeout,
+    signal,
+  });
+  if (version === undefined)
+    info("Milvus answers, and asks for a token: set milvus_token to have its version and health checked.");
+  else info(`Milvus ${version} answers through the load balancer.`);
+  if (reasons.length > 0) warning(`Milvus answers, but calls itself unhealthy: ${reasons.join("; ")}`);
+  known.milvusVersion = version ?? known.milvusVersion ?? "";
+}
+
+/** Runs one step of the flow in a log group of its own and records how long it took. */
+async function step<T>({ known, signal }: Session, name: string, work: () => Promise<T>): Promise<T> {
+  if (signal.aborted) throw signal.reason;
+  const started = Date.now();
+  startGroup(name);
+  try {
+    return await work();
+  } finally {
+    const duration = Date.now() - started;
+    known.steps.push({ name, duration });
+    info(`${name}: ${formatDuration(duration)}`);
+    endGroup();
+  }
+}

@@ -1,0 +1,177 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { ActionError, messageOf } from "../errors.ts";
+import { fields } from "./google-api.ts";
+
+/** What the inputs say about credentials; with none of them, the environment decides. */
+export interface CredentialInputs {
+  credentialsJson?: string | undefined;
+  workloadIdentityProvider?: string | undefined;
+  serviceAccount?: string | undefined;
+}
+
+/** A credential configuration, as in a credential file. */
+export type Configuration = Record<string, unknown> & { type: string };
+
+export interface CredentialSource {
+  /** Where it was found, for messages, e.g. `the file in GOOGLE_APPLICATION_CREDENTIALS`. */
+  description: string;
+  /** Undefined: the metadata server of the Google Cloud machine that the runner is on. */
+  configuration: Configuration | undefined;
+}
+
+/** The variables of google-github-actions/auth that name a credential file, the common one first. */
+const FILE_VARIABLES = [
+  "GOOGLE_APPLICATION_CREDENTIALS",
+  "GOOGLE_GHA_CREDS_PATH",
+  "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
+] as const;
+
+const HOW_TO_AUTHENTICATE =
+  "give the job `permissions: id-token: write` and put google-github-actions/auth before this step, " +
+  "or set `workload_identity_provider` or `credentials_json`.";
+
+/**
+ * Finds the credentials: inputs, then the variables that google-github-actions/auth sets, then the Application
+ * Default Credentials of `gcloud auth application-default login`, then the machine's own on Google Cloud.
+ *
+ * @param onGoogleCloud tells whether the runner is a machine on Google Cloud; only asked when all else fails
+ * @throws ActionError when there are none, or what is named can't be read
+ */
+export async function findCredentials(
+  inputs: CredentialInputs,
+  environment: NodeJS.ProcessEnv,
+  onGoogleCloud: () => Promise<boolean>,
+): Promise<CredentialSource> {
+  if (inputs.credentialsJson) {
+    const description = "the input `credentials_json`";
+    return { description, configuration: parseConfiguration(inputs.credentialsJson, description) };
+  }
+  if (inputs.workloadIdentityProvider) {
+    return {
+      description: `the workload identity provider ${inputs.workloadIdentityProvider}`,
+      configuration: federation(inputs.workloadIdentityProvider, inputs.serviceAccount, environment),
+    };
+  }
+  for (const variable of FILE_VARIABLES) {
+    const path = environment[variable];
+    if (path) return await readCredentialFile(path, variable);
+  }
+  const path = applicationDefaultCredentials(environment);
+  try {
+    const description = `the Application Default Credentials (${path})`;
+    return { description, configuration: parseConfiguration(await readFile(path, "utf8"), description) };
+  } catch (error) {
+    if (fields(error).code !== "ENOENT") throw error;
+  }
+  if (await onGoogleCloud()) {
+    return { description: "the metadata server of this machine", configuration: undefined };
+  }
+  throw new ActionError("There are no Google Cloud credentials.", {
+    why: `no input gives any, ${FILE_VARIABLES.join(", ")} are not set, and there is no ${path}.`,
+    fix: HOW_TO_AUTHENTICATE,
+  });
+}
+
+/**
+ * Returns the project that a configuration belongs to: the key's own, else the one in the name of the service
+ * account that is impersonated.
+ */
+export function projectOf(configuration: Configuration): string | undefined {
+  if (typeof configuration.project_id === "string") return configuration.project_id;
+  const account = impersonatedAccount(configuration);
+  return /@([^.]+)\.iam\.gserviceaccount\.com$/.exec(account ?? "")?.[1];
+}
+
+/** Returns the service account that a configuration impersonates, if it does. */
+export function impersonatedAccount(configuration: Configuration): string | undefined {
+  const url = String(configuration.service_account_impersonation_url ?? "");
+  return /serviceAccounts\/([^/:]+):generateAccessToken$/.exec(url)?.[1];
+}
+
+/** Returns the external account configuration of a GitHub job, as google-github-actions/auth writes it. */
+function federation(
+  provider: string,
+  serviceAccount: string | undefined,
+  environment: NodeJS.ProcessEnv,
+): Configuration {
+  if (
+    !/^projects\/[^/]+\/locations\/global\/workloadIdentityPools\/[^/]+\/providers\/[^/]+$/.test(provider)
+  ) {
+    throw new ActionError(`The input workload_identity_provider is "${provider}".`, {
+      fix: "give its full name: projects/<project number>/locations/global/workloadIdentityPools/<pool>/providers/<provider>.",
+    });
+  }
+  const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token } = environment;
+  if (!url || !token) {
+    throw new ActionError("GitHub gives this job no identity token.", {
+      why: "ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set.",
+      fix: "add `permissions: id-token: write` to the job. A pull request from a fork never gets one.",
+    });
+  }
+  const requestUrl = new URL(url);
+  requestUrl.searchParams.set("audience", `https://iam.googleapis.com/${provider}`);
+  return {
+    type: "external_account",
+    audience: `//iam.googleapis.com/${provider}`,
+    subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
+    token_url: "https://sts.googleapis.com/v1/token",
+    credential_source: {
+      url: requestUrl.href,
+      headers: { Authorization: `Bearer ${token}` },
+      format: { type: "json", subject_token_field_name: "value" },
+    },
+    ...(serviceAccount && {
+      service_account_impersonation_url: `https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/${serviceAccount}:generateAccessToken`,
+    }),
+  };
+}
+
+async function readCredentialFile(path: string, variable: string): Promise<CredentialSource> {
+  const description = `the file in ${variable} (${path})`;
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new ActionError(`The credential file ${path}, named by ${variable}, can't be read.`, {
+      why: messageOf(error),
+      fix: "put actions/checkout before google-github-actions/auth: it removes the file that auth wrote to the workspace.",
+      cause: error,
+    });
+  }
+  return { description, configuration: parseConfiguration(text, description) };
+}
+
+function parseConfiguration(text: string, description: string): Configuration {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // The parser's message quotes the text, which is a secret.
+    throw new ActionError(`${capitalized(description)} holds no JSON.`, {
+      fix: "give the whole credential file as Google wrote it, with its braces; the text of a secret must not be re-indented or cut.",
+    });
+  }
+  const { type, ...rest } = fields(parsed);
+  if (typeof type !== "string") {
+    throw new ActionError(`${capitalized(description)} is no credential configuration.`, {
+      why: `it has no "type", only: ${Object.keys(rest).join(", ") || "nothing"}.`,
+      fix: HOW_TO_AUTHENTICATE,
+    });
+  }
+  return { ...rest, type };
+}
+
+function applicationDefaultCredentials(environment: NodeJS.ProcessEnv): string {
+  const directory =
+    environment.CLOUDSDK_CONFIG ||
+    (process.platform === "win32" && environment.APPDATA
+      ? join(environment.APPDATA, "gcloud")
+      : join(environment.HOME || homedir(), ".config", "gcloud"));
+  return join(directory, "application_default_credentials.json");
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

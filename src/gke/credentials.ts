@@ -1,0 +1,231 @@
+import { setSecret } from "@actions/core";
+import type {
+  AuthClient,
+  AwsClientOptions,
+  IdentityPoolClientOptions,
+  PluggableAuthClientOptions,
+} from "google-auth-library";
+import { ActionError } from "../errors.ts";
+import {
+  type Configuration,
+  type CredentialInputs,
+  type CredentialSource,
+  findCredentials,
+  impersonatedAccount,
+  projectOf,
+} from "./credential-source.ts";
+import { baseUrl, DEFAULT_UNIVERSE, redirected } from "./endpoints.ts";
+import { fields } from "./google-api.ts";
+import { refusal } from "./refusals.ts";
+
+const SCOPES = ["https://www.googleapis.com/auth/cloud-platform"];
+
+/** Longest wait for a token, in milliseconds, all requests and retries included. */
+const TOKEN_TIMEOUT = 120_000;
+
+/** Lifetime in milliseconds taken for a token whose issuer doesn't tell it: the shortest that Google gives. */
+const UNKNOWN_LIFETIME = 300_000;
+
+export interface AccessToken {
+  value: string;
+  /** Milliseconds since the epoch. */
+  expires: number;
+}
+
+export interface GoogleCredentials {
+  /** Where they were found, for messages. */
+  description: string;
+  /** Project that the credentials belong to or that the job has set; undefined when neither tells. */
+  projectId: string | undefined;
+  /** Base of the host names of Google's services, `googleapis.com` but for sovereign clouds. */
+  universe: string;
+  /**
+   * Fetches a new token, already masked in the job's log. 429, 5xx and lost connections are tried again.
+   *
+   * @throws ActionError when it is refused
+   */
+  accessToken(): Promise<AccessToken>;
+}
+
+/** The variables that google-github-actions/auth sets to the project, in the order in which they are believed. */
+const PROJECT_VARIABLES = [
+  "CLOUDSDK_CORE_PROJECT",
+  "CLOUDSDK_PROJECT",
+  "GOOGLE_CLOUD_PROJECT",
+  "GCLOUD_PROJECT",
+  "GCP_PROJECT",
+] as const;
+
+/**
+ * Finds the Google Cloud credentials of this job. Nothing is sent before a token is asked for, and no gcloud is
+ * started: GoogleAuth of google-auth-library would run one to learn the project.
+ *
+ * @throws ActionError when there are none or they can't be read
+ */
+export async function googleCredentials(
+  inputs: CredentialInputs,
+  environment: NodeJS.ProcessEnv,
+): Promise<GoogleCredentials> {
+  const source = await findCredentials(inputs, environment, () => onGoogleCloud(environment));
+  const { configuration } = source;
+  const variable = PROJECT_VARIABLES.find((name) => environment[name]);
+  return {
+    description: source.description,
+    projectId: (variable && environment[variable]) || (configuration && projectOf(configuration)),
+    universe: universeOf(configuration),
+    async accessToken() {
+      try {
+        const token = await withinLimit(fetchToken(source, environment));
+        setSecret(token.value);
+        return token;
+      } catch (error) {
+        throw error instanceof ActionError ? error : refusal(error, source);
+      }
+    },
+  };
+}
+
+/** Asks the machine, not the network: a probe of a metadata server that isn't there would cost seconds. */
+async function onGoogleCloud(environment: NodeJS.ProcessEnv): Promise<boolean> {
+  if (environment.GCE_METADATA_HOST || environment.GCE_METADATA_IP) return true;
+  const { gcpMetadata } = await import("google-auth-library");
+  return gcpMetadata.getGCPResidency();
+}
+
+async function fetchToken(source: CredentialSource, environment: NodeJS.ProcessEnv): Promise<AccessToken> {
+  const { configuration } = source;
+  if (configuration?.type === "impersonated_service_account") {
+    return await impersonate(configuration, source, environment);
+  }
+  // A new client for each token: a used one would hand out its old token until shortly before the end.
+  const client = await authClient(source, environment);
+  const { token } = await client.getAccessToken();
+  if (!token) throw new Error("the answer held no access token");
+  return { value: token, expires: client.credentials.expiry_date ?? Date.now() + UNKNOWN_LIFETIME };
+}
+
+async function authClient(
+  { configuration, description }: CredentialSource,
+  environment: NodeJS.ProcessEnv,
+): Promise<AuthClient> {
+  const google = await import("google-auth-library");
+  if (!configuration) return new google.Compute({ scopes: SCOPES });
+
+  const universe = universeOf(configuration);
+  const transporter = new google.gaxios.Gaxios();
+  // The library has Google's own address of the OAuth token service built in.
+  transporter.interceptors.request.add({
+    resolved: async (request) => ({
+      ...request,
+      url: new URL(redirected(request.url.href, environment, universe)),
+    }),
+  });
+  const options = { transporter, universe_domain: universe };
+
+  switch (configuration.type) {
+    case "service_account":
+      return new google.JWT({
+        ...options,
+        email: required(configuration, "client_email", description),
+        key: required(configuration, "private_key", description),
+        scopes: SCOPES,
+      });
+    case "authorized_user":
+      return new google.UserRefreshClient({
+        ...options,
+        clientId: required(configuration, "client_id", description),
+        clientSecret: required(configuration, "client_secret", description),
+        refreshToken: required(configuration, "refresh_token", description),
+      });
+    case "external_account": {
+      const tokenUrl = String(configuration.token_url ?? `${baseUrl("sts", environment, universe)}/token`);
+      const account = {
+        ...configuration,
+        ...options,
+        // The library sends this one request with a transporter of its own.
+        token_url: redirected(tokenUrl, environment, universe),
+      };
+      if (isAws(account)) return new google.AwsClient(account);
+      if (isExecutable(account)) return new google.PluggableAuthClient(account);
+      if (isIdentityPool(account)) return new google.IdentityPoolClient(account);
+      throw new ActionError(`The external account in ${description} is incomplete.`, {
+        fix: "it needs audience, subject_token_type and credential_source: `gcloud iam workload-identity-pools create-cred-config` writes them.",
+      });
+    }
+    default:
+      throw new ActionError(`Credentials of the type "${configuration.type}" are not supported.`, {
+        why: `${description} holds them.`,
+        fix: "use external_account (what google-github-actions/auth writes), service_account, authorized_user or impersonated_service_account.",
+      });
+  }
+}
+
+/** Uses the source's token to get one of the service account: IAM credentials API, generateAccessToken. */
+async function impersonate(
+  configuration: Configuration,
+  { description }: CredentialSource,
+  environment: NodeJS.ProcessEnv,
+): Promise<AccessToken> {
+  const { type, ...credentials } = fields(configuration.source_credentials);
+  const account = impersonatedAccount(configuration);
+  if (typeof type !== "string" || !account) {
+    throw new ActionError(`The impersonated service account in ${description} is incomplete.`, {
+      fix: "it needs source_credentials and service_account_impersonation_url: `gcloud auth application-default login --impersonate-service-account` writes them.",
+    });
+  }
+  const client = await authClient({ description, configuration: { ...credentials, type } }, environment);
+  const { data } = await client.request<unknown>({
+    url: `${baseUrl("iamcredentials", environment, universeOf(configuration))}/projects/-/serviceAccounts/${account}:generateAccessToken`,
+    method: "POST",
+    data: { scope: SCOPES, delegates: configuration.delegates ?? [] },
+    responseType: "json",
+    retryConfig: { httpMethodsToRetry: ["POST"] },
+  });
+  const { accessToken, expireTime } = fields(data);
+  const expires = Date.parse(String(expireTime));
+  if (typeof accessToken !== "string" || Number.isNaN(expires)) {
+    throw new Error("the answer of generateAccessToken held no token");
+  }
+  return { value: accessToken, expires };
+}
+
+function universeOf(configuration: Configuration | undefined): string {
+  return String(configuration?.universe_domain ?? DEFAULT_UNIVERSE);
+}
+
+function required(configuration: Configuration, field: string, description: string): string {
+  const value = configuration[field];
+  if (typeof value === "string" && value) return value;
+  throw new ActionError(`The ${configuration.type} credentials in ${description} have no ${field}.`, {
+    fix: "give the whole credential file as Google wrote it.",
+  });
+}
+
+// The library checks the rest of an external account itself, and says what is wrong.
+function isIdentityPool(account: object): account is IdentityPoolClientOptions {
+  const { audience, subject_token_type: type, credential_source: source } = fields(account);
+  return typeof audience === "string" && typeof type === "string" && typeof source === "object";
+}
+
+function isAws(account: object): account is AwsClientOptions {
+  return isIdentityPool(account) && "environment_id" in fields(account.credential_source);
+}
+
+function isExecutable(account: object): account is PluggableAuthClientOptions {
+  return isIdentityPool(account) && "executable" in fields(account.credential_source);
+}
+
+async function withinLimit<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const what = `Google's token services gave no answer within ${TOKEN_TIMEOUT / 1000} s.`;
+      reject(new ActionError(what, { fix: "a runner without direct access to Google needs HTTPS_PROXY." }));
+    }, TOKEN_TIMEOUT);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,44 @@
+/** The Google services that the action calls, with the path that every URL of theirs begins with. */
+const PATHS = {
+  container: "/v1",
+  gkehub: "/v1",
+  connectgateway: "/v1",
+  oauth2: "",
+  sts: "/v1",
+  iamcredentials: "/v1",
+  compute: "/compute/v1",
+  dns: "/dns/v1",
+} as const;
+
+export type Service = keyof typeof PATHS;
+
+/** The universe of everybody who isn't on a sovereign cloud. */
+export const DEFAULT_UNIVERSE = "googleapis.com";
+
+/**
+ * Returns the base URL of a service, without a trailing slash. `GHA_ENDPOINT_OVERRIDE_<service>` replaces it whole,
+ * version included, as in Google's own actions (@google-github-actions/actions-utils, universe.ts).
+ */
+export function baseUrl(
+  service: Service,
+  environment: NodeJS.ProcessEnv,
+  universe = DEFAULT_UNIVERSE,
+): string {
+  return override(service, environment) ?? `https://${service}.${universe}${PATHS[service]}`;
+}
+
+/**
+ * Returns `url`, moved to where an override puts its service: credential files and libraries carry Google's own
+ * URLs, which the override must reach as well. Every other URL comes back as it is.
+ */
+export function redirected(url: string, environment: NodeJS.ProcessEnv, universe = DEFAULT_UNIVERSE): string {
+  for (const [service, path] of Object.entries(PATHS)) {
+    const base = `https://${service}.${universe}${path}`;
+    if (url.startsWith(`${base}/`)) return (override(service, environment) ?? base) + url.slice(base.length);
+  }
+  return url;
+}
+
+function override(service: string, environment: NodeJS.ProcessEnv): string | undefined {
+  return environment[`GHA_ENDPOINT_OVERRIDE_${service}`]?.replace(/\/+$/, "") || undefined;
+}

@@ -1,0 +1,107 @@
+import { ActionError } from "../errors.ts";
+import { type CredentialSource, impersonatedAccount } from "./credential-source.ts";
+import { type Failure, failureOf, fields } from "./google-api.ts";
+
+interface Refusal {
+  /** Matched against the server's text and its reason. */
+  pattern: RegExp;
+  what: string;
+  fix: string;
+}
+
+/** What Google's token services answer, and what it means to someone who writes a workflow. */
+const REFUSALS: readonly Refusal[] = [
+  {
+    pattern: /rejected by the attribute condition/,
+    what: "The workload identity provider doesn't accept this workflow.",
+    fix: "compare the provider's attribute condition with this run's repository, owner, branch and environment, capitals included: `gcloud iam workload-identity-pools providers describe`.",
+  },
+  {
+    pattern: /invalid_target|Invalid value for "audience"/,
+    what: "There is no such workload identity provider.",
+    fix: "check workload_identity_provider: projects/<project NUMBER>/locations/global/workloadIdentityPools/<pool>/providers/<provider>; a new or restored one needs some minutes.",
+  },
+  {
+    pattern: /audience in ID Token .*does not match/i,
+    what: "The workload identity provider doesn't accept the audience of this job's identity token.",
+    fix: "remove the provider's allowed audiences, or set the same audience in google-github-actions/auth.",
+  },
+  {
+    pattern: /stale to sign-in|reasonable timeframe|issued in the future|too far in the (past|future)/i,
+    what: "Google finds the time in the credentials wrong: the runner's clock is off.",
+    fix: "synchronize the clock of the runner (NTP).",
+  },
+  {
+    pattern: /SERVICE_DISABLED|has not been used in project/,
+    what: "An API that these credentials need is not enabled.",
+    fix: "enable it: `gcloud services enable iamcredentials.googleapis.com sts.googleapis.com`.",
+  },
+  {
+    pattern: /iam\.serviceAccounts\.getAccessToken/,
+    what: "The credentials may not act as {account}.",
+    fix: "grant roles/iam.workloadIdentityUser on that service account to the workload identity pool's principalSet (to another service account or a user: roles/iam.serviceAccountTokenCreator).",
+  },
+  {
+    pattern: /Gaia id not found|account not found|NOT_FOUND/i,
+    what: "There is no {account}.",
+    fix: "check the e-mail address of the service account; it may have been deleted.",
+  },
+  {
+    pattern: /Invalid JWT Signature/,
+    what: "The service account key is not valid: it was deleted, disabled, or has expired.",
+    fix: "make a new key, or better use workload identity federation, which needs none.",
+  },
+  {
+    pattern: /expired or revoked|invalid_rapt|reauth/i,
+    what: "The user's login has ended.",
+    fix: "log in again with `gcloud auth application-default login`; for a pipeline use workload identity federation.",
+  },
+  {
+    pattern: /DECODER|PEM routines|asymmetric key/i,
+    what: "The private_key of the service account key is not a PEM key.",
+    fix: "give the key file as Google wrote it: the line breaks in private_key are written as \\n.",
+  },
+];
+
+/** Returns the one error for a token that could not be had: what it means, Google's own text, what to change. */
+export function refusal(error: unknown, source: CredentialSource): ActionError {
+  const failure = failureOf(error);
+  const from = failure.url ? `${failure.url} answered ${failure.status ?? "nothing"}: ` : "";
+  const details = { why: from + failure.text, cause: error };
+
+  if (failure.status === 429 || (failure.status ?? 0) >= 500 || lostConnection(failure)) {
+    return new ActionError(`No token could be fetched with ${source.description}, also not after retries.`, {
+      ...details,
+      fix: "run the job again; a runner without direct access to Google needs HTTPS_PROXY.",
+    });
+  }
+  if (failure.url !== undefined && failure.url === identityTokenUrl(source)) {
+    return new ActionError("The identity token of this job was refused to it.", {
+      ...details,
+      fix: "add `permissions: id-token: write` to the job; a token request is valid only while its job runs.",
+    });
+  }
+  const known = REFUSALS.find(({ pattern }) => pattern.test(`${failure.reason ?? ""} ${failure.text}`));
+  const account = (source.configuration && accountOf(source.configuration)) ?? "service account";
+  return new ActionError(
+    known?.what.replace("{account}", account) ?? `Google refused ${source.description}.`,
+    {
+      ...details,
+      fix: known?.fix ?? "check these credentials, or replace them by google-github-actions/auth.",
+    },
+  );
+}
+
+function lostConnection(failure: Failure): boolean {
+  return failure.status === undefined && failure.url !== undefined;
+}
+
+function identityTokenUrl({ configuration }: CredentialSource): string | undefined {
+  const { url } = fields(configuration?.credential_source);
+  return typeof url === "string" ? url.split("?")[0] : undefined;
+}
+
+function accountOf(configuration: Parameters<typeof impersonatedAccount>[0]): string | undefined {
+  const account = impersonatedAccount(configuration) ?? configuration.client_email;
+  return typeof account === "string" ? `service account ${account}` : undefined;
+}

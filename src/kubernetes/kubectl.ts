@@ -1,0 +1,169 @@
+import * as v from "valibot";
+import { ActionError } from "../errors.ts";
+import { type Output, type Program, run } from "../process.ts";
+import { KubernetesList, KubernetesObject } from "./objects.ts";
+
+/** The owner of every field that this action applies (server-side apply's field manager). */
+export const FIELD_MANAGER = "milvus-gke-load-balancer";
+
+/** How long one request to the API server may take before it counts as unreachable. */
+const REQUEST_TIMEOUT = "--request-timeout=30s";
+
+/**
+ * Returns the objects that `kubectl get ARGS -o json` finds; named objects that don't exist are left out.
+ *
+ * @throws ActionError when the cluster can't be reached or refuses
+ */
+export async function get(kubectl: Program, namespace: string, args: string[]): Promise<unknown[]> {
+  const output = await run(kubectl, [
+    "get",
+    ...args,
+    "-n",
+    namespace,
+    "-o",
+    "json",
+    "--ignore-not-found",
+    REQUEST_TIMEOUT,
+  ]);
+  if (output.exitCode !== 0)
+    throw explain(`kubectl could not read ${args[0]} in namespace ${namespace}.`, output);
+  // With --ignore-not-found nothing at all is printed when nothing is found.
+  if (output.stdout.trim() === "") return [];
+  const parsed: unknown = JSON.parse(output.stdout);
+  return v.is(KubernetesList, parsed) ? parsed.items : [parsed];
+}
+
+/**
+ * Returns the answer of the API server to a GET of `path`.
+ *
+ * @throws ActionError when the cluster can't be reached or refuses
+ */
+export async function getRaw(kubectl: Program, path: string): Promise<unknown> {
+  const output = await run(kubectl, ["get", "--raw", path, REQUEST_TIMEOUT]);
+  if (output.exitCode !== 0) throw explain(`kubectl could not read ${path}.`, output);
+  return JSON.parse(output.stdout);
+}
+
+/**
+ * Applies manifests server-side, all in one call, and returns the objects as the API server has them then.
+ *
+ * @param dryRun the API server validates and merges, and stores nothing
+ * @throws ActionError when any manifest is refused; a dry run first makes that happen before anything is stored,
+ *   because an apply of several objects is not atomic
+ */
+export async function apply(
+  kubectl: Program,
+  namespace: string,
+  manifests: readonly object[],
+  options: { dryRun: boolean },
+): Promise<KubernetesObject[]> {
+  const list = { apiVersion: "v1", kind: "List", items: manifests };
+  const output = await run(
+    kubectl,
+    [
+      "apply",
+      "--server-side",
+      `--field-manager=${FIELD_MANAGER}`,
+      ...(options.dryRun ? ["--dry-run=server"] : []),
+      "-n",
+      namespace,
+      "-o",
+      "json",
+      REQUEST_TIMEOUT,
+      "-f",
+      "-",
+    ],
+    { input: JSON.stringify(list) },
+  );
+  if (output.exitCode !== 0) throw applyError(output, namespace, options.dryRun);
+  const parsed: unknown = JSON.parse(output.stdout);
+  const items = v.is(KubernetesList, parsed) ? parsed.items : [parsed];
+  return items.map((item) => v.parse(KubernetesObject, item));
+}
+
+/** Sets one annotation, whoever owns it. */
+export async function annotate(
+  kubectl: Program,
+  namespace: string,
+  object: string,
+  name: string,
+  value: string,
+): Promise<void> {
+  const args = ["annotate", object, `${name}=${value}`, "--overwrite", `--field-manager=${FIELD_MANAGER}`];
+  const output = await run(kubectl, [...args, "-n", namespace, REQUEST_TIMEOUT]);
+  if (output.exitCode !== 0)
+    throw explain(`kubectl could not annotate ${object} in namespace ${namespace}.`, output);
+}
+
+/** Lines of standard error without kubectl's own warnings, which explain no failure. */
+function failureLines(output: Output): string {
+  const lines = output.stderr
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !line.startsWith("Warning:"));
+  return lines.join("\n") || `exit code ${output.exitCode}, nothing on standard error`;
+}
+
+/** Turns a failed call of kubectl's into an error with what the user can change. */
+export function explain(what: string, output: Output): ActionError {
+  const why = failureLines(output);
+  return new ActionError(what, { why, ...remedyOf(why) });
+}
+
+function remedyOf(stderr: string): { fix?: string } {
+  if (/Unauthorized|must be logged in|provide credentials/.test(stderr)) {
+    return {
+      fix: "the cluster refuses the credentials: check the account and, with kubeconfig, that its token is still valid.",
+    };
+  }
+  if (/forbidden/i.test(stderr)) {
+    return {
+      fix: "give the account that right: roles/container.developer on the project, or an RBAC role in the cluster.",
+    };
+  }
+  if (
+    /connection refused|no such host|i\/o timeout|Unable to connect|deadline exceeded|context deadline|TLS handshake timeout|no route to host|network is unreachable/i.test(
+      stderr,
+    )
+  ) {
+    return {
+      fix: "the cluster's API server can't be reached from this runner: check the endpoint, the cluster's authorized networks, and that the cluster is running.",
+    };
+  }
+  if (/certificate signed by unknown authority|x509:/.test(stderr)) {
+    return {
+      fix: "the API server's certificate is not the one that the kubeconfig expects: check kubeconfig and context.",
+    };
+  }
+  if (/context .* does not exist|context was not found/i.test(stderr)) {
+    return { fix: "set context to one that the kubeconfig has." };
+  }
+  if (
+    /no matches for kind "(BackendConfig|FrontendConfig)"|doesn't have a resource type "backendconfig/.test(
+      stderr,
+    )
+  ) {
+    return {
+      fix: "the cluster has no BackendConfig: turn its HTTP load balancing add-on on (gcloud container clusters update CLUSTER --update-addons=HttpLoadBalancing=ENABLED) and run again.",
+    };
+  }
+  return {};
+}
+
+function applyError(output: Output, namespace: string, dryRun: boolean): ActionError {
+  const why = failureLines(output);
+  const what = dryRun
+    ? `The API server refuses a manifest for namespace ${namespace}; nothing was changed.`
+    : `Applying the manifests in namespace ${namespace} failed.`;
+  if (/Apply failed with \d+ conflict/.test(why)) {
+    return new ActionError(
+      dryRun
+        ? `An object in namespace ${namespace} has fields that something else manages; nothing was changed.`
+        : `Applying the manifests in namespace ${namespace} failed: something else manages their fields.`,
+      {
+        why,
+        fix: "delete that object if it is no longer needed, or give this action's objects other names (ingress_name, backend_config_name, tls_secret).",
+      },
+    );
+  }
+  return new ActionError(what, { why, ...remedyOf(why) });
+}

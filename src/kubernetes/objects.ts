@@ -1,0 +1,118 @@
+import * as v from "valibot";
+
+const Metadata = v.looseObject({
+  name: v.string(),
+  namespace: v.optional(v.string()),
+  uid: v.optional(v.string()),
+  labels: v.optional(v.record(v.string(), v.string()), {}),
+  annotations: v.optional(v.record(v.string(), v.string()), {}),
+  finalizers: v.optional(v.array(v.string()), []),
+  deletionTimestamp: v.optional(v.string()),
+});
+
+/** Any object of the API server's, of which only the common fields are looked at. */
+export const KubernetesObject = v.looseObject({
+  apiVersion: v.string(),
+  kind: v.string(),
+  metadata: Metadata,
+});
+export type KubernetesObject = v.InferOutput<typeof KubernetesObject>;
+
+/** A list as kubectl prints it: the items carry their own kind. */
+export const KubernetesList = v.looseObject({
+  kind: v.string(),
+  metadata: v.optional(v.looseObject({ resourceVersion: v.optional(v.string()) })),
+  items: v.array(v.unknown()),
+});
+
+export const Service = v.looseObject({
+  metadata: Metadata,
+  spec: v.looseObject({
+    type: v.optional(v.string(), "ClusterIP"),
+    ports: v.optional(
+      v.array(
+        v.looseObject({
+          name: v.optional(v.string(), ""),
+          port: v.number(),
+          targetPort: v.optional(v.union([v.string(), v.number()])),
+        }),
+      ),
+      [],
+    ),
+  }),
+});
+export type Service = v.InferOutput<typeof Service>;
+
+export const Ingress = v.looseObject({
+  metadata: Metadata,
+  status: v.optional(
+    v.looseObject({
+      loadBalancer: v.optional(
+        v.looseObject({ ingress: v.optional(v.array(v.looseObject({ ip: v.optional(v.string()) })), []) }),
+      ),
+    }),
+  ),
+});
+export type Ingress = v.InferOutput<typeof Ingress>;
+
+export const Secret = v.looseObject({
+  metadata: Metadata,
+  type: v.optional(v.string(), "Opaque"),
+  data: v.optional(v.record(v.string(), v.string()), {}),
+});
+export type Secret = v.InferOutput<typeof Secret>;
+
+/** An event of the core API: one object, changed each time that the same thing happens again. */
+export const Event = v.looseObject({
+  metadata: Metadata,
+  type: v.optional(v.string(), "Normal"),
+  reason: v.optional(v.string(), ""),
+  message: v.optional(v.string(), ""),
+  lastTimestamp: v.optional(v.nullable(v.string())),
+  eventTime: v.optional(v.nullable(v.string())),
+  involvedObject: v.looseObject({ kind: v.optional(v.string(), ""), name: v.optional(v.string(), "") }),
+});
+export type Event = v.InferOutput<typeof Event>;
+
+const ContainerState = v.looseObject({
+  waiting: v.optional(
+    v.looseObject({ reason: v.optional(v.string(), ""), message: v.optional(v.string(), "") }),
+  ),
+  terminated: v.optional(
+    v.looseObject({ reason: v.optional(v.string(), ""), exitCode: v.optional(v.number()) }),
+  ),
+});
+
+export const Pod = v.looseObject({
+  metadata: Metadata,
+  status: v.optional(
+    v.looseObject({
+      phase: v.optional(v.string(), ""),
+      conditions: v.optional(
+        v.array(
+          v.looseObject({
+            type: v.string(),
+            status: v.string(),
+            reason: v.optional(v.string(), ""),
+            message: v.optional(v.string(), ""),
+          }),
+        ),
+        [],
+      ),
+      containerStatuses: v.optional(
+        v.array(
+          v.looseObject({
+            name: v.string(),
+            ready: v.boolean(),
+            restartCount: v.optional(v.number(), 0),
+            state: v.optional(ContainerState, {}),
+            lastState: v.optional(ContainerState, {}),
+          }),
+        ),
+        [],
+      ),
+    }),
+    {},
+  ),
+});
+export type Pod = v.InferOutput<typeof Pod>;

@@ -1,0 +1,132 @@
+import type { Event } from "../kubernetes/objects.ts";
+
+/** What ails a load balancer that will not mend by waiting. */
+export interface Diagnosis {
+  cause: string;
+  remedy: string;
+}
+
+interface Symptom {
+  /** What the ingress controller's Warning says (kubernetes/ingress-gce, pkg/controller/errors and pkg/loadbalancers). */
+  pattern: RegExp;
+  cause: string;
+  remedy: string;
+}
+
+/** Warnings that only someone can mend. Anything else the controller goes on trying, and so does the wait. */
+const SYMPTOMS: readonly Symptom[] = [
+  {
+    pattern: /could not find service "/,
+    cause: "the Service that the Ingress routes to doesn't exist.",
+    remedy: "check release and namespace, and that nothing deletes the Service.",
+  },
+  {
+    pattern: /could not find port "/,
+    cause: "the Service doesn't have the port that the Ingress routes to.",
+    remedy: "check the values service.port and service.portName.",
+  },
+  {
+    pattern: /expected "NodePort" or "LoadBalancer" when not using NEGs/,
+    cause: "the Service has lost its annotation cloud.google.com/neg.",
+    remedy:
+      "find out what removes the Service's annotations (another deployment of the release?) and run again.",
+  },
+  {
+    pattern: /could not parse "service\.alpha\.kubernetes\.io\/app-protocols" annotation/,
+    cause: "the Service's annotation cloud.google.com/app-protocols is malformed.",
+    remedy:
+      "find out what changes the Service's annotations (another deployment of the release?) and run again.",
+  },
+  {
+    pattern: /no BackendConfig for service port exists|error getting BackendConfig/,
+    cause: "the BackendConfig that the Service names doesn't exist in its namespace.",
+    remedy: "check backend_config_name, and that nothing deletes the BackendConfig.",
+  },
+  {
+    pattern: /BackendConfig \S+ is not valid/,
+    cause: "Google's controller refuses the BackendConfig.",
+    remedy: "correct what it names.",
+  },
+  {
+    pattern: /error ensuring health check/,
+    cause: "Google refuses the health check that the BackendConfig describes.",
+    remedy:
+      "correct the BackendConfig's healthCheck: timeoutSec must be below checkIntervalSec, type one of HTTP, HTTPS, HTTP2.",
+  },
+  {
+    pattern: /failed to validate prefix path/,
+    cause: "a path of the Ingress has a wildcard.",
+    remedy: "use the path / with pathType Prefix.",
+  },
+  {
+    pattern: /secrets? "[^"]*" not found/,
+    cause: "the Secret with the load balancer's certificate doesn't exist.",
+    remedy: "check tls_secret, and that nothing deletes the Secret; running again makes it anew.",
+  },
+  {
+    pattern: /does not specify (cert|private key) as string data/,
+    cause: "the TLS Secret lacks tls.crt or tls.key.",
+    remedy:
+      "check what writes to the Secret that tls_secret names, or delete it: running again makes it anew.",
+  },
+  {
+    pattern: /Quota '[^']+' exceeded|QUOTA_EXCEEDED|quotaExceeded/,
+    cause: "the Google Cloud project has used up a quota.",
+    remedy: "raise that quota (IAM & Admin > Quotas) or delete what no longer needs it, then run again.",
+  },
+  {
+    pattern: /Cert creation failures/,
+    cause: "Google refuses the certificate.",
+    remedy: "delete the Secret that tls_secret names, or put a valid PEM certificate with its key into it.",
+  },
+  {
+    pattern: /the given static IP name .* doesn't translate to an existing static IP/,
+    cause: "the reserved address that the Ingress names doesn't exist in the project as a global address.",
+    remedy:
+      "remove the annotation kubernetes.io/ingress.global-static-ip-name from the Ingress, or reserve that address.",
+  },
+  {
+    pattern: /Error 403: (?!.*[Qq]uota).*(permission|forbidden)/i,
+    cause: "GKE's service agent may not change a resource of the project.",
+    remedy:
+      "restore the role Kubernetes Engine Service Agent of service-PROJECT_NUMBER@container-engine-robot.iam.gserviceaccount.com.",
+  },
+];
+
+/** Returns the diagnosis of one Warning's text, undefined when waiting may still mend it. */
+export function diagnose(message: string): Diagnosis | undefined {
+  const symptom = SYMPTOMS.find(({ pattern }) => pattern.test(message));
+  return symptom && { cause: symptom.cause, remedy: symptom.remedy };
+}
+
+/** A Warning that was seen since the manifests were applied. */
+export interface Complaint {
+  message: string;
+  /** Milliseconds since the epoch, by this machine's clock. */
+  firstSeen: number;
+  lastSeen: number;
+}
+
+/**
+ * A cause must have been reported again after this time to count as lasting. The controller repeats a cause that
+ * lasts 5, 10, 20, ... ms after the first time, so a lasting one is known within ten seconds, while one report alone
+ * may come from an attempt that began before the cause was mended.
+ */
+export const LASTING_MS = 5000;
+
+/** Records an event in the list of complaints; returns the new list. */
+export function recordComplaint(complaints: readonly Complaint[], event: Event, now: number): Complaint[] {
+  const known = complaints.find(({ message }) => message === event.message);
+  const others = complaints.filter((complaint) => complaint !== known);
+  return [...others, { message: event.message, firstSeen: known?.firstSeen ?? now, lastSeen: now }];
+}
+
+/** Returns the newest complaint that only someone can mend and that has lasted, with its diagnosis. */
+export function lastingCause(
+  complaints: readonly Complaint[],
+): { complaint: Complaint; diagnosis: Diagnosis } | undefined {
+  const newest = complaints.at(-1);
+  const diagnosis = newest && diagnose(newest.message);
+  if (!newest || !diagnosis || newest.lastSeen - newest.firstSeen < LASTING_MS) return undefined;
+  return { complaint: newest, diagnosis };
+}

@@ -1,0 +1,208 @@
+import { warning } from "@actions/core";
+import * as v from "valibot";
+import { ActionError } from "../errors.ts";
+import { annotate } from "../kubernetes/kubectl.ts";
+import { Event, Ingress, Secret, Service } from "../kubernetes/objects.ts";
+import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
+import type { Program } from "../process.ts";
+import { type Complaint, recordComplaint } from "./diagnosis.ts";
+import type { FrontNames } from "./manifests.ts";
+
+/** What is known of an object that is being followed. */
+export type Followed<T> = { state: "unknown" } | { state: "present"; object: T } | { state: "deleted" };
+
+/** The load balancer as the cluster shows it, kept up to date by watches. */
+export interface FrontState {
+  ingress: Followed<Ingress>;
+  service: Followed<Service>;
+  tlsSecret: Followed<Secret>;
+  /** Warnings of Google's controllers since the watches began, oldest first. */
+  complaints: Complaint[];
+  /** The newest Warning from before: it may have been mended since, so it explains but ends nothing. */
+  earlierWarning: string | undefined;
+}
+
+/** An annotation that means nothing to anyone: changing it makes the ingress controller look at the Ingress at once. */
+const NUDGE_ANNOTATION = "milvus-gke-load-balancer/synced-at";
+
+/** Follows the Ingress, its Service, its Secret and their events until it is closed. */
+export class Front {
+  readonly state: FrontState = {
+    ingress: { state: "unknown" },
+    service: { state: "unknown" },
+    tlsSecret: { state: "unknown" },
+    complaints: [],
+    earlierWarning: undefined,
+  };
+  readonly names: FrontNames;
+  readonly #kubectl: Program;
+  readonly #ended = new AbortController();
+  readonly #listeners = new Set<() => void>();
+  #failure: Error | undefined;
+  #followers: Promise<unknown> = Promise.resolve();
+
+  private constructor(kubectl: Program, names: FrontNames) {
+    this.#kubectl = kubectl;
+    this.names = names;
+  }
+
+  /**
+   * Starts the watches and returns once it is known which events there were before: what comes later is news.
+   *
+   * @throws ActionError when the cluster can't be read
+   */
+  static async open(kubectl: Program, names: FrontNames): Promise<Front> {
+    const front = new Front(kubectl, names);
+    const core = `/api/v1/namespaces/${names.namespace}`;
+    await new Promise<void>((resolve, reject) => {
+      const eventsKnown = front.#eventFollower(resolve);
+      front.#followers = Promise.all([
+        front.#follow(
+          {
+            path: `/apis/networking.k8s.io/v1/namespaces/${names.namespace}/ingresses`,
+            fieldSelector: named(names.ingress),
+          },
+          front.#objectFollower(Ingress, "ingress"),
+        ),
+        front.#follow(
+          { path: `${core}/services`, fieldSelector: named(names.service) },
+          front.#objectFollower(Service, "service"),
+        ),
+        front.#follow(
+          { path: `${core}/secrets`, fieldSelector: named(names.tlsSecret) },
+          front.#objectFollower(Secret, "tlsSecret"),
+        ),
+        front.#follow({ path: `${core}/events`, fieldSelector: "involvedObject.kind!=Pod" }, eventsKnown),
+      ]).catch((error: unknown) => {
+        front.#failure = error instanceof Error ? error : new Error(String(error));
+        front.#changed();
+        reject(front.#failure);
+      });
+    });
+    return front;
+  }
+
+  /** Ends the watches and waits until their programs have ended. */
+  async close(): Promise<void> {
+    this.#ended.abort();
+    await this.#followers;
+  }
+
+  /**
+   * Waits until `look` returns something other than undefined; it is asked now and after every change.
+   *
+   * @param limit milliseconds
+   * @param onLimit makes the error for when the limit has passed
+   * @throws whatever `look` throws, the cancellation that `signal` carries, or the failure of a watch
+   */
+  async until<T>(
+    look: (state: FrontState) => T | undefined,
+    options: { limit: number; onLimit: () => Error; signal: AbortSignal },
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const settle = (end: () => void) => {
+        clearTimeout(timer);
+        this.#listeners.delete(check);
+        options.signal.removeEventListener("abort", onAbort);
+        end();
+      };
+      const check = () => {
+        try {
+          if (this.#failure) throw this.#failure;
+          const found = look(this.state);
+          if (found !== undefined) settle(() => resolve(found));
+        } catch (error) {
+          settle(() => reject(error));
+        }
+      };
+      const onAbort = () => settle(() => reject(options.signal.reason));
+      const timer = setTimeout(() => settle(() => reject(options.onLimit())), options.limit);
+      this.#listeners.add(check);
+      options.signal.addEventListener("abort", onAbort);
+      if (options.signal.aborted) onAbort();
+      else check();
+    });
+  }
+
+  /** Makes the ingress controller look at the Ingress now instead of at its next turn, which may be ten minutes off. */
+  async nudge(): Promise<void> {
+    await annotate(
+      this.#kubectl,
+      this.names.namespace,
+      `ingress/${this.names.ingress}`,
+      NUDGE_ANNOTATION,
+      new Date().toISOString(),
+    );
+  }
+
+  #follow(collection: Collection, follower: Follower): Promise<void> {
+    return follow(this.#kubectl, collection, follower, this.#ended.signal, (trouble) => {
+      warning(`${trouble.message}\nTrying again.`);
+    });
+  }
+
+  #objectFollower<S extends typeof Ingress | typeof Service | typeof Secret>(
+    schema: S,
+    key: "ingress" | "service" | "tlsSecret",
+  ): Follower {
+    const set = (followed: Followed<v.InferOutput<S>>) => {
+      Object.assign(this.state, { [key]: followed });
+      this.#changed();
+    };
+    return {
+      onList: (items) => {
+        const [item] = items;
+        if (item !== undefined) set({ state: "present", object: v.parse(schema, item) });
+        else if (this.state[key].state === "present") set({ state: "deleted" });
+      },
+      onChange: (type, item) => {
+        if (type === "DELETED") set({ state: "deleted" });
+        else set({ state: "present", object: v.parse(schema, item) });
+      },
+    };
+  }
+
+  #eventFollower(onFirstList: () => void): Follower {
+    const concernsUs = ({ involvedObject: { kind, name }, type }: Event) =>
+      type === "Warning" &&
+      ((kind === "Ingress" && name === this.names.ingress) ||
+        (kind === "Service" && name === this.names.service));
+    let listed = false;
+    return {
+      onList: (items) => {
+        // After a broken watch the list also holds what is old; only the first list tells what came before.
+        if (!listed) {
+          const warnings = items.map((item) => v.parse(Event, item)).filter(concernsUs);
+          const time = ({ lastTimestamp, eventTime }: Event) => lastTimestamp ?? eventTime ?? "";
+          this.state.earlierWarning = warnings.sort((a, b) => time(a).localeCompare(time(b))).at(-1)?.message;
+        }
+        listed = true;
+        onFirstList();
+      },
+      onChange: (type, item) => {
+        const event = v.parse(Event, item);
+        if (type === "DELETED" || !concernsUs(event)) return;
+        this.state.complaints = recordComplaint(this.state.complaints, event, Date.now());
+        this.#changed();
+      },
+    };
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+function named(name: string): string {
+  return `metadata.name=${name}`;
+}
+
+/** Returns the error for an object that was deleted while it was needed. */
+export function vanished(kind: string, namespace: string, name: string): ActionError {
+  return new ActionError(
+    `${kind} ${namespace}/${name} was deleted while its load balancer was being waited for.`,
+    {
+      fix: "find out what deletes it (another pipeline, a GitOps controller?) and run again.",
+    },
+  );
+}

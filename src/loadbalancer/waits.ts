@@ -1,0 +1,191 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { warning } from "@actions/core";
+import * as v from "valibot";
+import { formatDuration } from "../duration.ts";
+import { ActionError, messageOf } from "../errors.ts";
+import type { Ingress } from "../kubernetes/objects.ts";
+import { withProgress } from "../report/progress.ts";
+import { LASTING_MS, lastingCause } from "./diagnosis.ts";
+import { type Front, type FrontState, vanished } from "./front.ts";
+
+const HTTPS_RULE = "ingress.kubernetes.io/https-forwarding-rule";
+const BACKENDS = "ingress.kubernetes.io/backends";
+const NEG_STATUS = "cloud.google.com/neg-status";
+
+/** Health by backend name: HEALTHY, UNHEALTHY or Unknown. */
+export type Backends = Record<string, string>;
+
+/** Times between nudges, in milliseconds: the controller reads the backends' health only when it looks at the Ingress. */
+const NUDGES_MS = [1000, 2000, 4000, 8000, 15_000, 30_000];
+
+/**
+ * Waits for the load balancer's address and returns it.
+ *
+ * @param limit milliseconds
+ * @throws ActionError with the controller's own words and the remedy as soon as something lasting is in the way
+ */
+export async function waitForAddress(front: Front, limit: number, signal: AbortSignal): Promise<string> {
+  const { namespace, ingress } = front.names;
+  return withProgress(
+    () => `waiting for the address of Ingress ${namespace}/${ingress}; ${lastWords(front.state)}`,
+    () =>
+      front.until(
+        (state) => {
+          refuseLosses(front, state);
+          const address = state.ingress.state === "present" ? addressOf(state.ingress.object) : undefined;
+          if (address) return address;
+          refuseLastingCause(front, state);
+          return undefined;
+        },
+        {
+          limit,
+          signal,
+          onLimit: () =>
+            new ActionError(
+              `Ingress ${namespace}/${ingress} has no address after ${formatDuration(limit)}.`,
+              {
+                why: lastWords(front.state),
+                fix: silent(front.state)
+                  ? "no controller has said a word: check that the cluster's HTTP load balancing add-on is on and VPC-native networking is used."
+                  : "mend what the controller complains of, or raise address_timeout when it only needs more time.",
+              },
+            ),
+        },
+      ),
+  );
+}
+
+/**
+ * Waits until the load balancer has its HTTPS front and Milvus's backend is healthy; returns all backends' health.
+ *
+ * @param limit milliseconds
+ * @throws ActionError as {@link waitForAddress}
+ */
+export async function waitForBackends(front: Front, limit: number, signal: AbortSignal): Promise<Backends> {
+  const { namespace, ingress, service } = front.names;
+  const describe = () => {
+    const { https, backends, milvus } = healthOf(front.state);
+    if (!https) return `no HTTPS front yet; ${lastWords(front.state)}`;
+    const health = milvus
+      ? `backend ${milvus} is ${backends[milvus] ?? "not known yet"}`
+      : "no network endpoint group yet";
+    return `${health}; ${lastWords(front.state)}`;
+  };
+  const nudging = nudgeUntilStopped(front);
+  try {
+    return await withProgress(
+      () => `waiting for healthy backends of Ingress ${namespace}/${ingress}: ${describe()}`,
+      () =>
+        front.until(
+          (state) => {
+            refuseLosses(front, state);
+            const { https, backends, milvus } = healthOf(state);
+            if (https && milvus && backends[milvus] === "HEALTHY") return backends;
+            refuseLastingCause(front, state);
+            return undefined;
+          },
+          {
+            limit,
+            signal,
+            onLimit: () =>
+              new ActionError(
+                `The load balancer of Ingress ${namespace}/${ingress} has no healthy backend after ${formatDuration(limit)}.`,
+                {
+                  why: describe(),
+                  fix: `check that the pods behind Service ${namespace}/${service} answer HTTP /healthz on port 9091 and that a firewall rule admits Google's health checks (130.211.0.0/22, 35.191.0.0/16); raise backends_timeout when they only need more time.`,
+                },
+              ),
+          },
+        ),
+    );
+  } finally {
+    nudging.stop();
+  }
+}
+
+/**
+ * Returns the Ingress's address. One without the controller's finalizer is left over from a load balancer that is
+ * gone: the controller doesn't clear the status of an Ingress that has left its class.
+ */
+export function addressOf(ingress: Ingress): string | undefined {
+  if (!ingress.metadata.finalizers.some((name) => name.startsWith("networking.gke.io/ingress-finalizer")))
+    return undefined;
+  return ingress.status?.loadBalancer?.ingress.find(({ ip }) => ip)?.ip;
+}
+
+/** Returns the backends' health as the Ingress shows it; `milvus` names the network endpoint group of our Service. */
+export function healthOf(state: FrontState): {
+  https: boolean;
+  backends: Backends;
+  milvus: string | undefined;
+} {
+  const annotations = state.ingress.state === "present" ? state.ingress.object.metadata.annotations : {};
+  const backends = parseJson(v.record(v.string(), v.string()), annotations[BACKENDS]) ?? {};
+  const service = state.service.state === "present" ? state.service.object.metadata.annotations : {};
+  const status = parseJson(
+    v.looseObject({ network_endpoint_groups: v.record(v.string(), v.string()) }),
+    service[NEG_STATUS],
+  );
+  const groups = Object.values(status?.network_endpoint_groups ?? {});
+  return {
+    https: annotations[HTTPS_RULE] !== undefined,
+    backends,
+    milvus: groups.find((name) => name in backends) ?? groups[0],
+  };
+}
+
+function parseJson<T>(schema: v.GenericSchema<unknown, T>, text: string | undefined): T | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const parsed = v.safeParse(schema, JSON.parse(text));
+    return parsed.success ? parsed.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function refuseLosses(front: Front, { ingress, service, tlsSecret }: FrontState): void {
+  const { names } = front;
+  if (ingress.state === "deleted") throw vanished("Ingress", names.namespace, names.ingress);
+  if (service.state === "deleted") throw vanished("Service", names.namespace, names.service);
+  if (tlsSecret.state === "deleted") throw vanished("Secret", names.namespace, names.tlsSecret);
+}
+
+function refuseLastingCause(front: Front, state: FrontState): void {
+  const lasting = lastingCause(state.complaints);
+  if (!lasting) return;
+  const { namespace, ingress } = front.names;
+  throw new ActionError(
+    `The load balancer of Ingress ${namespace}/${ingress} can't be made: ${lasting.diagnosis.cause}`,
+    {
+      why: `${lasting.complaint.message} (repeated for more than ${LASTING_MS / 1000}s)`,
+      fix: lasting.diagnosis.remedy,
+    },
+  );
+}
+
+function silent(state: FrontState): boolean {
+  return state.complaints.length === 0 && state.earlierWarning === undefined;
+}
+
+function lastWords(state: FrontState): string {
+  const newest = state.complaints.at(-1);
+  if (newest) return `the controller's last Warning: ${newest.message}`;
+  if (state.earlierWarning)
+    return `no new events; the last Warning before this run was: ${state.earlierWarning}`;
+  return "no Warning so far";
+}
+
+/** Nudges at growing intervals until stopped. */
+function nudgeUntilStopped(front: Front): { stop(): void } {
+  const stopped = new AbortController();
+  const loop = async () => {
+    for (let attempt = 0; ; attempt += 1) {
+      await delay(NUDGES_MS[Math.min(attempt, NUDGES_MS.length - 1)], undefined, { signal: stopped.signal });
+      // A nudge that fails costs time only: the controller looks by itself every ten minutes.
+      await front.nudge().catch((error: unknown) => warning(messageOf(error)));
+    }
+  };
+  loop().catch(() => {});
+  return { stop: () => stopped.abort() };
+}

@@ -1,0 +1,101 @@
+import { Client, credentials, Metadata, type MethodDefinition } from "@grpc/grpc-js";
+import { fromJSON, type ServiceDefinition } from "@grpc/proto-loader";
+import * as v from "valibot";
+
+/** The two calls of milvus.proto that need no collection, with the fields that are read here. */
+const MILVUS_PROTO: Parameters<typeof fromJSON>[0] = {
+  nested: {
+    milvus: {
+      nested: {
+        proto: {
+          nested: {
+            milvus: {
+              nested: {
+                GetVersionRequest: { fields: {} },
+                GetVersionResponse: { fields: { version: { type: "string", id: 2 } } },
+                CheckHealthRequest: { fields: {} },
+                CheckHealthResponse: {
+                  fields: {
+                    isHealthy: { type: "bool", id: 2 },
+                    reasons: { rule: "repeated", type: "string", id: 3 },
+                  },
+                },
+                MilvusService: {
+                  methods: {
+                    GetVersion: {
+                      requestType: "GetVersionRequest",
+                      responseType: "GetVersionResponse",
+                      comment: "",
+                    },
+                    CheckHealth: {
+                      requestType: "CheckHealthRequest",
+                      responseType: "CheckHealthResponse",
+                      comment: "",
+                    },
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+};
+
+const SERVICE = "milvus.proto.milvus.MilvusService";
+const VersionResponse = v.object({ version: v.string() });
+const HealthResponse = v.object({ isHealthy: v.boolean(), reasons: v.array(v.string()) });
+
+interface CallOptions {
+  /** Milliseconds since the epoch. */
+  deadline: number;
+  token: string | undefined;
+}
+
+/** Milvus's gRPC API as far as a connection check needs it. Calls reject with a ServiceError. */
+export interface MilvusClient {
+  getVersion(options: CallOptions): Promise<v.InferOutput<typeof VersionResponse>>;
+  /** Milvus answers with `isHealthy: false` and reasons, not with an error, when a component is down. */
+  checkHealth(options: CallOptions): Promise<v.InferOutput<typeof HealthResponse>>;
+  close(): void;
+}
+
+/**
+ * Returns a client that dials `address` and presents itself as if it had dialled `host`: a load balancer picks the
+ * certificate by SNI and the backend by `:authority`.
+ */
+export function connect(target: { address: string; host: string; ca: string | undefined }): MilvusClient {
+  const definition = fromJSON(MILVUS_PROTO, { defaults: true })[SERVICE];
+  if (!isService(definition)) throw new Error(`${SERVICE} is not defined`);
+  const client = new Client(
+    target.address,
+    credentials.createSsl(target.ca === undefined ? null : Buffer.from(target.ca)),
+    { "grpc.ssl_target_name_override": target.host, "grpc.default_authority": target.host },
+  );
+  const call = (method: MethodDefinition<object, object> | undefined, { deadline, token }: CallOptions) =>
+    new Promise<unknown>((resolve, reject) => {
+      if (!method) throw new Error(`${SERVICE} lacks a method`);
+      const metadata = new Metadata();
+      // Milvus reads the base64 of `user:password` or of an API key (milvus-io/pymilvus, grpc_handler.py).
+      if (token !== undefined) metadata.set("authorization", Buffer.from(token).toString("base64"));
+      client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        {},
+        metadata,
+        { deadline },
+        (error, response) => (error ? reject(error) : resolve(response)),
+      );
+    });
+  return {
+    getVersion: async (options) => v.parse(VersionResponse, await call(definition["GetVersion"], options)),
+    checkHealth: async (options) => v.parse(HealthResponse, await call(definition["CheckHealth"], options)),
+    close: () => client.close(),
+  };
+}
+
+function isService(definition: unknown): definition is ServiceDefinition {
+  return typeof definition === "object" && definition !== null && "GetVersion" in definition;
+}

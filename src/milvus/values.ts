@@ -1,0 +1,126 @@
+import { ActionError } from "../errors.ts";
+import { mergeValues, valueAt } from "../helm/values.ts";
+import type { Service } from "../kubernetes/objects.ts";
+import { isMap, type YamlMap } from "../yaml.ts";
+import { withTls } from "./user-yaml.ts";
+
+/** The port of Milvus's Service that serves gRPC, as the upgrade will leave it. */
+export interface GrpcPort {
+  name: string;
+  port: number;
+}
+
+/**
+ * Refuses values with which the chart can't be put behind this load balancer.
+ *
+ * @param values the chart's defaults with the release's and the user's values over them
+ * @param requested only what the user gives to this run
+ * @throws ActionError naming the value and what to set instead
+ */
+export function refuseContradictions(values: YamlMap, requested: YamlMap, release: string): void {
+  const custom = valueAt(values, "customConfigMap");
+  if (typeof custom === "string" && custom !== "") {
+    throw new ActionError(`Release ${release} has customConfigMap: ${custom}; nothing was changed.`, {
+      why: "with it the chart ignores extraConfigFiles, so TLS can't be switched on in Milvus through Helm values.",
+      fix: `move the settings of ConfigMap ${custom} to extraConfigFiles."user.yaml" and set customConfigMap to "" with the input values.`,
+    });
+  }
+  if (valueAt(values, "ingress", "enabled") === true) {
+    throw new ActionError(`Release ${release} has ingress.enabled: true; nothing was changed.`, {
+      why: "the chart then makes an Ingress of its own, with the same name, for another controller.",
+      fix: "set ingress.enabled to false with the input values.",
+    });
+  }
+  const type = valueAt(requested, "service", "type");
+  if (type !== undefined && type !== null && type !== "ClusterIP") {
+    throw new ActionError(`The input values sets service.type: ${String(type)}; nothing was changed.`, {
+      why: "behind the layer-7 load balancer the Service must be ClusterIP, or it keeps a load balancer or ports of its own.",
+      fix: "remove service.type from values and values_files.",
+    });
+  }
+}
+
+/**
+ * Returns the Service's gRPC port. Where the chart's values name it they win over the live Service, as they may be
+ * about to rename it.
+ *
+ * @throws ActionError when the Service has no port for gRPC
+ */
+export function grpcPort(service: Service, values: YamlMap): GrpcPort {
+  const name = valueAt(values, "service", "portName");
+  const number = valueAt(values, "service", "port");
+  const live =
+    service.spec.ports.find((port) => port.targetPort === "milvus" || port.targetPort === 19530) ??
+    service.spec.ports.find((port) => port.port === 19530 || port.name === name);
+  if (!live) {
+    const ports =
+      service.spec.ports.map((port) => `${port.name || "(no name)"} ${port.port}`).join(", ") || "none";
+    throw new ActionError(
+      `Service ${service.metadata.namespace}/${service.metadata.name} has no gRPC port; nothing was changed.`,
+      {
+        why: `its ports are: ${ports}. Milvus's chart gives it a port with targetPort milvus (19530).`,
+        fix: "check the values service.port and service.portName, and that the release runs Milvus's own chart.",
+      },
+    );
+  }
+  return {
+    name: typeof name === "string" && name !== "" ? name : live.name,
+    port: typeof number === "number" ? number : live.port,
+  };
+}
+
+/**
+ * Returns the Helm values that the load balancer needs, and nothing else:
+ * a ClusterIP Service with the three annotations that GKE's controllers read, and TLS in Milvus itself.
+ *
+ * @param values the chart's defaults with the release's and the user's values over them
+ */
+export function loadBalancerValues(values: YamlMap, port: GrpcPort, backendConfig: string): YamlMap {
+  const annotations = valueAt(values, "service", "annotations");
+  const userYaml = valueAt(values, "extraConfigFiles", "user.yaml");
+  return {
+    service: {
+      type: "ClusterIP",
+      annotations: serviceAnnotations(isMap(annotations) ? annotations : {}, port, backendConfig),
+    },
+    extraConfigFiles: { "user.yaml": withTls(typeof userYaml === "string" ? userYaml : undefined) },
+  };
+}
+
+/**
+ * Returns the Service annotations of GKE's ingress and NEG controllers (kubernetes/ingress-gce, pkg/annotations):
+ * HTTP/2 on the gRPC port, our BackendConfig, and a network endpoint group. What users have set for other ports
+ * in the same annotations stays.
+ */
+function serviceAnnotations(present: YamlMap, port: GrpcPort, backendConfig: string): Record<string, string> {
+  const needed: Record<string, YamlMap> = {
+    "cloud.google.com/app-protocols": { [port.name]: "HTTP2" },
+    "cloud.google.com/backend-config": { default: backendConfig },
+    "cloud.google.com/neg": { ingress: true },
+  };
+  return Object.fromEntries(
+    Object.entries(needed).map(([name, ours]) => {
+      const theirs = parseJsonMap(present[name]);
+      const ports = theirs["ports"];
+      // An entry of its own for the gRPC port would win over our default.
+      const pinned =
+        isMap(ports) && name === "cloud.google.com/backend-config"
+          ? Object.keys(ports).filter((key) => key === port.name || key === String(port.port))
+          : [];
+      const entries =
+        pinned.length > 0 ? { ports: Object.fromEntries(pinned.map((key) => [key, backendConfig])) } : {};
+      return [name, JSON.stringify(mergeValues(mergeValues(theirs, ours), entries))];
+    }),
+  );
+}
+
+/** A malformed annotation is replaced: the controllers can't read it either. */
+function parseJsonMap(text: unknown): YamlMap {
+  if (typeof text !== "string") return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return isMap(value) ? value : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,119 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { status as GrpcStatus, type ServiceError } from "@grpc/grpc-js";
+import { formatDuration } from "../duration.ts";
+import { ActionError } from "../errors.ts";
+import { withProgress } from "../report/progress.ts";
+import { connect, type MilvusClient } from "./client.ts";
+
+export interface Verification {
+  /** `host:port` to dial. */
+  address: string;
+  /** The name for SNI and `:authority`: the load balancer routes by it. */
+  host: string;
+  /** PEM that the server's certificate is checked against; undefined: the system's authorities. */
+  ca: string | undefined;
+  token: string | undefined;
+  /** Milliseconds. */
+  limit: number;
+  signal: AbortSignal;
+}
+
+/** What Milvus said through the load balancer. */
+export interface Verified {
+  /** Milvus's version, undefined when it asks for a token that wasn't given. */
+  version: string | undefined;
+  /** Why Milvus calls itself unhealthy; empty when it is healthy. */
+  reasons: string[];
+}
+
+const PAUSE_MS = 1000;
+/** One call's limit: a load balancer that is being programmed may accept a connection and never answer. */
+const CALL_MS = 10_000;
+/** A Milvus that has just been rolled calls itself unhealthy for a moment; for longer is worth saying, not waiting for. */
+const SETTLING_MS = 60_000;
+
+/**
+ * Calls Milvus through the load balancer until it answers, and returns what it said. A load balancer answers 404 and
+ * 502 for minutes after its address is known, so only refusals that can't pass end the wait early.
+ *
+ * @throws ActionError with the last answer and what it means when Milvus has not answered within the limit
+ */
+export async function verify(request: Verification): Promise<Verified> {
+  const client = connect(request);
+  const giveUp = Date.now() + request.limit;
+  const settled = Date.now() + Math.min(request.limit, SETTLING_MS);
+  let last = "no answer yet";
+  try {
+    return await withProgress(
+      () => `waiting for Milvus to answer at ${request.address} as ${request.host}: ${last}`,
+      async () => {
+        for (;;) {
+          const answer = await ask(client, request);
+          if ("verified" in answer) {
+            const { reasons } = answer.verified;
+            if (reasons.length === 0 || Date.now() >= settled) return answer.verified;
+            last = `it answers, and calls itself unhealthy: ${reasons.join("; ")}`;
+          } else {
+            last = answer.error.message;
+            const final = answer.error.code === GrpcStatus.PERMISSION_DENIED;
+            if (final || Date.now() >= giveUp) throw notVerified(answer.error, request);
+          }
+          await delay(PAUSE_MS, undefined, { signal: request.signal }).catch(() => {
+            throw request.signal.reason;
+          });
+        }
+      },
+    );
+  } finally {
+    client.close();
+  }
+}
+
+async function ask(
+  client: MilvusClient,
+  { token, signal }: Verification,
+): Promise<{ verified: Verified } | { error: ServiceError }> {
+  if (signal.aborted) throw signal.reason;
+  try {
+    const options = { deadline: Date.now() + CALL_MS, token };
+    const [version, health] = await Promise.all([client.getVersion(options), client.checkHealth(options)]);
+    const reasons = health.reasons.length > 0 ? health.reasons : ["it gives no reason"];
+    return { verified: { version: version.version, reasons: health.isHealthy ? [] : reasons } };
+  } catch (error) {
+    if (!isServiceError(error)) throw error;
+    // Only Milvus itself asks for a token: the whole path is there.
+    if (error.code === GrpcStatus.UNAUTHENTICATED && token === undefined)
+      return { verified: { version: undefined, reasons: [] } };
+    return { error };
+  }
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && "code" in error && "details" in error && "metadata" in error;
+}
+
+/** What the ways in which a call fails mean behind a Google load balancer, seen with @grpc/grpc-js. */
+function notVerified(error: ServiceError, { address, host, limit }: Verification): ActionError {
+  const what =
+    error.code === GrpcStatus.PERMISSION_DENIED
+      ? `The load balancer at ${address} refuses calls for ${host}.`
+      : `Milvus has not answered at ${address} as ${host} within ${formatDuration(limit)}.`;
+  return new ActionError(what, { why: error.message, fix: remedyOf(error) });
+}
+
+function remedyOf({ code, details }: ServiceError): string {
+  if (/certificate|self.signed|altnames|SSL|TLS/i.test(details)) {
+    return "the load balancer presents another certificate than the one in the cluster: check that no other Ingress uses the address, and what tls_secret holds.";
+  }
+  if (code === GrpcStatus.UNAUTHENTICATED) return "Milvus refuses the token: check milvus_token.";
+  if (code === GrpcStatus.UNIMPLEMENTED) {
+    return "the load balancer routes this host name nowhere (HTTP 404): check that host is the one in the Ingress and that verify_address leads to this load balancer.";
+  }
+  if (code === GrpcStatus.PERMISSION_DENIED) {
+    return "a Cloud Armor policy or Identity-Aware Proxy refuses this runner (HTTP 403): admit its address, or set verify: false.";
+  }
+  if (/HTTP status code 50[023]/.test(details)) {
+    return "the load balancer can't talk to Milvus: check that the pods run with common.security.tlsMode: 1 (ConfigMap, user.yaml) and that the Service's annotation cloud.google.com/app-protocols names its gRPC port.";
+  }
+  return "check that this runner can reach the load balancer (a firewall, an internal address?): verify_address dials another address, verify: false skips the check.";
+}

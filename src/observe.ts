@@ -1,0 +1,92 @@
+import * as v from "valibot";
+import { ActionError } from "./errors.ts";
+import { type Release, readRelease } from "./helm/release.ts";
+import type { Settings } from "./inputs.ts";
+import { get, getRaw } from "./kubernetes/kubectl.ts";
+import { KubernetesObject, Secret, Service } from "./kubernetes/objects.ts";
+import type { Program } from "./process.ts";
+
+/** The cluster as it is before this run changes anything. */
+export interface Observed {
+  release: Release;
+  /** The Service through which Milvus is reached. */
+  service: Service;
+  /** Those of the objects that this action makes which exist already. */
+  objects: KubernetesObject[];
+  tlsSecret: Secret | undefined;
+}
+
+/**
+ * Looks at the release and at everything that this action would make, side by side.
+ *
+ * @throws ActionError when the release, its namespace or its Service isn't there, or the cluster can't make load balancers
+ */
+export async function observe(settings: Settings, kubectl: Program, helm: Program): Promise<Observed> {
+  const { namespace, release: name } = settings;
+  const [release, services, items] = await Promise.all([
+    readRelease(helm, name, namespace),
+    get(kubectl, namespace, [
+      "services",
+      "-l",
+      `app.kubernetes.io/instance=${name},component in (proxy,standalone)`,
+    ]),
+    get(kubectl, namespace, [
+      `ingresses.networking.k8s.io/${settings.ingressName}`,
+      `backendconfigs.cloud.google.com/${settings.backendConfigName}`,
+      `secrets/${settings.tlsSecret}`,
+    ]),
+  ]);
+  if (!release) throw await noRelease(kubectl, name, namespace);
+
+  const [service, ...others] = services.map((item) => v.parse(Service, item));
+  if (!service) {
+    throw new ActionError(
+      `Release ${name} in namespace ${namespace} has no Milvus Service; nothing was changed.`,
+      {
+        why: `no Service there has the labels app.kubernetes.io/instance=${name} and component=proxy or component=standalone; the release's chart is ${release.chart} ${release.chartVersion}.`,
+        fix: "set release to one that Milvus's own Helm chart was installed as.",
+      },
+    );
+  }
+  if (others.length > 0) {
+    throw new ActionError(
+      `Release ${name} in namespace ${namespace} has more than one Milvus Service; nothing was changed.`,
+      {
+        why: [service, ...others].map(({ metadata }) => metadata.name).join(", "),
+        fix: "delete those that are left over from another release of the same name.",
+      },
+    );
+  }
+  const objects = items.map((item) => v.parse(KubernetesObject, item));
+  const leaving = objects.find(({ metadata }) => metadata.deletionTimestamp);
+  if (leaving) {
+    throw new ActionError(
+      `${leaving.kind} ${namespace}/${leaving.metadata.name} is being deleted; nothing was changed.`,
+      {
+        why: `deletionTimestamp ${leaving.metadata.deletionTimestamp}, finalizers: ${leaving.metadata.finalizers.join(", ") || "none"}.`,
+        fix: "run again when it is gone; an Ingress goes when Google has removed its load balancer.",
+      },
+    );
+  }
+  const tlsSecret = items.find((item) => v.is(v.looseObject({ kind: v.literal("Secret") }), item));
+  return { release, service, objects, tlsSecret: tlsSecret && v.parse(Secret, tlsSecret) };
+}
+
+/** Tells a release that isn't there from a namespace that isn't. */
+async function noRelease(kubectl: Program, release: string, namespace: string): Promise<ActionError> {
+  try {
+    await getRaw(kubectl, `/api/v1/namespaces/${namespace}`);
+  } catch (error) {
+    if (error instanceof ActionError && /NotFound|not found/.test(error.message)) {
+      return new ActionError(`There is no namespace ${namespace} in the cluster; nothing was changed.`, {
+        fix: "set namespace to the one that Milvus's Helm release is in (`helm list --all-namespaces`), and check that it is the right cluster.",
+      });
+    }
+  }
+  return new ActionError(
+    `There is no Helm release ${release} in namespace ${namespace}; nothing was changed.`,
+    {
+      fix: "set release and namespace to those of the Milvus release (`helm list --all-namespaces`), and check that it is the right cluster.",
+    },
+  );
+}

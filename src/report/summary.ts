@@ -1,0 +1,107 @@
+import { formatDuration } from "../duration.ts";
+import { type Known, uriOf } from "./known.ts";
+
+/** Returns the job summary of a run as Markdown. */
+export function summaryOf(known: Known, mode: "deploy" | "plan", failure: string | undefined): string {
+  const parts = [`## Milvus behind a layer-7 load balancer${known.host ? `: ${code(known.host)}` : ""}`];
+  if (failure) parts.push(`**The run failed.**\n\n${fence(failure, "text")}`);
+  if (known.plan) parts.push(planTable(known.plan, mode));
+  const rows = endpointRows(known);
+  if (rows.length > 0) parts.push(table(["", ""], rows));
+  if (!failure && known.address && known.host) {
+    parts.push(
+      `### Connect with PyMilvus\n\n${fence(pymilvus(known.address, known.host, known.caCertificate), "python")}`,
+    );
+  }
+  if (known.steps.length > 0) {
+    const steps = known.steps.map(({ name, duration }) => [name, formatDuration(duration)]);
+    parts.push(
+      `<details><summary>How long each step took</summary>\n\n${table(["step", "time"], steps)}\n</details>`,
+    );
+  }
+  return `${parts.join("\n\n")}\n`;
+}
+
+function endpointRows(known: Known): string[][] {
+  const rows: [string, string | undefined][] = [
+    ["URI", known.address && code(uriOf(known.address))],
+    ["server name", known.host && code(known.host)],
+    ["Ingress", known.ingress && code(known.ingress)],
+    [
+      "certificate",
+      known.certificateStatus &&
+        `${known.certificateStatus}${known.certificateExpires ? `, expires ${known.certificateExpires}` : ""}`,
+    ],
+    ["Milvus", known.milvusVersion],
+    ["chart", known.chartVersion],
+    ["release revision", known.releaseRevision?.toString()],
+    [
+      "backends",
+      known.backends &&
+        Object.entries(known.backends)
+          .map(([name, health]) => `${code(name)} ${health}`)
+          .join("<br>"),
+    ],
+  ];
+  return rows.flatMap(([name, value]) => (value ? [[name, value]] : []));
+}
+
+function planTable(
+  { upgrade, values, objects }: NonNullable<Known["plan"]>,
+  mode: "deploy" | "plan",
+): string {
+  const show = (value: unknown) =>
+    value === undefined ? "" : code(typeof value === "string" ? value : JSON.stringify(value));
+  const rows = [
+    ...values.map(({ path, before, after }) => [`value ${code(path)}`, show(before), show(after)]),
+    ...objects
+      .filter(({ action }) => action !== "keep")
+      .map(({ kind, name, action }) => [`${kind} ${code(name)}`, "", action]),
+  ];
+  if (rows.length === 0 && upgrade.length === 0)
+    return mode === "plan" ? "Nothing to change." : "Nothing had to be changed.";
+  const title = mode === "plan" ? "### What a deployment would change" : "### What was to change";
+  const reasons =
+    upgrade.length > 0 ? `\n\nHelm upgrade, because ${upgrade.join("; ")}.` : "\n\nNo Helm upgrade.";
+  return `${title}${reasons}\n\n${table(["what", "before", "after"], rows)}`;
+}
+
+/** A Python program that works when pasted: it brings the certificate along. */
+function pymilvus(address: string, host: string, caCertificate: string | undefined): string {
+  const lines = ["import os", "", "from pymilvus import MilvusClient", ""];
+  if (caCertificate) {
+    lines.push(
+      'with open("milvus-ca.pem", "w") as file:',
+      `    file.write("""${caCertificate.trim()}\n""")`,
+      "",
+    );
+  }
+  lines.push(
+    "client = MilvusClient(",
+    `    uri="${uriOf(address)}",`,
+    '    token=os.environ.get("MILVUS_TOKEN", ""),',
+    "    secure=True,",
+    `    server_name="${host}",`,
+    ...(caCertificate ? ['    server_pem_path="milvus-ca.pem",'] : []),
+    ")",
+    "print(client.get_server_version())",
+  );
+  return lines.join("\n");
+}
+
+function table(head: string[], rows: string[][]): string {
+  const line = (cells: string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+function code(text: string): string {
+  return `\`${text.replaceAll("`", "'")}\``;
+}
+
+/** A fence longer than any in the text can't be closed by it. */
+function fence(text: string, language: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const marks = "`".repeat(longest + 1);
+  return `${marks}${language}\n${text}\n${marks}`;
+}

@@ -1,0 +1,45 @@
+import semver from "semver";
+import { type ProvidedTool, provide, type Tool } from "./provide.ts";
+
+const FIRST_MAJOR = 3;
+
+export const helm: Tool = {
+  name: "helm",
+  host: "https://get.helm.sh",
+  supported: {
+    range: ">=3.14.0 <5",
+    reason: "--reset-then-reuse-values came with Helm 3.14, and this action knows the flags of Helm 3 and 4.",
+  },
+  versionArgs: ["version", "--template", "{{.Version}}"],
+  readVersion: (stdout) => stdout,
+  latest: "helm-latest-version",
+  lines: (latest) => {
+    const count = Math.max(0, semver.major(latest) - FIRST_MAJOR + 1);
+    return Array.from({ length: count }, (_, age) => line(semver.major(latest) - age));
+  },
+  locate: (version, { os, arch }, mirror) => {
+    const archive = os === "windows" ? "zip" : "tar.gz";
+    const url = `${mirror}/helm-v${version}-${os}-${arch}.${archive}`;
+    const member = `${os}-${arch}/${os === "windows" ? "helm.exe" : "helm"}`;
+    return { url, checksum: { url: `${url}.sha256sum` }, archive, member };
+  },
+};
+
+/**
+ * Returns Helm as `helm_version` asks for it. `auto` downloads Helm 3 when the runner has none that will do: a
+ * release is not moved to another major version of Helm unasked.
+ *
+ * @throws ActionError naming the input to change
+ */
+export async function provideHelm(request: { version: string; mirror: string }): Promise<ProvidedTool> {
+  const fit = {
+    range: helm.supported.range,
+    reason: "new enough for --reset-then-reuse-values (3.14)",
+    pointer: line(FIRST_MAJOR).pointer,
+  };
+  return await provide(helm, { ...request, fit });
+}
+
+function line(major: number) {
+  return { range: `${major}`, pointer: `helm${major}-latest-version` };
+}
