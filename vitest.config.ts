@@ -1,7 +1,18 @@
 import { defineConfig } from "vitest/config";
+import type { Reporter } from "vitest/node";
+
+/** Closes the output with one plain line, which tools that don't know Vitest can read. */
+const plainCount: Reporter = {
+  onTestRunEnd(modules) {
+    const states = modules.flatMap((module) => [...module.children.allTests()].map((test) => test.result().state));
+    const count = (state: string) => states.filter((candidate) => candidate === state).length;
+    console.log(`${count("passed")} passed, ${count("failed")} failed, ${count("skipped")} skipped`);
+  },
+};
 
 export default defineConfig({
   test: {
+    reporters: ["default", plainCount],
     projects: [
       {
         test: {
@@ -16,6 +27,7 @@ export default defineConfig({
           include: ["__tests__/integration/**/*.test.ts", "__tests__/e2e/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 600_000,
+          maxWorkers: 2,
         },
       },
     ],

@@ -59,6 +59,11 @@ export const FAULTS = [
   "no-ingress-controller",
   "refuse-clusters-get",
   "unavailable-container-api",
+  "disabled-container-api",
+  "refuse-token-exchange",
+  "refuse-impersonation",
+  "refuse-service-account-key",
+  "unavailable-token-services",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -138,6 +143,11 @@ export class Cloud extends EventEmitter<CloudEvents> {
   /** Returns a backend's state as Google reports it. */
   health(backend: BackendService): Health {
     return this.faults.has("unhealthy-backends") ? "UNHEALTHY" : this.healthOf(backend);
+  }
+
+  /** Returns the state of Google's own server that answers 404 for what no rule matches. */
+  defaultBackendHealth(): Health {
+    return this.faults.has("unhealthy-backends") ? "UNHEALTHY" : "HEALTHY";
   }
 
   setFault(fault: Fault, on: boolean): void {

@@ -19,7 +19,8 @@ export function parseDuration(text: string): number | undefined {
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
     milliseconds += Number(amount) * (UNITS[unit ?? ""] ?? Number.NaN);
   }
-  return milliseconds;
+  // Nanoseconds are the finest unit: what is left beyond them comes from binary fractions (`16.1s`).
+  return Math.round(milliseconds * 1e6) / 1e6;
 }
 
 /** Returns a duration of `milliseconds` for a reader, e.g. `41m 5s` or `0.4s`. */

@@ -61,8 +61,11 @@ export interface Settings {
 }
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-const HELM_RELEASE = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+/** An RFC 1123 subdomain: the names of releases and of most Kubernetes objects. */
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const CLUSTER_PATH = /^projects\/([^/]+)\/(?:locations|zones|regions)\/([^/]+)\/clusters\/([^/]+)$/;
+/** The largest delay of a Node.js timer, 24 days: a longer one would fire at once. */
+const MAX_TIMER_MS = 2_147_483_647;
 /** The largest `timeoutSec` of a backend service. */
 const MAX_BACKEND_TIMEOUT_SECONDS = 2_147_483_647;
 
@@ -102,9 +105,15 @@ export function readSettings(input: (name: string) => string, workspace: string)
     }
     return milliseconds ?? 0;
   };
+  const limit = (name: string, fallback: string): number => {
+    const milliseconds = duration(name, fallback);
+    if (milliseconds > MAX_TIMER_MS) mistake(name, "a duration of at most 24 days (576h)");
+    return milliseconds;
+  };
   const objectName = (name: string, fallback: string): string => {
-    const value = text(name) || fallback;
-    if (!isDnsName(value)) {
+    const value = text(name);
+    if (value === "") return fallback;
+    if (value.length > 253 || !SUBDOMAIN.test(value)) {
       mistake(
         name,
         "a Kubernetes object name (lower-case letters, digits, '-' and '.', at most 253 characters)",
@@ -123,7 +132,7 @@ export function readSettings(input: (name: string) => string, workspace: string)
   if (hostProblem) mistakes.push(`host${host === "" ? " is required: " : `: ${quote(host)} `}${hostProblem}`);
 
   const release = text("release") || "my-release";
-  if (release.length > 53 || !HELM_RELEASE.test(release)) {
+  if (release.length > 53 || !SUBDOMAIN.test(release)) {
     mistake(
       "release",
       "a Helm release name (lower-case letters, digits, '-' and '.', at most 53 characters)",
@@ -147,6 +156,7 @@ export function readSettings(input: (name: string) => string, workspace: string)
     mistake("chart_version", "an exact chart version such as 5.0.19");
   }
   const chart = text("chart") || "milvus";
+  if (chart.startsWith("-")) mistake("chart", "a chart's name, a path or an oci:// reference");
 
   const settings: Settings = {
     mode: oneOf("mode", ["deploy", "plan"]),
@@ -159,7 +169,7 @@ export function readSettings(input: (name: string) => string, workspace: string)
       : undefined,
     chartVersion,
     values: readValues(input, workspace, mistakes),
-    helmTimeout: duration("helm_timeout", "15m"),
+    helmTimeout: limit("helm_timeout", "15m"),
     cluster: readCluster(text, oneOf("endpoint", ["auto", "public", "private", "dns"]), mistakes),
     tlsSecret: objectName("tls_secret", `${release}-milvus-tls`),
     ingressName: objectName("ingress_name", `${release}-milvus`),
@@ -167,8 +177,8 @@ export function readSettings(input: (name: string) => string, workspace: string)
     allowHttp: flag("allow_http", false),
     backendTimeoutSeconds: backendTimeout / 1000,
     waitFor: oneOf("wait_for", ["ready", "address", "none"]),
-    addressTimeout: duration("address_timeout", "45m"),
-    backendsTimeout: duration("backends_timeout", "15m"),
+    addressTimeout: limit("address_timeout", "45m"),
+    backendsTimeout: limit("backends_timeout", "15m"),
     verify: flag("verify", true),
     verifyAddress,
     milvusToken: optional("milvus_token"),

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { ActionError } from "./errors.ts";
-import { diffValues, mergeValues, type ValueChange, valueAt } from "./helm/values.ts";
+import { diffValues, joinValues, mergeValues, type ValueChange, valueAt } from "./helm/values.ts";
 import type { Settings } from "./inputs.ts";
 import type { KubernetesObject } from "./kubernetes/objects.ts";
 import type { KeyPair } from "./loadbalancer/certificate.ts";
@@ -46,14 +46,14 @@ export function makePlan(settings: Settings, observed: Observed, newCertificate:
   const { release, service } = observed;
   refuseUnfinished(observed);
 
-  const requested = settings.values.reduce<YamlMap>((over, { values }) => mergeValues(over, values), {});
+  const requested = settings.values.reduce<YamlMap>((over, { values }) => joinValues(over, values), {});
   const effective = mergeValues(release.computedValues, requested);
   refuseContradictions(effective, requested, release.name);
 
   const port = grpcPort(service, effective);
   const overlay = loadBalancerValues(effective, port, settings.backendConfigName);
   const chartVersion = settings.chartVersion?.replace(/^v/, "") ?? release.chartVersion;
-  const changes = diffValues(release.values, mergeValues(mergeValues(release.values, requested), overlay));
+  const changes = diffValues(release.values, mergeValues(release.values, joinValues(requested, overlay)));
   const reasons = [
     ...changes.map(({ path }) => `value ${path} changes`),
     ...(chartVersion === release.chartVersion
@@ -109,6 +109,12 @@ function content(object: KubernetesObject): object {
 function refuseUnfinished({ release }: Observed): void {
   const { name, namespace, revision, status } = release;
   if (status === "deployed" || status === "failed") return;
+  if (!status.startsWith("pending-")) {
+    throw new ActionError(`Release ${name} in namespace ${namespace} is ${status}; nothing was changed.`, {
+      why: `its newest revision, ${revision}, is ${status}: there is nothing to upgrade.`,
+      fix: "install Milvus again (Helm's `helm rollback` also brings back an uninstalled release that was kept), then run again.",
+    });
+  }
   throw new ActionError(
     `Revision ${revision} of release ${name} in namespace ${namespace} is ${status}; nothing was changed.`,
     {

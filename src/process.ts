@@ -43,15 +43,19 @@ export interface StreamOptions extends RunOptions {
  * @throws ActionError when the program can't be started
  */
 export async function run(program: Program, args: string[], options: RunOptions = {}): Promise<Output> {
+  // exec minds no broken pipe: a program that ends before it has read its input would end this process too.
+  if (options.input !== undefined) return stream(program, args, options);
   try {
     // exec splits its first argument as a command line: the quotes keep a path with spaces whole.
-    return await getExecOutput(`"${program.path}"`, [...(program.leadingArgs ?? []), ...args], {
+    const output = await getExecOutput(`"${program.path}"`, [...(program.leadingArgs ?? []), ...args], {
       silent: true,
       ignoreReturnCode: true,
       env: environment(program),
-      // Without an input the program would inherit ours and could wait for it.
-      input: Buffer.from(options.input ?? ""),
+      // Without an end of its input the program could wait for one.
+      input: Buffer.alloc(0),
     });
+    // The exit code of a program that a signal has ended is null, whatever exec's types say.
+    return { ...output, exitCode: output.exitCode ?? 1 };
   } catch (error) {
     throw notStarted(program, error);
   }

@@ -1,21 +1,42 @@
 import {
   boolYaml11Tag,
   CORE_SCHEMA,
-  floatYaml11Tag,
-  intYaml11Tag,
-  load,
+  floatCoreTag,
+  intCoreTag,
+  loadAll,
   mergeTag,
+  NOT_RESOLVED,
   YAMLException,
 } from "js-yaml";
 import { ActionError } from "./errors.ts";
 
 export type YamlMap = { [key: string]: unknown };
 
+const GO_INTEGER = /^([-+]?)(0[xX][\da-fA-F]+|0[oO][0-7]+|0[bB][01]+|\d+)$/;
+const GO_FLOAT = /^[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?$/;
+
+/** A number in Go's notation (strconv.ParseInt with base 0, ParseFloat): `0777` is octal, `12:30` is none. */
+function goNumber(source: string): number | typeof NOT_RESOLVED {
+  const plain = /^[-+\d]/.test(source) ? source.replaceAll("_", "") : source;
+  const [, sign, digits] = GO_INTEGER.exec(plain) ?? [];
+  if (digits !== undefined) {
+    const number = Number(/^0[0-7]+$/.test(digits) ? `0o${digits}` : digits);
+    return sign === "-" ? -number : number;
+  }
+  const number = GO_FLOAT.test(plain) ? Number(plain) : Number.NaN;
+  return Number.isFinite(number) ? number : NOT_RESOLVED;
+}
+
 /**
- * YAML as Helm reads it: sigs.k8s.io/yaml follows YAML 1.1 for booleans (`yes`, `on`) and numbers (`0777`), but
- * leaves timestamps as text.
+ * YAML as Helm reads it: sigs.k8s.io/yaml follows YAML 1.1 for booleans (`yes`, `on`) and Go for numbers, and leaves
+ * timestamps as text.
  */
-const HELM_SCHEMA = CORE_SCHEMA.withTags(mergeTag, boolYaml11Tag, intYaml11Tag, floatYaml11Tag);
+const HELM_SCHEMA = CORE_SCHEMA.withTags(
+  mergeTag,
+  boolYaml11Tag,
+  { ...intCoreTag, resolve: goNumber },
+  { ...floatCoreTag, resolve: goNumber },
+);
 
 export function isMap(value: unknown): value is YamlMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -28,14 +49,17 @@ export function isMap(value: unknown): value is YamlMap {
  * @throws ActionError naming line and column when the text doesn't parse, or saying what it holds instead of a map
  */
 export function parseYamlMap(text: string, origin: string): YamlMap {
-  let value: unknown;
+  let documents: unknown[];
   try {
-    value = text.trim() === "" ? {} : load(text, { schema: HELM_SCHEMA });
+    documents = loadAll(text, { schema: HELM_SCHEMA });
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const place = error.mark ? ` at line ${error.mark.line + 1}, column ${error.mark.column + 1}` : "";
     throw new ActionError(`${origin} is not valid YAML${place}: ${error.reason}.`);
   }
+  if (documents.length > 1)
+    throw new ActionError(`${origin} must be one YAML document, but holds ${documents.length}.`);
+  const [value] = documents;
   if (value === null || value === undefined) return {};
   if (!isMap(value)) {
     const kind = Array.isArray(value) ? "a list" : `a ${typeof value}`;

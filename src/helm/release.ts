@@ -3,7 +3,10 @@ import { ActionError } from "../errors.ts";
 import { type Output, type Program, run } from "../process.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
 
-/** A release as Helm has it: its newest revision. */
+/**
+ * A release as Helm has it: its newest revision. When that one has failed, chart and values are those of the deployed
+ * revision, from which Helm's next upgrade goes on (helm pkg/action/upgrade.go, prepareUpgrade).
+ */
 export interface Release {
   name: string;
   namespace: string;
@@ -27,8 +30,10 @@ const Metadata = v.looseObject({
   status: v.string(),
 });
 
+const History = v.array(v.looseObject({ revision: v.number(), status: v.string() }));
+
 /**
- * Reads a release's newest revision; undefined when there is no such release.
+ * Reads a release; undefined when there is no such release.
  *
  * @throws ActionError when Helm can't reach the cluster or may not read the release
  */
@@ -37,8 +42,28 @@ export async function readRelease(
   name: string,
   namespace: string,
 ): Promise<Release | undefined> {
+  const newest = await readRevision(helm, name, namespace, []);
+  if (newest?.status !== "failed") return newest;
+
+  const history = await run(helm, ["history", name, "--namespace", namespace, "-o", "json"]);
+  if (history.exitCode !== 0)
+    throw helmError(`Helm could not read the history of release ${name} in namespace ${namespace}.`, history);
+  const deployed = v
+    .parse(History, JSON.parse(history.stdout))
+    .findLast(({ status }) => status === "deployed");
+  if (!deployed) return newest;
+  const base = await readRevision(helm, name, namespace, ["--revision", String(deployed.revision)]);
+  return base && { ...base, revision: newest.revision, status: newest.status };
+}
+
+async function readRevision(
+  helm: Program,
+  name: string,
+  namespace: string,
+  which: string[],
+): Promise<Release | undefined> {
   const read = (...args: string[]) =>
-    run(helm, ["get", ...args, name, "--namespace", namespace, "-o", "json"]);
+    run(helm, ["get", ...args, name, ...which, "--namespace", namespace, "-o", "json"]);
   const outputs = await Promise.all([read("metadata"), read("values"), read("values", "--all")]);
   const failed = outputs.find((output) => output.exitCode !== 0);
   if (failed) {

@@ -30,7 +30,9 @@ export function problemOfPod({ metadata: { name }, status }: Pod): string | unde
     ({ type, status: value }) => type === "PodScheduled" && value === "False",
   );
   if (unscheduled) return `${name}: ${unscheduled.reason} (${unscheduled.message})`;
-  for (const container of status.containerStatuses.filter((candidate) => !candidate.ready)) {
+  // While an init container isn't done, the others only say PodInitializing.
+  const containers = [...status.initContainerStatuses, ...status.containerStatuses];
+  for (const container of containers.filter(({ ready }) => !ready)) {
     const { waiting, terminated } = container.state;
     const exit = terminated ?? container.lastState.terminated;
     const last = exit ? `, last exit: ${exit.reason} (code ${exit.exitCode ?? "unknown"})` : "";

@@ -2,22 +2,38 @@ import { isDeepStrictEqual } from "node:util";
 import { isMap, type YamlMap } from "../yaml.ts";
 
 /**
- * Lays `over` over `base` as Helm does: maps merge, everything else is replaced, and null removes what `base` has
- * (helm.sh/docs/chart_template_guide/values_files, "Deleting a default key").
+ * Lays `over` over `base` as Helm does with several `--values`: maps merge, everything else is replaced. Null is a
+ * value like any other here: it is still to remove something from what all of it is laid over.
+ */
+export function joinValues(base: YamlMap, over: YamlMap): YamlMap {
+  const joined = new Map(Object.entries(base));
+  for (const [key, value] of Object.entries(over)) {
+    const below = joined.get(key);
+    joined.set(key, isMap(value) && isMap(below) ? joinValues(below, value) : value);
+  }
+  return Object.fromEntries(joined);
+}
+
+/**
+ * Lays `over` over a release's values `base` as Helm does: as {@link joinValues}, but null removes what `base` has
+ * (helm.sh/docs/chart_template_guide/values_files, "Deleting a default key"). A null that `base` has already stays.
  */
 export function mergeValues(base: YamlMap, over: YamlMap): YamlMap {
-  const merged: YamlMap = { ...base };
+  const merged = new Map(Object.entries(base));
   for (const [key, value] of Object.entries(over)) {
-    const below = merged[key];
-    if (value === null && key in base) delete merged[key];
-    else merged[key] = isMap(value) && isMap(below) ? mergeValues(below, value) : value;
+    const below = merged.get(key);
+    if (value === null && below !== undefined && below !== null) merged.delete(key);
+    else merged.set(key, isMap(value) && isMap(below) ? mergeValues(below, value) : value);
   }
-  return merged;
+  return Object.fromEntries(merged);
 }
 
 /** Returns the value at `path`, undefined when there is none. */
 export function valueAt(values: YamlMap, ...path: string[]): unknown {
-  return path.reduce<unknown>((value, key) => (isMap(value) ? value[key] : undefined), values);
+  return path.reduce<unknown>(
+    (value, key) => (isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined),
+    values,
+  );
 }
 
 /** One difference between two trees of values. The values themselves may be secrets: they are not for the log. */
@@ -31,8 +47,8 @@ export interface ValueChange {
 /** Returns the differences between two trees of values, in the order of `after`. */
 export function diffValues(before: unknown, after: unknown, path: readonly string[] = []): ValueChange[] {
   if (isMap(before) && isMap(after)) {
-    const keys = [...Object.keys(after), ...Object.keys(before).filter((key) => !(key in after))];
-    return keys.flatMap((key) => diffValues(before[key], after[key], [...path, key]));
+    const keys = new Set([...Object.keys(after), ...Object.keys(before)]);
+    return [...keys].flatMap((key) => diffValues(valueAt(before, key), valueAt(after, key), [...path, key]));
   }
   if (isDeepStrictEqual(before, after)) return [];
   const name = path.map((key) => (/^[\w-]+$/.test(key) ? key : JSON.stringify(key))).join(".");

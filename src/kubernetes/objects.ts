@@ -83,6 +83,19 @@ const ContainerState = v.looseObject({
   ),
 });
 
+const ContainerStatuses = v.optional(
+  v.array(
+    v.looseObject({
+      name: v.string(),
+      ready: v.boolean(),
+      restartCount: v.optional(v.number(), 0),
+      state: v.optional(ContainerState, {}),
+      lastState: v.optional(ContainerState, {}),
+    }),
+  ),
+  [],
+);
+
 export const Pod = v.looseObject({
   metadata: Metadata,
   status: v.optional(
@@ -99,18 +112,8 @@ export const Pod = v.looseObject({
         ),
         [],
       ),
-      containerStatuses: v.optional(
-        v.array(
-          v.looseObject({
-            name: v.string(),
-            ready: v.boolean(),
-            restartCount: v.optional(v.number(), 0),
-            state: v.optional(ContainerState, {}),
-            lastState: v.optional(ContainerState, {}),
-          }),
-        ),
-        [],
-      ),
+      initContainerStatuses: ContainerStatuses,
+      containerStatuses: ContainerStatuses,
     }),
     {},
   ),

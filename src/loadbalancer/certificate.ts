@@ -52,6 +52,7 @@ export function expiryOf(certificate: string): string {
  */
 export async function makeCertificate(host: string, now: number): Promise<KeyPair> {
   // Only needed when a certificate is due, once a year.
+  await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);

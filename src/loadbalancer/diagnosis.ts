@@ -48,7 +48,7 @@ const SYMPTOMS: readonly Symptom[] = [
     remedy: "correct what it names.",
   },
   {
-    pattern: /error ensuring health check/,
+    pattern: /error ensuring health check|Protocol "[^"]*" is not valid, must be one of/,
     cause: "Google refuses the health check that the BackendConfig describes.",
     remedy:
       "correct the BackendConfig's healthCheck: timeoutSec must be below checkIntervalSec, type one of HTTP, HTTPS, HTTP2.",
@@ -59,7 +59,7 @@ const SYMPTOMS: readonly Symptom[] = [
     remedy: "use the path / with pathType Prefix.",
   },
   {
-    pattern: /secrets? "[^"]*" not found/,
+    pattern: /secrets? "[^"]*" (not found|does not exist)/,
     cause: "the Secret with the load balancer's certificate doesn't exist.",
     remedy: "check tls_secret, and that nothing deletes the Secret; running again makes it anew.",
   },
@@ -93,8 +93,12 @@ const SYMPTOMS: readonly Symptom[] = [
   },
 ];
 
+/** Google's own troubles, whatever they interrupted: its API has failed, or takes no more requests for a moment. */
+const PASSING = /\bError 5\d\d\b|rate ?limit ?exceeded/i;
+
 /** Returns the diagnosis of one Warning's text, undefined when waiting may still mend it. */
 export function diagnose(message: string): Diagnosis | undefined {
+  if (PASSING.test(message)) return undefined;
   const symptom = SYMPTOMS.find(({ pattern }) => pattern.test(message));
   return symptom && { cause: symptom.cause, remedy: symptom.remedy };
 }

@@ -51,6 +51,8 @@ interface CallOptions {
   /** Milliseconds since the epoch. */
   deadline: number;
   token: string | undefined;
+  /** Ends the call, which then rejects. */
+  signal: AbortSignal;
 }
 
 /** Milvus's gRPC API as far as a connection check needs it. Calls reject with a ServiceError. */
@@ -73,21 +75,30 @@ export function connect(target: { address: string; host: string; ca: string | un
     credentials.createSsl(target.ca === undefined ? null : Buffer.from(target.ca)),
     { "grpc.ssl_target_name_override": target.host, "grpc.default_authority": target.host },
   );
-  const call = (method: MethodDefinition<object, object> | undefined, { deadline, token }: CallOptions) =>
+  const call = (
+    method: MethodDefinition<object, object> | undefined,
+    { deadline, token, signal }: CallOptions,
+  ) =>
     new Promise<unknown>((resolve, reject) => {
       if (!method) throw new Error(`${SERVICE} lacks a method`);
       const metadata = new Metadata();
       // Milvus reads the base64 of `user:password` or of an API key (milvus-io/pymilvus, grpc_handler.py).
       if (token !== undefined) metadata.set("authorization", Buffer.from(token).toString("base64"));
-      client.makeUnaryRequest(
+      const request = client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
         method.responseDeserialize,
         {},
         metadata,
         { deadline },
-        (error, response) => (error ? reject(error) : resolve(response)),
+        (error, response) => {
+          signal.removeEventListener("abort", cancel);
+          if (error) reject(error);
+          else resolve(response);
+        },
       );
+      const cancel = () => request.cancel();
+      signal.addEventListener("abort", cancel);
     });
   return {
     getVersion: async (options) => v.parse(VersionResponse, await call(definition["GetVersion"], options)),

@@ -1,4 +1,4 @@
-import { isMap as isYamlMapNode, LineCounter, parseDocument } from "yaml";
+import { isAlias, isScalar, isMap as isYamlMapNode, LineCounter, parseDocument } from "yaml";
 import { ActionError } from "../errors.ts";
 
 /** Where Milvus's REST server listens instead of sharing the gRPC port, as Milvus's own TLS page has it. */
@@ -18,7 +18,8 @@ const HTTP_PORT = 8080;
 export function withTls(text: string | undefined): string {
   const original = text ?? "";
   const lines = new LineCounter();
-  const document = parseDocument(original, { intAsBigInt: true, lineCounter: lines });
+  // Without types every scalar is written back as it stands: `0755` would become 755, which Milvus reads otherwise.
+  const document = parseDocument(original, { schema: "failsafe", lineCounter: lines });
   const [problem] = document.errors;
   if (problem) {
     const { line, col } = lines.linePos(problem.pos[0]);
@@ -27,26 +28,30 @@ export function withTls(text: string | undefined): string {
     );
   }
   if (document.contents !== null && !isYamlMapNode(document.contents)) {
-    if (document.toJS() !== null) throw invalid("is not a map");
+    if (!isNull(document.contents)) throw invalid("is not a map");
     document.contents = null;
   }
 
-  const set = (path: string[], value: unknown) => {
-    for (let depth = 1; depth < path.length; depth += 1) {
-      const parent = path.slice(0, depth);
-      const node = document.getIn(parent, true);
-      // `common:` with nothing below it holds null, under which nothing can be set.
-      if (document.hasIn(parent) && !isYamlMapNode(node)) {
-        if (document.getIn(parent) !== null)
-          throw invalid(`has ${parent.join(".")} as a plain value instead of a map`);
-        document.setIn(parent, document.createNode({}));
-      }
+  for (const path of [["common"], ["common", "security"], ["proxy"], ["proxy", "http"]]) {
+    const node = document.getIn(path, true);
+    if (isAlias(node) || (isYamlMapNode(node) && node.has("<<"))) {
+      throw new ActionError(
+        `The release's extraConfigFiles."user.yaml" takes ${path.join(".")} from elsewhere with a YAML alias.`,
+        {
+          why: "what is set there would also change the other place, or hide what is merged in.",
+          fix: "write it out with the input values.",
+        },
+      );
     }
-    document.setIn(path, value);
-  };
+    // `common:` with nothing below it holds null, under which nothing can be set.
+    if (isNull(node)) document.setIn(path, document.createNode({}));
+    else if (node !== undefined && !isYamlMapNode(node)) {
+      throw invalid(`has ${path.join(".")} as a plain value instead of a map`);
+    }
+  }
   const value = (...path: string[]): string => {
-    const found = document.getIn(path);
-    return found === undefined || found === null ? "" : String(found);
+    const node = document.getIn(path, true);
+    return isScalar(node) && !isNull(node) ? String(node.value) : "";
   };
 
   const tlsMode = value("common", "security", "tlsMode");
@@ -74,9 +79,14 @@ export function withTls(text: string | undefined): string {
     );
   }
   if (!needsTls && !needsHttpPort) return original;
-  if (needsTls) set(["common", "security", "tlsMode"], 1);
-  if (needsHttpPort) set(["proxy", "http", "port"], HTTP_PORT);
+  if (needsTls) document.setIn(["common", "security", "tlsMode"], "1");
+  if (needsHttpPort) document.setIn(["proxy", "http", "port"], String(HTTP_PORT));
   return document.toString({ lineWidth: 0 });
+}
+
+/** Tells null, in whichever way it is written, from a text of the same letters. */
+function isNull(node: unknown): boolean {
+  return isScalar(node) && node.type === "PLAIN" && /^(~|null|Null|NULL|)$/.test(String(node.value));
 }
 
 function invalid(problem: string): ActionError {

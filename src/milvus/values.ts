@@ -25,11 +25,26 @@ export function refuseContradictions(values: YamlMap, requested: YamlMap, releas
       fix: `move the settings of ConfigMap ${custom} to extraConfigFiles."user.yaml" and set customConfigMap to "" with the input values.`,
     });
   }
-  if (valueAt(values, "ingress", "enabled") === true) {
-    throw new ActionError(`Release ${release} has ingress.enabled: true; nothing was changed.`, {
-      why: "the chart then makes an Ingress of its own, with the same name, for another controller.",
-      fix: "set ingress.enabled to false with the input values.",
-    });
+  const ingress = valueAt(values, "ingress", "enabled");
+  // The chart's template takes any text for true, "false" too.
+  if (ingress) {
+    throw new ActionError(
+      `Release ${release} has ingress.enabled: ${JSON.stringify(ingress)}; nothing was changed.`,
+      {
+        why: "the chart then makes an Ingress of its own, with the same name, for another controller.",
+        fix: "set ingress.enabled to false with the input values.",
+      },
+    );
+  }
+  const userYaml = valueAt(values, "extraConfigFiles", "user.yaml");
+  if (userYaml !== undefined && userYaml !== null && typeof userYaml !== "string") {
+    throw new ActionError(
+      `extraConfigFiles."user.yaml" of release ${release} is not text; nothing was changed.`,
+      {
+        why: "the chart takes Milvus's settings as the text of a file, and fails on anything else.",
+        fix: "write it as a block of text in the input values: `user.yaml: |` with the settings indented below it.",
+      },
+    );
   }
   const type = valueAt(requested, "service", "type");
   if (type !== undefined && type !== null && type !== "ClusterIP") {

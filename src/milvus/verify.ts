@@ -75,7 +75,7 @@ async function ask(
 ): Promise<{ verified: Verified } | { error: ServiceError }> {
   if (signal.aborted) throw signal.reason;
   try {
-    const options = { deadline: Date.now() + CALL_MS, token };
+    const options = { deadline: Date.now() + CALL_MS, token, signal };
     const [version, health] = await Promise.all([client.getVersion(options), client.checkHealth(options)]);
     const reasons = health.reasons.length > 0 ? health.reasons : ["it gives no reason"];
     return { verified: { version: version.version, reasons: health.isHealthy ? [] : reasons } };

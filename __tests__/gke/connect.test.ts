@@ -1,0 +1,71 @@
+import { readFileSync, watch } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { afterEach, expect, test, vi } from "vitest";
+import { connectToCluster } from "../../src/gke/connect.ts";
+import { privateDirectory } from "../../src/gke/kubeconfig.ts";
+import { CLUSTER, type Google, startGoogle } from "./google.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function connect(google: Google, projectId: string | undefined, environment = google.environment) {
+  const log = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  const directory = await privateDirectory(google.environment);
+  const warnings: string[] = [];
+  const connection = await connectToCluster(
+    { ...CLUSTER, projectId, endpoint: "auto" },
+    {},
+    directory,
+    environment,
+    (message) => warnings.push(message),
+  );
+  return { ...connection, tokenFile: join(directory, "token"), warnings, log };
+}
+
+test("credentials, cluster, kubeconfig: four requests in all", async () => {
+  const google = await startGoogle();
+  const { cluster, kubeconfig, tokenFile, stop } = await connect(google, undefined);
+  stop();
+  expect(cluster).toMatchObject(CLUSTER);
+  expect(dirname(kubeconfig.path)).toBe(dirname(tokenFile));
+  const content = await readFile(kubeconfig.path, "utf8");
+  expect(content).toContain(`tokenFile: ${tokenFile}`);
+  expect(content).not.toContain(google.lastToken());
+  expect(await readFile(tokenFile, "utf8")).toBe(google.lastToken());
+  expect(google.requests.map((request) => request.split(/[ /]/)[2])).toEqual([
+    "github",
+    "sts",
+    "iamcredentials",
+    "container",
+  ]);
+});
+
+test("a token that lives a second is replaced by a masked one, for as long as the job runs", async () => {
+  const google = await startGoogle({ expiresInSeconds: 1 });
+  const { tokenFile, warnings, log, stop } = await connect(google, "my-project");
+  const seen = new Set([readFileSync(tokenFile, "utf8")]);
+  const replaced = Promise.withResolvers<void>();
+  const watcher = watch(dirname(tokenFile), () => {
+    seen.add(readFileSync(tokenFile, "utf8"));
+    if (seen.size === 3) replaced.resolve();
+  });
+  await replaced.promise;
+  watcher.close();
+  stop();
+  expect(warnings).toEqual([]);
+  for (const token of seen) expect(log).toHaveBeenCalledWith(`::add-mask::${token}\n`);
+});
+
+test("a project that nobody names is asked for", async () => {
+  const google = await startGoogle();
+  const environment = Object.fromEntries(
+    Object.entries(google.environment).filter(([name]) => !name.includes("PROJECT")),
+  );
+  environment.GOOGLE_APPLICATION_CREDENTIALS = google.files.directFederation;
+  await expect(connect(google, undefined, environment)).rejects.toThrow(
+    /project.*not known.*input project_id/s,
+  );
+  expect(google.requests).toEqual([]);
+});

@@ -1,0 +1,145 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { dirname, isAbsolute, join } from "node:path";
+import { dump, load } from "js-yaml";
+import { describe, expect, test } from "vitest";
+import {
+  givenKubeconfig,
+  privateDirectory,
+  removeCredentials,
+  writeKubeconfig,
+} from "../../src/gke/kubeconfig.ts";
+import { temporaryDirectory } from "./google.ts";
+
+const CLUSTER = {
+  projectId: "my-project",
+  location: "us-central1",
+  name: "my-cluster",
+  server: "https://192.0.2.1",
+  endpoint: "public",
+  caCertificate: "UEVN",
+  version: "1.35.4-gke.100",
+} as const;
+
+const GIVEN = dump({
+  apiVersion: "v1",
+  kind: "Config",
+  contexts: [
+    { name: "staging", context: { cluster: "a", user: "a" } },
+    { name: "production", context: { cluster: "b", user: "b" } },
+  ],
+  "current-context": "staging",
+});
+
+async function mode(path: string): Promise<string> {
+  return ((await stat(path)).mode & 0o777).toString(8);
+}
+
+test("the directory is private, under RUNNER_TEMP, and new each time", async () => {
+  const RUNNER_TEMP = await temporaryDirectory();
+  const [first, second] = [await privateDirectory({ RUNNER_TEMP }), await privateDirectory({ RUNNER_TEMP })];
+  expect(dirname(first)).toBe(RUNNER_TEMP);
+  expect(await mode(first)).toBe("700");
+  expect(second).not.toBe(first);
+});
+
+describe("our own kubeconfig", () => {
+  test("names server, authority and token file", async () => {
+    const directory = await temporaryDirectory();
+    const { path, context } = await writeKubeconfig(CLUSTER, directory, join(directory, "token"));
+    expect(context).toBe("gke_my-project_us-central1_my-cluster");
+    expect(load(await readFile(path, "utf8"))).toEqual({
+      apiVersion: "v1",
+      kind: "Config",
+      clusters: [
+        {
+          name: context,
+          cluster: { server: "https://192.0.2.1", "certificate-authority-data": "UEVN" },
+        },
+      ],
+      users: [{ name: context, user: { tokenFile: join(directory, "token") } }],
+      contexts: [{ name: context, context: { cluster: context, user: context } }],
+      "current-context": context,
+    });
+    expect(isAbsolute(path)).toBe(true);
+    expect(await mode(path)).toBe("600");
+  });
+
+  test("names no authority for a DNS-based endpoint", async () => {
+    const directory = await temporaryDirectory();
+    const dns = { ...CLUSTER, endpoint: "dns", caCertificate: undefined } as const;
+    const { path } = await writeKubeconfig(dns, directory, join(directory, "token"));
+    expect(await readFile(path, "utf8")).not.toContain("certificate-authority");
+  });
+
+  test("is removed, also twice", async () => {
+    const directory = await privateDirectory({ RUNNER_TEMP: await temporaryDirectory() });
+    await writeKubeconfig(CLUSTER, directory, join(directory, "token"));
+    await removeCredentials(directory);
+    expect(existsSync(directory)).toBe(false);
+    await removeCredentials(directory);
+  });
+});
+
+describe("a kubeconfig that was given", () => {
+  test.each([
+    [undefined, "staging"],
+    ["production", "production"],
+  ])("as a path is used as it is, with the context %s", async (wanted, context) => {
+    const directory = await temporaryDirectory();
+    const path = join(directory, "config");
+    await writeFile(path, GIVEN);
+    expect(await givenKubeconfig(path, wanted, directory, {})).toEqual({ path, context });
+  });
+
+  test("as content is written like ours", async () => {
+    const directory = await temporaryDirectory();
+    const { path, context } = await givenKubeconfig(GIVEN, "production", directory, {});
+    expect(context).toBe("production");
+    expect(dirname(path)).toBe(directory);
+    expect(await readFile(path, "utf8")).toBe(GIVEN);
+    expect(await mode(path)).toBe("600");
+  });
+
+  test("with a context only is KUBECONFIG", async () => {
+    const directory = await temporaryDirectory();
+    const path = join(directory, "config");
+    await writeFile(path, GIVEN);
+    expect(await givenKubeconfig(undefined, "production", directory, { KUBECONFIG: path })).toMatchObject({
+      path,
+    });
+  });
+
+  test.each([
+    [
+      "another context",
+      GIVEN,
+      "prod",
+      /no context "prod".*contexts are: staging, production.*input context/s,
+    ],
+    [
+      "no current context",
+      "kind: Config\ncontexts: [{name: a}]\n",
+      undefined,
+      /no current context.*contexts are: a/s,
+    ],
+    ["no contexts", "kind: Config\n\n# nothing", "a", /no context "a".*no contexts at all/s],
+    ["no YAML", "kind: Config\nusers: [a\n  token: s3cret\n", undefined, /is not YAML.*line \d/s],
+    ["no kubeconfig", "just\ntext", undefined, /no current context/],
+  ])("with %s", async (_, content, context, message) => {
+    const directory = await temporaryDirectory();
+    await expect(givenKubeconfig(content, context, directory, {})).rejects.toThrow(message);
+    await expect(givenKubeconfig(content, context, directory, {})).rejects.not.toThrow(/s3cret/);
+  });
+
+  test("that isn't there, or is no file", async () => {
+    const directory = await temporaryDirectory();
+    await expect(givenKubeconfig(join(directory, "none"), undefined, directory, {})).rejects.toThrow(
+      /none can't be read.*ENOENT.*input kubeconfig/s,
+    );
+    await mkdir(join(directory, "folder"));
+    await expect(givenKubeconfig(join(directory, "folder"), undefined, directory, {})).rejects.toThrow(
+      /EISDIR/,
+    );
+  });
+});

@@ -1,0 +1,147 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { binaries } from "../../local-gke/binaries/binaries.ts";
+import { run } from "../../src/process.ts";
+
+const charts = join(import.meta.dirname, "../../local-gke/chart");
+const helms = await binaries(["helm3", "helm4"]);
+// The clients' own component and what its Service selects.
+const LABELS = { "app.kubernetes.io/name": "milvus", "app.kubernetes.io/instance": "my-release" };
+
+type Manifest = Record<string, unknown> & { kind: string; metadata: { name: string } };
+
+/** Returns what a release consists of, by `Kind/name`. */
+async function template(values: object = {}, release = "my-release", helm: keyof typeof helms = "helm3") {
+  const { exitCode, stdout, stderr } = await run(
+    { name: "helm", path: helms[helm] },
+    ["template", release, join(charts, "milvus"), "--values", "-"],
+    { input: JSON.stringify(values) },
+  );
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  const manifests: Manifest[] = parseAllDocuments(stdout).map((document) => document.toJS());
+  return new Map(manifests.map((manifest) => [`${manifest.kind}/${manifest.metadata.name}`, manifest]));
+}
+
+describe("names", () => {
+  it.each([
+    { what: "release and chart", release: "my-release", values: {}, name: "my-release-milvus" },
+    { what: "the release alone when it says milvus", release: "milvus-1", values: {}, name: "milvus-1" },
+    { what: "nameOverride", release: "a", values: { nameOverride: "vectors" }, name: "a-vectors" },
+    { what: "fullnameOverride", release: "a", values: { fullnameOverride: "vectors" }, name: "vectors" },
+  ])("are made of $what", async ({ release, values, name }) => {
+    const manifests = await template(values, release);
+    expect([...manifests.keys()]).toEqual(
+      expect.arrayContaining([`Service/${name}`, `ConfigMap/${name}`, `Deployment/${name}-proxy`]),
+    );
+  });
+});
+
+describe.each([
+  { mode: "cluster", component: "proxy", enabled: true },
+  { mode: "standalone", component: "standalone", enabled: false },
+])("in $mode mode", ({ component, enabled }) => {
+  it("a Service leads to the pods that clients talk to", async () => {
+    const manifests = await template({ cluster: { enabled } });
+    expect(manifests.get("Service/my-release-milvus")).toMatchObject({
+      metadata: { labels: { ...LABELS, component, "helm.sh/chart": "milvus-5.0.19" } },
+      spec: {
+        type: "ClusterIP",
+        selector: { ...LABELS, component },
+        ports: [
+          { name: "milvus", port: 19530, targetPort: "milvus" },
+          { name: "metrics", port: 9091, targetPort: "metrics" },
+        ],
+      },
+    });
+    expect(manifests.get(`Deployment/my-release-milvus-${component}`)).toMatchObject({
+      spec: {
+        template: {
+          metadata: { labels: { ...LABELS, component } },
+          spec: {
+            containers: [
+              {
+                name: component,
+                image: "milvusdb/milvus:v2.6.15",
+                ports: [
+                  { name: "milvus", containerPort: 19530 },
+                  { name: "metrics", containerPort: 9091 },
+                ],
+                readinessProbe: { httpGet: { path: "/healthz", port: "metrics" }, initialDelaySeconds: 90 },
+              },
+            ],
+          },
+        },
+      },
+    });
+  });
+
+  it("another user.yaml rolls the pods, another annotation of the Service does not", async () => {
+    const checksum = async (values: object) => {
+      const manifests = await template({ cluster: { enabled }, ...values });
+      const deployment = manifests.get(`Deployment/my-release-milvus-${component}`);
+      return deployment && /"checksum\/config":"(\w{64})"/.exec(JSON.stringify(deployment))?.[1];
+    };
+    const before = await checksum({});
+    expect(before).toBeDefined();
+    expect(await checksum({ extraConfigFiles: { "user.yaml": "common: {}" } })).not.toBe(before);
+    expect(await checksum({ service: { annotations: { a: "b" } } })).toBe(before);
+  });
+});
+
+describe("values", () => {
+  it("of the Service reach it", async () => {
+    const service = { type: "LoadBalancer", portName: "grpc", annotations: { "cloud.google.com/neg": "{}" } };
+    expect((await template({ service })).get("Service/my-release-milvus")).toMatchObject({
+      metadata: { annotations: service.annotations },
+      spec: { type: "LoadBalancer", ports: [{ name: "grpc", port: 19530, targetPort: "milvus" }, {}] },
+    });
+  });
+
+  it("of the configuration reach the ConfigMap, user.yaml as it was written", async () => {
+    const userYaml = "# a comment\ncommon:\n  security:\n    tlsMode: 1\n";
+    const manifests = await template({
+      minio: { enabled: false },
+      externalS3: { enabled: true, host: "storage.googleapis.com", port: 443, bucketName: "b", useIAM: true },
+      extraConfigFiles: { "user.yaml": userYaml },
+    });
+    const data = Object(manifests.get("ConfigMap/my-release-milvus")).data;
+    expect(data["user.yaml"].trimEnd()).toBe(userYaml.trimEnd());
+    expect(data["default.yaml"]).toMatch(/minio:\n {2}address: storage.googleapis.com\n {2}port: 443/);
+    expect([...manifests.keys()].filter((key) => key.includes("minio"))).toEqual([]);
+  });
+
+  it("that are lost bring back MinIO with claims of its own", async () => {
+    const manifests = await template();
+    expect(manifests.get("StatefulSet/my-release-minio")).toMatchObject({
+      spec: {
+        replicas: 4,
+        volumeClaimTemplates: [{ spec: { resources: { requests: { storage: "500Gi" } } } }],
+      },
+    });
+    expect(Object(manifests.get("ConfigMap/my-release-milvus")).data["default.yaml"]).toMatch(
+      /minio:\n {2}address: my-release-minio\n/,
+    );
+  });
+
+  it("with a customConfigMap leave extraConfigFiles out", async () => {
+    const manifests = await template({ customConfigMap: "mine" });
+    expect(manifests.has("ConfigMap/my-release-milvus")).toBe(false);
+    expect(manifests.get("Deployment/my-release-milvus-proxy")).toMatchObject({
+      spec: { template: { spec: { volumes: [{ name: "milvus-config", configMap: { name: "mine" } }] } } },
+    });
+  });
+
+  it("of the chart's own Ingress make one of the Service's name", async () => {
+    const rules = [{ host: "h.example", path: "/", pathType: "Prefix" }];
+    const manifests = await template({ ingress: { enabled: true, rules } });
+    expect(manifests.get("Ingress/my-release-milvus")).toMatchObject({
+      spec: { rules: [{ host: "h.example" }] },
+    });
+    expect((await template()).has("Ingress/my-release-milvus")).toBe(false);
+  });
+});
+
+it("is rendered by helm 4 as by helm 3", async () => {
+  expect(await template({}, "my-release", "helm4")).toEqual(await template());
+});

@@ -1,0 +1,67 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  certificateName,
+  clusterIds,
+  frontendNames,
+  negName,
+  nodePortBackendName,
+  trimEvenly,
+} from "../../local-gke/ingress/names.ts";
+
+const IDS = clusterIds("5e0b7c6e-0000-4000-8000-000000000000");
+const LABEL = fc.stringMatching(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/);
+const RESOURCE = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+describe("names of Google's resources", () => {
+  test("of a frontend", () => {
+    const names = frontendNames(IDS, "default", "my-release-milvus");
+    expect(names.loadBalancer).toMatch(/^[0-9a-z]{8}-default-my-release-milvus-[0-9a-z]{8}$/);
+    expect(names.urlMap).toBe(`k8s2-um-${names.loadBalancer}`);
+    expect(names.httpForwardingRule).toBe(`k8s2-fr-${names.loadBalancer}`);
+    expect(names.httpsForwardingRule).toBe(`k8s2-fs-${names.loadBalancer}`);
+    expect(names.httpProxy).toBe(`k8s2-tp-${names.loadBalancer}`);
+    expect(names.httpsProxy).toBe(`k8s2-ts-${names.loadBalancer}`);
+  });
+
+  test("of backends", () => {
+    expect(negName(IDS, "default", "my-release-milvus", 19530)).toMatch(
+      /^k8s1-[0-9a-f]{8}-default-my-release-milvus-19530-[0-9a-f]{8}$/,
+    );
+    expect(nodePortBackendName(IDS, 30291)).toMatch(/^k8s-be-30291--[0-9a-f]{16}$/);
+  });
+
+  test("a certificate's last part, and only that, follows its content", () => {
+    const [one, other] = ["one", "other"].map((pem) => certificateName(IDS, "lb", pem));
+    expect(one).toMatch(/^k8s2-cr-[0-9a-z]{8}-[0-9a-z]{16}-[0-9a-f]{16}$/);
+    expect(other).not.toBe(one);
+    expect(other?.slice(0, -16)).toBe(one?.slice(0, -16));
+  });
+
+  test("are valid and differ whatever the namespace and name", () => {
+    fc.assert(
+      fc.property(LABEL, LABEL, fc.integer({ min: 1, max: 65535 }), (namespace, name, port) => {
+        expect(frontendNames(IDS, namespace, name).urlMap).toMatch(RESOURCE);
+        expect(negName(IDS, namespace, name, port)).toMatch(RESOURCE);
+        expect(negName(IDS, namespace, name, port)).not.toBe(negName(IDS, namespace, `${name}x`, port));
+      }),
+    );
+  });
+
+  test("trimEvenly keeps what fits and otherwise uses all the space", () => {
+    expect(trimEvenly(10, ["abc", "defg"])).toEqual(["abc", "defg"]);
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 3 }),
+        fc.integer({ min: 3, max: 40 }),
+        (fields, max) => {
+          const trimmed = trimEvenly(max, fields);
+          const total = fields.join("").length;
+          expect(trimmed.join("").length).toBe(Math.min(total, max));
+          for (const [index, field] of fields.entries())
+            expect(field.startsWith(trimmed[index] ?? "?")).toBe(true);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,44 @@
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { expect, test, vi } from "vitest";
+import { lock, tryLock } from "../../local-gke/binaries/lock.ts";
+
+test("one holds a lock at a time; the next one gets it when it is released", async () => {
+  const name = randomUUID();
+  const first = await tryLock(name);
+  expect(first).toBeDefined();
+  expect(await tryLock(name)).toBeUndefined();
+
+  const onWait = vi.fn();
+  let got = false;
+  const second = lock(name, onWait).then((held) => {
+    got = true;
+    return held;
+  });
+  await vi.waitFor(() => expect(onWait).toHaveBeenCalledTimes(1));
+  expect(got).toBe(false);
+  await first?.release();
+  await (await second).release();
+  expect(got).toBe(true);
+});
+
+test("the lock of a process that is killed is free", async () => {
+  const name = randomUUID();
+  const script = `
+    import { tryLock } from ${JSON.stringify(join(import.meta.dirname, "../../local-gke/binaries/lock.ts"))};
+    await tryLock(${JSON.stringify(name)});
+    console.log("held");
+    setInterval(() => {}, 1000);
+  `;
+  const holder = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(createInterface({ input: holder.stdout }), "line");
+  expect(await tryLock(name)).toBeUndefined();
+  const waiting = lock(name);
+  holder.kill("SIGKILL");
+  await (await waiting).release();
+});

@@ -1,0 +1,372 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { type Download, downloadInto, install, parseSum } from "../../src/tools/download.ts";
+import { DownloadError } from "../../src/tools/http.ts";
+import {
+  aFolder,
+  aMirror,
+  aRunner,
+  archiveOf,
+  type Mirror,
+  type Route,
+  scriptPrinting,
+  sha256,
+} from "./runner.ts";
+
+const SCRIPT = scriptPrinting("v3.22.0");
+const FILE = "/helm.tar.gz";
+const IMPATIENT = { stallMs: 150, retryDelaysMs: [0, 0] };
+
+beforeEach(() => {
+  vi.spyOn(process.stdout, "write").mockReturnValue(true);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+function helmAt(mirror: Mirror): Download {
+  return {
+    name: "helm",
+    version: "3.22.0",
+    url: `${mirror.url}${FILE}`,
+    checksum: { url: `${mirror.url}${FILE}.sha256sum` },
+    archive: "tar.gz",
+    member: "linux-amd64/helm",
+  };
+}
+
+/** Serves an archive with its sum, each of which a test may replace. */
+async function aHelmMirror(replaced: Record<string, Route> = {}): Promise<Mirror> {
+  const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
+  return await aMirror({
+    [FILE]: archive,
+    [`${FILE}.sha256sum`]: `${sha256(archive)}  helm.tar.gz\n`,
+    ...replaced,
+  });
+}
+
+async function failureOf(work: Promise<unknown>): Promise<DownloadError> {
+  const error = await work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(error instanceof DownloadError)) throw new Error(`no DownloadError, but ${String(error)}`);
+  return error;
+}
+
+describe("install", () => {
+  test("leaves a program that runs in the tool cache, and the next call asks nobody", async () => {
+    const { toolCache } = await aRunner();
+    const mirror = await aHelmMirror();
+    const path = await install(helmAt(mirror));
+    expect(path).toBe(join(toolCache, "helm", "3.22.0", process.arch, "linux-amd64", "helm"));
+    expect(execFileSync(path, { encoding: "utf8" })).toBe("v3.22.0\n");
+    expect(mirror.requests.sort()).toEqual([FILE, `${FILE}.sha256sum`]);
+
+    expect(await install(helmAt(mirror))).toBe(path);
+    expect(mirror.requests).toHaveLength(2);
+  });
+
+  test("leaves nothing but the tool behind", async () => {
+    const { toolCache } = await aRunner();
+    await install(helmAt(await aHelmMirror()));
+    const home = join(toolCache, "helm", "3.22.0");
+    expect((await readdir(home)).sort()).toEqual([process.arch, `${process.arch}.complete`]);
+    expect(await readdir(join(home, process.arch))).toEqual(["linux-amd64"]);
+  });
+
+  test("asks for the sum while the file is under way", async () => {
+    await aRunner();
+    const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
+    const answers: (() => void)[] = [];
+    const whenBothHaveCome =
+      (content: string | Buffer): Route =>
+      (response) => {
+        answers.push(() => response.end(content));
+        if (answers.length === 2) for (const answer of answers) answer();
+      };
+    const mirror = await aMirror({
+      [FILE]: whenBothHaveCome(archive),
+      [`${FILE}.sha256sum`]: whenBothHaveCome(sha256(archive)),
+    });
+    await install(helmAt(mirror));
+  });
+
+  test.each([
+    ["another action's layout", "helm", true],
+    ["half a tool", "linux-amd64/helm", false],
+  ])("replaces %s in the cache", async (_, file, complete) => {
+    const { toolCache } = await aRunner();
+    const home = join(toolCache, "helm", "3.22.0", process.arch);
+    await mkdir(join(home, "linux-amd64"), { recursive: true });
+    await writeFile(join(home, file), "half");
+    if (complete) await writeFile(`${home}.complete`, "");
+    const path = await install(helmAt(await aHelmMirror()));
+    expect(execFileSync(path, { encoding: "utf8" })).toBe("v3.22.0\n");
+  });
+
+  test("two at once both get a whole tool", async () => {
+    await aRunner();
+    const mirror = await aHelmMirror();
+    const [first, second] = await Promise.all([install(helmAt(mirror)), install(helmAt(mirror))]);
+    expect(first).toBe(second);
+    expect(execFileSync(first, { encoding: "utf8" })).toBe("v3.22.0\n");
+  });
+});
+
+test("a job that was slower takes the tool that another one has put there meanwhile", async () => {
+  await aRunner();
+  const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
+  const faster = await aHelmMirror();
+  let identity: number | undefined;
+  const slower = await aMirror({
+    [FILE]: async (response) => {
+      identity = (await stat(await install(helmAt(faster)))).ino;
+      response.end(archive);
+    },
+    [`${FILE}.sha256sum`]: sha256(archive),
+  });
+  const path = await install(helmAt(slower));
+  expect((await stat(path)).ino).toBe(identity);
+});
+
+test("a host that is slow but steady is waited for", async () => {
+  await aRunner();
+  const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
+  const mirror = await aHelmMirror({
+    [FILE]: (response) => {
+      let sent = 0;
+      const step = Math.ceil(archive.length / 8);
+      const ticker = setInterval(() => {
+        response.write(archive.subarray(sent, sent + step));
+        sent += step;
+        if (sent < archive.length) return;
+        clearInterval(ticker);
+        response.end();
+      }, 100);
+      response.on("close", () => clearInterval(ticker));
+    },
+    [`${FILE}.sha256sum`]: sha256(archive),
+  });
+  await install(helmAt(mirror), { stallMs: 500, retryDelaysMs: [] });
+});
+
+describe("what is unpacked", () => {
+  test("a bare program is made executable", async () => {
+    const mirror = await aMirror({ "/kubectl": SCRIPT });
+    const path = await downloadInto(await aFolder(), {
+      ...helmAt(mirror),
+      url: `${mirror.url}/kubectl`,
+      checksum: { sha256: sha256(SCRIPT).toUpperCase() },
+      archive: "none",
+      member: "kubectl",
+    });
+    expect(execFileSync(path, { encoding: "utf8" })).toBe("v3.22.0\n");
+  });
+
+  test("a zip, as for Windows", async () => {
+    await aRunner();
+    const archive = await archiveOf("zip", "windows-amd64/helm.exe", SCRIPT);
+    const mirror = await aMirror({ "/helm.zip": archive });
+    const path = await downloadInto(await aFolder(), {
+      ...helmAt(mirror),
+      url: `${mirror.url}/helm.zip`,
+      checksum: { sha256: sha256(archive) },
+      archive: "zip",
+      member: "windows-amd64/helm.exe",
+    });
+    expect(execFileSync(path, { encoding: "utf8" })).toBe("v3.22.0\n");
+  });
+
+  test("through a redirect, as official hosts answer", async () => {
+    await aRunner();
+    const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
+    const mirror = await aHelmMirror({
+      [FILE]: (response) => response.writeHead(302, { location: "/elsewhere" }).end(),
+      "/elsewhere": archive,
+      [`${FILE}.sha256sum`]: sha256(archive),
+    });
+    await install(helmAt(mirror));
+  });
+});
+
+test("the runner's proxy is used, but not for what NO_PROXY names", async () => {
+  await aRunner();
+  const mirror = await aHelmMirror();
+  const { port } = new URL(mirror.url);
+  const tunnels: string[] = [];
+  const proxy = createHttpServer().on("connect", (request, socket, head) => {
+    tunnels.push(request.url ?? "");
+    const upstream = connect(Number(port), "127.0.0.1", () => {
+      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+      upstream.write(head);
+      upstream.pipe(socket).pipe(upstream);
+    });
+    for (const each of [socket, upstream]) each.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  onTestFinished(async () => {
+    await new Promise((resolve) => proxy.close(resolve));
+  });
+  const address = proxy.address();
+  vi.stubEnv("http_proxy", `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`);
+  vi.stubEnv("no_proxy", "inside.invalid");
+
+  await install(helmAt({ ...mirror, url: "http://outside.invalid" }));
+  expect(new Set(tunnels)).toEqual(new Set(["outside.invalid:80"]));
+
+  const direct = { ...helmAt({ ...mirror, url: "http://inside.invalid" }), version: "3.22.1" };
+  expect((await failureOf(install(direct, IMPATIENT))).message).toContain("inside.invalid");
+  expect(tunnels).not.toContain("inside.invalid:80");
+});
+
+describe("what ends a download", () => {
+  const html = "<html>sign in</html>";
+  test.each<[what: string, replaced: Record<string, Route>, obstacle: string, says: (string | RegExp)[]]>([
+    ["no such file", { [FILE]: (r) => r.writeHead(404).end() }, "missing", [FILE, "404 Not Found"]],
+    ["a refusal", { [FILE]: (r) => r.writeHead(403).end() }, "refused", [FILE, "403 Forbidden"]],
+    [
+      "another file's content",
+      { [`${FILE}.sha256sum`]: "0".repeat(64) },
+      "unverified",
+      [FILE, "0".repeat(64), /has SHA-256 (?!0{64})[0-9a-f]{64}/],
+    ],
+    [
+      "no sum",
+      { [`${FILE}.sha256sum`]: (r) => r.writeHead(404).end() },
+      "unverified",
+      [`${FILE}.sha256sum`, "SHA-256", "404"],
+    ],
+    ["a sign-in page for a sum", { [`${FILE}.sha256sum`]: html }, "unverified", [`${FILE}.sha256sum`, html]],
+    [
+      "a redirect to itself",
+      { [FILE]: (r) => r.writeHead(302, { location: FILE }).end() },
+      "refused",
+      [FILE, "more than 5 times"],
+    ],
+    ["an empty sum", { [`${FILE}.sha256sum`]: "" }, "unverified", [`${FILE}.sha256sum`, "nothing"]],
+    [
+      "another file's sum",
+      { [`${FILE}.sha256sum`]: `${"0".repeat(64)}  other.tar.gz` },
+      "unverified",
+      ["other.tar.gz"],
+    ],
+    [
+      "a file cut short",
+      {
+        [FILE]: (r) => {
+          r.writeHead(200, { "content-length": "1000" });
+          r.write("only so much", () => r.destroy());
+        },
+      },
+      "unreachable",
+      [FILE, "12 of 1000 bytes"],
+    ],
+    ["a host that never answers", { [FILE]: () => {} }, "unreachable", [FILE, "nothing for 0.15 s"]],
+    [
+      "a host that goes silent",
+      {
+        [FILE]: (r) => {
+          r.writeHead(200, { "content-length": "1000" });
+          r.write("some");
+        },
+      },
+      "unreachable",
+      [FILE, "nothing for 0.15 s", "4 of 1000 bytes"],
+    ],
+    ["a host in trouble", { [FILE]: (r) => r.writeHead(503).end() }, "unreachable", [FILE, "503"]],
+  ])("%s", async (_, replaced, obstacle, says) => {
+    const { toolCache } = await aRunner();
+    const mirror = await aHelmMirror(replaced);
+    const error = await failureOf(install(helmAt(mirror), IMPATIENT));
+    expect(error.obstacle).toBe(obstacle);
+    for (const part of says) expect(error.message).toMatch(part);
+    expect(await readdir(join(toolCache, "helm", "3.22.0"))).toEqual([]);
+  });
+
+  test("an archive without the tool", async () => {
+    await aRunner();
+    const archive = await archiveOf("tar.gz", "README", "no tool");
+    const mirror = await aHelmMirror({ [FILE]: archive, [`${FILE}.sha256sum`]: sha256(archive) });
+    const error = await failureOf(install(helmAt(mirror)));
+    expect(error.message).toContain(`${FILE} holds no linux-amd64/helm`);
+  });
+
+  test("a file that is no archive, though its sum is right", async () => {
+    await aRunner();
+    const mirror = await aHelmMirror({ [FILE]: "no archive", [`${FILE}.sha256sum`]: sha256("no archive") });
+    expect((await failureOf(install(helmAt(mirror)))).message).toContain(`${FILE} can't be unpacked`);
+  });
+
+  test("a port where nobody listens, at once", async () => {
+    await aRunner();
+    const url = await new Promise<string>((resolve) => {
+      const server = createServer().listen(0, "127.0.0.1", () => {
+        const address = server.address();
+        const port = typeof address === "object" && address ? address.port : 0;
+        server.close(() => resolve(`http://127.0.0.1:${port}`));
+      });
+    });
+    const error = await failureOf(install(helmAt({ url, requests: [], routes: {} })));
+    expect(error).toMatchObject({ obstacle: "unreachable" });
+    expect(error.message).toContain("ECONNREFUSED");
+  });
+});
+
+describe("what is tried again", () => {
+  const inTrouble: [string, (response: Parameters<Exclude<Route, string | Buffer>>[0]) => void][] = [
+    ["503", (response) => response.writeHead(503).end()],
+    ["429", (response) => response.writeHead(429).end()],
+    ["408", (response) => response.writeHead(408).end()],
+    ["a reset", (response) => response.socket?.resetAndDestroy()],
+    ["a stall", () => {}],
+  ];
+  test.each(inTrouble)("%s, of the file and of the sum", async (_, trouble) => {
+    await aRunner();
+    const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
+    const afterTrouble =
+      (content: string | Buffer): Route =>
+      (response, count) =>
+        count === 1 ? trouble(response) : response.end(content);
+    const mirror = await aHelmMirror({
+      [FILE]: afterTrouble(archive),
+      [`${FILE}.sha256sum`]: afterTrouble(sha256(archive)),
+    });
+    const path = await install(helmAt(mirror), IMPATIENT);
+    expect(execFileSync(path, { encoding: "utf8" })).toBe("v3.22.0\n");
+    expect(mirror.requests).toHaveLength(4);
+  });
+
+  test.each([
+    ["404", 404, 1],
+    ["403", 403, 1],
+    ["500", 500, 3],
+  ])("%s: this many requests", async (_, status, count) => {
+    await aRunner();
+    const mirror = await aHelmMirror({ [FILE]: (response) => response.writeHead(status).end() });
+    await failureOf(install(helmAt(mirror), IMPATIENT));
+    expect(mirror.requests.filter((path) => path === FILE)).toHaveLength(count);
+  });
+});
+
+describe("a published sum", () => {
+  const sum = "0123456789abcdef".repeat(4);
+  const other = "f".repeat(64);
+  test.each([
+    ["bare", sum, sum],
+    ["bare, upper case, with line ends", `${sum.toUpperCase()}\r\n`, sum],
+    ["sha256sum's line", `${sum}  helm.tar.gz\n`, sum],
+    ["sha256sum's line in binary mode", `${sum} *helm.tar.gz\n`, sum],
+    ["one of several", `${other}  other.tar.gz\n${sum}  ./helm.tar.gz\n`, sum],
+    ["none for this file", `${other}  other.tar.gz\n`, undefined],
+    ["too short", sum.slice(1), undefined],
+    ["too long", `${sum}0`, undefined],
+    ["nothing", "", undefined],
+  ])("%s", (_, text, expected) => {
+    expect(parseSum(text, "helm.tar.gz")).toBe(expected);
+  });
+});

@@ -1,0 +1,322 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { ActionError } from "../../src/errors.ts";
+import { helm, provideHelm } from "../../src/tools/helm.ts";
+import { kubectl, provideKubectl } from "../../src/tools/kubectl.ts";
+import { platformOf } from "../../src/tools/platform.ts";
+import type { Tool } from "../../src/tools/provide.ts";
+import { aMirror, aRunner, archiveOf, type Mirror, type Route, scriptPrinting, sha256 } from "./runner.ts";
+
+const PLATFORM = platformOf(process.platform, process.arch);
+
+let log = "";
+beforeEach(() => {
+  log = "";
+  const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    log += String(text);
+    return true;
+  });
+  return () => write.mockRestore();
+});
+
+function kubectlPrinting(version: string): string {
+  return scriptPrinting(JSON.stringify({ clientVersion: { gitVersion: version } }));
+}
+
+/** What a host must answer for a release to be there. */
+async function release(tool: Tool, version: string, content: string): Promise<Record<string, Route>> {
+  const { url, archive, member } = tool.locate(version, PLATFORM, "");
+  const file = archive === "none" ? Buffer.from(content) : await archiveOf(archive, member, content);
+  const { checksum } = tool.locate(version, PLATFORM, "");
+  return { [url]: file, ["url" in checksum ? checksum.url : ""]: sha256(file) };
+}
+
+/** A host with the newest helm 3 and 4, as get.helm.sh has them. */
+async function aHelmHost(): Promise<Mirror> {
+  return await aMirror({
+    "/helm-latest-version": "v4.3.1",
+    "/helm4-latest-version": "v4.3.1",
+    "/helm3-latest-version": "v3.22.0\n",
+    ...(await release(helm, "4.3.1", scriptPrinting("v4.3.1"))),
+    ...(await release(helm, "3.22.0", scriptPrinting("v3.22.0"))),
+    ...(await release(helm, "3.18.2", scriptPrinting("v3.18.2"))),
+  });
+}
+
+/** A host with the newest kubectl of three minor versions, as dl.k8s.io has them. */
+async function aKubectlHost(): Promise<Mirror> {
+  return await aMirror({
+    "/release/stable.txt": "v1.36.2",
+    "/release/stable-1.36.txt": "v1.36.2",
+    "/release/stable-1.35.txt": "v1.35.6",
+    "/release/stable-1.34.txt": "v1.34.9",
+    ...(await release(kubectl, "1.36.2", kubectlPrinting("v1.36.2"))),
+    ...(await release(kubectl, "1.35.6", kubectlPrinting("v1.35.6"))),
+    ...(await release(kubectl, "1.34.9", kubectlPrinting("v1.34.9"))),
+  });
+}
+
+async function putInToolCache(
+  toolCache: string,
+  tool: Tool,
+  version: string,
+  content: string,
+): Promise<string> {
+  const home = join(toolCache, tool.name, version, process.arch);
+  const path = join(home, tool.locate(version, PLATFORM, "").member);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, content, { mode: 0o755 });
+  await writeFile(`${home}.complete`, "");
+  return path;
+}
+
+async function failureOf(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(error instanceof ActionError)) throw new Error(`no ActionError, but ${String(error)}`);
+  return error.message;
+}
+
+describe("the runner's own tool", () => {
+  test.each([
+    ["auto", "v3.14.0"],
+    ["auto", "v3.22.0"],
+    ["auto", "v4.3.1"],
+    ["3", "v3.15.1"],
+    [">=3.18 <4", "v3.18.0"],
+    ["v3.18.2", "v3.18.2"],
+    ["3.18.2", "v3.18.2"],
+  ])("helm %s is satisfied by %s without asking anybody", async (wanted, own) => {
+    const runner = await aRunner();
+    const path = await runner.addToPath("helm", scriptPrinting(own));
+    const mirror = await aHelmHost();
+    const provided = await provideHelm({ version: wanted, mirror: mirror.url });
+    expect(provided).toMatchObject({ name: "helm", path, version: own.slice(1) });
+    expect(mirror.requests).toEqual([]);
+  });
+
+  test.each([
+    ["v1.34.1", "v1.35.4-gke.1398000"],
+    ["v1.35.9", "v1.35.4-gke.1398000"],
+    ["v1.36.0", "v1.35.4-gke.1398000"],
+    ["v1.32.4-dispatcher", "1.33.1"],
+    ["v1.22.0", undefined],
+  ])("kubectl %s will do for a cluster of %s", async (own, clusterVersion) => {
+    const runner = await aRunner();
+    const path = await runner.addToPath("kubectl", kubectlPrinting(own));
+    const mirror = await aKubectlHost();
+    expect(await provideKubectl({ version: "auto", mirror: mirror.url, clusterVersion })).toMatchObject({
+      path,
+    });
+    expect(mirror.requests).toEqual([]);
+  });
+
+  test("is asked once, and one line says what was taken and why", async () => {
+    const runner = await aRunner();
+    const path = await runner.addToPath("kubectl", kubectlPrinting("v1.35.4"));
+    const mirror = await aKubectlHost();
+    const { why } = await provideKubectl({ version: "auto", mirror: mirror.url, clusterVersion: "v1.35.1" });
+    expect(why).toBe("on the runner's PATH, within one minor version of the cluster's 1.35");
+    expect(log).toBe(`kubectl 1.35.4 (${path}): ${why}.\n`);
+  });
+
+  test("is taken for latest when it is the newest", async () => {
+    const runner = await aRunner();
+    const path = await runner.addToPath("helm", scriptPrinting("v4.3.1"));
+    const mirror = await aHelmHost();
+    expect(await provideHelm({ version: "latest", mirror: mirror.url })).toMatchObject({ path });
+    expect(mirror.requests).toEqual(["/helm-latest-version"]);
+  });
+});
+
+describe("the tool cache", () => {
+  test("gives the newest version that will do, without asking anybody", async () => {
+    const { toolCache } = await aRunner();
+    await putInToolCache(toolCache, helm, "3.9.0", scriptPrinting("v3.9.0"));
+    await putInToolCache(toolCache, helm, "5.0.0", scriptPrinting("v5.0.0"));
+    await putInToolCache(toolCache, helm, "3.16.0", scriptPrinting("v3.16.0"));
+    const path = await putInToolCache(toolCache, helm, "3.21.4", scriptPrinting("v3.21.4"));
+    const mirror = await aHelmHost();
+    expect(await provideHelm({ version: "auto", mirror: mirror.url })).toMatchObject({
+      path,
+      version: "3.21.4",
+    });
+    expect(mirror.requests).toEqual([]);
+  });
+
+  test("a second run downloads nothing", async () => {
+    await aRunner();
+    const mirror = await aKubectlHost();
+    const request = { version: "auto", mirror: mirror.url, clusterVersion: "1.35.1" };
+    const first = await provideKubectl(request);
+    const requests = mirror.requests.length;
+    expect(await provideKubectl(request)).toMatchObject({ path: first.path, version: "1.35.6" });
+    expect(mirror.requests).toHaveLength(requests);
+  });
+});
+
+describe("a downloaded tool", () => {
+  test.each([
+    ["auto", "3.22.0"],
+    ["latest", "4.3.1"],
+    ["3", "3.22.0"],
+    ["4", "4.3.1"],
+    [">=3.14", "4.3.1"],
+    ["v3.18.2", "3.18.2"],
+  ])("helm %s is %s", async (wanted, version) => {
+    await aRunner();
+    const mirror = await aHelmHost();
+    const provided = await provideHelm({ version: wanted, mirror: `${mirror.url}/` });
+    expect(provided.version).toBe(version);
+    expect(execFileSync(provided.path, { encoding: "utf8" })).toBe(`v${version}\n`);
+  });
+
+  test("an open range stays within what this action knows", async () => {
+    await aRunner();
+    const mirror = await aHelmHost();
+    mirror.routes["/helm-latest-version"] = "v5.0.0";
+    mirror.routes["/helm5-latest-version"] = "v5.0.0";
+    expect(await provideHelm({ version: ">=3.14", mirror: mirror.url })).toMatchObject({ version: "4.3.1" });
+  });
+
+  test.each([
+    ["auto", "v1.35.1-gke.100", "1.35.6"],
+    ["auto", undefined, "1.36.2"],
+    ["latest", "v1.35.1", "1.36.2"],
+    ["1.34", "v1.35.1", "1.34.9"],
+    [">=1.34 <1.36", undefined, "1.35.6"],
+    ["1.34.9", undefined, "1.34.9"],
+  ])("kubectl %s for a cluster of %s is %s", async (wanted, clusterVersion, version) => {
+    await aRunner();
+    const mirror = await aKubectlHost();
+    const provided = await provideKubectl({ version: wanted, mirror: mirror.url, clusterVersion });
+    expect(provided.version).toBe(version);
+    expect(execFileSync(provided.path, { encoding: "utf8" })).toContain(`v${version}`);
+  });
+
+  test.each([
+    ["too old", scriptPrinting("v3.13.3"), "is 3.13.3"],
+    ["a release candidate", scriptPrinting("v4.0.0-rc.1"), "is 4.0.0-rc.1"],
+    ["of another architecture", "\x7fELF nonsense", "is passed over"],
+    ["broken", "#!/bin/sh\necho 'no such shim' >&2; exit 3\n", 'exit code 3, saying "no such shim"'],
+    ["something else", scriptPrinting("usage: helm"), "is passed over"],
+    ["a script without its interpreter", "#!/no/such/interpreter\n", "is passed over"],
+  ])("stands in for one on PATH that is %s, and says so", async (_, content, says) => {
+    const runner = await aRunner();
+    const own = await runner.addToPath("helm", content);
+    const mirror = await aHelmHost();
+    const provided = await provideHelm({ version: "auto", mirror: mirror.url });
+    expect(provided.version).toBe("3.22.0");
+    expect(log).toContain(`${own} `);
+    expect(log).toContain(says);
+  });
+
+  test("stands in for one on PATH that is in the range, but that the action can't work with", async () => {
+    const runner = await aRunner();
+    await runner.addToPath("helm", scriptPrinting("v3.13.3"));
+    const mirror = await aHelmHost();
+    expect(await provideHelm({ version: "3", mirror: mirror.url })).toMatchObject({ version: "3.22.0" });
+  });
+
+  test("stands in for a kubectl too far from the cluster", async () => {
+    const runner = await aRunner();
+    await runner.addToPath("kubectl", kubectlPrinting("v1.33.9"));
+    const mirror = await aKubectlHost();
+    const provided = await provideKubectl({ version: "auto", mirror: mirror.url, clusterVersion: "1.35.4" });
+    expect(provided).toMatchObject({ version: "1.35.6", why: expect.stringContaining("1.33.9") });
+  });
+});
+
+describe("what can't be provided", () => {
+  test.each([
+    ["new", ["helm_version", '"new"', "semver range"]],
+    ["", ["helm_version", '""']],
+    ["3.13.3", ["helm_version: 3.13.3", "3.14"]],
+    ["<3.14", ["helm_version: <3.14", "3.14"]],
+    ["5", ["helm_version: 5", "Helm 3 and 4"]],
+  ])("helm_version %j is refused before anybody is asked", async (version, says) => {
+    const runner = await aRunner();
+    await runner.addToPath("helm", scriptPrinting("v3.13.3"));
+    const mirror = await aHelmHost();
+    const message = await failureOf(provideHelm({ version, mirror: mirror.url }));
+    for (const part of says) expect(message).toContain(part);
+    expect(mirror.requests).toEqual([]);
+  });
+
+  test("a release that doesn't exist: names those that do", async () => {
+    await aRunner();
+    const { url } = await aKubectlHost();
+    const message = await failureOf(provideKubectl({ version: "1.35.77", mirror: url }));
+    expect(message).toContain(`kubectl 1.35.77 is not published for ${PLATFORM.os} on ${PLATFORM.arch}`);
+    expect(message).toContain(`/release/v1.35.77/bin/${PLATFORM.os}/${PLATFORM.arch}/kubectl answered 404`);
+    expect(message).toContain(
+      `kubectl_version to a release that exists (the newest at ${url}: 1.35.6, 1.36.2)`,
+    );
+  });
+
+  test("a release that doesn't exist at a mirror without pointers: says so all the same", async () => {
+    await aRunner();
+    const { url } = await aMirror({});
+    const message = await failureOf(provideHelm({ version: "3.22.9", mirror: url }));
+    expect(message).toContain("helm 3.22.9 is not published");
+    expect(log).toContain(`${url}/helm-latest-version answered 404`);
+  });
+
+  test("the newest release is announced, but not there yet", async () => {
+    await aRunner();
+    const mirror = await aKubectlHost();
+    mirror.routes["/release/stable.txt"] = "v1.36.3";
+    const message = await failureOf(provideKubectl({ version: "latest", mirror: mirror.url }));
+    expect(message).toContain("kubectl 1.36.3 is not published");
+    expect(message).toContain("1.36.2");
+  });
+
+  test("a range whose newest release no pointer names", async () => {
+    await aRunner();
+    const { url } = await aHelmHost();
+    const message = await failureOf(provideHelm({ version: ">=3.14 <3.19", mirror: url }));
+    expect(message).toContain("helm_version: it can't be told");
+    expect(message).toContain(`${url}/helm3-latest-version names 3.22.0`);
+    expect(message).toContain("an exact version");
+  });
+
+  test("a newest release of a major version that this action doesn't know", async () => {
+    await aRunner();
+    const mirror = await aHelmHost();
+    mirror.routes["/helm-latest-version"] = "v5.0.0";
+    const message = await failureOf(provideHelm({ version: "latest", mirror: mirror.url }));
+    expect(message).toContain("The newest helm, 5.0.0, can't be used");
+  });
+
+  test("a pointer to a release that auto can't work with", async () => {
+    await aRunner();
+    const mirror = await aHelmHost();
+    mirror.routes["/helm3-latest-version"] = "v3.9.0";
+    const message = await failureOf(provideHelm({ version: "auto", mirror: mirror.url }));
+    expect(message).toContain(`${mirror.url}/helm3-latest-version names 3.9.0`);
+  });
+
+  test("a page for a pointer", async () => {
+    await aRunner();
+    const mirror = await aHelmHost();
+    mirror.routes["/helm3-latest-version"] = "<html>sign in</html>";
+    const message = await failureOf(provideHelm({ version: "auto", mirror: mirror.url }));
+    expect(message).toContain(`${mirror.url}/helm3-latest-version names no version`);
+    expect(message).toContain("helm_mirror");
+  });
+
+  test("a file that is not what was published", async () => {
+    await aRunner();
+    const mirror = await aHelmHost();
+    const { checksum } = helm.locate("3.22.0", PLATFORM, "");
+    mirror.routes["url" in checksum ? checksum.url : ""] = "0".repeat(64);
+    const message = await failureOf(provideHelm({ version: "auto", mirror: mirror.url }));
+    expect(message).toContain("helm could not be downloaded; nothing was unpacked");
+    expect(message).toContain("0".repeat(64));
+    expect(message).toContain("helm_mirror");
+  });
+});

@@ -1,0 +1,86 @@
+import { parseArgs } from "node:util";
+import { messageOf } from "../src/errors.ts";
+import { binary, sayOnStderr } from "./binaries/binaries.ts";
+import { down, list, up } from "./cluster.ts";
+import { exportLines, statusLines } from "./control-plane/lines.ts";
+import { installRelease } from "./release.ts";
+
+const USAGE = `Usage: npm run local-gke -- COMMAND [OPTIONS]
+
+  up       brings a local GKE with a Milvus release up and prints the environment to use, as shell commands
+    --name NAME     default local-gke; those of different names run side by side
+    --chart PATH    a Milvus chart to install instead of the small one that comes with local-gke
+    --no-release    without Milvus
+  status   says what runs
+  down     ends it and removes all that is left of it
+    --name NAME     default local-gke
+`;
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exitCode = 1;
+}
+
+async function main(args: string[]): Promise<void> {
+  const { positionals, values } = parseArgs({
+    args,
+    allowPositionals: true,
+    allowNegative: true,
+    options: {
+      name: { type: "string", default: "local-gke" },
+      chart: { type: "string" },
+      release: { type: "boolean", default: true },
+    },
+  });
+  const [command, ...rest] = positionals;
+  if (rest.length > 0) throw new Error(`"${rest.join(" ")}" is not understood.\n\n${USAGE}`);
+  switch (command) {
+    case "up":
+      return bringUp(values);
+    case "down":
+      return down(values.name);
+    case "status":
+      process.stdout.write(statusLines(await list()));
+      return;
+    default:
+      throw new Error(USAGE);
+  }
+}
+
+async function bringUp(options: { name: string; chart?: string; release: boolean }): Promise<void> {
+  const { name, chart } = options;
+  const start = performance.now();
+  const interrupted = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () =>
+      interrupted.abort(new Error(`Interrupted (${signal}): ${name} is taken down.`)),
+    );
+  }
+  const { signal } = interrupted;
+
+  const helm = options.release ? await binary("helm4", { signal }) : undefined;
+  sayOnStderr(`${name}: starting`);
+  const gke = await up({ name, owner: "none", signal });
+  try {
+    if (helm) {
+      sayOnStderr(`${name}: installing Milvus`);
+      await orAborted(installRelease({ kubeconfig: gke.kubeconfig, helm, ...(chart && { chart }) }), signal);
+    }
+  } catch (error) {
+    await gke.down();
+    throw error;
+  }
+  sayOnStderr(`${name}: ready after ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  process.stdout.write(exportLines(gke.env));
+}
+
+/** Settles as the work does, or rejects when the signal is aborted first. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+  return Promise.race([work, aborted]);
+}

@@ -1,0 +1,139 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { messageOf } from "../../src/errors.ts";
+import { binaries } from "../binaries/binaries.ts";
+import { type ApiServer, callApi } from "./api.ts";
+import { startChild } from "./children.ts";
+import { kubeconfig } from "./kubeconfig.ts";
+import { INITIAL_OBJECTS } from "./objects.ts";
+import { makePki } from "./pki.ts";
+import { freePorts } from "./ports.ts";
+import { argumentsOf, filesIn, PORTS, PROGRAMS } from "./programs.ts";
+
+/** A running Kubernetes control plane with nodes. */
+export interface ControlPlane {
+  /** Path of a kubeconfig with all rights. */
+  kubeconfig: string;
+  /** `host:port` of the API server. */
+  endpoint: string;
+  /** PEM of the authority that signed the API server's certificate. */
+  caCertificate: string;
+  /** Rejects as soon as one of its programs dies, naming it. */
+  died: Promise<never>;
+  /** Ends all programs and waits until they are gone. */
+  stop(): Promise<void>;
+}
+
+const POLL_MS = 25;
+const READY_LIMIT_MS = 60_000;
+
+/**
+ * Starts etcd, the API server, the controller manager, the scheduler and KWOK, and returns once the API server
+ * and a node are ready. When that fails nothing is left running.
+ *
+ * @param directory for their data, logs and secrets
+ * @param tokenReviewUrl whom the API server asks about bearer tokens that it does not know
+ * @throws Error naming the program that died, with its last log lines
+ */
+export async function startControlPlane(directory: string, tokenReviewUrl: string): Promise<ControlPlane> {
+  const [programs, ports, pki] = await Promise.all([binaries(PROGRAMS), freePorts(PORTS), makePki()]);
+  const files = filesIn(directory);
+  const token = randomUUID();
+  const endpoint = `127.0.0.1:${ports["kube-apiserver"]}`;
+  const contents: [path: string, content: string][] = [
+    [files.caCertificate, pki.caCertificate],
+    [files.servingCertificate, pki.servingCertificate],
+    [files.servingKey, pki.servingKey],
+    [files.serviceAccountKey, pki.serviceAccountKey],
+    [files.tokens, `${token},admin,admin,system:masters\n`],
+    [files.tokenReview, kubeconfig({ server: tokenReviewUrl })],
+    [
+      files.kubeconfig,
+      kubeconfig({ server: `https://${endpoint}`, caCertificate: pki.caCertificate, token }),
+    ],
+    [files.auditPolicy, JSON.stringify(AUDIT_POLICY)],
+    [files.containerLog, containerLog("Welcome to use Milvus!")],
+    // What Milvus says when TLS is on and its HTTP server shares the gRPC port (milvus-io/milvus#46312).
+    [
+      files.previousContainerLog,
+      containerLog(
+        "Welcome to use Milvus!",
+        "panic: proxy server(http) and external grpc server share the same port, tls mode must be 0",
+      ),
+    ],
+  ];
+  await mkdir(files.etcdData, { mode: 0o700 });
+  await Promise.all(contents.map(([path, content]) => writeFile(path, content, { mode: 0o600 })));
+
+  // All at once: the others bear with an API server that is not there yet.
+  const args = argumentsOf(directory, ports);
+  const children = PROGRAMS.map((name) => startChild(name, programs[name], args[name], directory));
+  const died = Promise.race(children.map((child) => child.died));
+  died.catch(() => {});
+  const stop = async () => {
+    await Promise.all(children.map((child) => child.kill()));
+  };
+  const waiting = new AbortController();
+  try {
+    const server = { port: ports["kube-apiserver"], caCertificate: pki.caCertificate, token };
+    await Promise.race([ready(server, waiting.signal), died]);
+  } catch (error) {
+    await stop();
+    throw error;
+  } finally {
+    waiting.abort();
+  }
+  return { kubeconfig: files.kubeconfig, endpoint, caCertificate: pki.caCertificate, died, stop };
+}
+
+const AUDIT_POLICY = {
+  apiVersion: "audit.k8s.io/v1",
+  kind: "Policy",
+  omitStages: ["RequestReceived"],
+  rules: [{ level: "Metadata" }],
+};
+
+/** Returns lines as a container runtime writes them to a log file. */
+function containerLog(...lines: string[]): string {
+  const now = new Date().toISOString();
+  return lines.map((line) => `${now} stderr F ${line}\n`).join("");
+}
+
+async function ready(server: ApiServer, signal: AbortSignal): Promise<void> {
+  await until(server, "/readyz", signal, () => true);
+  for (const { collection, object } of INITIAL_OBJECTS) {
+    const { status, text } = await callApi(server, "POST", collection, object);
+    if (status !== 201) throw new Error(`the API server refused POST ${collection} (${status}): ${text}`);
+  }
+  await until(server, "/api/v1/nodes", signal, hasReadyNode);
+}
+
+/** Asks until the answer is 200 and good. */
+async function until(
+  server: ApiServer,
+  path: string,
+  signal: AbortSignal,
+  good: (text: string) => boolean,
+): Promise<void> {
+  const deadline = performance.now() + READY_LIMIT_MS;
+  let last = "";
+  while (performance.now() < deadline) {
+    try {
+      const { status, text } = await callApi(server, "GET", path);
+      if (status === 200 && good(text)) return;
+      last = `${status}: ${text}`;
+    } catch (error) {
+      last = messageOf(error);
+    }
+    await delay(POLL_MS, undefined, { signal });
+  }
+  throw new Error(
+    `the API server did not get ready within ${READY_LIMIT_MS / 1000} s (${path} answered ${last})`,
+  );
+}
+
+function hasReadyNode(nodes: string): boolean {
+  // Spares a parser for a NodeList: no other condition and no other object can match.
+  return /"type":"Ready","status":"True"/.test(nodes);
+}

@@ -1,0 +1,43 @@
+import { DEPLOYER } from "./tokens.ts";
+
+const ZONE = "us-central1-a";
+const NODES = ["gke-my-cluster-default-pool-1", "gke-my-cluster-default-pool-2"];
+
+/** An object to create, with the path of its collection in the API. */
+export interface Creation {
+  collection: string;
+  object: object;
+}
+
+/** What exists in a new cluster: nodes, and what Google's IAM grants (there through a webhook, here by RBAC). */
+export const INITIAL_OBJECTS: readonly Creation[] = [
+  ...NODES.map((name) => ({ collection: "/api/v1/nodes", object: node(name) })),
+  {
+    collection: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    object: {
+      metadata: { name: "deployer" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: DEPLOYER }],
+    },
+  },
+];
+
+function node(name: string): object {
+  const resources = { cpu: "64", memory: "256Gi", "ephemeral-storage": "1Ti", pods: "500" };
+  return {
+    metadata: {
+      name,
+      labels: {
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": "amd64",
+        "topology.kubernetes.io/region": ZONE.slice(0, -2),
+        "topology.kubernetes.io/zone": ZONE,
+        "node.kubernetes.io/instance-type": "e2-standard-64",
+        "cloud.google.com/gke-nodepool": "default-pool",
+      },
+    },
+    spec: { providerID: `gce://my-project/${ZONE}/${name}` },
+    status: { allocatable: resources, capacity: resources },
+  };
+}

@@ -1,0 +1,146 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
+import type { Cloud, Fault } from "../cloud.ts";
+import { container, type LocalCluster } from "./container.ts";
+import { type Api, googleError, unavailable } from "./http.ts";
+import { type CredentialFiles, makeIdentities, writeCredentialFiles } from "./identities.ts";
+import {
+  AccessTokens,
+  githubIdentityTokens,
+  iamCredentials,
+  metadata,
+  oauth2,
+  sts,
+  type Token,
+} from "./token-services.ts";
+
+export interface GoogleApiOptions {
+  cloud: Cloud;
+  cluster: LocalCluster;
+  /** Makes an access token that the cluster's API server accepts as long as it says. */
+  issueToken: () => Token;
+  /** Where the credential files are written. */
+  directory: string;
+}
+
+export interface GoogleApi {
+  url: string;
+  /** What a job has after google-github-actions/auth, and the overrides that lead to this server. */
+  env: Record<string, string>;
+  /** Other credentials that a user may have instead. */
+  files: CredentialFiles;
+  /** Full name of the workload identity provider. */
+  provider: string;
+  serviceAccount: string;
+  /** Every request so far, e.g. `POST /sts/v1/token`. */
+  requests: string[];
+  stop(): Promise<void>;
+}
+
+/** How often an API that is `unavailable-...` fails before it answers again. */
+const FAILURES = 2;
+
+/** The fault that makes an API unavailable for a while. */
+const OUTAGES: Record<string, Fault> = {
+  "/container/v1": "unavailable-container-api",
+  "/oauth2": "unavailable-token-services",
+  "/sts/v1": "unavailable-token-services",
+  "/iamcredentials/v1": "unavailable-token-services",
+};
+
+/** Starts the stand-in for Google's container and token APIs, and for GitHub's identity tokens, on a loopback port. */
+export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleApi> {
+  const { cloud } = options;
+  const identities = await makeIdentities(cloud.projectId);
+  const tokens = new AccessTokens(options.issueToken);
+  const apis: Record<string, Api> = {
+    "/container/v1": container(cloud, options.cluster, tokens),
+    "/oauth2": oauth2(cloud, identities, tokens),
+    "/sts/v1": sts(cloud, identities, tokens),
+    "/iamcredentials/v1": iamCredentials(cloud, identities, tokens),
+    "/github/idtoken": githubIdentityTokens(identities),
+    "/computeMetadata/v1": metadata(tokens),
+  };
+
+  const requests: string[] = [];
+  const failures = new Map<Fault, number>();
+  const rearm = (fault: Fault) => failures.delete(fault);
+  cloud.on("fault", rearm);
+
+  /** Whether this request falls into an outage: by turns a 503 and a connection that is reset. */
+  const outage = (base: string): "none" | "503" | "reset" => {
+    const fault = OUTAGES[base];
+    if (!fault || !cloud.faults.has(fault)) return "none";
+    const seen = failures.get(fault) ?? 0;
+    if (seen >= FAILURES) return "none";
+    failures.set(fault, seen + 1);
+    return seen % 2 === 0 ? "503" : "reset";
+  };
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const url = new URL(request.url ?? "/", "http://localhost");
+    const [base, api] = Object.entries(apis).find(([prefix]) => url.pathname.startsWith(prefix)) ?? [];
+    requests.push(`${request.method} ${url.pathname}`);
+    const body = await text(request);
+    const outcome = base ? outage(base) : "none";
+    if (outcome === "reset") {
+      request.socket.destroy();
+      return;
+    }
+    const apiAnswer =
+      base === undefined || api === undefined
+        ? googleError(404, "NOT_FOUND", "Not Found")
+        : outcome === "503"
+          ? unavailable()
+          : api({
+              method: request.method ?? "GET",
+              path: url.pathname.slice(base.length),
+              query: url.searchParams,
+              headers: request.headers,
+              body,
+            });
+    response.writeHead(apiAnswer.status, { "content-type": "application/json", ...apiAnswer.headers });
+    response.end(JSON.stringify(apiAnswer.body));
+  };
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => response.destroy(new Error(String(error))));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("the server has no port");
+
+  const url = `http://127.0.0.1:${address.port}`;
+  const identityTokenUrl = `${url}/github/idtoken?api-version=2.0`;
+  const files = await writeCredentialFiles(options.directory, identities, identityTokenUrl);
+  return {
+    url,
+    env: {
+      GOOGLE_APPLICATION_CREDENTIALS: files.federatedServiceAccount,
+      GOOGLE_GHA_CREDS_PATH: files.federatedServiceAccount,
+      CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE: files.federatedServiceAccount,
+      CLOUDSDK_CORE_PROJECT: cloud.projectId,
+      CLOUDSDK_PROJECT: cloud.projectId,
+      GCLOUD_PROJECT: cloud.projectId,
+      GCP_PROJECT: cloud.projectId,
+      GOOGLE_CLOUD_PROJECT: cloud.projectId,
+      ACTIONS_ID_TOKEN_REQUEST_URL: identityTokenUrl,
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: identities.requestToken,
+      GHA_ENDPOINT_OVERRIDE_container: `${url}/container/v1`,
+      GHA_ENDPOINT_OVERRIDE_oauth2: `${url}/oauth2`,
+      GHA_ENDPOINT_OVERRIDE_sts: `${url}/sts/v1`,
+      GHA_ENDPOINT_OVERRIDE_iamcredentials: `${url}/iamcredentials/v1`,
+    },
+    files,
+    provider: identities.provider,
+    serviceAccount: identities.serviceAccount,
+    requests,
+    async stop() {
+      cloud.off("fault", rearm);
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import type { IncomingHttpHeaders } from "node:http";
+
+/** A request to one of Google's APIs; `path` begins after the API's base URL. */
+export interface ApiRequest {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+export interface ApiAnswer {
+  status: number;
+  body: unknown;
+  headers?: Record<string, string>;
+}
+
+/** Answers a request of one API. */
+export type Api = (request: ApiRequest) => ApiAnswer;
+
+/** Returns an error as Google's JSON APIs give it (google.rpc.Status). */
+export function googleError(code: number, status: string, message: string, reason?: string): ApiAnswer {
+  const details = reason && [
+    { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason, domain: "googleapis.com" },
+  ];
+  return { status: code, body: { error: { code, message, status, ...(details && { details }) } } };
+}
+
+/** Returns an error as OAuth's token endpoints give it (RFC 6749, 5.2). */
+export function oauthError(status: number, error: string, description: string): ApiAnswer {
+  return { status, body: { error, error_description: description } };
+}
+
+export function unavailable(): ApiAnswer {
+  return googleError(503, "UNAVAILABLE", "The service is currently unavailable.");
+}
+
+export function bearerToken({ headers }: ApiRequest): string {
+  return /^Bearer (.+)$/.exec(headers.authorization ?? "")?.[1] ?? "";
+}

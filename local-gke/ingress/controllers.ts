@@ -1,0 +1,267 @@
+import {
+  ApiException,
+  CoreV1Api,
+  KubeConfig,
+  NetworkingV1Api,
+  type V1EndpointSlice,
+  type V1Ingress,
+} from "@kubernetes/client-node";
+import type { Cloud, Fault } from "../cloud.ts";
+import { backendConfigName, FINALIZER, frontendConfigName, googleClass } from "./annotations.ts";
+import { Compute } from "./compute.ts";
+import { createCrds, deleteCrds } from "./crds.ts";
+import { EventRecorder } from "./events.ts";
+import { Frontends, ingressKey } from "./frontend.ts";
+import { clusterIds } from "./names.ts";
+import { NegController } from "./neg.ts";
+import { WorkQueue } from "./queue.ts";
+import { isNotFound, Store } from "./store.ts";
+import { IngressSync, subjectOf } from "./sync.ts";
+import { DEFAULT_TIMING, type Timing } from "./timing.ts";
+import { DEFAULT_BACKEND, referencedServices } from "./translate.ts";
+
+export type { Timing } from "./timing.ts";
+
+const POLL_MS = 25;
+
+/** Google's controllers, running. */
+export interface Controllers {
+  /** May be changed at any time. */
+  timing: Timing;
+  /** Ends them at once, whatever they wait for. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the stand-ins for GKE's ingress and NEG controllers on the cluster of a kubeconfig file, and creates the
+ * CRDs and the default backend that GKE brings. Resolves when they are at work.
+ *
+ * While the fault `no-ingress-controller` is on there is none of that, as on a cluster whose add-on
+ * HttpLoadBalancing is off; it can be switched at any time.
+ *
+ * @throws Error when the API server can't be reached or refuses the CRDs
+ */
+export async function startControllers(options: {
+  kubeconfig: string;
+  cloud: Cloud;
+  timing?: Partial<Timing>;
+}): Promise<Controllers> {
+  const { cloud } = options;
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(options.kubeconfig);
+  const timing = { ...DEFAULT_TIMING, ...options.timing };
+  let running: Running | undefined;
+
+  const followFault = async () => {
+    const wanted = !cloud.faults.has("no-ingress-controller");
+    if (wanted && !running) running = await Running.start(kubeConfig, cloud, timing);
+    else if (!wanted && running) {
+      await running.stop();
+      running = undefined;
+      await deleteCrds(kubeConfig);
+    }
+  };
+  let following = followFault();
+  await following;
+  const onFault = (fault: Fault) => {
+    if (fault !== "no-ingress-controller") return;
+    following = following
+      .then(followFault)
+      .catch((error: unknown) => console.error("the ingress controller could not be switched:", error));
+  };
+  cloud.on("fault", onFault);
+
+  return {
+    timing,
+    async stop() {
+      cloud.off("fault", onFault);
+      await following;
+      await running?.stop();
+    },
+  };
+}
+
+/** The controllers between a start and a stop. */
+class Running {
+  readonly #store: Store;
+  readonly #events: EventRecorder;
+  readonly #negEvents: EventRecorder;
+  readonly #negs: NegController;
+  readonly #sync: IngressSync;
+  readonly #queue: WorkQueue;
+  readonly #timing: Timing;
+  readonly #abort: AbortController;
+  #resync: NodeJS.Timeout | undefined;
+
+  static async start(kubeConfig: KubeConfig, cloud: Cloud, timing: Timing): Promise<Running> {
+    const abort = new AbortController();
+    const core = kubeConfig.makeApiClient(CoreV1Api);
+    const [uid] = await Promise.all([
+      kubeSystemUid(core).then(async (found) => {
+        await createDefaultBackend(core);
+        return found;
+      }),
+      createCrds(kubeConfig, abort.signal),
+    ]);
+    const running = new Running(kubeConfig, core, cloud, timing, uid, abort);
+    await running.#start();
+    return running;
+  }
+
+  private constructor(
+    kubeConfig: KubeConfig,
+    core: CoreV1Api,
+    cloud: Cloud,
+    timing: Timing,
+    kubeSystemUid: string,
+    abort: AbortController,
+  ) {
+    const ids = clusterIds(kubeSystemUid);
+    const store = new Store(kubeConfig);
+    const compute = new Compute(timing, abort.signal);
+    this.#store = store;
+    this.#timing = timing;
+    this.#abort = abort;
+    this.#events = new EventRecorder(core, "loadbalancer-controller");
+    this.#negEvents = new EventRecorder(core, "neg-controller");
+    this.#negs = new NegController({
+      api: core,
+      events: this.#negEvents,
+      inventory: store,
+      timing,
+      zone: cloud.zone,
+      stopped: abort.signal,
+    });
+    this.#sync = new IngressSync({
+      ids,
+      store,
+      cloud,
+      compute,
+      frontends: new Frontends(cloud, compute, ids),
+      negs: this.#negs,
+      events: this.#events,
+      timing,
+      networking: kubeConfig.makeApiClient(NetworkingV1Api),
+      core,
+      stopped: abort.signal,
+    });
+    this.#queue = new WorkQueue(
+      (key) => this.#sync.sync(key),
+      () => timing.backoffBaseMs,
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    clearTimeout(this.#resync);
+    this.#sync.interruptAll();
+    await this.#store.stop();
+    await Promise.all([this.#queue.stop(), this.#negs.stop()]);
+    await Promise.all([this.#events.flush(), this.#negEvents.flush()]);
+  }
+
+  async #start(): Promise<void> {
+    await this.#store.start({
+      ingress: (ingress) => this.#onIngress(ingress),
+      // Only one whose finalizer was taken from it by force leaves anything to clean up.
+      ingressGone: (ingress) => this.#enqueue(ingress),
+      service: (service) => {
+        const { namespace = "", name = "" } = service.metadata ?? {};
+        this.#enqueueUsers((ingress) => refersTo(ingress, namespace, name));
+      },
+      backendConfig: (config) => {
+        const { namespace = "", name = "" } = config.metadata ?? {};
+        this.#enqueueUsers((ingress) => this.#usesBackendConfig(ingress, namespace, name));
+      },
+      frontendConfig: (config) => {
+        const { namespace = "", name = "" } = config.metadata ?? {};
+        this.#enqueueUsers(
+          (ingress) => ingress.metadata?.namespace === namespace && frontendConfigName(ingress) === name,
+        );
+      },
+      endpointSlice: (slice) => this.#onEndpointSlice(slice),
+    });
+    this.#resyncLater();
+  }
+
+  #onIngress(ingress: V1Ingress): void {
+    if (googleClass(ingress)) this.#events.record(subjectOf(ingress), "Normal", "Sync", "Scheduled for sync");
+    // One that was of our class and has our finalizer still is ours to clean up.
+    else if (!ingress.metadata?.finalizers?.includes(FINALIZER)) return;
+    this.#enqueue(ingress);
+  }
+
+  #onEndpointSlice(slice: V1EndpointSlice): void {
+    const service = slice.metadata?.labels?.["kubernetes.io/service-name"];
+    if (service !== undefined) this.#negs.syncEndpoints(slice.metadata?.namespace ?? "", service);
+  }
+
+  #enqueueUsers(isUser: (ingress: V1Ingress) => boolean): void {
+    for (const ingress of this.#store.ingresses()) {
+      if (googleClass(ingress) && isUser(ingress)) this.#enqueue(ingress);
+    }
+  }
+
+  #enqueue(ingress: V1Ingress): void {
+    const key = ingressKey(ingress);
+    this.#sync.interrupt(key);
+    this.#queue.add(key);
+  }
+
+  #usesBackendConfig(ingress: V1Ingress, namespace: string, name: string): boolean {
+    if (ingress.metadata?.namespace !== namespace) return false;
+    return referencedServices(ingress).some((reference) => {
+      const service = this.#store.service(namespace, reference.name);
+      return service?.spec?.ports?.some((port) => {
+        try {
+          return backendConfigName(service, port.name ?? "", port.port) === name;
+        } catch {
+          // An annotation that can't be read refers to nothing; the sync reports it.
+          return false;
+        }
+      });
+    });
+  }
+
+  #resyncLater(): void {
+    this.#resync = setTimeout(() => {
+      for (const ingress of this.#store.ingresses()) if (googleClass(ingress)) this.#onIngress(ingress);
+      this.#resyncLater();
+    }, this.#timing.resyncMs);
+  }
+}
+
+function refersTo(ingress: V1Ingress, namespace: string, service: string): boolean {
+  return referencedServices(ingress).some(
+    (reference) => reference.namespace === namespace && reference.name === service,
+  );
+}
+
+/** Waits for the namespace, which a new API server makes itself, and returns its UID. */
+async function kubeSystemUid(core: CoreV1Api): Promise<string> {
+  for (;;) {
+    try {
+      const namespace = await core.readNamespace({ name: DEFAULT_BACKEND.namespace });
+      return namespace.metadata?.uid ?? "";
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+}
+
+async function createDefaultBackend(core: CoreV1Api): Promise<void> {
+  const { namespace, name, port } = DEFAULT_BACKEND;
+  const selector = { "k8s-app": "glbc", name: "glbc" };
+  try {
+    await core.createNamespacedService({
+      namespace,
+      body: {
+        metadata: { name, labels: { "k8s-app": "glbc", "kubernetes.io/name": "GLBCDefaultBackend" } },
+        spec: { type: "NodePort", selector, ports: [{ name: "http", port, targetPort: "http" }] },
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof ApiException && error.code === 409)) throw error;
+  }
+}

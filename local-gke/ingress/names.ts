@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+
+/** The two hashes of a cluster that Google's controllers put into the names of what they make. */
+export interface ClusterIds {
+  /** Of frontends (`k8s2-...`), 8 characters. */
+  frontend: string;
+  /** Of backends (`k8s-be-...` whole, `k8s1-...` its first half), 16 characters. */
+  backend: string;
+}
+
+/** Names of the Google resources of one Ingress. */
+export interface FrontendNames {
+  loadBalancer: string;
+  urlMap: string;
+  httpProxy: string;
+  httpsProxy: string;
+  httpForwardingRule: string;
+  httpsForwardingRule: string;
+}
+
+// A resource's name has at most 63 characters, its fixed parts leave this much.
+const FRONTEND_LABELS = 36;
+const NEG_LABELS = 38;
+
+/** Returns a cluster's ids, which follow from the UID of its namespace kube-system. */
+export function clusterIds(kubeSystemUid: string): ClusterIds {
+  return { frontend: base36(kubeSystemUid, 8), backend: hex(kubeSystemUid, 16) };
+}
+
+/** Returns the names of an Ingress's frontend resources (ingress-gce, naming scheme V2). */
+export function frontendNames(ids: ClusterIds, namespace: string, ingress: string): FrontendNames {
+  const labels = trimEvenly(FRONTEND_LABELS, [namespace, ingress]).join("-");
+  const loadBalancer = `${ids.frontend}-${labels}-${base36(`${ids.frontend};${namespace};${ingress}`, 8)}`;
+  return {
+    loadBalancer,
+    urlMap: `k8s2-um-${loadBalancer}`,
+    httpProxy: `k8s2-tp-${loadBalancer}`,
+    httpsProxy: `k8s2-ts-${loadBalancer}`,
+    httpForwardingRule: `k8s2-fr-${loadBalancer}`,
+    httpsForwardingRule: `k8s2-fs-${loadBalancer}`,
+  };
+}
+
+/** Returns the name of the certificate made from a Secret; its last part changes with the certificate. */
+export function certificateName(ids: ClusterIds, loadBalancer: string, certificatePem: string): string {
+  return `k8s2-cr-${ids.frontend}-${base36(loadBalancer, 16)}-${hex(certificatePem, 16)}`;
+}
+
+/** Returns the name of the network endpoint group of a Service's port, which is also its backend's name. */
+export function negName(ids: ClusterIds, namespace: string, service: string, port: number): string {
+  const uid = ids.backend.slice(0, 8);
+  const labels = trimEvenly(NEG_LABELS, [namespace, service, String(port)]).join("-");
+  return `k8s1-${uid}-${labels}-${hex(`${uid};${namespace};${service};${port}`, 8)}`;
+}
+
+/** Returns the name of the backend of a Service's port that is reached by node port. */
+export function nodePortBackendName(ids: ClusterIds, nodePort: number): string {
+  return `k8s-be-${nodePort}--${ids.backend}`;
+}
+
+/** Returns the fields, each shortened in proportion to its length, so that all have at most `max` characters. */
+export function trimEvenly(max: number, fields: string[]): string[] {
+  const total = fields.reduce((sum, field) => sum + field.length, 0);
+  if (total <= max) return fields;
+  const lengths = fields.map((field) => Math.floor((field.length * max) / total));
+  let spare = max - lengths.reduce((sum, length) => sum + length, 0);
+  return fields.map((field, index) => {
+    const length = (lengths[index] ?? 0) + (spare > 0 ? 1 : 0);
+    spare -= 1;
+    return field.slice(0, length);
+  });
+}
+
+function hex(text: string, length: number): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, length);
+}
+
+function base36(text: string, length: number): string {
+  const bytes = createHash("sha256").update(text).digest().subarray(0, length);
+  return Array.from(bytes, (byte) => (byte % 36).toString(36)).join("");
+}

@@ -1,0 +1,70 @@
+import { messageOf } from "../../src/errors.ts";
+
+// ingress-gce's longest wait between two tries.
+const MAX_BACKOFF_MS = 1_000_000;
+
+/** Thrown by a try that failed and has said so where users see it: it is only to be repeated. */
+export class Retry extends Error {}
+
+/**
+ * A work queue as client-go's: a key is worked on once at a time, a key added meanwhile is worked on again, a
+ * failed one is retried after a wait that doubles until a try succeeds. Adding a key does not shorten the waits
+ * that follow.
+ */
+export class WorkQueue {
+  readonly #work: (key: string) => Promise<void>;
+  readonly #backoffBaseMs: () => number;
+  readonly #working = new Map<string, Promise<void>>();
+  readonly #dirty = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  readonly #retries = new Map<string, { at: number; timer: NodeJS.Timeout }>();
+  #stopped = false;
+
+  /** @param backoffBaseMs returns the wait after a key's first failure, in milliseconds */
+  constructor(work: (key: string) => Promise<void>, backoffBaseMs: () => number) {
+    this.#work = work;
+    this.#backoffBaseMs = backoffBaseMs;
+  }
+
+  add(key: string): void {
+    if (this.#stopped) return;
+    if (this.#working.has(key)) this.#dirty.add(key);
+    else this.#working.set(key, this.#run(key));
+  }
+
+  /** Takes no more keys and resolves when the work that is going on has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const { timer } of this.#retries.values()) clearTimeout(timer);
+    await Promise.all(this.#working.values());
+  }
+
+  async #run(key: string): Promise<void> {
+    try {
+      await this.#work(key);
+      this.#failures.delete(key);
+    } catch (error) {
+      if (!(error instanceof Retry) && !this.#stopped) console.error(`${key}: ${messageOf(error)}`);
+      this.#retryLater(key);
+    }
+    this.#working.delete(key);
+    if (this.#dirty.delete(key)) this.add(key);
+  }
+
+  #retryLater(key: string): void {
+    if (this.#stopped) return;
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, failures + 1);
+    const wait = Math.min(this.#backoffBaseMs() * 2 ** failures, MAX_BACKOFF_MS);
+    const at = performance.now() + wait;
+    const waiting = this.#retries.get(key);
+    // A key waits once only, until the earlier of the two moments.
+    if (waiting && waiting.at <= at) return;
+    clearTimeout(waiting?.timer);
+    const timer = setTimeout(() => {
+      this.#retries.delete(key);
+      this.add(key);
+    }, wait);
+    this.#retries.set(key, { at, timer });
+  }
+}

@@ -1,0 +1,189 @@
+import {
+  ApiException,
+  CoreV1Api,
+  CustomObjectsApi,
+  DiscoveryV1Api,
+  type Informer,
+  type KubeConfig,
+  type KubernetesListObject,
+  type KubernetesObject,
+  makeInformer,
+  NetworkingV1Api,
+  type ObjectCache,
+  type V1EndpointSlice,
+  type V1Ingress,
+  type V1Service,
+} from "@kubernetes/client-node";
+import { messageOf } from "../../src/errors.ts";
+import { type BackendConfig, parseBackendConfig } from "./backend-config.ts";
+
+/** An object of a kind that a CRD defines. */
+export interface CustomObject extends KubernetesObject {
+  spec?: unknown;
+}
+
+/** What a change in the cluster calls. */
+export interface Handlers {
+  ingress(ingress: V1Ingress): void;
+  ingressGone(ingress: V1Ingress): void;
+  service(service: V1Service): void;
+  endpointSlice(slice: V1EndpointSlice): void;
+  backendConfig(config: CustomObject): void;
+  frontendConfig(config: CustomObject): void;
+}
+
+type Cache<T extends KubernetesObject> = Informer<T> & ObjectCache<T>;
+
+// After an error a watch is taken up again this much later.
+const RECONNECT_MS = 500;
+
+/** What the controllers see of the cluster: caches kept by watches. Secrets are not among them, as in GKE. */
+export class Store {
+  readonly #ingresses: Cache<V1Ingress>;
+  readonly #services: Cache<V1Service>;
+  readonly #endpointSlices: Cache<V1EndpointSlice>;
+  readonly #backendConfigs: Cache<CustomObject>;
+  readonly #frontendConfigs: Cache<CustomObject>;
+  /** What our own writes returned, by UID: newer than the cache until the watch has brought it. */
+  readonly #written = new Map<string, V1Ingress>();
+  readonly #reconnects = new Set<NodeJS.Timeout>();
+  #stopped = false;
+
+  constructor(kubeConfig: KubeConfig) {
+    const core = kubeConfig.makeApiClient(CoreV1Api);
+    const networking = kubeConfig.makeApiClient(NetworkingV1Api);
+    const discovery = kubeConfig.makeApiClient(DiscoveryV1Api);
+    const custom = kubeConfig.makeApiClient(CustomObjectsApi);
+    const cache = <T extends KubernetesObject>(path: string, list: () => Promise<KubernetesListObject<T>>) =>
+      makeInformer(kubeConfig, path, list);
+    this.#ingresses = cache("/apis/networking.k8s.io/v1/ingresses", () =>
+      networking.listIngressForAllNamespaces(),
+    );
+    this.#services = cache("/api/v1/services", () => core.listServiceForAllNamespaces());
+    this.#endpointSlices = cache("/apis/discovery.k8s.io/v1/endpointslices", () =>
+      discovery.listEndpointSliceForAllNamespaces(),
+    );
+    this.#backendConfigs = cache<CustomObject>("/apis/cloud.google.com/v1/backendconfigs", () =>
+      custom.listCustomObjectForAllNamespaces({
+        group: "cloud.google.com",
+        version: "v1",
+        resourcePlural: "backendconfigs",
+      }),
+    );
+    this.#frontendConfigs = cache<CustomObject>("/apis/networking.gke.io/v1beta1/frontendconfigs", () =>
+      custom.listCustomObjectForAllNamespaces({
+        group: "networking.gke.io",
+        version: "v1beta1",
+        resourcePlural: "frontendconfigs",
+      }),
+    );
+  }
+
+  /** Starts the watches; resolves when the caches hold what there is. The Ingresses come last: theirs is the work. */
+  async start(handlers: Handlers): Promise<void> {
+    // The deletion of a Service triggers nothing.
+    this.#services.on("add", handlers.service);
+    this.#services.on("update", handlers.service);
+    this.#endpointSlices.on("change", handlers.endpointSlice);
+    this.#backendConfigs.on("change", handlers.backendConfig);
+    this.#frontendConfigs.on("change", handlers.frontendConfig);
+    this.#ingresses.on("add", handlers.ingress);
+    this.#ingresses.on("update", handlers.ingress);
+    this.#ingresses.on("delete", (ingress) => {
+      this.#written.delete(ingress.metadata?.uid ?? "");
+      handlers.ingressGone(ingress);
+    });
+    await Promise.all([
+      this.#watch(this.#services),
+      this.#watch(this.#endpointSlices),
+      this.#watch(this.#backendConfigs),
+      this.#watch(this.#frontendConfigs),
+    ]);
+    await this.#watch(this.#ingresses);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#reconnects) clearTimeout(timer);
+    await Promise.all([
+      this.#ingresses.stop(),
+      this.#services.stop(),
+      this.#endpointSlices.stop(),
+      this.#backendConfigs.stop(),
+      this.#frontendConfigs.stop(),
+    ]);
+  }
+
+  ingresses(): readonly V1Ingress[] {
+    return this.#ingresses.list();
+  }
+
+  ingress(key: string): V1Ingress | undefined {
+    const [namespace = "", name = ""] = key.split("/");
+    const cached = this.#ingresses.get(name, namespace);
+    if (!cached) return undefined;
+    const written = this.#written.get(cached.metadata?.uid ?? "");
+    return written && version(written) > version(cached) ? written : cached;
+  }
+
+  /** Keeps what a write returned. */
+  wrote(ingress: V1Ingress): void {
+    this.#written.set(ingress.metadata?.uid ?? "", ingress);
+  }
+
+  service(namespace: string, name: string): V1Service | undefined {
+    return this.#services.get(name, namespace);
+  }
+
+  backendConfig(namespace: string, name: string): BackendConfig | undefined {
+    const found = this.#backendConfigs.get(name, namespace);
+    return found && parseBackendConfig(namespace, name, found.spec);
+  }
+
+  hasFrontendConfig(namespace: string, name: string): boolean {
+    return this.#frontendConfigs.get(name, namespace) !== undefined;
+  }
+
+  /** How many pods serve a port of a Service. */
+  endpoints(namespace: string, service: string, portName: string): number {
+    return this.#slices(namespace, service)
+      .filter((slice) => slice.ports?.some((port) => (port.name ?? "") === portName))
+      .flatMap((slice) => slice.endpoints ?? [])
+      .filter((endpoint) => endpoint.conditions?.ready !== false)
+      .reduce((sum, endpoint) => sum + endpoint.addresses.length, 0);
+  }
+
+  /** The container's port behind a Service's port; undefined before there is a pod. */
+  containerPort(namespace: string, service: string, portName: string): number | undefined {
+    const ports = this.#slices(namespace, service).flatMap((slice) => slice.ports ?? []);
+    return ports.find((port) => (port.name ?? "") === portName)?.port;
+  }
+
+  #slices(namespace: string, service: string): V1EndpointSlice[] {
+    const slices = this.#endpointSlices.list(namespace);
+    return slices.filter((slice) => slice.metadata?.labels?.["kubernetes.io/service-name"] === service);
+  }
+
+  async #watch<T extends KubernetesObject>(cache: Cache<T>): Promise<void> {
+    cache.on("error", (error: unknown) => {
+      // Ending a watch is reported as an error, too.
+      if (this.#stopped) return;
+      console.error(`watch interrupted: ${messageOf(error)}`);
+      const timer = setTimeout(() => {
+        this.#reconnects.delete(timer);
+        void cache.start();
+      }, RECONNECT_MS);
+      this.#reconnects.add(timer);
+    });
+    await cache.start();
+  }
+}
+
+function version(ingress: V1Ingress): bigint {
+  return BigInt(ingress.metadata?.resourceVersion ?? "0");
+}
+
+/** Whether an API call failed because the object is not there. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ApiException && error.code === 404;
+}

@@ -1,0 +1,345 @@
+import {
+  ApiException,
+  type CoreV1Api,
+  type NetworkingV1Api,
+  PatchStrategy,
+  setHeaderOptions,
+  type V1Ingress,
+  type V1Secret,
+} from "@kubernetes/client-node";
+import { messageOf } from "../../src/errors.ts";
+import type { BackendService, Cloud } from "../cloud.ts";
+import { FINALIZER, frontendConfigName, googleClass, STATUS_PREFIX } from "./annotations.ts";
+import { healthCheck } from "./backend-config.ts";
+import type { Compute } from "./compute.ts";
+import type { EventRecorder, EventType, Subject } from "./events.ts";
+import { type Frontends, ingressKey, type KeyPair } from "./frontend.ts";
+import type { ClusterIds } from "./names.ts";
+import type { NegController } from "./neg.ts";
+import { Retry } from "./queue.ts";
+import { isNotFound, type Store } from "./store.ts";
+import { type Timing, until } from "./timing.ts";
+import {
+  DEFAULT_BACKEND,
+  referencedServices,
+  type ServicePort,
+  type Translation,
+  translate,
+} from "./translate.ts";
+
+const MERGE_PATCH = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
+
+const NO_FRONTEND_CONFIG = "no FrontendConfig for Ingress exists.";
+
+// What the controllers' defaults leave to Google.
+const BACKEND_TIMEOUT_SEC = 30;
+
+/** What a sync works with. */
+export interface SyncContext {
+  ids: ClusterIds;
+  store: Store;
+  cloud: Cloud;
+  compute: Compute;
+  frontends: Frontends;
+  negs: NegController;
+  events: EventRecorder;
+  timing: Timing;
+  networking: NetworkingV1Api;
+  core: CoreV1Api;
+  stopped: AbortSignal;
+}
+
+/** Syncs one Ingress at a time with the cloud, in ingress-gce's order. */
+export class IngressSync {
+  readonly #context: SyncContext;
+  readonly #backends = new Map<string, ServicePort[]>();
+  /** When each load balancer came to be. */
+  readonly #created = new Map<string, number>();
+  /** Ends a wait for an address. */
+  readonly #waits = new Map<string, AbortController>();
+  /** What a key's Ingress last was, for the clean-up of one that is gone. */
+  readonly #known = new Map<string, V1Ingress>();
+
+  constructor(context: SyncContext) {
+    this.#context = context;
+  }
+
+  /** Ends the wait for an Ingress's address: the sync that follows takes up the rest of it. */
+  interrupt(key: string): void {
+    this.#waits.get(key)?.abort();
+  }
+
+  /** Ends all waits. */
+  interruptAll(): void {
+    for (const wait of this.#waits.values()) wait.abort();
+  }
+
+  /** @throws Retry when the sync failed and an event says so; other errors when the API server refused something */
+  async sync(key: string): Promise<void> {
+    const wait = new AbortController();
+    this.#waits.set(key, wait);
+    try {
+      const ingress = this.#context.store.ingress(key);
+      if (ingress && googleClass(ingress) && !ingress.metadata?.deletionTimestamp) {
+        this.#known.set(key, ingress);
+        await this.#syncLive(await this.#ensureFinalizer(ingress), wait.signal);
+      } else {
+        await this.#cleanUp(key, ingress);
+      }
+    } catch (error) {
+      // The Ingress changed or went while its finalizer was written: the next try sees it as it is.
+      if (error instanceof ApiException && (error.code === 404 || error.code === 409)) {
+        throw new Retry(messageOf(error), { cause: error });
+      }
+      throw error;
+    } finally {
+      this.#waits.delete(key);
+    }
+  }
+
+  async #syncLive(ingress: V1Ingress, interrupted: AbortSignal): Promise<void> {
+    const { store, ids, negs } = this.#context;
+    const key = ingressKey(ingress);
+    const translation = translate(ingress, {
+      ids,
+      service: (namespace, name) => store.service(namespace, name),
+      backendConfig: (namespace, name) => store.backendConfig(namespace, name),
+    });
+    // The NEG controller works beside this one and needs no valid Ingress.
+    const groups = negs.sync(key, translation.servicePorts, referencedServices(ingress));
+    try {
+      if (translation.errors.length > 0) {
+        const message = `Translation failed: invalid ingress spec: ${translation.errors.join("; ")}`;
+        this.#record(ingress, "Warning", "Translate", message);
+        throw new Retry(message);
+      }
+      await this.#program(ingress, translation, interrupted);
+    } finally {
+      await groups;
+    }
+  }
+
+  async #program(ingress: V1Ingress, translation: Translation, interrupted: AbortSignal): Promise<void> {
+    let routine = "backend syncing";
+    let frontendConfigMissing = false;
+    try {
+      await this.#syncBackends(ingress, translation.servicePorts);
+      routine = "load balancer syncing";
+      const keyPairs = await this.#keyPairs(ingress);
+      frontendConfigMissing = this.#missesFrontendConfig(ingress);
+      const record = (message: string) => this.#record(ingress, "Normal", "Sync", message);
+      const frontend = await this.#context.frontends.ensure(ingress, translation.rules, keyPairs, record);
+      routine = "post-process";
+      if (!(await this.#addressIsDue(ingressKey(ingress), interrupted))) return;
+      const withAddress = await this.#writeAddress(ingress, frontend.address);
+      const backends = { [`${STATUS_PREFIX}backends`]: this.#backendStates(translation.servicePorts) };
+      await this.#writeAnnotations(withAddress, { ...frontend.annotations, ...backends });
+    } catch (error) {
+      if (this.#context.stopped.aborted) return;
+      const message = `Error syncing to GCP: error running ${routine} routine: ${messageOf(error)}`;
+      this.#record(ingress, "Warning", "Sync", message);
+      throw new Retry(message, { cause: error });
+    } finally {
+      this.#collectBackends();
+    }
+    // The event was sent and nothing is blocked, but the sync counts as failed.
+    if (frontendConfigMissing) throw new Retry(NO_FRONTEND_CONFIG);
+  }
+
+  async #syncBackends(ingress: V1Ingress, ports: ServicePort[]): Promise<void> {
+    const { cloud, negs } = this.#context;
+    this.#backends.set(ingressKey(ingress), ports);
+    for (const port of ports) await this.#ensureBackend(port);
+    for (const port of ports) {
+      if (!port.neg || negs.exists(port.backend)) continue;
+      const resource = `projects/${cloud.projectId}/zones/${cloud.zone}/networkEndpointGroups/${port.backend}`;
+      throw new Error(`googleapi: Error 404: The resource '${resource}' was not found, notFound`);
+    }
+  }
+
+  async #ensureBackend(port: ServicePort): Promise<void> {
+    const { cloud, compute } = this.#context;
+    const backend = this.#backendService(port);
+    await compute.insert(`health check ${port.backend}`);
+    const resource = `backend service ${port.backend}`;
+    if (!compute.has(resource) && cloud.faults.has("backend-service-quota")) {
+      throw new Error(
+        "googleapi: Error 403: Quota 'BACKEND_SERVICES' exceeded. Limit: 5.0 globally., quotaExceeded",
+      );
+    }
+    await compute.insert(resource);
+    // Google's own 404 server is no backend of the data path.
+    if (isSystemDefault(port)) return;
+    if (JSON.stringify(cloud.backends.get(port.backend)) !== JSON.stringify(backend))
+      cloud.setBackend(backend);
+  }
+
+  #backendService(port: ServicePort): BackendService {
+    const { namespace, service, protocol, backendConfig } = port;
+    const targetPort = typeof port.targetPort === "number" ? port.targetPort : port.port;
+    const servingPort = this.#context.store.containerPort(namespace, service, port.portName) ?? targetPort;
+    try {
+      return {
+        name: port.backend,
+        namespace,
+        service,
+        port: port.port,
+        protocol,
+        timeoutSec: backendConfig?.timeoutSec ?? BACKEND_TIMEOUT_SEC,
+        healthCheck: healthCheck(backendConfig, { protocol, servingPort, neg: port.neg }),
+      };
+    } catch (error) {
+      throw new Error(`error ensuring health check: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Reads the Secrets of spec.tls: on every sync, as nothing watches them. */
+  async #keyPairs(ingress: V1Ingress): Promise<KeyPair[]> {
+    const namespace = ingress.metadata?.namespace ?? "";
+    const names = (ingress.spec?.tls ?? []).map((tls) => tls.secretName ?? "");
+    const secrets = new Map<string, V1Secret>();
+    for (const name of new Set(names)) {
+      if (name !== "") secrets.set(name, await this.#secret(namespace, name));
+    }
+    return names.map((name) => {
+      const secret = secrets.get(name);
+      if (!secret) throw new Error(`secret "${name}" does not exist`);
+      const certificate = secret.data?.["tls.crt"];
+      if (certificate === undefined) throw new Error(`secret "${name}" does not specify cert as string data`);
+      const privateKey = secret.data?.["tls.key"];
+      if (privateKey === undefined) {
+        throw new Error(`secret "${name}" does not specify private key as string data`);
+      }
+      return { certificate: decode(certificate), privateKey: decode(privateKey) };
+    });
+  }
+
+  async #secret(namespace: string, name: string): Promise<V1Secret> {
+    try {
+      return await this.#context.core.readNamespacedSecret({ namespace, name });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      throw new Error(`error initializing translator env: secrets "${name}" not found`, { cause: error });
+    }
+  }
+
+  #missesFrontendConfig(ingress: V1Ingress): boolean {
+    const name = frontendConfigName(ingress);
+    if (name === undefined) return false;
+    if (this.#context.store.hasFrontendConfig(ingress.metadata?.namespace ?? "", name)) return false;
+    this.#record(ingress, "Warning", "Sync", `Error: ${NO_FRONTEND_CONFIG}`);
+    return true;
+  }
+
+  /** Waits until the load balancer is old enough to have an address; false when interrupted. */
+  async #addressIsDue(key: string, interrupted: AbortSignal): Promise<boolean> {
+    const created = this.#created.get(key) ?? performance.now();
+    this.#created.set(key, created);
+    await until(() => created + this.#context.timing.addressDelayMs, interrupted);
+    return !interrupted.aborted;
+  }
+
+  async #writeAddress(ingress: V1Ingress, address: string): Promise<V1Ingress> {
+    if (ingress.status?.loadBalancer?.ingress?.[0]?.ip === address) return ingress;
+    const body = { status: { loadBalancer: { ingress: [{ ip: address }] } } };
+    const written = await this.#context.networking.patchNamespacedIngressStatus(
+      { ...identity(ingress), body },
+      MERGE_PATCH,
+    );
+    this.#context.store.wrote(written);
+    this.#record(ingress, "Normal", "IPChanged", `IP is now ${address}`);
+    return written;
+  }
+
+  async #writeAnnotations(ingress: V1Ingress, wanted: Record<string, string | undefined>): Promise<void> {
+    const present = ingress.metadata?.annotations ?? {};
+    const changes = Object.entries(wanted).filter(([name, value]) => present[name] !== value);
+    if (changes.length === 0) return;
+    const annotations = Object.fromEntries(changes.map(([name, value]) => [name, value ?? null]));
+    await this.#patch(ingress, { metadata: { annotations } });
+  }
+
+  #backendStates(ports: ServicePort[]): string {
+    const { cloud } = this.#context;
+    const states = ports.map((port) => {
+      const backend = cloud.backends.get(port.backend);
+      return [port.backend, backend ? cloud.health(backend) : cloud.defaultBackendHealth()];
+    });
+    return JSON.stringify(Object.fromEntries(states.sort()));
+  }
+
+  async #ensureFinalizer(ingress: V1Ingress): Promise<V1Ingress> {
+    const finalizers = ingress.metadata?.finalizers ?? [];
+    if (finalizers.includes(FINALIZER)) return ingress;
+    return this.#writeFinalizers(ingress, [...finalizers, FINALIZER]);
+  }
+
+  /** Removes the load balancer of an Ingress that is going, is gone, or is another controller's now. */
+  async #cleanUp(key: string, ingress: V1Ingress | undefined): Promise<void> {
+    const { frontends, negs } = this.#context;
+    const known = ingress ?? this.#known.get(key);
+    if (!known) return;
+    frontends.remove(known);
+    this.#created.delete(key);
+    this.#backends.delete(key);
+    this.#collectBackends();
+    const finalizers = ingress?.metadata?.finalizers ?? [];
+    if (ingress && finalizers.includes(FINALIZER)) {
+      await this.#writeFinalizers(
+        ingress,
+        finalizers.filter((name) => name !== FINALIZER),
+      );
+    }
+    await negs.sync(key, [], []);
+    this.#known.delete(key);
+  }
+
+  /** Deletes the backend services that no Ingress refers to any more. */
+  #collectBackends(): void {
+    const { cloud, compute } = this.#context;
+    const used = new Set([...this.#backends.values()].flat().map(({ backend }) => backend));
+    for (const name of cloud.backends.keys()) {
+      if (used.has(name)) continue;
+      cloud.removeBackend(name);
+      compute.delete(`backend service ${name}`);
+      compute.delete(`health check ${name}`);
+    }
+  }
+
+  async #writeFinalizers(ingress: V1Ingress, finalizers: string[]): Promise<V1Ingress> {
+    // A list is replaced whole: the version keeps another controller's finalizer from being lost.
+    const resourceVersion = ingress.metadata?.resourceVersion;
+    return this.#patch(ingress, { metadata: { finalizers, resourceVersion } });
+  }
+
+  async #patch(ingress: V1Ingress, body: object): Promise<V1Ingress> {
+    const written = await this.#context.networking.patchNamespacedIngress(
+      { ...identity(ingress), body },
+      MERGE_PATCH,
+    );
+    this.#context.store.wrote(written);
+    return written;
+  }
+
+  #record(ingress: V1Ingress, type: EventType, reason: string, message: string): void {
+    this.#context.events.record(subjectOf(ingress), type, reason, message);
+  }
+}
+
+/** Returns what an event about an Ingress refers to. */
+export function subjectOf(ingress: V1Ingress): Subject {
+  const { uid = "", resourceVersion = "" } = ingress.metadata ?? {};
+  return { apiVersion: "networking.k8s.io/v1", kind: "Ingress", ...identity(ingress), uid, resourceVersion };
+}
+
+function identity(ingress: V1Ingress): { namespace: string; name: string } {
+  return { namespace: ingress.metadata?.namespace ?? "", name: ingress.metadata?.name ?? "" };
+}
+
+function isSystemDefault(port: ServicePort): boolean {
+  return port.namespace === DEFAULT_BACKEND.namespace && port.service === DEFAULT_BACKEND.name;
+}
+
+function decode(base64: string): string {
+  return Buffer.from(base64, "base64").toString();
+}

@@ -1,0 +1,155 @@
+import { EventEmitter } from "node:events";
+import {
+  CoreV1Api,
+  type Informer,
+  KubeConfig,
+  type KubernetesObject,
+  makeInformer,
+  type V1Pod,
+  type V1PodSpec,
+} from "@kubernetes/client-node";
+import type { BackendService } from "../cloud.ts";
+import { proxyConfig } from "../milvus/config.ts";
+import { type MilvusPod, startPod } from "../milvus/pod.ts";
+import type { Milvus } from "../milvus/server.ts";
+import type { Endpoint, Endpoints } from "./endpoints.ts";
+import { crashPanickingPods } from "./panics.ts";
+import { configFiles, isFrontend, isReady, portBehind, selects } from "./pod-object.ts";
+
+/** What is known of one pod that clients talk to. */
+interface Member {
+  pod: V1Pod;
+  /** What it listens with, once it has started. */
+  served?: MilvusPod;
+  ended?: boolean;
+}
+
+/**
+ * Follows the pods of every Milvus release in a cluster, whose nodes run no containers, and starts for each what
+ * its proxy would listen with under the configuration that it was created with.
+ */
+export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implements Endpoints {
+  readonly #config: KubeConfig;
+  readonly #core: CoreV1Api;
+  readonly #milvus: Promise<Milvus>;
+  readonly #members = new Map<string, Member>();
+  readonly #pods;
+  readonly #services;
+  #stopCrashing: (() => Promise<void>) | undefined;
+  #stopped = false;
+
+  /** @param milvus what the pods forward calls to; they start when it has */
+  constructor(kubeconfig: string, milvus: Promise<Milvus>) {
+    super();
+    const config = new KubeConfig();
+    config.loadFromFile(kubeconfig);
+    this.#config = config;
+    this.#core = config.makeApiClient(CoreV1Api);
+    this.#milvus = milvus;
+    this.#pods = makeInformer(config, "/api/v1/pods", () => this.#core.listPodForAllNamespaces());
+    this.#services = makeInformer(config, "/api/v1/services", () => this.#core.listServiceForAllNamespaces());
+  }
+
+  /** Resolves when what exists already is known. */
+  async start(): Promise<void> {
+    this.#pods.on("add", (pod) => this.#observe(pod));
+    this.#pods.on("update", (pod) => this.#observe(pod));
+    this.#pods.on("delete", (pod) => this.#end(pod));
+    this.#services.on("change", () => this.emit("change"));
+    this.#stopCrashing = await crashPanickingPods(this.#config, async (spec, namespace) => {
+      const config = proxyConfig(await this.#readConfig(spec, namespace));
+      return config.panic !== undefined;
+    });
+    await Promise.all([this.#follow(this.#services), this.#follow(this.#pods)]);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all([this.#pods.stop(), this.#services.stop(), this.#stopCrashing?.()]);
+    for (const { pod } of this.#members.values()) this.#end(pod);
+  }
+
+  of(backend: BackendService): Endpoint[] {
+    const service = this.#services.get(backend.service, backend.namespace);
+    if (!service) return [];
+    const endpoints: Endpoint[] = [];
+    for (const { pod, served } of this.#members.values()) {
+      if (pod.metadata?.namespace !== backend.namespace || !isReady(pod) || !selects(service, pod)) continue;
+      const port = portBehind(service, backend.port, pod);
+      if (port === undefined) continue;
+      endpoints.push({ pod: nameOf(pod), port, ports: served?.ports ?? new Map() });
+    }
+    return endpoints;
+  }
+
+  async #follow<T extends KubernetesObject>(informer: Informer<T>): Promise<void> {
+    // An informer gives up on an error, e.g. while the API server restarts.
+    informer.on("error", (error) => {
+      if (this.#stopped) return;
+      console.error(`network endpoint groups: watching again in 1 s: ${error}`);
+      setTimeout(() => !this.#stopped && informer.start(), 1000).unref();
+    });
+    await informer.start();
+  }
+
+  #observe(pod: V1Pod): void {
+    if (!isFrontend(pod)) return;
+    if (pod.metadata?.deletionTimestamp) {
+      this.#end(pod);
+      return;
+    }
+    const uid = pod.metadata?.uid ?? "";
+    const known = this.#members.get(uid);
+    if (known) {
+      known.pod = pod;
+      this.#settle(known);
+      return;
+    }
+    const member = { pod };
+    this.#members.set(uid, member);
+    this.#start(member).catch((error: unknown) =>
+      console.error(`network endpoint groups: pod ${nameOf(pod)} listens to nothing: ${error}`),
+    );
+  }
+
+  async #start(member: Member): Promise<void> {
+    const { spec, metadata } = member.pod;
+    const config = proxyConfig(await this.#readConfig(spec, metadata?.namespace ?? ""));
+    if (config.panic) return;
+    const served = await startPod(config, await this.#milvus);
+    if (member.ended) {
+      served.close();
+      return;
+    }
+    member.served = served;
+    this.#settle(member);
+  }
+
+  /** Brings what a pod answers in line with its readiness. */
+  #settle(member: Member): void {
+    member.served?.setReady(isReady(member.pod));
+    this.emit("change");
+  }
+
+  async #readConfig(spec: V1PodSpec | undefined, namespace: string): Promise<string[]> {
+    const texts = configFiles(spec).map(async ({ configMap, key }) => {
+      const { data } = await this.#core.readNamespacedConfigMap({ name: configMap, namespace });
+      return data?.[key] ?? "";
+    });
+    return Promise.all(texts);
+  }
+
+  #end(pod: V1Pod): void {
+    const uid = pod.metadata?.uid ?? "";
+    const member = this.#members.get(uid);
+    if (!member) return;
+    member.ended = true;
+    this.#members.delete(uid);
+    member.served?.close();
+    this.emit("change");
+  }
+}
+
+function nameOf(pod: V1Pod): string {
+  return `${pod.metadata?.namespace}/${pod.metadata?.name}`;
+}

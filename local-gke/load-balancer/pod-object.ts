@@ -1,0 +1,51 @@
+import type { V1Pod, V1PodSpec, V1Service } from "@kubernetes/client-node";
+
+/** Returns whether clients talk to this pod: it has a container port that the Milvus chart names `milvus`. */
+export function isFrontend(pod: V1Pod): boolean {
+  return containerPort(pod, "milvus") !== undefined;
+}
+
+/** Returns whether a pod is ready and not about to end. */
+export function isReady(pod: V1Pod): boolean {
+  const ready = pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
+  return ready === true && !pod.metadata?.deletionTimestamp;
+}
+
+/** Returns whether a Service's selector matches a pod of its namespace. */
+export function selects(service: V1Service, pod: V1Pod): boolean {
+  const selector = Object.entries(service.spec?.selector ?? {});
+  const labels = pod.metadata?.labels ?? {};
+  return selector.length > 0 && selector.every(([label, value]) => labels[label] === value);
+}
+
+/** Returns the container's port behind a Service's port, or undefined when there is none. */
+export function portBehind(service: V1Service, port: number, pod: V1Pod): number | undefined {
+  const found = service.spec?.ports?.find((candidate) => candidate.port === port);
+  if (!found) return undefined;
+  const target = found.targetPort ?? found.port;
+  return typeof target === "number" ? target : containerPort(pod, target);
+}
+
+/** A file that a container reads from a ConfigMap. */
+export interface ConfigFile {
+  configMap: string;
+  key: string;
+}
+
+/** Returns the files from which Milvus reads its configuration, the ones that count most last. */
+export function configFiles(spec: V1PodSpec | undefined): ConfigFile[] {
+  const found: ConfigFile[] = [];
+  for (const path of ["/milvus/configs/default.yaml", "/milvus/configs/user.yaml"]) {
+    for (const mount of spec?.containers.flatMap(({ volumeMounts }) => volumeMounts ?? []) ?? []) {
+      const volume = spec?.volumes?.find(({ name }) => name === mount.name);
+      if (mount.mountPath !== path || !mount.subPath || !volume?.configMap?.name) continue;
+      found.push({ configMap: volume.configMap.name, key: mount.subPath });
+    }
+  }
+  return found;
+}
+
+function containerPort(pod: V1Pod, name: string): number | undefined {
+  const ports = pod.spec?.containers.flatMap((container) => container.ports ?? []);
+  return ports?.find((port) => port.name === name)?.containerPort;
+}

@@ -1,0 +1,48 @@
+import { parse } from "yaml";
+
+/** What of Milvus's configuration decides how its proxy listens. */
+export interface ProxyConfig {
+  /** `common.security.tlsMode`: 0 is plaintext, 1 is TLS, 2 asks clients for a certificate. */
+  tlsMode: number;
+  /** `common.security.authorizationEnabled` */
+  authorization: boolean;
+  /** Why a proxy with this configuration panics, if it does. */
+  panic: string | undefined;
+}
+
+/**
+ * Returns how a proxy listens that was started with these configuration files, the later ones laid over the
+ * earlier ones. As in Milvus the case of a key does not matter, and HTTP shares the gRPC port unless it has one
+ * of its own (milvus#46312).
+ *
+ * @param files texts of YAML files
+ */
+export function proxyConfig(files: string[]): ProxyConfig {
+  const settings = new Map<string, unknown>();
+  for (const file of files) for (const [key, value] of leaves(parse(file))) settings.set(key, value);
+
+  const tlsMode = Number(settings.get("common.security.tlsmode") ?? 0);
+  const sharesPort = isTrue(settings.get("proxy.http.enabled") ?? true) && !settings.get("proxy.http.port");
+  return {
+    tlsMode,
+    authorization: isTrue(settings.get("common.security.authorizationenabled")),
+    panic:
+      tlsMode > 0 && sharesPort
+        ? "proxy server(http) and external grpc server share the same port, tls mode must be 0"
+        : undefined,
+  };
+}
+
+function* leaves(node: unknown, path = ""): Generator<[string, unknown]> {
+  if (typeof node !== "object" || node === null || Array.isArray(node)) {
+    yield [path, node];
+    return;
+  }
+  for (const [key, value] of Object.entries(node)) {
+    yield* leaves(value, path ? `${path}.${key.toLowerCase()}` : key.toLowerCase());
+  }
+}
+
+function isTrue(value: unknown): boolean {
+  return String(value).toLowerCase() === "true";
+}

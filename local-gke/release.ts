@@ -1,0 +1,32 @@
+import { join } from "node:path";
+import { type Program, stream } from "../src/process.ts";
+
+const chartDirectory = join(import.meta.dirname, "chart");
+
+/**
+ * Installs Milvus as the reader of Milvus's page has it before the first step (chart/starting-values.yaml), and
+ * resolves when its pods are ready.
+ *
+ * @param options `helm`: path of the executable; `chart`: path of a Milvus chart, by default our own small one
+ * @throws Error with what helm said
+ */
+export async function installRelease(options: {
+  kubeconfig: string;
+  helm: string;
+  chart?: string;
+  release?: string;
+  namespace?: string;
+}): Promise<void> {
+  const { kubeconfig, chart = join(chartDirectory, "milvus") } = options;
+  const { release = "my-release", namespace = "default" } = options;
+  const helm: Program = { name: "helm", path: options.helm, env: { KUBECONFIG: kubeconfig } };
+  const values = join(chartDirectory, "starting-values.yaml");
+  const where = ["--namespace", namespace, "--create-namespace"];
+  const args = ["install", release, chart, ...where, "--values", values, "--wait", "--timeout", "2m"];
+  const { exitCode, stderr } = await stream(helm, args, {});
+  if (exitCode !== 0) {
+    throw new Error(
+      `Milvus could not be installed as release ${namespace}/${release} from ${chart}: ${stderr}`,
+    );
+  }
+}
