@@ -2,18 +2,24 @@ import { parseArgs } from "node:util";
 import { messageOf } from "../src/errors.ts";
 import { binary, sayOnStderr } from "./binaries/binaries.ts";
 import { down, list, up } from "./cluster.ts";
-import { exportLines, statusLines } from "./control-plane/lines.ts";
+import { exportLines, githubEnvLines, statusLines } from "./control-plane/lines.ts";
 import { installRelease } from "./release.ts";
+
+const FORMATS = new Map([
+  ["shell", exportLines],
+  ["github-env", githubEnvLines],
+]);
 
 const USAGE = `Usage: npm run local-gke -- COMMAND [OPTIONS]
 
-  up       brings a local GKE with a Milvus release up and prints the environment to use, as shell commands
-    --name NAME     default local-gke; those of different names run side by side
-    --chart PATH    a Milvus chart to install instead of the small one that comes with local-gke
-    --no-release    without Milvus
+  up       brings a local GKE with a Milvus release up and prints the environment to use
+    --name NAME      default local-gke; those of different names run side by side
+    --chart PATH     a Milvus chart to install instead of the small one that comes with local-gke
+    --no-release     without Milvus
+    --format FORMAT  shell (the default): export commands; github-env: lines for a workflow's $GITHUB_ENV
   status   says what runs
   down     ends it and removes all that is left of it
-    --name NAME     default local-gke
+    --name NAME      default local-gke
 `;
 
 try {
@@ -32,6 +38,7 @@ async function main(args: string[]): Promise<void> {
       name: { type: "string", default: "local-gke" },
       chart: { type: "string" },
       release: { type: "boolean", default: true },
+      format: { type: "string", default: "shell" },
     },
   });
   const [command, ...rest] = positionals;
@@ -49,8 +56,15 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-async function bringUp(options: { name: string; chart?: string; release: boolean }): Promise<void> {
+async function bringUp(options: {
+  name: string;
+  chart?: string;
+  release: boolean;
+  format: string;
+}): Promise<void> {
   const { name, chart } = options;
+  const format = FORMATS.get(options.format);
+  if (!format) throw new Error(`--format "${options.format}" is not known.\n\n${USAGE}`);
   const start = performance.now();
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -73,7 +87,7 @@ async function bringUp(options: { name: string; chart?: string; release: boolean
     throw error;
   }
   sayOnStderr(`${name}: ready after ${((performance.now() - start) / 1000).toFixed(1)} s`);
-  process.stdout.write(exportLines(gke.env));
+  process.stdout.write(format(gke.env));
 }
 
 /** Settles as the work does, or rejects when the signal is aborted first. */

@@ -11,6 +11,7 @@ import { lock } from "./binaries/lock.ts";
 import { killProcessesOf, MARK, processesOf, signalProcess } from "./control-plane/processes.ts";
 import { PROGRAMS } from "./control-plane/programs.ts";
 import { type Assignment, parseReport, parseState, STATE_FILE, type State } from "./control-plane/state.ts";
+import { milvusPython } from "./milvus/python.ts";
 
 /** A running local GKE. */
 export interface LocalGke extends State {
@@ -53,6 +54,8 @@ export async function up(options: UpOptions = {}): Promise<LocalGke> {
   const { owner = "this-process", signal, say = sayOnStderr } = options;
   const name = options.name ?? `local-gke-${randomUUID().slice(0, 8)}`;
   const directory = directoryOf(name);
+  await milvusPython(say);
+  signal?.throwIfAborted();
   await binaries(PROGRAMS, { say, signal });
 
   signal?.throwIfAborted();

@@ -13,6 +13,7 @@ import { Tokens } from "./control-plane/tokens.ts";
 import { startGoogleApi } from "./google/api.ts";
 import { startControllers } from "./ingress/controllers.ts";
 import { startLoadBalancers } from "./load-balancer/front.ts";
+import { milvusPython } from "./milvus/python.ts";
 import { startMilvus } from "./milvus/server.ts";
 
 /*
@@ -86,7 +87,7 @@ async function start(): Promise<State> {
     directory,
     kubeconfig,
     control: control.url,
-    env: { KUBECONFIG: kubeconfig, ...google.env },
+    env: { KUBECONFIG: kubeconfig, LOCAL_GKE_PYTHON: await milvusPython(), ...google.env },
   };
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { parseDuration } from "./duration.ts";
 import { ActionError, messageOf } from "./errors.ts";
@@ -64,8 +65,8 @@ const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 /** An RFC 1123 subdomain: the names of releases and of most Kubernetes objects. */
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const CLUSTER_PATH = /^projects\/([^/]+)\/(?:locations|zones|regions)\/([^/]+)\/clusters\/([^/]+)$/;
-/** The largest delay of a Node.js timer, 24 days: a longer one would fire at once. */
-const MAX_TIMER_MS = 2_147_483_647;
+/** A Node.js timer of more than 2^31 ms, which is 24.9 days, would fire at once. */
+const MAX_WAIT_MS = 24 * 86_400_000;
 /** The largest `timeoutSec` of a backend service. */
 const MAX_BACKEND_TIMEOUT_SECONDS = 2_147_483_647;
 
@@ -107,7 +108,7 @@ export function readSettings(input: (name: string) => string, workspace: string)
   };
   const limit = (name: string, fallback: string): number => {
     const milliseconds = duration(name, fallback);
-    if (milliseconds > MAX_TIMER_MS) mistake(name, "a duration of at most 24 days (576h)");
+    if (milliseconds > MAX_WAIT_MS) mistake(name, "a duration of at most 24 days (576h)");
     return milliseconds;
   };
   const objectName = (name: string, fallback: string): string => {
@@ -207,7 +208,8 @@ function isChartName(chart: string): boolean {
 function problemOfHost(host: string): string | undefined {
   if (host === "") return "the name that clients use, e.g. my-release.milvus.io";
   if (host.includes("://")) return "is a URL: give the host name alone, e.g. my-release.milvus.io";
-  if (/:\d+$/.test(host)) return "has a port: give the host name alone, clients always use port 443";
+  if (isIP(host) === 0 && /:\d+$/.test(host))
+    return "has a port: give the host name alone, clients always use port 443";
   if (host.includes("*")) return "has a wildcard: give the one name that clients use";
   if (/^[\d.]+$/.test(host) || host.includes(":")) {
     return "is an IP address: an Ingress rule and a certificate need a host name";

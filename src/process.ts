@@ -51,8 +51,6 @@ export async function run(program: Program, args: string[], options: RunOptions 
       silent: true,
       ignoreReturnCode: true,
       env: environment(program),
-      // Without an end of its input the program could wait for one.
-      input: Buffer.alloc(0),
     });
     // The exit code of a program that a signal has ended is null, whatever exec's types say.
     return { ...output, exitCode: output.exitCode ?? 1 };

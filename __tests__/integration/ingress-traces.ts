@@ -448,8 +448,9 @@ export const SCENARIOS: Scenario[] = [
     name: "events are rationed: after 25 of a type an address appears without any",
     given: { secret: "missing" },
     async play(lab) {
-      for (let touch = 0; touch < 30; touch += 1) await lab.touch(String(touch));
-      await lab.until(() => lab.count(NO_NEG) + lab.count(NO_SECRET) >= 25);
+      // Touches that follow each other closely may end in one try.
+      const warnings = () => lab.count(NO_NEG) + lab.count(NO_SECRET);
+      for (let touches = 0; touches < 30 || warnings() < 25; touches += 1) await lab.touch(String(touches));
       await lab.createSecret(secretData(lab.keyPairs[0]));
       await lab.touch("last");
       await finished(lab);

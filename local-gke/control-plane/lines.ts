@@ -7,6 +7,13 @@ export function exportLines(env: Record<string, string>): string {
     .join("");
 }
 
+/** Returns the lines that set an environment for a job's later steps, to be appended to the file `$GITHUB_ENV`. */
+export function githubEnvLines(env: Record<string, string>): string {
+  return Object.entries(env)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join("");
+}
+
 /** Returns what a person wants to know of local GKEs. */
 export function statusLines(
   all: readonly { name: string; directory: string; processes: number[]; state: State | undefined }[],

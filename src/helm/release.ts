@@ -13,6 +13,8 @@ export interface Release {
   revision: number;
   /** `deployed`, `failed`, `pending-upgrade`, ... */
   status: string;
+  /** Whether Helm 4 applies this release server-side: it does for those that it has installed itself. */
+  serverSide: boolean;
   chart: string;
   chartVersion: string;
   appVersion: string;
@@ -28,6 +30,8 @@ const Metadata = v.looseObject({
   appVersion: v.optional(v.string(), ""),
   revision: v.number(),
   status: v.string(),
+  /** Helm 4 only: `ssa` or `csa`. */
+  applyMethod: v.optional(v.string()),
 });
 
 const History = v.array(v.looseObject({ revision: v.number(), status: v.string() }));
@@ -71,12 +75,13 @@ async function readRevision(
     throw helmError(`Helm could not read release ${name} in namespace ${namespace}.`, failed);
   }
   const [metadata, values, computedValues] = outputs.map((output): unknown => JSON.parse(output.stdout));
-  const { chart, version, appVersion, revision, status } = v.parse(Metadata, metadata);
+  const { chart, version, appVersion, revision, status, applyMethod } = v.parse(Metadata, metadata);
   return {
     name,
     namespace,
     revision,
     status,
+    serverSide: applyMethod === "ssa",
     chart,
     chartVersion: version,
     appVersion,

@@ -132,6 +132,8 @@ export async function upgrade(helm: Helm, request: Upgrade): Promise<number> {
         "--values",
         "-",
         ...waitFlags(helm.version),
+        // Milvus's page has its readers annotate the Service by hand, and a server-side upgrade refuses to share that.
+        ...(release.serverSide ? ["--force-conflicts"] : []),
         "--timeout",
         `${Math.ceil(request.timeout / 1000)}s`,
         "--output",

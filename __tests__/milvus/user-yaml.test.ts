@@ -1,0 +1,211 @@
+import fc from "fast-check";
+import { dump, load } from "js-yaml";
+import { describe, expect, test } from "vitest";
+import { parseDocument } from "yaml";
+import { ActionError } from "../../src/errors.ts";
+import { mergeValues, valueAt } from "../../src/helm/values.ts";
+import { withTls } from "../../src/milvus/user-yaml.ts";
+import { isMap, type YamlMap } from "../../src/yaml.ts";
+
+const ALL = "common:\n  security:\n    tlsMode: 1\nproxy:\n  http:\n    port: 8080\n";
+
+describe("what is needed is set", () => {
+  test.each<[string, string | undefined, string]>([
+    ["no user.yaml", undefined, ALL],
+    ["an empty one", "", ALL],
+    ["null", "~\n", ALL],
+    ["empty maps", "common:\nproxy:\n  http:\n", ALL],
+    ["nulls in other notations", "common: null\nproxy: ~\n", ALL],
+    ["TLS switched off", "common:\n  security:\n    tlsMode: 0\n", ALL],
+    ["a tlsMode that is no scalar", "common:\n  security:\n    tlsMode: {}\n", ALL],
+    ["only comments", "# mine\n", `# mine\n\n${ALL}`],
+    ["a document marker", "---\na: 1\n", `---\na: 1\n${ALL}`],
+    ["a YAML version", "%YAML 1.1\n---\na: 0755\n", `%YAML 1.1\n---\na: 0755\n${ALL}`],
+    ["CRLF", "common:\r\n  security:\r\n    tlsMode: 0\r\n", ALL],
+    [
+      "settings beside it",
+      "common:\n  security:\n    authorizationEnabled: true\nproxy:\n  maxNameLength: 255\n",
+      "common:\n  security:\n    authorizationEnabled: true\n    tlsMode: 1\nproxy:\n  maxNameLength: 255\n  http:\n    port: 8080\n",
+    ],
+    [
+      "flow maps",
+      "common: {security: {tlsMode: 0}}\n",
+      "common: { security: { tlsMode: 1 } }\nproxy:\n  http:\n    port: 8080\n",
+    ],
+    [
+      "comments and order",
+      "# head\nproxy: # p\n  # below\n  http:\n    enabled: true # on\n\n# between\ncommon:\n  security: # s\n    superUsers: root\n# tail\n",
+      "# head\nproxy: # p\n  # below\n  http:\n    enabled: true # on\n    port: 8080\n\n# between\ncommon:\n  security: # s\n    superUsers: root\n    tlsMode: 1\n# tail\n",
+    ],
+    [
+      "only the HTTP port is missing",
+      "common: { security: { tlsMode: 1 } }\n",
+      "common: { security: { tlsMode: 1 } }\nproxy:\n  http:\n    port: 8080\n",
+    ],
+    [
+      "an HTTP port of null",
+      "common: { security: { tlsMode: 1 } }\nproxy:\n  http:\n    port:\n",
+      "common: { security: { tlsMode: 1 } }\nproxy:\n  http:\n    port: 8080\n",
+    ],
+    [
+      "HTTP is off: it needs no port",
+      "proxy:\n  http:\n    enabled: false\n",
+      "proxy:\n  http:\n    enabled: false\ncommon:\n  security:\n    tlsMode: 1\n",
+    ],
+  ])("%s", (_, before, after) => {
+    expect(withTls(before)).toBe(after);
+    expect(withTls(after)).toBe(after);
+  });
+
+  test("scalars stay as they are written, whatever they mean to whom", () => {
+    const scalars = [
+      "mode: 0755",
+      "hex: 0x1F",
+      "exponent: 1e3",
+      "big: 123456789012345678901234567890",
+      "fine: 0.1000000000000000055511151231257827",
+      "under: 1_000",
+      "yes: yes",
+      "time: 12:30",
+      "date: 2001-01-01",
+      `quoted: "0755"`,
+      "single: 'it''s'",
+      "none:",
+      "tilde: ~",
+      "block: |\n  a\n   b\n\n  c",
+      `long: ${"word ".repeat(60)}end`,
+      "anchor: &a x",
+      "alias: *a",
+      "tagged: !custom y",
+      "unicode: ключ 🐟",
+    ];
+    const text = `${scalars.join("\n")}\n`;
+    expect(withTls(text)).toBe(`${text}${ALL}`);
+  });
+});
+
+describe("what has everything is returned as it is, down to the last blank", () => {
+  test.each([
+    "common:   {security:   {tlsMode:   1}}\nproxy: {http: {port: 9999}}   # odd",
+    'common: {security: {tlsMode: "1"}}\nproxy: {http: {enabled: False}}',
+    "common:\r\n    security:\r\n        tlsMode: 1\r\nproxy:\r\n    http:\r\n        port: 8080\r\n",
+    "proxy: {port: 19531, http: {port: 19530}}\ncommon: {security: {tlsMode: 1}}\n",
+  ])("%j", (text) => {
+    expect(withTls(text)).toBe(text);
+  });
+});
+
+describe("refused", () => {
+  test.each([
+    ["a: b: c", "is not valid YAML at line 1, column 4: Nested mappings"],
+    ["a: 1\nb: [1\nc: 2\n", "is not valid YAML at line 3, column "],
+    ["a: 1\n\ttab: 1\n", "is not valid YAML at line 2, column 1"],
+    ["a: 1\na: 2\n", "is not valid YAML at line 2, column 1: Map keys must be unique"],
+    ["a: 1\n---\nb: 2\n", "is not valid YAML at line 2, column 1: Source contains multiple documents"],
+    ["- a\n", "is not a map"],
+    ["tlsMode=1", "is not a map"],
+    ['"null"', "is not a map"],
+    ["common: on\n", "has common as a plain value instead of a map"],
+    ["common:\n  security: [1]\n", "has common.security as a plain value instead of a map"],
+    ["proxy:\n  http: 'null'\n", "has proxy.http as a plain value instead of a map"],
+    ["common: {security: {tlsMode: 2}}\n", "has common.security.tlsMode: 2 (mutual TLS)"],
+    ['common: {security: {tlsMode: "2"}}\n', "has common.security.tlsMode: 2 (mutual TLS)"],
+    ["proxy: {http: {port: 19530}}\n", "has proxy.http.port: 19530, the port of Milvus's gRPC server"],
+    [
+      "proxy: {port: 8080, http: {port: 8080}}\n",
+      "has proxy.http.port: 8080, the port of Milvus's gRPC server",
+    ],
+    ["x: &x {}\ncommon: *x\n", "takes common from elsewhere with a YAML alias"],
+    ["x: &x {security: {}}\ncommon: {<<: *x}\n", "takes common from elsewhere with a YAML alias"],
+    [
+      "x: &x {enabled: false}\nproxy:\n  http: {<<: *x}\n",
+      "takes proxy.http from elsewhere with a YAML alias",
+    ],
+  ])("%j", (text, message) => {
+    expect(() => withTls(text)).toThrow(ActionError);
+    expect(() => withTls(text)).toThrow(`The release's extraConfigFiles."user.yaml" ${message}`);
+    expect(() => withTls(text)).toThrow("What to do: ");
+  });
+});
+
+describe("any user.yaml", () => {
+  /** Texts of settings, with those that matter here often among them, as a library writes them in some style. */
+  const { tree } = fc.letrec<{ tree: YamlMap; node: unknown }>((tie) => ({
+    tree: fc.dictionary(
+      fc.oneof(
+        fc.constantFrom("common", "security", "proxy", "http", "tlsMode", "port", "enabled"),
+        fc.string(),
+      ),
+      tie("node"),
+      { maxKeys: 5 },
+    ),
+    node: fc.oneof(
+      { maxDepth: 5 },
+      tie("tree"),
+      tie("tree"),
+      fc.constantFrom(null, "", 0, 1, 2, "1", true, false, "false", 19530),
+      fc.string({ unit: "binary" }),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.array(tie("node"), { maxLength: 3 }),
+    ),
+  }));
+  const text = fc
+    .tuple(tree, fc.constantFrom(-1, 0, 1, 2), fc.constantFrom(2, 4, 7), fc.boolean())
+    .map(([value, flowLevel, indent, noArrayIndent]) =>
+      dump(value, { flowLevel, indent, noArrayIndent } as object),
+    );
+
+  function attempt(before: string): string | undefined {
+    try {
+      return withTls(before);
+    } catch (error) {
+      if (error instanceof ActionError) return undefined;
+      throw error;
+    }
+  }
+
+  test("keeps all its settings, has what is needed, and is left alone the second time", () => {
+    fc.assert(
+      fc.property(text, (before) => {
+        const after = attempt(before);
+        fc.pre(after !== undefined);
+        const was = parse(before);
+        const is = parse(after);
+        expect(String(valueAt(is, "common", "security", "tlsMode"))).toBe("1");
+        const http = { ...asMap(valueAt(is, "proxy", "http")) };
+        if (String(http["enabled"]).toLowerCase() !== "false") expect(http["port"] ?? "").not.toBe("");
+        const ours = {
+          common: { security: { tlsMode: valueAt(is, "common", "security", "tlsMode") } },
+          proxy: { http: { port: http["port"] } },
+        };
+        if (http["port"] === undefined) expect(is).toEqual(mergeValues(was, { common: ours.common }));
+        else expect(is).toEqual(mergeValues(was, ours));
+        expect(withTls(after)).toBe(after);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("random text is either refused in words or becomes a map", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom(..."ab:-? \n\t#&*!|>'\"%@`{}[],~<=0"), maxLength: 30 }),
+        (before) => {
+          const after = attempt(before);
+          if (after === undefined) return;
+          expect(isMap(parseDocument(after).toJS())).toBe(true);
+          expect(withTls(after)).toBe(after);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+function parse(text: string): YamlMap {
+  return asMap(load(text));
+}
+
+function asMap(value: unknown): YamlMap {
+  return isMap(value) ? value : {};
+}
