@@ -80,7 +80,7 @@ async function bringUp(options: {
   try {
     if (helm) {
       sayOnStderr(`${name}: installing Milvus`);
-      await orAborted(installRelease({ kubeconfig: gke.kubeconfig, helm, ...(chart && { chart }) }), signal);
+      await installRelease({ kubeconfig: gke.kubeconfig, helm, signal, ...(chart && { chart }) });
     }
   } catch (error) {
     await gke.down();
@@ -88,13 +88,4 @@ async function bringUp(options: {
   }
   sayOnStderr(`${name}: ready after ${((performance.now() - start) / 1000).toFixed(1)} s`);
   process.stdout.write(format(gke.env));
-}
-
-/** Settles as the work does, or rejects when the signal is aborted first. */
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason));
-  });
-  return Promise.race([work, aborted]);
 }

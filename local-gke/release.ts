@@ -16,14 +16,17 @@ export async function installRelease(options: {
   chart?: string;
   release?: string;
   namespace?: string;
+  /** Ends the installation. */
+  signal?: AbortSignal;
 }): Promise<void> {
   const { kubeconfig, chart = join(chartDirectory, "milvus") } = options;
-  const { release = "my-release", namespace = "default" } = options;
+  const { release = "my-release", namespace = "default", signal } = options;
   const helm: Program = { name: "helm", path: options.helm, env: { KUBECONFIG: kubeconfig } };
   const values = join(chartDirectory, "starting-values.yaml");
   const where = ["--namespace", namespace, "--create-namespace"];
   const args = ["install", release, chart, ...where, "--values", values, "--wait", "--timeout", "2m"];
-  const { exitCode, stderr } = await stream(helm, args, {});
+  const { exitCode, stderr } = await stream(helm, args, signal ? { signal } : {});
+  signal?.throwIfAborted();
   if (exitCode !== 0) {
     throw new Error(
       `Milvus could not be installed as release ${namespace}/${release} from ${chart}: ${stderr}`,

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { endGroup, info, setSecret, startGroup, warning } from "@actions/core";
+import { allOf } from "./async.ts";
 import { formatDuration } from "./duration.ts";
 import { ActionError } from "./errors.ts";
 import { connectToCluster } from "./gke/connect.ts";
@@ -48,6 +49,7 @@ export async function deploy(settings: Settings, session: Session): Promise<void
       const observed = await observe(settings, kubectl, helm);
       const certificate = await chooseCertificate(settings, observed.tlsSecret);
       const plan = makePlan(settings, observed, certificate.isNew ? certificate.pair : undefined);
+      describeObserved(observed, plan);
       return { observed, certificate, plan };
     });
     known.releaseRevision = observed.release.revision;
@@ -59,42 +61,41 @@ export async function deploy(settings: Settings, session: Session): Promise<void
     );
     if (settings.mode === "plan") return;
 
-    if (plan.upgrade && chart) {
-      known.releaseRevision = await step(session, "Upgrade the Helm release", () =>
-        upgradeRelease(settings, session, access, observed, plan, chart),
-      );
-      known.chartVersion = chart.version;
-      known.changed = true;
-    }
-
+    // Opened before the first change: whoever may not watch what is to be waited for learns it now.
     const front = await Front.open(kubectl, plan.names);
     try {
+      if (plan.upgrade && chart) {
+        // Said beforehand: an upgrade that fails or is cancelled has changed something too.
+        known.changed = true;
+        known.releaseRevision = await step(session, "Upgrade the Helm release", () =>
+          upgradeRelease(settings, session, access, observed, plan, chart),
+        );
+        known.chartVersion = chart.version;
+      }
+      front.forgetComplaints();
       if (objects.some(({ action }) => action !== "keep")) {
+        known.changed = true;
         await step(session, "Apply the manifests", () =>
           apply(kubectl, settings.namespace, plan.manifests, { dryRun: false }),
         );
-        known.changed = true;
       }
-      known.certificateStatus = "Provisioning";
-      known.certificateExpires = expiryOf(certificate.pair.certificate);
-      known.caCertificate = certificate.pair.certificate;
-      known.caCertificateFile = join(session.directory, "ca.pem");
-      await writeFile(known.caCertificateFile, certificate.pair.certificate);
+      await reportCertificate(session, certificate.pair);
       if (settings.waitFor === "none") return;
 
-      const ingressKept = objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
       known.address = await step(session, "Wait for the address", async () => {
-        // What was wrong may have been mended where the controller doesn't look: ask it to look now.
-        if (ingressKept && !observed.objects.some((object) => addressOf(object))) await front.nudge();
+        // The controller watches no Secrets, and backs off from an Ingress that has failed: ask it to look now.
+        const kept = objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
+        const served = observed.ingress && addressOf(observed.ingress) !== undefined;
+        if (kept && (certificate.isNew || !served)) await front.nudge();
         const address = await waitForAddress(front, settings.addressTimeout, signal);
         info(`The load balancer's address is ${address}.`);
         return address;
       });
       if (settings.waitFor === "address") return;
 
-      await step(session, "Wait for healthy backends", async () => {
-        known.backends = await waitForBackends(front, settings.backendsTimeout, signal);
-      });
+      known.backends = await step(session, "Wait for healthy backends", () =>
+        waitForBackends(front, settings.backendsTimeout, signal),
+      );
       known.certificateStatus = "Active";
       if (settings.verify) {
         await step(session, "Call Milvus through the load balancer", () =>
@@ -158,12 +159,6 @@ function pointedAt(kubeconfig: Kubeconfig, flag: string): Pick<Program, "env" | 
   return { env: { KUBECONFIG: kubeconfig.path }, leadingArgs: [`${flag}=${kubeconfig.context}`] };
 }
 
-/** Like Promise.all, but a failure waits for the others, so that nothing goes on behind an error's back. */
-async function allOf<A, B>(promises: [Promise<A>, Promise<B>]): Promise<[A, B]> {
-  await Promise.allSettled(promises);
-  return await Promise.all(promises);
-}
-
 /** Keeps the certificate in the cluster while it is good, else makes one. */
 async function chooseCertificate(
   settings: Settings,
@@ -183,6 +178,15 @@ async function chooseCertificate(
     info(`The certificate in Secret ${settings.tlsSecret} is replaced: ${problem}.`);
   }
   return { pair: await makeCertificate(settings.host, now), isNew: true };
+}
+
+/** Writes the certificate to where later steps of the job find it. */
+async function reportCertificate({ known, directory }: Session, { certificate }: KeyPair): Promise<void> {
+  known.certificateStatus = "Provisioning";
+  known.certificateExpires = expiryOf(certificate);
+  known.caCertificate = certificate;
+  known.caCertificateFile = join(directory, "ca.pem");
+  await writeFile(known.caCertificateFile, certificate);
 }
 
 /** Finds out everything that could be refused before anything is changed, and reports what will change. */
@@ -219,10 +223,20 @@ function reportPlan(plan: Plan, objects: ObjectChange[]): PlanReport {
   };
 }
 
+function describeObserved({ release, service }: Observed, { port }: Plan): void {
+  const { name, namespace, revision, status, chart, chartVersion, appVersion } = release;
+  info(
+    `Release ${namespace}/${name}: revision ${revision}, ${status}, chart ${chart} ${chartVersion}, Milvus ${appVersion}.`,
+  );
+  info(
+    `Service ${namespace}/${service.metadata.name}: ${service.spec.type}, gRPC on port ${port.port} (${port.name}).`,
+  );
+}
+
 function describePlan({ upgrade, objects }: PlanReport): string[] {
   return [
     upgrade.length > 0
-      ? `The release is upgraded: ${upgrade.join("; ")}.`
+      ? `The release is upgraded:\n- ${upgrade.join("\n- ")}`
       : "The release is as it should be: no Helm upgrade.",
     ...objects.map(({ kind, name, action }) => `${kind} ${name}: ${action}`),
   ];
@@ -281,14 +295,15 @@ async function verifyFront(settings: Settings, { known, signal }: Session, pair:
 /** Runs one step of the flow in a log group of its own and records how long it took. */
 async function step<T>({ known, signal }: Session, name: string, work: () => Promise<T>): Promise<T> {
   if (signal.aborted) throw signal.reason;
+  const record = { name, duration: 0 };
+  known.steps.push(record);
   const started = Date.now();
   startGroup(name);
   try {
     return await work();
   } finally {
-    const duration = Date.now() - started;
-    known.steps.push({ name, duration });
-    info(`${name}: ${formatDuration(duration)}`);
+    record.duration = Date.now() - started;
+    info(`${name}: ${formatDuration(record.duration)}`);
     endGroup();
   }
 }

@@ -1,6 +1,6 @@
 import { appendFileSync } from "node:fs";
 import { debug, getInput, getState, saveState, setFailed } from "@actions/core";
-import { onCancellation } from "./cancellation.ts";
+import { onCancellation, untilCancelled } from "./cancellation.ts";
 import { deploy } from "./deploy.ts";
 import { ActionError, CancelledError, messageOf } from "./errors.ts";
 import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
@@ -17,23 +17,32 @@ async function main(): Promise<void> {
   const known: Known = { changed: false, steps: [] };
   let settings: Settings | undefined;
   let failure: string | undefined;
+  const cancelled = onCancellation();
   saveState(STARTED, "true");
   try {
     settings = readSettings(getInput, process.env.GITHUB_WORKSPACE ?? process.cwd());
     const directory = await privateDirectory(process.env);
     saveState(DIRECTORY, directory);
-    await deploy(settings, { directory, environment: process.env, signal: onCancellation(), known });
+    const session = { directory, environment: process.env, signal: cancelled, known };
+    await untilCancelled(deploy(settings, session), cancelled);
   } catch (error) {
-    failure = describe(error);
+    failure = describe(error, known);
     setFailed(failure);
   }
   setOutputs(known);
   const summary = process.env.GITHUB_STEP_SUMMARY;
   if (summary) appendFileSync(summary, summaryOf(known, settings?.mode ?? "deploy", failure));
+  // A request or program that outlives the cancellation must not keep the job waiting.
+  if (cancelled.aborted) process.exit();
 }
 
-function describe(error: unknown): string {
-  if (error instanceof ActionError || error instanceof CancelledError) return error.message;
+function describe(error: unknown, { steps, changed }: Known): string {
+  if (error instanceof ActionError) return error.message;
+  if (error instanceof CancelledError) {
+    const during = steps.at(-1);
+    const state = changed ? "The next run goes on from here." : "Nothing was changed.";
+    return `${error.message}${during ? ` It was at: ${during.name}.` : ""} ${state}`;
+  }
   if (error instanceof Error && error.stack) debug(error.stack);
   return `An error that this action does not know: ${messageOf(error)} (run the job again with debug logging for details).`;
 }

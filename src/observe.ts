@@ -1,9 +1,10 @@
 import * as v from "valibot";
+import { allOf } from "./async.ts";
 import { ActionError } from "./errors.ts";
 import { type Release, readRelease } from "./helm/release.ts";
 import type { Settings } from "./inputs.ts";
 import { get, getRaw } from "./kubernetes/kubectl.ts";
-import { KubernetesObject, Secret, Service } from "./kubernetes/objects.ts";
+import { Ingress, KubernetesObject, Secret, Service } from "./kubernetes/objects.ts";
 import type { Program } from "./process.ts";
 
 /** The cluster as it is before this run changes anything. */
@@ -13,6 +14,7 @@ export interface Observed {
   service: Service;
   /** Those of the objects that this action makes which exist already. */
   objects: KubernetesObject[];
+  ingress: Ingress | undefined;
   tlsSecret: Secret | undefined;
 }
 
@@ -23,7 +25,7 @@ export interface Observed {
  */
 export async function observe(settings: Settings, kubectl: Program, helm: Program): Promise<Observed> {
   const { namespace, release: name } = settings;
-  const [release, services, items] = await Promise.all([
+  const [release, services, items] = await allOf([
     readRelease(helm, name, namespace),
     get(kubectl, namespace, [
       "services",
@@ -68,8 +70,15 @@ export async function observe(settings: Settings, kubectl: Program, helm: Progra
       },
     );
   }
-  const tlsSecret = items.find((item) => v.is(v.looseObject({ kind: v.literal("Secret") }), item));
-  return { release, service, objects, tlsSecret: tlsSecret && v.parse(Secret, tlsSecret) };
+  const ofKind = (kind: string) => objects.find((object) => object.kind === kind);
+  const [ingress, tlsSecret] = [ofKind("Ingress"), ofKind("Secret")];
+  return {
+    release,
+    service,
+    objects,
+    ingress: ingress && v.parse(Ingress, ingress),
+    tlsSecret: tlsSecret && v.parse(Secret, tlsSecret),
+  };
 }
 
 /** Tells a release that isn't there from a namespace that isn't. */

@@ -28,7 +28,7 @@ export interface RunOptions {
 }
 
 export interface StreamOptions extends RunOptions {
-  /** Called with each line of standard output as it arrives. */
+  /** Called with each line of standard output as it arrives. What it throws ends the program and is thrown. */
   onLine?: (line: string) => void;
   /** Called with each line of standard error as it arrives. */
   onErrorLine?: (line: string) => void;
@@ -81,9 +81,17 @@ export async function stream(program: Program, args: string[], options: StreamOp
 
   const stdout: string[] = [];
   const stderr: string[] = [];
+  let failure: { error: unknown } | undefined;
   createInterface({ input: child.stdout }).on("line", (line) => {
-    if (options.onLine) options.onLine(line);
-    else stdout.push(line);
+    if (!options.onLine) stdout.push(line);
+    else if (!failure) {
+      try {
+        options.onLine(line);
+      } catch (error) {
+        failure = { error };
+        child.kill();
+      }
+    }
   });
   createInterface({ input: child.stderr }).on("line", (line) => {
     stderr.push(line);
@@ -97,10 +105,11 @@ export async function stream(program: Program, args: string[], options: StreamOp
     const exitCode = await new Promise<number>((resolve, reject) => {
       child.once("error", reject);
       child.once("close", (code) => resolve(code ?? 1));
+    }).catch((error: unknown) => {
+      throw notStarted(program, error);
     });
+    if (failure) throw failure.error;
     return { exitCode, stdout: stdout.join("\n"), stderr: stderr.join("\n") };
-  } catch (error) {
-    throw notStarted(program, error);
   } finally {
     options.signal?.removeEventListener("abort", kill);
   }

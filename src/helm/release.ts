@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { allOf } from "../async.ts";
 import { ActionError } from "../errors.ts";
 import { type Output, type Program, run } from "../process.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
@@ -68,7 +69,7 @@ async function readRevision(
 ): Promise<Release | undefined> {
   const read = (...args: string[]) =>
     run(helm, ["get", ...args, name, ...which, "--namespace", namespace, "-o", "json"]);
-  const outputs = await Promise.all([read("metadata"), read("values"), read("values", "--all")]);
+  const outputs = await allOf([read("metadata"), read("values"), read("values", "--all")]);
   const failed = outputs.find((output) => output.exitCode !== 0);
   if (failed) {
     if (/release: not found/.test(failed.stderr)) return undefined;

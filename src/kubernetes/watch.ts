@@ -27,8 +27,10 @@ const WatchEvent = v.variant("type", [
 
 /** Longer than the API server's own limit, so that it decides when a watch ends. */
 const WATCH_SECONDS = 3600;
-/** A cluster that is being upgraded is away for minutes: seven tries at these pauses take four. */
+/** A cluster whose control plane is being upgraded is away for minutes: these pauses add up to four. */
 const PAUSES_MS = [1000, 2000, 5000, 15_000, 30_000, 60_000, 120_000];
+/** Before a stream that the API server has ended is taken up anew. */
+const REST_MS = 250;
 
 /**
  * Follows a collection until `signal` is aborted: lists it, then streams its changes, and takes the stream up
@@ -50,21 +52,27 @@ export async function follow(
     try {
       const list = v.parse(KubernetesList, await getRaw(kubectl, `${collection.path}?${selector}`));
       if (signal.aborted) return;
+      failures = 0;
       follower.onList(list.items);
       const from = list.metadata?.resourceVersion ?? "";
       const query = `${selector}&watch=1&timeoutSeconds=${WATCH_SECONDS}&resourceVersion=${from}`;
-      await streamChanges(kubectl, `${collection.path}?${query}`, follower, signal, () => {
-        failures = 0;
-      });
+      await streamChanges(kubectl, `${collection.path}?${query}`, follower, signal);
+      await rest(REST_MS, signal);
     } catch (error) {
-      const pause = PAUSES_MS[failures];
       if (signal.aborted) return;
-      if (pause === undefined || !(error instanceof ActionError)) throw error;
+      const pause = PAUSES_MS[failures];
+      const final = !(error instanceof ActionError) || /forbidden/i.test(error.message);
+      if (pause === undefined || final) throw error;
       failures += 1;
       onTrouble(error);
-      await delay(pause, undefined, { signal }).catch(() => {});
+      await rest(pause, signal);
     }
   }
+}
+
+async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
+  // An abort ends the rest; the caller looks at the signal itself.
+  await delay(milliseconds, undefined, { signal }).catch(() => {});
 }
 
 async function streamChanges(
@@ -72,14 +80,13 @@ async function streamChanges(
   path: string,
   follower: Follower,
   signal: AbortSignal,
-  onRead: () => void,
 ): Promise<void> {
   const output = await stream(kubectl, ["get", "--raw", path], {
     signal,
     onLine: (line) => {
-      if (signal.aborted || line === "") return;
-      const event = v.parse(WatchEvent, JSON.parse(line));
-      onRead();
+      const json = signal.aborted ? undefined : parseLine(line);
+      if (json === undefined) return;
+      const event = v.parse(WatchEvent, json);
       // An ERROR says that the resourceVersion is too old; the API server then ends the stream.
       if (event.type === "ADDED" || event.type === "MODIFIED" || event.type === "DELETED") {
         follower.onChange(event.type, event.object);
@@ -87,4 +94,13 @@ async function streamChanges(
     },
   });
   if (output.exitCode !== 0 && !signal.aborted) throw explain(`The watch of ${path} ended.`, output);
+}
+
+/** A connection that breaks leaves half a line behind; what it would have said is in the next list. */
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,6 @@
-import { warning } from "@actions/core";
+import { info } from "@actions/core";
 import * as v from "valibot";
-import { ActionError } from "../errors.ts";
+import { ActionError, messageOf } from "../errors.ts";
 import { annotate } from "../kubernetes/kubectl.ts";
 import { Event, Ingress, Secret, Service } from "../kubernetes/objects.ts";
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
@@ -39,7 +39,7 @@ export class Front {
   readonly #ended = new AbortController();
   readonly #listeners = new Set<() => void>();
   #failure: Error | undefined;
-  #followers: Promise<unknown> = Promise.resolve();
+  #followers: Promise<void>[] = [];
 
   private constructor(kubectl: Program, names: FrontNames) {
     this.#kubectl = kubectl;
@@ -47,45 +47,47 @@ export class Front {
   }
 
   /**
-   * Starts the watches and returns once it is known which events there were before: what comes later is news.
+   * Starts the watches and returns once it is known what there is: what comes later is news.
    *
-   * @throws ActionError when the cluster can't be read
+   * @throws ActionError when the cluster can't be read, or the account may not watch what there is to wait for
    */
   static async open(kubectl: Program, names: FrontNames): Promise<Front> {
     const front = new Front(kubectl, names);
     const core = `/api/v1/namespaces/${names.namespace}`;
-    await new Promise<void>((resolve, reject) => {
-      const eventsKnown = front.#eventFollower(resolve);
-      front.#followers = Promise.all([
-        front.#follow(
-          {
-            path: `/apis/networking.k8s.io/v1/namespaces/${names.namespace}/ingresses`,
-            fieldSelector: named(names.ingress),
-          },
-          front.#objectFollower(Ingress, "ingress"),
-        ),
-        front.#follow(
-          { path: `${core}/services`, fieldSelector: named(names.service) },
-          front.#objectFollower(Service, "service"),
-        ),
-        front.#follow(
-          { path: `${core}/secrets`, fieldSelector: named(names.tlsSecret) },
-          front.#objectFollower(Secret, "tlsSecret"),
-        ),
-        front.#follow({ path: `${core}/events`, fieldSelector: "involvedObject.kind!=Pod" }, eventsKnown),
-      ]).catch((error: unknown) => {
-        front.#failure = error instanceof Error ? error : new Error(String(error));
-        front.#changed();
-        reject(front.#failure);
-      });
-    });
+    const ingresses = `/apis/networking.k8s.io/v1/namespaces/${names.namespace}/ingresses`;
+    const followed: [Collection, Follower][] = [
+      [{ path: ingresses, fieldSelector: named(names.ingress) }, front.#objectFollower(Ingress, "ingress")],
+      [
+        { path: `${core}/services`, fieldSelector: named(names.service) },
+        front.#objectFollower(Service, "service"),
+      ],
+      [
+        { path: `${core}/secrets`, fieldSelector: named(names.tlsSecret) },
+        front.#objectFollower(Secret, "tlsSecret"),
+      ],
+      [{ path: `${core}/events`, fieldSelector: "involvedObject.kind!=Pod" }, front.#eventFollower()],
+    ];
+    const started = followed.map(([collection, follower]) => front.#follow(collection, follower));
+    front.#followers = started.map(({ ended }) => ended);
+    try {
+      await Promise.all(started.map(({ listed }) => listed));
+    } catch (error) {
+      await front.close();
+      throw error;
+    }
     return front;
+  }
+
+  /** Takes what was complained of so far for old: it may be mended by what is changed next. */
+  forgetComplaints(): void {
+    this.state.earlierWarning = this.state.complaints.at(-1)?.message ?? this.state.earlierWarning;
+    this.state.complaints = [];
   }
 
   /** Ends the watches and waits until their programs have ended. */
   async close(): Promise<void> {
     this.#ended.abort();
-    await this.#followers;
+    await Promise.all(this.#followers);
   }
 
   /**
@@ -135,10 +137,21 @@ export class Front {
     );
   }
 
-  #follow(collection: Collection, follower: Follower): Promise<void> {
-    return follow(this.#kubectl, collection, follower, this.#ended.signal, (trouble) => {
-      warning(`${trouble.message}\nTrying again.`);
+  /** `listed` settles when it is known what there is, `ended` when the watch has ended for good. */
+  #follow(collection: Collection, follower: Follower): { listed: Promise<void>; ended: Promise<void> } {
+    const listed = Promise.withResolvers<void>();
+    const onList = (items: unknown[]) => {
+      follower.onList(items);
+      listed.resolve();
+    };
+    const ended = follow(this.#kubectl, collection, { ...follower, onList }, this.#ended.signal, (trouble) =>
+      info(`${trouble.message}\nTrying again.`),
+    ).catch((error: unknown) => {
+      this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
+      this.#changed();
+      listed.reject(error);
     });
+    return { listed: listed.promise, ended };
   }
 
   #objectFollower<S extends typeof Ingress | typeof Service | typeof Secret>(
@@ -162,7 +175,7 @@ export class Front {
     };
   }
 
-  #eventFollower(onFirstList: () => void): Follower {
+  #eventFollower(): Follower {
     const concernsUs = ({ involvedObject: { kind, name }, type }: Event) =>
       type === "Warning" &&
       ((kind === "Ingress" && name === this.names.ingress) ||
@@ -177,7 +190,6 @@ export class Front {
           this.state.earlierWarning = warnings.sort((a, b) => time(a).localeCompare(time(b))).at(-1)?.message;
         }
         listed = true;
-        onFirstList();
       },
       onChange: (type, item) => {
         const event = v.parse(Event, item);

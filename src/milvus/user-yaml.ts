@@ -1,4 +1,4 @@
-import { isAlias, isScalar, isMap as isYamlMapNode, LineCounter, parseDocument } from "yaml";
+import { isAlias, isScalar, isMap as isYamlMapNode, LineCounter, parseDocument, visit } from "yaml";
 import { ActionError } from "../errors.ts";
 
 /** Where Milvus's REST server listens instead of sharing the gRPC port, as Milvus's own TLS page has it. */
@@ -32,6 +32,12 @@ export function withTls(text: string | undefined): string {
     document.contents = null;
   }
 
+  // A key without a value (`{a}`) has no node, which can't be written back without types.
+  visit(document, {
+    Pair: (_, pair) => {
+      pair.value ??= document.createNode("");
+    },
+  });
   for (const path of [["common"], ["common", "security"], ["proxy"], ["proxy", "http"]]) {
     const node = document.getIn(path, true);
     if (isAlias(node) || (isYamlMapNode(node) && node.has("<<"))) {

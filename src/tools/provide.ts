@@ -46,7 +46,8 @@ export interface ProvidedTool extends Program {
 
 /**
  * Returns the tool that a version input asks for: the runner's own, from PATH or the tool cache, when it will
- * do, else a verified download. Says in one line of the log which one was taken and why.
+ * do, else a verified download. Says in one line of the log which one was taken and why. With `auto`, a tool of the
+ * runner's that isn't quite what the run needs is used, with a warning, when nothing can be downloaded.
  *
  * @param request `version` and `mirror` are the inputs `<tool>_version` and `<tool>_mirror`
  * @throws ActionError naming the input to change
@@ -67,8 +68,14 @@ export async function provide(
     core.info(`${tool.name} ${taken.version} (${taken.path}): ${why}.`);
     return { name: tool.name, path: taken.path, version: taken.version, why };
   } catch (error) {
-    if (error instanceof DownloadError) throw notDownloaded(publisher, error);
-    throw error;
+    if (!(error instanceof DownloadError)) throw error;
+    const failure = notDownloaded(publisher, error);
+    const usable = onPath && isSupported(tool, onPath.version);
+    if (wanted.kind !== "auto" || error.obstacle !== "unreachable" || !usable) throw failure;
+    // An old tool that can do the work is better than none; a download that can't be trusted never is.
+    core.warning(`${failure.message}\nThe runner's ${tool.name} ${onPath.version} (${onPath.path}) is used.`);
+    const why = `${onPath.origin}, as no other could be downloaded`;
+    return { name: tool.name, path: onPath.path, version: onPath.version, why };
   }
 }
 

@@ -1,0 +1,178 @@
+import { mkdtemp, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { binaries } from "../../../local-gke/binaries/binaries.ts";
+import type { Fault } from "../../../local-gke/cloud.ts";
+import { type LocalGke, up } from "../../../local-gke/cluster.ts";
+import { killProcessesOf } from "../../../local-gke/control-plane/processes.ts";
+import { filesIn } from "../../../local-gke/control-plane/programs.ts";
+import { DEPLOYER } from "../../../local-gke/control-plane/tokens.ts";
+import type { Timing } from "../../../local-gke/ingress/timing.ts";
+import { installRelease } from "../../../local-gke/release.ts";
+import { type Output, run } from "../../../src/process.ts";
+import { Job } from "./job.ts";
+
+export const CHART = join(import.meta.dirname, "../../../local-gke/chart/milvus");
+/** The host that every test's Ingress has: each has an address of its own. */
+export const HOST = "my-release.milvus.io";
+/** The kinds of objects that the action and Helm write. */
+const KINDS = "services,configmaps,secrets,ingresses,backendconfigs,deployments";
+
+export type HelmName = "helm3" | "helm4";
+
+/** An object of the API server's, as far as tests look into it. */
+export interface ApiObject {
+  metadata: {
+    annotations?: Record<string, string>;
+    managedFields: { manager: string; fieldsV1: object }[];
+  };
+  type?: string;
+  data?: Record<string, string>;
+  spec?: object;
+}
+
+/** A local GKE and what tests do with it. */
+export class TestCluster {
+  readonly gke: LocalGke;
+  readonly tools: Record<HelmName | "kubectl", string>;
+  readonly #jobs: Job[] = [];
+
+  private constructor(gke: LocalGke, tools: Record<HelmName | "kubectl", string>) {
+    this.gke = gke;
+    this.tools = tools;
+  }
+
+  static async start(): Promise<TestCluster> {
+    const tools = await binaries(["kubectl", "helm3", "helm4"]);
+    return new TestCluster(await up(), tools);
+  }
+
+  /** Ends the cluster and whatever a test has left running. */
+  async stop(): Promise<void> {
+    for (const { directory } of this.#jobs) await killProcessesOf(directory);
+    await this.gke.down();
+  }
+
+  /** Installs Milvus as the reader of Milvus's page has it, release `my-release` in a namespace of its own. */
+  async install(namespace: string, helm: HelmName = "helm4"): Promise<void> {
+    await installRelease({ kubeconfig: this.gke.kubeconfig, helm: this.tools[helm], namespace });
+  }
+
+  /** Installs a release with these values laid over the starting ones, without waiting for its pods. */
+  async installWith(namespace: string, values: object): Promise<void> {
+    const starting = join(dirname(CHART), "starting-values.yaml");
+    const flags = ["-n", namespace, "--create-namespace", "--values", starting, "--values", "-"];
+    await this.helm(["install", "my-release", CHART, ...flags], JSON.stringify(values));
+  }
+
+  /**
+   * Makes a job on a runner that has only kubectl and this Helm, and, unless it is asked not to, the credentials that
+   * google-github-actions/auth leaves behind.
+   */
+  async job(
+    options: { helm?: HelmName; google?: boolean; environment?: Record<string, string> } = {},
+  ): Promise<Job> {
+    const { helm = "helm4", google = true, environment = {} } = options;
+    const { KUBECONFIG: _, ...credentials } = this.gke.env;
+    const job = await Job.create(await mkdtemp(join(this.gke.directory, "job-")), {
+      PATH: `${dirname(this.tools[helm])}:${dirname(this.tools.kubectl)}`,
+      ...(google && credentials),
+      ...environment,
+    });
+    this.#jobs.push(job);
+    return job;
+  }
+
+  /** Runs kubectl with all rights and returns what it printed. */
+  async kubectl(...args: string[]): Promise<string> {
+    return succeeded(args, await run(this.#program("kubectl"), args));
+  }
+
+  /** Gives standard input to kubectl. */
+  async kubectlWith(input: string, ...args: string[]): Promise<string> {
+    return succeeded(args, await run(this.#program("kubectl"), args, { input }));
+  }
+
+  async helm(args: string[], input = ""): Promise<string> {
+    return succeeded(args, await run(this.#program("helm4"), args, { input }));
+  }
+
+  async get(namespace: string, kind: string, name: string): Promise<ApiObject> {
+    return JSON.parse(
+      await this.kubectl("get", kind, name, "-n", namespace, "-o", "json", "--show-managed-fields"),
+    );
+  }
+
+  /** The values that users have set on release my-release, as Helm has them. */
+  async values(namespace: string): Promise<Record<string, unknown>> {
+    return JSON.parse(await this.helm(["get", "values", "my-release", "-n", namespace, "-o", "json"]));
+  }
+
+  /** The status of each revision of release my-release, the oldest first. */
+  async revisions(namespace: string): Promise<string[]> {
+    const history = await this.helm(["history", "my-release", "-n", namespace, "-o", "json"]);
+    return JSON.parse(history).map(({ status }: { status: string }) => status);
+  }
+
+  /** Everything in a namespace that a run could change: two that are equal say that nothing has been written. */
+  async snapshot(namespace: string): Promise<Record<string, string>> {
+    const list = JSON.parse(await this.kubectl("get", KINDS, "-n", namespace, "-o", "json"));
+    return Object.fromEntries(
+      list.items.map(({ kind, metadata }: { kind: string; metadata: Record<string, string> }) => [
+        `${kind}/${metadata.name} ${metadata.uid}`,
+        // A Deployment's status changes by itself.
+        kind === "Deployment" ? metadata.generation : metadata.resourceVersion,
+      ]),
+    );
+  }
+
+  /** What the Google account of the jobs has written in a namespace, from the API server's audit log. */
+  async writes(namespace: string): Promise<string[]> {
+    const log = await readFile(filesIn(this.gke.directory).auditLog, "utf8");
+    return log
+      .split("\n")
+      .filter((line) => line.includes(DEPLOYER))
+      .map((line) => JSON.parse(line))
+      .filter(({ objectRef, requestURI }) => {
+        return objectRef?.namespace === namespace && !requestURI.includes("dryRun=All");
+      })
+      .map(({ verb, objectRef }) => `${verb} ${objectRef.resource}/${objectRef.name ?? ""}`)
+      .filter((request) => !/^(get|list|watch) /.test(request));
+  }
+
+  async setFault(fault: Fault, on: boolean): Promise<void> {
+    await this.#control(on ? "PUT" : "DELETE", `faults/${fault}`);
+  }
+
+  async setTime(name: keyof Timing, milliseconds: number): Promise<void> {
+    await this.#control("PUT", `timing/${name}`, milliseconds);
+  }
+
+  async #control(method: string, path: string, body?: unknown): Promise<void> {
+    const response = await fetch(`${this.gke.control}/${path}`, {
+      method,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  }
+
+  #program(name: HelmName | "kubectl") {
+    return { name, path: this.tools[name], env: { KUBECONFIG: this.gke.kubeconfig } };
+  }
+}
+
+/** The inputs of a job that deploys release my-release of a namespace. */
+export function inputsFor(namespace: string): Record<string, string> {
+  return {
+    host: HOST,
+    namespace,
+    location: "us-central1",
+    cluster_name: "my-cluster",
+    chart: CHART,
+    milvus_token: "root:Milvus",
+  };
+}
+
+function succeeded(args: string[], { exitCode, stdout, stderr }: Output): string {
+  if (exitCode !== 0) throw new Error(`${args.join(" ")}: ${stderr}`);
+  return stdout;
+}

@@ -1,0 +1,44 @@
+import { styleText } from "node:util";
+
+/** Shows the log of an action in a terminal as GitHub's pages show it. */
+export interface LogView {
+  /** Returns the text to print for one line of the log, undefined when it is not to be seen. */
+  show(line: string): string | undefined;
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+const NOTES: Record<string, Style> = { error: "red", warning: "yellow", notice: "cyan" };
+
+/** Returns a view that hides what the log says to mask. */
+export function logView(): LogView {
+  const secrets = new Set<string>();
+  const masked = (text: string) =>
+    [...secrets].reduce((shown, secret) => shown.replaceAll(secret, "***"), text);
+  return {
+    show(line) {
+      const [, command, message = ""] = /^::([\w-]+)(?: [^:]*)?::(.*)$/.exec(line) ?? [];
+      if (command === undefined) return masked(line);
+      const text = decoded(message);
+      if (command === "group") return styleText("bold", `▸ ${masked(text)}`);
+      const style = NOTES[command];
+      if (style) return styleText(style, masked(`${capitalized(command)}: ${text}`));
+      // A secret of several lines is also hidden where only one of them is shown.
+      if (command === "add-mask") for (const secret of [text, ...text.split("\n")]) addTo(secrets, secret);
+      return undefined;
+    },
+  };
+}
+
+function addTo(secrets: Set<string>, secret: string): void {
+  if (secret.trim() !== "") secrets.add(secret);
+}
+
+/** Undoes the escapes of workflow commands' messages (actions/toolkit, packages/core/src/command.ts). */
+function decoded(message: string): string {
+  return message.replaceAll("%0D", "\r").replaceAll("%0A", "\n").replaceAll("%25", "%");
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
