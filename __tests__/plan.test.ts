@@ -48,6 +48,7 @@ function observed(values: YamlMap, release: Partial<Release> = {}): Observed {
         ports: [{ name: "milvus", port: 19530, targetPort: "milvus" }],
       },
     }),
+    ingress: undefined,
     objects: [],
     tlsSecret: undefined,
   };
@@ -74,7 +75,9 @@ describe("the upgrade", () => {
     expect(plan).toMatchObject({ chartVersion: "5.0.19", port: { name: "milvus", port: 19530 } });
     expect(reasons(plan)).toEqual([
       "value service.type changes",
-      "value service.annotations changes",
+      'value service.annotations."cloud.google.com/app-protocols" changes',
+      'value service.annotations."cloud.google.com/backend-config" changes',
+      'value service.annotations."cloud.google.com/neg" changes',
       'value extraConfigFiles."user.yaml" changes',
     ]);
     expect(upgraded(STARTING, plan)).toMatchObject({
@@ -110,7 +113,7 @@ describe("the upgrade", () => {
       { values: { ...settled, window: "12:30" } },
       [],
     ],
-    ["a value of the user's", { values: "image: {tag: v2}" }, {}, ["value image changes"]],
+    ["a value of the user's", { values: "image: {tag: v2}" }, {}, ["value image.tag changes"]],
     ["a value that Helm removes", { values: "minio: null" }, {}, ["value minio changes"]],
     [
       "a null that the release has already",

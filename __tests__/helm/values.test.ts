@@ -112,7 +112,7 @@ describe("diffValues", () => {
     const before = { gone: { x: 1 }, service: { type: "LoadBalancer", port: 19530 }, constructor: 1 };
     const after = { extraConfigFiles: { "user.yaml": "a" }, service: { type: "ClusterIP", port: 19530 } };
     expect(diffValues(before, after)).toEqual([
-      { path: "extraConfigFiles", before: undefined, after: { "user.yaml": "a" } },
+      { path: 'extraConfigFiles."user.yaml"', before: undefined, after: "a" },
       { path: "service.type", before: "LoadBalancer", after: "ClusterIP" },
       { path: "gone", before: { x: 1 }, after: undefined },
       { path: "constructor", before: 1, after: undefined },

@@ -161,7 +161,7 @@ export class TestCluster {
 }
 
 /** The inputs of a job that deploys release my-release of a namespace. */
-export function inputsFor(namespace: string): Record<string, string> {
+export function inputsFor(namespace: string) {
   return {
     host: HOST,
     namespace,

@@ -1,0 +1,203 @@
+import * as v from "valibot";
+import { describe, expect, test } from "vitest";
+import { Event } from "../../src/kubernetes/objects.ts";
+import {
+  type Complaint,
+  diagnose,
+  LASTING_MS,
+  lastingCause,
+  recordComplaint,
+} from "../../src/loadbalancer/diagnosis.ts";
+
+const TRANSLATE = "Translation failed: invalid ingress spec: ";
+const SYNC = "Error syncing to GCP: ";
+const BACKEND = `${SYNC}error running backend syncing routine: `;
+const FRONT = `${SYNC}error running load balancer syncing routine: `;
+const LB = `${FRONT}loadbalancer UID8-NS-my-release-milvus-HASH8 does not exist: `;
+const NO_GROUP = `${BACKEND}googleapi: Error 404: The resource 'projects/p/zones/us-central1-a/networkEndpointGroups/k8s1-x' was not found, notFound`;
+
+describe("only someone can mend", () => {
+  test.each([
+    [`${TRANSLATE}could not find service "ns/other-milvus"`, "check release and namespace"],
+    [
+      `${TRANSLATE}could not find port "&ServiceBackendPort{Name:,Number:19531,}" in service "ns/my-release-milvus"`,
+      "service.port",
+    ],
+    [
+      `${TRANSLATE}service "ns/my-release-milvus" is type "ClusterIP", expected "NodePort" or "LoadBalancer" when not using NEGs`,
+      "removes the Service's annotations",
+    ],
+    [
+      `${TRANSLATE}could not parse "service.alpha.kubernetes.io/app-protocols" annotation on service "ns/m", err: invalid character 'H' looking for beginning of value`,
+      "changes the Service's annotations",
+    ],
+    [
+      `${TRANSLATE}could not parse "service.alpha.kubernetes.io/app-protocols" annotation on service "ns/m", err: invalid port application protocol: http2`,
+      "changes the Service's annotations",
+    ],
+    [
+      `${TRANSLATE}error getting BackendConfig for port "&ServiceBackendPort{Name:,Number:19530,}" on service "ns/m", err: no BackendConfig for service port exists.`,
+      "backend_config_name",
+    ],
+    [
+      `${TRANSLATE}BackendConfig ns/n is not valid: iap and cdn cannot be enabled at the same time`,
+      "correct what it names",
+    ],
+    [`${TRANSLATE}failed to validate prefix path /* due to invalid wildcard`, "pathType Prefix"],
+    [`${TRANSLATE}something new; could not find service "ns/n"`, "check release and namespace"],
+    [
+      `${FRONT}error initializing translator env: secrets "my-release-milvus-tls" not found`,
+      "check tls_secret",
+    ],
+    [`${FRONT}secret "my-release-milvus-tls" does not specify cert as string data`, "tls_secret"],
+    [`${FRONT}secret "my-release-milvus-tls" does not specify private key as string data`, "tls_secret"],
+    [`${FRONT}error initializing translator env: secret "" does not exist`, "check tls_secret"],
+    [
+      `${LB}Cert creation failures - k8s2-cr-x Error:googleapi: Error 400: The SSL certificate could not be parsed., sslCertificateCouldNotParseCert`,
+      "valid PEM certificate",
+    ],
+    [
+      `${LB}Cert creation failures - k8s2-cr-x Error:googleapi: Error 403: QUOTA_EXCEEDED - Quota 'SSL_CERTIFICATES' exceeded.  Limit: 10.0 globally.`,
+      "raise that quota",
+    ],
+    [
+      `${LB}the given static IP name my-release-ip doesn't translate to an existing static IP.`,
+      "kubernetes.io/ingress.global-static-ip-name",
+    ],
+    [
+      `${BACKEND}error ensuring health check: googleapi: Error 400: Invalid value for field 'resource.timeoutSec': '15'. TimeoutSec should be less than checkIntervalSec., invalid`,
+      "timeoutSec must be below checkIntervalSec",
+    ],
+    [
+      `${BACKEND}Protocol "http" is not valid, must be one of ["HTTP","HTTPS","HTTP2"]`,
+      "type one of HTTP, HTTPS, HTTP2",
+    ],
+    [
+      `${BACKEND}googleapi: Error 403: Quota 'BACKEND_SERVICES' exceeded. Limit: 5.0 globally., quotaExceeded`,
+      "raise that quota",
+    ],
+    [
+      `${LB}googleapi: Error 403: Required 'compute.sslCertificates.create' permission for 'projects/p', forbidden`,
+      "Kubernetes Engine Service Agent",
+    ],
+  ])("%s", (message, remedy) => {
+    expect(diagnose(message)?.remedy).toContain(remedy);
+  });
+});
+
+describe("waiting may mend", () => {
+  test.each([
+    NO_GROUP,
+    `${LB}googleapi: Error 404: The resource 'projects/p/global/sslCertificates/mcrt-1' was not found, notFound`,
+    `${LB}invalid configuration: both HTTP and HTTPS are disabled (kubernetes.io/ingress.allow-http is false and there is no valid TLS configuration); your Ingress will not be able to serve any traffic`,
+    "Error: no FrontendConfig for Ingress exists.",
+    `${BACKEND}googleapi: Error 503: The service is currently unavailable., backendError`,
+    `${BACKEND}error ensuring health check: googleapi: Error 500: Internal error, internalError`,
+    `${LB}Cert creation failures - k8s2-cr-x Error:googleapi: Error 502: Bad Gateway`,
+    `${BACKEND}error ensuring health check: googleapi: Error 403: Rate Limit Exceeded, rateLimitExceeded`,
+    `${BACKEND}googleapi: Error 429: Quota exceeded for quota metric 'Queries' and limit 'Queries per minute', rateLimitExceeded`,
+    "ManagedCertificate ns:name missing",
+    "",
+  ])("%s", (message) => {
+    expect(diagnose(message)).toBeUndefined();
+  });
+});
+
+describe("a cause that lasts", () => {
+  const CAUSE = `${TRANSLATE}could not find service "ns/n"`;
+
+  function reported(...reports: [seconds: number, message: string][]): Complaint[] {
+    return reports.reduce<Complaint[]>(
+      (complaints, [seconds, message]) =>
+        recordComplaint(
+          complaints,
+          v.parse(Event, { metadata: { name: "e" }, involvedObject: {}, message }),
+          seconds * 1000,
+        ),
+      [],
+    );
+  }
+
+  test("each message is kept once, the newest last", () => {
+    expect(reported([0, NO_GROUP], [1, CAUSE], [2, NO_GROUP])).toEqual([
+      { message: CAUSE, firstSeen: 1000, lastSeen: 1000 },
+      { message: NO_GROUP, firstSeen: 0, lastSeen: 2000 },
+    ]);
+  });
+
+  test("recording leaves the list that it was given alone", () => {
+    const before = reported([0, CAUSE]);
+    recordComplaint(
+      before,
+      v.parse(Event, { metadata: { name: "e" }, involvedObject: {}, message: CAUSE }),
+      9000,
+    );
+    expect(before).toEqual([{ message: CAUSE, firstSeen: 0, lastSeen: 0 }]);
+  });
+
+  const lasting = LASTING_MS / 1000;
+  test.each<[string, [number, string][], boolean]>([
+    ["nothing at all", [], false],
+    ["one report", [[0, CAUSE]], false],
+    [
+      "repeated within a moment",
+      [
+        [0, CAUSE],
+        [0.01, CAUSE],
+        [lasting - 0.001, CAUSE],
+      ],
+      false,
+    ],
+    [
+      "repeated after a while",
+      [
+        [0, CAUSE],
+        [lasting, CAUSE],
+      ],
+      true,
+    ],
+    [
+      "what every success begins with, however long",
+      [
+        [0, NO_GROUP],
+        [600, NO_GROUP],
+      ],
+      false,
+    ],
+    [
+      "beaten by what came after",
+      [
+        [0, CAUSE],
+        [lasting, CAUSE],
+        [lasting + 1, NO_GROUP],
+      ],
+      false,
+    ],
+    [
+      "reported again after that",
+      [
+        [0, CAUSE],
+        [1, NO_GROUP],
+        [lasting, CAUSE],
+      ],
+      true,
+    ],
+    [
+      "one cause after another",
+      [
+        [0, CAUSE],
+        [lasting, `${FRONT}secrets "x" not found`],
+      ],
+      false,
+    ],
+  ])("%s", (_, reports, expected) => {
+    expect(lastingCause(reported(...reports)) !== undefined).toBe(expected);
+  });
+
+  test("is told in the controller's own words, with the diagnosis", () => {
+    expect(lastingCause(reported([0, CAUSE], [60, CAUSE]))).toEqual({
+      complaint: { message: CAUSE, firstSeen: 0, lastSeen: 60_000 },
+      diagnosis: diagnose(CAUSE),
+    });
+  });
+});
