@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { allOf } from "../async.ts";
 import { ActionError } from "../errors.ts";
+import { remedyOf } from "../kubernetes/kubectl.ts";
 import { type Output, type Program, run } from "../process.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
 
@@ -97,5 +98,6 @@ export function helmError(what: string, output: Output, details: { fix?: string 
   const lines = output.stderr
     .split("\n")
     .filter((line) => line.trim() !== "" && !/^(WARNING|W\d{4}|I\d{4})/.test(line));
-  return new ActionError(what, { why: lines.join("\n") || `exit code ${output.exitCode}`, ...details });
+  const why = lines.join("\n") || `exit code ${output.exitCode}`;
+  return new ActionError(what, { why, ...remedyOf(why), ...details });
 }

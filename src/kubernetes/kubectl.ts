@@ -75,7 +75,13 @@ export async function apply(
     ],
     { input: JSON.stringify(list) },
   );
-  if (output.exitCode !== 0) throw applyError(output, namespace, options.dryRun);
+  if (output.exitCode !== 0) {
+    // kubectl doesn't say which of several objects is refused.
+    if (options.dryRun && manifests.length > 1) {
+      for (const manifest of manifests) await apply(kubectl, namespace, [manifest], options);
+    }
+    throw applyError(output, manifests, namespace, options.dryRun);
+  }
   const parsed: unknown = JSON.parse(output.stdout);
   const items = v.is(KubernetesList, parsed) ? parsed.items : [parsed];
   return items.map((item) => v.parse(KubernetesObject, item));
@@ -109,7 +115,8 @@ export function explain(what: string, output: Output): ActionError {
   return new ActionError(what, { why, ...remedyOf(why) });
 }
 
-function remedyOf(stderr: string): { fix?: string } {
+/** Returns what a user can do about a failure of the API server's, as kubectl and Helm report it. */
+export function remedyOf(stderr: string): { fix?: string } {
   if (/Unauthorized|must be logged in|provide credentials/.test(stderr)) {
     return {
       fix: "the cluster refuses the credentials: check the account and, with kubeconfig, that its token is still valid.",
@@ -149,21 +156,31 @@ function remedyOf(stderr: string): { fix?: string } {
   return {};
 }
 
-function applyError(output: Output, namespace: string, dryRun: boolean): ActionError {
-  const why = failureLines(output);
-  const what = dryRun
-    ? `The API server refuses a manifest for namespace ${namespace}; nothing was changed.`
-    : `Applying the manifests in namespace ${namespace} failed.`;
+function applyError(
+  output: Output,
+  manifests: readonly object[],
+  namespace: string,
+  dryRun: boolean,
+): ActionError {
+  const objects = manifests
+    .map((manifest) => v.parse(KubernetesObject, manifest))
+    .map(({ kind, metadata }) => `${kind} ${namespace}/${metadata.name}`)
+    .join(", ");
+  // What follows a conflict is kubectl's advice to its own users.
+  const [why = ""] = failureLines(output).split("\nPlease review the fields above");
   if (/Apply failed with \d+ conflict/.test(why)) {
     return new ActionError(
       dryRun
-        ? `An object in namespace ${namespace} has fields that something else manages; nothing was changed.`
-        : `Applying the manifests in namespace ${namespace} failed: something else manages their fields.`,
+        ? `${objects} has fields that something else manages; nothing was changed.`
+        : `Applying ${objects} failed: something else manages fields of it.`,
       {
         why,
         fix: "delete that object if it is no longer needed, or give this action's objects other names (ingress_name, backend_config_name, tls_secret).",
       },
     );
   }
+  const what = dryRun
+    ? `The API server refuses ${objects}; nothing was changed.`
+    : `Applying ${objects} failed.`;
   return new ActionError(what, { why, ...remedyOf(why) });
 }

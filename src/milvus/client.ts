@@ -73,7 +73,12 @@ export function connect(target: { address: string; host: string; ca: string | un
   const client = new Client(
     target.address,
     credentials.createSsl(target.ca === undefined ? null : Buffer.from(target.ca)),
-    { "grpc.ssl_target_name_override": target.host, "grpc.default_authority": target.host },
+    {
+      "grpc.ssl_target_name_override": target.host,
+      "grpc.default_authority": target.host,
+      // By default it dials ever more rarely, at last every two minutes, and the caller would go on hearing the old error.
+      "grpc.max_reconnect_backoff_ms": 2000,
+    },
   );
   const call = (
     method: MethodDefinition<object, object> | undefined,

@@ -1,0 +1,140 @@
+import { describe, expect, test } from "vitest";
+import { makeCertificate } from "../../src/loadbalancer/certificate.ts";
+import type { Known } from "../../src/report/known.ts";
+import { summaryOf } from "../../src/report/summary.ts";
+
+const EMPTY: Known = { changed: false, steps: [] };
+const READY: Known = {
+  host: "my-release.milvus.io",
+  ingress: "default/my-release-milvus",
+  address: "203.0.113.1",
+  certificateStatus: "Active",
+  certificateExpires: "2027-02-16T11:00:00Z",
+  milvusVersion: "2.6.15",
+  chartVersion: "5.0.19",
+  releaseRevision: 4,
+  backends: { "k8s1-neg": "HEALTHY", "k8s-be-30291--uid": "HEALTHY" },
+  changed: true,
+  steps: [
+    { name: "Look and plan", duration: 400 },
+    { name: "Wait for the address", duration: 2_465_000 },
+  ],
+};
+
+/** Returns the text between the fences of the first block of `language`. */
+function block(summary: string, language: string): string {
+  const [, marks, text] = new RegExp(`^(\`{3,})${language}\\n([\\s\\S]*?)\\n\\1$`, "m").exec(summary) ?? [];
+  expect(marks).toBeDefined();
+  return text ?? "";
+}
+
+test("a run that knows nothing yet still has its heading", () => {
+  expect(summaryOf(EMPTY, "deploy", undefined)).toBe("## Milvus behind a layer-7 load balancer\n");
+});
+
+test("the endpoint and what stands behind it", () => {
+  const summary = summaryOf(READY, "deploy", undefined);
+  for (const row of [
+    "| URI | `https://203.0.113.1:443` |",
+    "| server name | `my-release.milvus.io` |",
+    "| Ingress | `default/my-release-milvus` |",
+    "| certificate | Active, expires 2027-02-16T11:00:00Z |",
+    "| Milvus | 2.6.15 |",
+    "| chart | 5.0.19 |",
+    "| release revision | 4 |",
+    "| backends | `k8s1-neg` HEALTHY<br>`k8s-be-30291--uid` HEALTHY |",
+    "| Wait for the address | 41m 5s |",
+  ]) {
+    expect(summary.split("\n")).toContain(row);
+  }
+});
+
+describe("the PyMilvus program", () => {
+  test("brings the certificate along", async () => {
+    const { certificate } = await makeCertificate("my-release.milvus.io", Date.now());
+    const program = block(summaryOf({ ...READY, caCertificate: certificate }, "deploy", undefined), "python");
+    expect(program).toContain(certificate.trim());
+    expect(program).toContain('uri="https://203.0.113.1:443",');
+    expect(program).toContain('server_name="my-release.milvus.io",');
+    expect(program).toContain('server_pem_path="milvus-ca.pem",');
+    expect(program).toContain("secure=True,");
+  });
+
+  test("needs none for a public certificate, and takes an IPv6 address", () => {
+    const program = block(summaryOf({ ...READY, address: "2001:db8::1" }, "deploy", undefined), "python");
+    expect(program).toContain('uri="https://[2001:db8::1]:443",');
+    expect(program).not.toContain("pem");
+  });
+
+  test("isn't shown for what failed or has no address", () => {
+    const { address: _, ...waiting } = READY;
+    expect(summaryOf(READY, "deploy", "x")).not.toContain("PyMilvus");
+    expect(summaryOf(waiting, "deploy", undefined)).not.toContain("PyMilvus");
+  });
+});
+
+describe("a failure", () => {
+  test.each([
+    ["as it is", "Ingress a/b has no address.\nWhy: <b>x</b> | y\nWhat to do: z"],
+    ["with a fence in it", "Why:\n```\n[link](https://example.com)\n````js\nx"],
+    ["with nothing but a fence", "`````"],
+  ])("%s", (_, failure) => {
+    const summary = summaryOf(READY, "deploy", failure);
+    expect(summary).toContain("**The run failed.**");
+    expect(block(summary, "text")).toBe(failure);
+  });
+});
+
+describe("the plan", () => {
+  const PLAN = {
+    upgrade: ["value service.type changes"],
+    values: [{ path: "service.type", before: "LoadBalancer", after: "ClusterIP" }, { path: "image.tag" }],
+    objects: [
+      { kind: "Ingress", name: "i", action: "create" as const },
+      { kind: "Secret", name: "s", action: "keep" as const },
+    ],
+  };
+
+  test("tells what changes, and no value that may be secret", () => {
+    const summary = summaryOf({ ...EMPTY, plan: PLAN }, "plan", undefined);
+    expect(summary).toContain(
+      "### What a deployment would change\n\nHelm upgrade, because value service.type changes.",
+    );
+    expect(summary).toContain("| value `service.type` | `LoadBalancer` | `ClusterIP` |");
+    expect(summary).toContain("| value `image.tag` |  |  |");
+    expect(summary).toContain("| Ingress `i` |  | create |");
+    expect(summary).not.toContain("Secret");
+    expect(summaryOf({ ...EMPTY, plan: PLAN }, "deploy", undefined)).toContain("### What was to change");
+  });
+
+  test.each([
+    ["plan", "Nothing to change."],
+    ["deploy", "Nothing had to be changed."],
+  ] as const)("nothing to do (%s)", (mode, text) => {
+    const plan = {
+      upgrade: [],
+      values: [],
+      objects: [{ kind: "Ingress", name: "i", action: "keep" as const }],
+    };
+    expect(summaryOf({ ...EMPTY, plan }, mode, undefined)).toContain(text);
+  });
+
+  test.each([
+    ["a pipe", "a | b"],
+    ["a line break", "a\nb"],
+    ["a carriage return", "a\r\nb\rc"],
+    ["a backtick", "a`b`c"],
+    ["an end of the table", "a`|\n\n# heading\n\n<script>"],
+  ])("%s in a value stays in its cell", (_, value) => {
+    const plan = {
+      ...PLAN,
+      values: [{ path: `extra.${JSON.stringify(value)}`, before: value, after: { x: value } }],
+    };
+    const lines = summaryOf({ ...EMPTY, plan }, "plan", undefined).split(/\r\n|\r|\n/);
+    const start = lines.indexOf("| --- | --- | --- |");
+    const rows = lines.slice(start + 1, start + 3);
+    expect(rows[1]).toBe("| Ingress `i` |  | create |");
+    expect(rows[0]?.split(/(?<!\\)\|/)).toHaveLength(5);
+    expect(rows[0]?.match(/`/g)).toHaveLength(6);
+  });
+});
