@@ -4,7 +4,9 @@ import type { Reporter } from "vitest/node";
 /** Closes the output with one plain line, which tools that don't know Vitest can read. */
 const plainCount: Reporter = {
   onTestRunEnd(modules) {
-    const states = modules.flatMap((module) => [...module.children.allTests()].map((test) => test.result().state));
+    const states = modules.flatMap((module) =>
+      [...module.children.allTests()].map((test) => test.result().state),
+    );
     const count = (state: string) => states.filter((candidate) => candidate === state).length;
     console.log(`${count("passed")} passed, ${count("failed")} failed, ${count("skipped")} skipped`);
   },

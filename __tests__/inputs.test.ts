@@ -313,5 +313,5 @@ describe("cluster", () => {
 
 /** A valid host name of `length` characters, if only it isn't too long. */
 function longHost(length: number): string {
-  return `${"abcdefghi.".repeat(30)}`.slice(0, length - 1) + "z";
+  return `${`${"abcdefghi.".repeat(30)}`.slice(0, length - 1)}z`;
 }

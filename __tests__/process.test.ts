@@ -50,7 +50,7 @@ describe.each([
     const program = { ...node, env: { KUBECONFIG: "/a b/config" } };
     expect(JSON.parse((await start(program, ["-e", script])).stdout)).toEqual([
       "/a b/config",
-      process.env["PATH"],
+      process.env.PATH,
     ]);
   });
 

@@ -171,12 +171,12 @@ describe("any user.yaml", () => {
         const is = parse(after);
         expect(String(valueAt(is, "common", "security", "tlsMode"))).toBe("1");
         const http = { ...asMap(valueAt(is, "proxy", "http")) };
-        if (String(http["enabled"]).toLowerCase() !== "false") expect(http["port"] ?? "").not.toBe("");
+        if (String(http.enabled).toLowerCase() !== "false") expect(http.port ?? "").not.toBe("");
         const ours = {
           common: { security: { tlsMode: valueAt(is, "common", "security", "tlsMode") } },
-          proxy: { http: { port: http["port"] } },
+          proxy: { http: { port: http.port } },
         };
-        if (http["port"] === undefined) expect(is).toEqual(mergeValues(was, { common: ours.common }));
+        if (http.port === undefined) expect(is).toEqual(mergeValues(was, { common: ours.common }));
         else expect(is).toEqual(mergeValues(was, ours));
         expect(withTls(after)).toBe(after);
       }),

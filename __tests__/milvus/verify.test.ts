@@ -1,5 +1,4 @@
 import { createSecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { AddressInfo } from "node:net";
 import { TLSSocket } from "node:tls";
 import {
   Server,
@@ -81,7 +80,8 @@ async function startLoadBalancer(respond: (stream: ServerHttp2Stream, headers: I
   server.on("session", (session) => cleanups.push(() => session.destroy()));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   cleanups.push(() => server.close());
-  const address = server.address() as AddressInfo;
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("not listening on a port");
   return `127.0.0.1:${address.port}`;
 }
 

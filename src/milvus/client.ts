@@ -106,8 +106,8 @@ export function connect(target: { address: string; host: string; ca: string | un
       signal.addEventListener("abort", cancel);
     });
   return {
-    getVersion: async (options) => v.parse(VersionResponse, await call(definition["GetVersion"], options)),
-    checkHealth: async (options) => v.parse(HealthResponse, await call(definition["CheckHealth"], options)),
+    getVersion: async (options) => v.parse(VersionResponse, await call(definition.GetVersion, options)),
+    checkHealth: async (options) => v.parse(HealthResponse, await call(definition.CheckHealth, options)),
     close: () => client.close(),
   };
 }

@@ -116,7 +116,7 @@ function serviceAnnotations(present: YamlMap, port: GrpcPort, backendConfig: str
   return Object.fromEntries(
     Object.entries(needed).map(([name, ours]) => {
       const theirs = parseJsonMap(present[name]);
-      const ports = theirs["ports"];
+      const ports = theirs.ports;
       // An entry of its own for the gRPC port would win over our default.
       const pinned =
         isMap(ports) && name === "cloud.google.com/backend-config"

@@ -1,0 +1,41 @@
+import { stripVTControlCharacters } from "node:util";
+import { expect, test } from "vitest";
+import { logView } from "../../local-gke/demo/workflow-commands.ts";
+import { parseFileCommands } from "../../local-gke/run-action.ts";
+import { table } from "../../local-gke/table.ts";
+
+test.each([
+  { line: "Tools: 0.1s", shown: "Tools: 0.1s" },
+  { line: "", shown: "" },
+  { line: "::group::Look and plan", shown: "▸ Look and plan" },
+  { line: "::endgroup::", shown: undefined },
+  { line: "::debug::not for the reader", shown: undefined },
+  { line: "::error::What%0AWhy: 100%25%0AFix", shown: "Error: What\nWhy: 100%\nFix" },
+  { line: "::warning file=a.yml,line=1::odd", shown: "Warning: odd" },
+])("$line is shown as $shown", ({ line, shown }) => {
+  const text = logView().show(line);
+  expect(text === undefined ? undefined : stripVTControlCharacters(text)).toBe(shown);
+});
+
+test("what is masked is not seen, in no line and in no annotation", () => {
+  const { show } = logView();
+  expect(show("::add-mask::first%0Asecond")).toBeUndefined();
+  expect(show("token first of second")).toBe("token *** of ***");
+  expect(stripVTControlCharacters(show("::error::first") ?? "")).toBe("Error: ***");
+});
+
+test("values of GITHUB_OUTPUT and GITHUB_STATE are read, those of several lines and empty ones included", () => {
+  const text = "a<<EOF_1\none\ntwo\nEOF_1\nb<<EOF_2\n\nEOF_2\nc<<EOF_3\nb<<EOF_2\nEOF_3\n";
+  expect(parseFileCommands(text)).toEqual({ a: "one\ntwo", b: "", c: "b<<EOF_2" });
+  expect(parseFileCommands("")).toEqual({});
+  expect(() => parseFileCommands("a<<EOF\nno end\n")).toThrow("begins no value");
+});
+
+test("a table has its text on the left and its figures on the right", () => {
+  expect(
+    table([
+      ["name", "10 s"],
+      ["n", "1 s"],
+    ]),
+  ).toBe("name  10 s\nn      1 s");
+});
