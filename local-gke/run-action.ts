@@ -12,6 +12,8 @@ export interface ActionRun {
   outputs: Record<string, string>;
   /** What it wrote to the job summary (Markdown). */
   summary: string;
+  /** When it was started, by performance.now(). */
+  started: number;
   /** From its start to its end. */
   milliseconds: number;
   /** Runs its post step, which a runner does when the job's other steps have ended; returns the exit code. */
@@ -84,11 +86,13 @@ export async function runAction(options: ActionOptions): Promise<ActionRun> {
 
   const started = performance.now();
   const exitCode = await start(runs.main, {});
+  const ended = performance.now();
   return {
     exitCode,
     outputs: parseFileCommands(await readFile(output, "utf8")),
     summary: await readFile(summary, "utf8"),
-    milliseconds: performance.now() - started,
+    started,
+    milliseconds: ended - started,
     async post() {
       const saved = Object.entries(parseFileCommands(await readFile(state, "utf8")));
       return start(runs.post, Object.fromEntries(saved.map(([name, value]) => [`STATE_${name}`, value])));

@@ -3,10 +3,9 @@ import { join } from "node:path";
 import { endGroup, info, setSecret, startGroup, warning } from "@actions/core";
 import { allOf } from "./async.ts";
 import { formatDuration } from "./duration.ts";
-import { ActionError } from "./errors.ts";
 import { connectToCluster } from "./gke/connect.ts";
 import { givenKubeconfig, type Kubeconfig } from "./gke/kubeconfig.ts";
-import { describeRollout } from "./helm/rollout.ts";
+import { watchRollout } from "./helm/rollout.ts";
 import { fetchChart, type Helm, type LocalChart, upgrade } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
 import { apply } from "./kubernetes/kubectl.ts";
@@ -250,10 +249,10 @@ async function upgradeRelease(
   plan: Plan,
   chart: LocalChart,
 ): Promise<number> {
-  const rollout = () => describeRollout(kubectl, settings.namespace, release.name);
+  const rollout = watchRollout(kubectl, settings.namespace, release.name, settings.helmTimeout);
   try {
     const revision = await withProgress(
-      async () => `waiting for the rollout of release ${release.name}: ${await rollout()}`,
+      () => `waiting for the rollout of release ${release.name}: ${rollout.describe()}`,
       () =>
         upgrade(helm, {
           release,
@@ -262,14 +261,16 @@ async function upgradeRelease(
           overlay: plan.upgrade?.overlay ?? {},
           timeout: settings.helmTimeout,
           directory: session.directory,
-          signal: session.signal,
+          signal: AbortSignal.any([session.signal, rollout.failed]),
         }),
     );
     info(`Release ${release.name} is at revision ${revision}, chart ${chart.version}.`);
     return revision;
   } catch (error) {
-    if (error instanceof ActionError) info(`When the upgrade ended, ${await rollout()}.`);
+    info(`When the upgrade ended, ${rollout.describe()}.`);
     throw error;
+  } finally {
+    await rollout.close();
   }
 }
 

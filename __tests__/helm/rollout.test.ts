@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
-import { problemOfPod } from "../../src/helm/rollout.ts";
+import { ailmentOf, describePods, patienceWith } from "../../src/helm/rollout.ts";
 import { Pod } from "../../src/kubernetes/objects.ts";
 
 const NOT_READY = [{ type: "Ready", status: "False" }];
@@ -14,8 +14,8 @@ const container = (state: object, lastState: object = {}, restartCount = 0) => (
 
 test.each<[string, object | undefined, string | undefined]>([
   ["ready", { phase: "Running", conditions: [{ type: "Ready", status: "True" }] }, undefined],
-  ["just created", undefined, "p: no status, not ready"],
-  ["running, not ready yet", { phase: "Running", conditions: NOT_READY }, "p: Running, not ready"],
+  ["just created", undefined, "no status, not ready"],
+  ["running, not ready yet", { phase: "Running", conditions: NOT_READY }, "Running, not ready"],
   [
     "unschedulable",
     {
@@ -29,7 +29,7 @@ test.each<[string, object | undefined, string | undefined]>([
         },
       ],
     },
-    "p: Unschedulable (0/3 nodes: Insufficient cpu.)",
+    "Unschedulable (0/3 nodes: Insufficient cpu.)",
   ],
   [
     "unpullable image",
@@ -38,7 +38,7 @@ test.each<[string, object | undefined, string | undefined]>([
         container({ waiting: { reason: "ImagePullBackOff", message: "Back-off pulling" } }),
       ],
     },
-    "p: ImagePullBackOff (Back-off pulling)",
+    "ImagePullBackOff (Back-off pulling)",
   ],
   [
     "crash loop",
@@ -53,7 +53,7 @@ test.each<[string, object | undefined, string | undefined]>([
         ),
       ],
     },
-    "p: CrashLoopBackOff, last exit: Error (code 134)",
+    "CrashLoopBackOff, last exit: Error (code 134)",
   ],
   [
     "running again after a crash",
@@ -62,12 +62,12 @@ test.each<[string, object | undefined, string | undefined]>([
         container({ running: {} }, { terminated: { reason: "OOMKilled", exitCode: 137 } }, 2),
       ],
     },
-    "p: restarted 2 times, last exit: OOMKilled (code 137)",
+    "restarted 2 times, last exit: OOMKilled (code 137)",
   ],
   [
     "ended without a code",
     { phase: "Failed", containerStatuses: [container({ terminated: { reason: "ContainerStatusUnknown" } })] },
-    "p: restarted 0 times, last exit: ContainerStatusUnknown (code unknown)",
+    "restarted 0 times, last exit: ContainerStatusUnknown (code unknown)",
   ],
   [
     "an init container that can't be pulled",
@@ -80,8 +80,45 @@ test.each<[string, object | undefined, string | undefined]>([
       ],
       containerStatuses: [container({ waiting: { reason: "PodInitializing" } })],
     },
-    "p: ErrImagePull (not found)",
+    "ErrImagePull (not found)",
   ],
 ])("%s", (_, status, problem) => {
-  expect(problemOfPod(v.parse(Pod, { metadata: { name: "p" }, status }))).toBe(problem);
+  expect(ailmentOf(v.parse(Pod, { metadata: { name: "p" }, status }))?.description).toBe(problem);
+});
+
+const ailment = (reason: string) => ({ reason, container: "c", restarts: 1, description: reason });
+
+test.each<[string, number, number | undefined]>([
+  ["CrashLoopBackOff", 900_000, 300_000],
+  ["CrashLoopBackOff", 60_000, 20_000],
+  ["ImagePullBackOff", 900_000, 120_000],
+  ["CreateContainerConfigError", 900_000, 60_000],
+  ["Unschedulable", 900_000, 300_000],
+  ["ContainerCreating", 900_000, undefined],
+  ["Running", 900_000, undefined],
+])("%s is put up with, when the upgrade may take %d ms, for %s ms", (reason, limit, patience) => {
+  expect(patienceWith(ailment(reason), limit)).toBe(patience);
+});
+
+test("a container that runs between two crashes is in a crash loop still", () => {
+  const status = {
+    phase: "Running",
+    conditions: NOT_READY,
+    containerStatuses: [container({ running: {} }, { terminated: { reason: "Error", exitCode: 2 } }, 3)],
+  };
+  expect(ailmentOf(v.parse(Pod, { metadata: { name: "p" }, status }))).toMatchObject({
+    reason: "CrashLoopBackOff",
+    container: "c",
+    restarts: 3,
+  });
+});
+
+test("pods that are done or leave don't count", () => {
+  const pods = [
+    { metadata: { name: "ready" }, status: { conditions: [{ type: "Ready", status: "True" }] } },
+    { metadata: { name: "job" }, status: { phase: "Succeeded" } },
+    { metadata: { name: "old", deletionTimestamp: "2026-01-01T00:00:00Z" }, status: { phase: "Running" } },
+    { metadata: { name: "new" }, status: { phase: "Pending", conditions: NOT_READY } },
+  ].map((pod) => v.parse(Pod, pod));
+  expect(describePods(pods)).toBe("1 of 2 pods are ready; new: Pending, not ready");
 });

@@ -9,7 +9,7 @@ import type { StepResult } from "./support/job.ts";
 let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await TestCluster.start();
-  await cluster.install("page");
+  await cluster.installSmall("page");
 });
 afterAll(() => cluster?.stop());
 
@@ -161,13 +161,13 @@ describe.concurrent("a release that can't be put behind the load balancer as it 
       says: ['"user.yaml" is not valid YAML at line 3', "What to do:"],
     },
   ])("$what", async ({ namespace, values, says }) => {
-    await cluster.installWith(namespace, values);
+    await cluster.installSmall(namespace, values);
     const error = await refusal(namespace, {});
     for (const text of says) expect(error).toContain(text);
   });
 
   test("a Service without a gRPC port", async () => {
-    await cluster.installWith("no-grpc-port", {});
+    await cluster.installSmall("no-grpc-port");
     const ports = JSON.stringify({ spec: { ports: [{ name: "rest", port: 8080, targetPort: 8080 }] } });
     const patch = ["--type=merge", "--patch", ports, "-n", "no-grpc-port"];
     await cluster.kubectl("patch", "service", "my-release-milvus", ...patch);
@@ -177,7 +177,7 @@ describe.concurrent("a release that can't be put behind the load balancer as it 
   });
 
   test("an upgrade that was killed", async () => {
-    await cluster.installWith("killed-upgrade", {});
+    await cluster.installSmall("killed-upgrade");
     const where = ["-n", "killed-upgrade", "--kubeconfig", cluster.gke.kubeconfig];
     const slow = ["--set", "annotations.local-gke/ready-after=1h", "--reuse-values", "--wait"];
     const helm = spawn(cluster.tools.helm4, ["upgrade", "my-release", CHART, ...where, ...slow], {
@@ -211,7 +211,7 @@ describe.concurrent("an object that is in the way", () => {
   const apply = ["apply", "--server-side", "--field-manager=argocd", "-f", "-"];
 
   test("an Ingress that something else manages", async () => {
-    await cluster.installWith("foreign-ingress", {});
+    await cluster.installSmall("foreign-ingress");
     await cluster.kubectlWith(ingress("foreign-ingress", []), ...apply);
     const error = await refusal("foreign-ingress", {});
     expect(error).toContain(
@@ -222,7 +222,7 @@ describe.concurrent("an object that is in the way", () => {
   });
 
   test("an Ingress that is being deleted", async () => {
-    await cluster.installWith("leaving-ingress", {});
+    await cluster.installSmall("leaving-ingress");
     await cluster.kubectlWith(ingress("leaving-ingress", ["example.com/hold"]), ...apply);
     await cluster.kubectl("delete", "ingress", "my-release-milvus", "-n", "leaving-ingress", "--wait=false");
     const error = await refusal("leaving-ingress", {});

@@ -102,6 +102,7 @@ describe("refused", () => {
     ["a: 1\n\ttab: 1\n", "is not valid YAML at line 2, column 1"],
     ["a: 1\na: 2\n", "is not valid YAML at line 2, column 1: Map keys must be unique"],
     ["a: 1\n---\nb: 2\n", "is not valid YAML at line 2, column 1: Source contains multiple documents"],
+    ["a: *b\n", "uses the alias *b, which it doesn't define"],
     ["- a\n", "is not a map"],
     ["tlsMode=1", "is not a map"],
     ['"null"', "is not a map"],

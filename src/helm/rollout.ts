@@ -1,44 +1,191 @@
+import { info } from "@actions/core";
 import * as v from "valibot";
-import { messageOf } from "../errors.ts";
-import { get } from "../kubernetes/kubectl.ts";
+import { formatDuration } from "../duration.ts";
+import { ActionError, messageOf } from "../errors.ts";
+import { lastLogLines } from "../kubernetes/kubectl.ts";
 import { Pod } from "../kubernetes/objects.ts";
+import { follow } from "../kubernetes/watch.ts";
 import type { Program } from "../process.ts";
 
-/** Returns the pods of a release, those of finished jobs left out. */
-async function podsOf(kubectl: Program, namespace: string, release: string): Promise<Pod[]> {
-  const items = await get(kubectl, namespace, ["pods", "-l", `app.kubernetes.io/instance=${release}`]);
-  return items.map((item) => v.parse(Pod, item)).filter(({ status }) => status.phase !== "Succeeded");
-}
+/** How long a pod may be in a state that rarely mends itself, in seconds, before the rollout counts as failed. */
+const PATIENCE_SECONDS: Record<string, number> = {
+  // What a pod names may come with the same upgrade.
+  InvalidImageName: 60,
+  CreateContainerConfigError: 60,
+  CreateContainerError: 60,
+  // Registries have weak moments.
+  ErrImagePull: 120,
+  ImagePullBackOff: 120,
+  // Milvus's parts crash until etcd, the object store and the message queue are there; nodes are added in minutes.
+  CrashLoopBackOff: 300,
+  Unschedulable: 300,
+};
+const LOG_LINES = 25;
 
-/** Returns one line about how far a release's rollout is, for a reader who waits. */
-export async function describeRollout(kubectl: Program, namespace: string, release: string): Promise<string> {
-  try {
-    const pods = await podsOf(kubectl, namespace, release);
-    const problems = pods.flatMap((pod) => problemOfPod(pod) ?? []);
-    const ready = pods.length - problems.length;
-    return `${ready} of ${pods.length} pods are ready${problems.length > 0 ? `; ${problems.slice(0, 3).join("; ")}` : ""}`;
-  } catch (error) {
-    return `the pods can't be listed: ${messageOf(error)}`;
-  }
+/** What keeps a pod from getting ready. */
+export interface Ailment {
+  /** A key of {@link PATIENCE_SECONDS}, or another word of Kubernetes's for a state that is no cause for alarm. */
+  reason: string;
+  /** The container in question; undefined when it is the pod as a whole. */
+  container: string | undefined;
+  restarts: number;
+  /** In words, without the pod's name. */
+  description: string;
 }
 
 /** Returns why a pod isn't ready, undefined when it is. */
-export function problemOfPod({ metadata: { name }, status }: Pod): string | undefined {
-  const ready = status.conditions.some(({ type, status: value }) => type === "Ready" && value === "True");
-  if (ready) return undefined;
+export function ailmentOf({ status }: Pod): Ailment | undefined {
+  if (status.conditions.some(({ type, status: value }) => type === "Ready" && value === "True"))
+    return undefined;
   const unscheduled = status.conditions.find(
     ({ type, status: value }) => type === "PodScheduled" && value === "False",
   );
-  if (unscheduled) return `${name}: ${unscheduled.reason} (${unscheduled.message})`;
+  if (unscheduled) {
+    const { reason, message } = unscheduled;
+    return { reason, container: undefined, restarts: 0, description: `${reason} (${message})` };
+  }
   // While an init container isn't done, the others only say PodInitializing.
   const containers = [...status.initContainerStatuses, ...status.containerStatuses];
-  for (const container of containers.filter(({ ready }) => !ready)) {
-    const { waiting, terminated } = container.state;
-    const exit = terminated ?? container.lastState.terminated;
+  for (const { name, state, lastState, restartCount: restarts } of containers.filter(({ ready }) => !ready)) {
+    const { waiting, terminated } = state;
+    const exit = terminated ?? lastState.terminated;
     const last = exit ? `, last exit: ${exit.reason} (code ${exit.exitCode ?? "unknown"})` : "";
-    if (waiting?.reason)
-      return `${name}: ${waiting.reason}${waiting.message ? ` (${waiting.message})` : ""}${last}`;
-    if (exit) return `${name}: restarted ${container.restartCount} times${last}`;
+    if (waiting?.reason) {
+      const message = waiting.message ? ` (${waiting.message})` : "";
+      return {
+        reason: waiting.reason,
+        container: name,
+        restarts,
+        description: `${waiting.reason}${message}${last}`,
+      };
+    }
+    if (exit) {
+      // Between two crashes a container runs for a moment: the loop goes on all the same.
+      const reason = restarts > 0 ? "CrashLoopBackOff" : status.phase;
+      return { reason, container: name, restarts, description: `restarted ${restarts} times${last}` };
+    }
   }
-  return `${name}: ${status.phase || "no status"}, not ready`;
+  return {
+    reason: status.phase,
+    container: undefined,
+    restarts: 0,
+    description: `${status.phase || "no status"}, not ready`,
+  };
+}
+
+/**
+ * Returns for how many milliseconds an ailment is put up with: never longer than a third of the upgrade's own limit.
+ * Undefined: for as long as the upgrade takes.
+ */
+export function patienceWith({ reason }: Ailment, upgradeLimit: number): number | undefined {
+  const seconds = PATIENCE_SECONDS[reason];
+  return seconds === undefined ? undefined : Math.min(seconds * 1000, upgradeLimit / 3);
+}
+
+/** The pods of a release while it is being upgraded. */
+export interface Rollout {
+  /** Aborted with an ActionError when a pod has ailed for too long. */
+  failed: AbortSignal;
+  /** Returns one line about how far the rollout is. */
+  describe(): string;
+  /** Ends the watch. */
+  close(): Promise<void>;
+}
+
+/**
+ * Watches a release's pods during an upgrade, so that one that can't get ready ends it early: Helm itself waits
+ * until its limit and then says only that it has passed.
+ *
+ * @param upgradeLimit milliseconds
+ */
+export function watchRollout(
+  kubectl: Program,
+  namespace: string,
+  release: string,
+  upgradeLimit: number,
+): Rollout {
+  const pods = new Map<string, { pod: Pod; ailing?: { since: number; timer: NodeJS.Timeout | undefined } }>();
+  const failed = new AbortController();
+  const ended = new AbortController();
+
+  const giveUp = async (name: string, ailment: Ailment, patience: number) => {
+    const { container, restarts } = ailment;
+    const log = container
+      ? await lastLogLines(kubectl, namespace, name, container, { previous: restarts > 0, lines: LOG_LINES })
+      : "";
+    failed.abort(
+      new ActionError(
+        `Pod ${namespace}/${name} of release ${release} can't get ready: ${ailment.description}.`,
+        {
+          why: `it has been so for ${formatDuration(patience)}.${log ? ` The last lines of container ${container}:\n${log}` : ""}`,
+          fix: "mend what the pod complains of (values, image, Secrets, room on the nodes) and run again; the upgrade was ended, Helm has recorded it as failed.",
+        },
+      ),
+    );
+  };
+  const see = (pod: Pod) => {
+    const { name, deletionTimestamp } = pod.metadata;
+    const known = pods.get(name);
+    const ailment = deletionTimestamp || pod.status.phase === "Succeeded" ? undefined : ailmentOf(pod);
+    const patience = ailment && patienceWith(ailment, upgradeLimit);
+    clearTimeout(known?.ailing?.timer);
+    if (!ailment || patience === undefined) {
+      pods.set(name, { pod });
+      return;
+    }
+    const since = known?.ailing?.since ?? Date.now();
+    const timer = setTimeout(() => void giveUp(name, ailment, patience), since + patience - Date.now());
+    pods.set(name, { pod, ailing: { since, timer } });
+  };
+  const forget = (name: string) => {
+    clearTimeout(pods.get(name)?.ailing?.timer);
+    pods.delete(name);
+  };
+
+  const watching = follow(
+    kubectl,
+    {
+      path: `/api/v1/namespaces/${namespace}/pods`,
+      selector: `labelSelector=app.kubernetes.io/instance=${release}`,
+    },
+    {
+      onList: (items) => {
+        const listed = items.map((item) => v.parse(Pod, item));
+        const names = new Set(listed.map(({ metadata }) => metadata.name));
+        for (const name of [...pods.keys()]) if (!names.has(name)) forget(name);
+        for (const pod of listed) see(pod);
+      },
+      onChange: (type, item) => {
+        const pod = v.parse(Pod, item);
+        if (type === "DELETED") forget(pod.metadata.name);
+        else see(pod);
+      },
+    },
+    ended.signal,
+    (trouble) => info(trouble.message),
+    // Helm's own limit still holds: without this watch the upgrade only fails later.
+  ).catch((error: unknown) => info(`The release's pods can't be watched: ${messageOf(error)}`));
+
+  return {
+    failed: failed.signal,
+    describe: () => describePods([...pods.values()].map(({ pod }) => pod)),
+    close: async () => {
+      ended.abort();
+      for (const name of [...pods.keys()]) forget(name);
+      await watching;
+    },
+  };
+}
+
+/** Returns one line about the pods of a rollout; those that are done or on their way out don't count. */
+export function describePods(pods: readonly Pod[]): string {
+  const counted = pods.filter(
+    ({ metadata, status }) => !metadata.deletionTimestamp && status.phase !== "Succeeded",
+  );
+  const problems = counted.flatMap((pod) => {
+    const ailment = ailmentOf(pod);
+    return ailment ? [`${pod.metadata.name}: ${ailment.description}`] : [];
+  });
+  const shown = problems.length > 0 ? `; ${problems.slice(0, 3).join("; ")}` : "";
+  return `${counted.length - problems.length} of ${counted.length} pods are ready${shown}`;
 }

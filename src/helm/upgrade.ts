@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { dump, load } from "js-yaml";
 import * as v from "valibot";
-import { ActionError, CancelledError } from "../errors.ts";
+import { ActionError } from "../errors.ts";
 import { type Output, type Program, run, stream } from "../process.ts";
 import type { YamlMap } from "../yaml.ts";
 import { helmError, type Release } from "./release.ts";
@@ -107,7 +107,7 @@ const Upgraded = v.looseObject({ version: v.number() });
  * `--reset-then-reuse-values`: the chart's defaults, then the release's own values, then the new ones. Without it
  * Helm drops the release's values as soon as any new one is given (helm pkg/action/upgrade.go, reuseValues).
  *
- * @throws ActionError with Helm's own words when the upgrade fails, CancelledError when `signal` ended it
+ * @throws ActionError with Helm's own words when the upgrade fails, what `signal` carries when that ended it
  */
 export async function upgrade(helm: Helm, request: Upgrade): Promise<number> {
   const { release } = request;
@@ -154,8 +154,8 @@ function waitFlags(version: string): string[] {
 }
 
 function upgradeError(output: Output, { release, signal, timeout }: Upgrade): Error {
-  const cancelled: unknown = signal.reason;
-  if (cancelled instanceof CancelledError) return cancelled;
+  // Whoever has ended the upgrade knows better than Helm why.
+  if (signal.aborted && signal.reason instanceof Error) return signal.reason;
   const what = `helm upgrade of release ${release.name} in namespace ${release.namespace} failed.`;
   if (/another operation .* is in progress/.test(output.stderr)) {
     return helmError(what, output, {

@@ -87,6 +87,20 @@ export async function apply(
   return items.map((item) => v.parse(KubernetesObject, item));
 }
 
+/** Returns the last lines that a container has written, those of its previous start when it has been started anew. */
+export async function lastLogLines(
+  kubectl: Program,
+  namespace: string,
+  pod: string,
+  container: string,
+  options: { previous: boolean; lines: number },
+): Promise<string> {
+  const previous = options.previous ? ["--previous"] : [];
+  const args = ["logs", pod, "-c", container, `--tail=${options.lines}`, ...previous, "-n", namespace];
+  const output = await run(kubectl, [...args, REQUEST_TIMEOUT]);
+  return output.exitCode === 0 ? output.stdout.trimEnd() : `(no log: ${failureLines(output)})`;
+}
+
 /** Sets one annotation, whoever owns it. */
 export async function annotate(
   kubectl: Program,
@@ -128,7 +142,7 @@ export function remedyOf(stderr: string): { fix?: string } {
     };
   }
   if (
-    /connection refused|no such host|i\/o timeout|Unable to connect|deadline exceeded|context deadline|TLS handshake timeout|no route to host|network is unreachable/i.test(
+    /connection refused|was refused|no such host|i\/o timeout|Unable to connect|deadline exceeded|context deadline|TLS handshake timeout|no route to host|network is unreachable/i.test(
       stderr,
     )
   ) {

@@ -9,8 +9,8 @@ import { KubernetesList } from "./objects.ts";
 export interface Collection {
   /** e.g. `/apis/networking.k8s.io/v1/namespaces/default/ingresses` */
   path: string;
-  /** e.g. `metadata.name=my-release-milvus` */
-  fieldSelector: string;
+  /** e.g. `fieldSelector=metadata.name=my-release-milvus` or `labelSelector=...` */
+  selector: `${"fieldSelector" | "labelSelector"}=${string}`;
 }
 
 export interface Follower {
@@ -46,7 +46,8 @@ export async function follow(
   signal: AbortSignal,
   onTrouble: (error: ActionError) => void,
 ): Promise<void> {
-  const selector = `fieldSelector=${encodeURIComponent(collection.fieldSelector)}`;
+  const [kind, expression] = collection.selector.split(/=(.*)/s);
+  const selector = `${kind}=${encodeURIComponent(expression ?? "")}`;
   let failures = 0;
   while (!signal.aborted) {
     try {

@@ -56,16 +56,19 @@ export class Front {
     const core = `/api/v1/namespaces/${names.namespace}`;
     const ingresses = `/apis/networking.k8s.io/v1/namespaces/${names.namespace}/ingresses`;
     const followed: [Collection, Follower][] = [
-      [{ path: ingresses, fieldSelector: named(names.ingress) }, front.#objectFollower(Ingress, "ingress")],
+      [{ path: ingresses, selector: named(names.ingress) }, front.#objectFollower(Ingress, "ingress")],
       [
-        { path: `${core}/services`, fieldSelector: named(names.service) },
+        { path: `${core}/services`, selector: named(names.service) },
         front.#objectFollower(Service, "service"),
       ],
       [
-        { path: `${core}/secrets`, fieldSelector: named(names.tlsSecret) },
+        { path: `${core}/secrets`, selector: named(names.tlsSecret) },
         front.#objectFollower(Secret, "tlsSecret"),
       ],
-      [{ path: `${core}/events`, fieldSelector: "involvedObject.kind!=Pod" }, front.#eventFollower()],
+      [
+        { path: `${core}/events`, selector: "fieldSelector=involvedObject.kind!=Pod" },
+        front.#eventFollower(),
+      ],
     ];
     const started = followed.map(([collection, follower]) => front.#follow(collection, follower));
     front.#followers = started.map(({ ended }) => ended);
@@ -205,8 +208,8 @@ export class Front {
   }
 }
 
-function named(name: string): string {
-  return `metadata.name=${name}`;
+function named(name: string): Collection["selector"] {
+  return `fieldSelector=metadata.name=${name}`;
 }
 
 /** Returns the error for an object that was deleted while it was needed. */

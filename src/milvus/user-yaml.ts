@@ -34,6 +34,9 @@ export function withTls(text: string | undefined): string {
 
   // A key without a value (`{a}`) has no node, which can't be written back without types.
   visit(document, {
+    Alias: (_, alias) => {
+      if (!alias.resolve(document)) throw invalid(`uses the alias *${alias.source}, which it doesn't define`);
+    },
     Pair: (_, pair) => {
       pair.value ??= document.createNode("");
     },

@@ -81,11 +81,16 @@ async function ask(
     return { verified: { version: version.version, reasons: health.isHealthy ? [] : reasons } };
   } catch (error) {
     if (!isServiceError(error)) throw error;
-    // Only Milvus itself asks for a token: the whole path is there.
-    if (error.code === GrpcStatus.UNAUTHENTICATED && token === undefined)
-      return { verified: { version: undefined, reasons: [] } };
-    return { error };
+    // Only Milvus itself asks for a token or looks at a user's rights: the whole path is there.
+    const asksForToken = error.code === GrpcStatus.UNAUTHENTICATED && token === undefined;
+    const refusesUser = error.code === GrpcStatus.PERMISSION_DENIED && !isHttpAnswer(error);
+    return asksForToken || refusesUser ? { verified: { version: undefined, reasons: [] } } : { error };
   }
+}
+
+/** Tells an answer of the load balancer's, which speaks HTTP, from one of Milvus's; in @grpc/grpc-js's words. */
+function isHttpAnswer({ details }: ServiceError): boolean {
+  return /HTTP status code \d{3}/.test(details);
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -3,19 +3,22 @@ import { access, chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import * as toolCache from "@actions/tool-cache";
 import { messageOf } from "../errors.ts";
-import { DownloadError, downloadTo, excerpt, type Patience, type RequestOptions, readText } from "./http.ts";
+import { unpack } from "./archive.ts";
+import { type Checksum, proofOf } from "./checksum.ts";
+import { DownloadError, downloadTo, type RequestOptions } from "./http.ts";
 
-/** A published executable and the SHA-256 that proves it. */
+/** A published executable and the sum that proves it. */
 export interface Download {
   /** Name of the tool, also in the tool cache. */
   name: string;
   /** Exact version, without `v`. */
   version: string;
   url: string;
-  /** In hex, or where the publisher has put it: alone, or in lines of `sha256sum`. */
-  checksum: { url: string } | { sha256: string };
+  checksum: Checksum;
   archive: "none" | "tar.gz" | "zip";
-  /** Path of the executable in the archive; without an archive, the name to give to it. */
+  /** The folder in the archive that becomes the tool's folder in the tool cache; without it, the whole archive does. */
+  root?: string;
+  /** Path of the executable in the tool's folder; without an archive, the name to give to it. */
   member: string;
 }
 
@@ -24,8 +27,8 @@ export interface Download {
  *
  * @throws DownloadError as {@link downloadInto}
  */
-export async function install(download: Download, patience?: Patience): Promise<string> {
-  const { name, version, member } = download;
+export async function install(download: Download, options: RequestOptions = {}): Promise<string> {
+  const { name, version, root = "", member } = download;
   const found = await findInstalled(name, version, member);
   if (found) return found;
 
@@ -34,12 +37,12 @@ export async function install(download: Download, patience?: Patience): Promise<
   const aside = `${home}.${randomUUID()}`;
   try {
     await mkdir(aside, { recursive: true });
-    await downloadInto(aside, download, patience);
+    await downloadInto(aside, download, options);
     const madeMeanwhile = await findInstalled(name, version, member);
     if (madeMeanwhile) return madeMeanwhile;
     await rm(home, { recursive: true, force: true });
     await writeFile(`${home}.complete`, "");
-    await rename(aside, home).catch(async (error: unknown) => {
+    await rename(join(aside, root), home).catch(async (error: unknown) => {
       // The other job moved its own there just now: the same file, verified by the same sum.
       if (!(await findInstalled(name, version, member))) throw error;
     });
@@ -64,27 +67,31 @@ export async function findInstalled(
 
 /**
  * Downloads and unpacks an executable into an existing folder and returns its path. Nothing is unpacked, and
- * nothing is kept, before its SHA-256 is that of the publisher.
+ * nothing is kept, before its sum is that of the publisher.
  *
- * @throws DownloadError when it can't be had, or can't be verified
+ * @throws DownloadError when it can't be had, or can't be verified; the signal's reason when it was ended
  */
-export async function downloadInto(folder: string, download: Download, patience?: Patience): Promise<string> {
-  const { url, archive, member } = download;
-  const executable = join(folder, member);
+export async function downloadInto(
+  folder: string,
+  download: Download,
+  { signal, ...options }: RequestOptions = {},
+): Promise<string> {
+  const { url, checksum, archive, root = "", member } = download;
+  const executable = join(folder, root, member);
   const file = archive === "none" ? executable : join(folder, basename(new URL(url).pathname));
   const abort = new AbortController();
+  const requests = { ...options, signal: AbortSignal.any([abort.signal, ...(signal ? [signal] : [])]) };
   try {
-    const options = { signal: abort.signal, patience };
-    const expecting = publishedSum(download, options);
-    // Awaited second: where both are missing, the file is what the reader wants to hear of.
-    expecting.catch(() => {});
-    const actual = await downloadTo(file, url, options);
-    const expected = await expecting;
-    if (actual !== expected) {
-      throw new DownloadError("unverified", `${url} has SHA-256 ${actual}, but ${expected} was published.`);
+    const proof = proofOf(url, checksum, requests);
+    const { digest, headers } = await downloadTo(file, url, proof.algorithm, requests);
+    const expected = await proof.expected(headers);
+    if (digest !== expected) {
+      const algorithm = proof.algorithm === "md5" ? "MD5" : "SHA-256";
+      throw new DownloadError("unverified", `${url} has ${algorithm} ${digest}, but ${expected} was published.`);
     }
   } catch (error) {
     await rm(file, { force: true });
+    signal?.throwIfAborted();
     throw error;
   } finally {
     abort.abort();
@@ -95,43 +102,14 @@ export async function downloadInto(folder: string, download: Download, patience?
     return executable;
   }
   try {
-    await (archive === "zip" ? toolCache.extractZip(file, folder) : toolCache.extractTar(file, folder));
+    await unpack(file, folder, archive, signal);
   } catch (error) {
+    signal?.throwIfAborted();
     throw new DownloadError("unverified", `${url} can't be unpacked: ${messageOf(error)}.`, error);
   }
   await rm(file);
-  if (!(await exists(executable))) throw new DownloadError("unverified", `${url} holds no ${member}.`);
+  if (!(await exists(executable))) throw new DownloadError("unverified", `${url} holds no ${join(root, member)}.`);
   return executable;
-}
-
-async function publishedSum({ url, checksum }: Download, options: RequestOptions): Promise<string> {
-  if ("sha256" in checksum) return checksum.sha256.toLowerCase();
-  const text = await readText(checksum.url, options).catch((error: unknown) => {
-    if (!(error instanceof DownloadError)) throw error;
-    throw new DownloadError(
-      error.obstacle === "missing" ? "unverified" : error.obstacle,
-      `The SHA-256 of ${url} is not known: ${error.message}`,
-      error,
-    );
-  });
-  const sum = parseSum(text, basename(new URL(url).pathname));
-  if (sum) return sum;
-  throw new DownloadError(
-    "unverified",
-    `The SHA-256 of ${url} is not known: ${checksum.url} holds none for it, but ${excerpt(text)}.`,
-  );
-}
-
-/**
- * Returns the SHA-256, in lower-case hex, that a published checksum file gives for a file: a bare sum, or the
- * file's line as `sha256sum` writes it. Returns undefined when there is none.
- */
-export function parseSum(text: string, file: string): string | undefined {
-  for (const line of text.split("\n")) {
-    const [, sum, name] = /^([0-9a-f]{64})(?:\s+\*?(\S+))?\s*$/i.exec(line) ?? [];
-    if (sum && (name === undefined || basename(name) === file)) return sum.toLowerCase();
-  }
-  return undefined;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -57,11 +57,13 @@ export class TestCluster {
     await installRelease({ kubeconfig: this.gke.kubeconfig, helm: this.tools[helm], namespace });
   }
 
-  /** Installs a release with these values laid over the starting ones, without waiting for its pods. */
-  async installWith(namespace: string, values: object): Promise<void> {
+  /** Installs the smallest such release, with these values on top, without waiting for its one pod. */
+  async installSmall(namespace: string, values: object = {}, helm: HelmName = "helm4"): Promise<void> {
     const starting = join(dirname(CHART), "starting-values.yaml");
     const flags = ["-n", namespace, "--create-namespace", "--values", starting, "--values", "-"];
-    await this.helm(["install", "my-release", CHART, ...flags], JSON.stringify(values));
+    const small = { cluster: { enabled: false }, etcd: { enabled: false }, ...values };
+    const args = ["install", "my-release", CHART, ...flags];
+    succeeded(args, await run(this.#program(helm), args, { input: JSON.stringify(small) }));
   }
 
   /**
@@ -92,8 +94,8 @@ export class TestCluster {
     return succeeded(args, await run(this.#program("kubectl"), args, { input }));
   }
 
-  async helm(args: string[], input = ""): Promise<string> {
-    return succeeded(args, await run(this.#program("helm4"), args, { input }));
+  async helm(...args: string[]): Promise<string> {
+    return succeeded(args, await run(this.#program("helm4"), args));
   }
 
   async get(namespace: string, kind: string, name: string): Promise<ApiObject> {
@@ -104,12 +106,12 @@ export class TestCluster {
 
   /** The values that users have set on release my-release, as Helm has them. */
   async values(namespace: string): Promise<Record<string, unknown>> {
-    return JSON.parse(await this.helm(["get", "values", "my-release", "-n", namespace, "-o", "json"]));
+    return JSON.parse(await this.helm("get", "values", "my-release", "-n", namespace, "-o", "json"));
   }
 
   /** The status of each revision of release my-release, the oldest first. */
   async revisions(namespace: string): Promise<string[]> {
-    const history = await this.helm(["history", "my-release", "-n", namespace, "-o", "json"]);
+    const history = await this.helm("history", "my-release", "-n", namespace, "-o", "json");
     return JSON.parse(history).map(({ status }: { status: string }) => status);
   }
 

@@ -40,6 +40,7 @@ export interface Step {
 export class Job {
   readonly directory: string;
   readonly temp: string;
+  readonly toolCache: string;
   readonly workspace: string;
   readonly #environment: Record<string, string>;
   #inputs: Record<string, string> = {};
@@ -48,6 +49,7 @@ export class Job {
   private constructor(directory: string, environment: Record<string, string>) {
     this.directory = directory;
     this.temp = join(directory, "temp");
+    this.toolCache = join(directory, "tool cache");
     this.workspace = join(directory, "workspace");
     this.#environment = {
       CI: "true",
@@ -55,7 +57,7 @@ export class Job {
       GITHUB_WORKSPACE: this.workspace,
       HOME: join(directory, "home"),
       RUNNER_TEMP: this.temp,
-      RUNNER_TOOL_CACHE: join(directory, "tool cache"),
+      RUNNER_TOOL_CACHE: this.toolCache,
       [MARK]: directory,
       ...environment,
     };

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
+import { inputsFor, TestCluster } from "./support/cluster.ts";
+
+const HOUR_MS = 3_600_000;
+const LOSSES = [
+  { kind: "Secret", name: "my-release-milvus-tls", namespace: "lost-secret" },
+  { kind: "Service", name: "my-release-milvus", namespace: "lost-service" },
+  { kind: "Ingress", name: "my-release-milvus", namespace: "lost-ingress" },
+];
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+
+describe("while the address is waited for", () => {
+  beforeAll(async () => {
+    await cluster.setTime("addressDelayMs", HOUR_MS);
+    const namespaces = [...LOSSES.map(({ namespace }) => namespace), "late"];
+    await Promise.all(namespaces.map((namespace) => cluster.installSmall(namespace)));
+  });
+
+  describe.concurrent("an object that vanishes ends the wait", () => {
+    test.each(LOSSES)("$kind", async ({ kind, name, namespace }) => {
+      const step = (await cluster.job()).start(inputsFor(namespace));
+      await step.line(/^::group::Wait for the address/);
+      await cluster.kubectl("delete", kind, name, "-n", namespace, "--wait=false");
+      const { exitCode, errors, outputs, summary } = await step.ended;
+      expect(exitCode).toBe(1);
+      expect(errors).toEqual([
+        expect.stringContaining(
+          `${kind} ${namespace}/${name} was deleted while its load balancer was being waited for.`,
+        ),
+      ]);
+      expect(errors[0]).toContain("What to do:");
+      expect(summary).toContain("**The run failed.**");
+      expect(outputs).toMatchObject({
+        changed: "true",
+        release_revision: "2",
+        certificate_status: "Provisioning",
+      });
+      expect(outputs.address).toBeUndefined();
+    });
+  });
+
+  test("an address that comes late is as good as any", async () => {
+    const step = (await cluster.job()).start(inputsFor("late"));
+    await step.line(/^::group::Wait for the address/);
+    await cluster.setTime("addressDelayMs", DEFAULT_TIMING.addressDelayMs);
+    const { exitCode, errors, outputs } = await step.ended;
+    expect(errors).toEqual([]);
+    expect(exitCode).toBe(0);
+    expect(outputs.milvus_version).toMatch(/\d+\.\d+/);
+  });
+
+  test("address_timeout says what the controller said last", async () => {
+    await cluster.setTime("addressDelayMs", HOUR_MS);
+    try {
+      await cluster.kubectl("delete", "ingress", "my-release-milvus", "-n", "late");
+      const { errors } = await (await cluster.job()).main({ ...inputsFor("late"), address_timeout: "1s" });
+      expect(errors).toEqual([
+        expect.stringContaining("Ingress late/my-release-milvus has no address after 1"),
+      ]);
+      expect(errors[0]).toMatch(/Why: (the controller's last Warning|no new events|no Warning)/);
+    } finally {
+      await cluster.setTime("addressDelayMs", DEFAULT_TIMING.addressDelayMs);
+    }
+  });
+});
+
+describe("what Google refuses ends the wait, and the next run goes on once it is mended", () => {
+  const rows = [
+    {
+      fault: "ssl-certificate-quota" as const,
+      says: ["QUOTA_EXCEEDED - Quota 'SSL_CERTIFICATES' exceeded", "What to do: raise that quota"],
+    },
+    {
+      fault: "backend-service-quota" as const,
+      says: ["Quota 'BACKEND_SERVICES' exceeded", "What to do: raise that quota"],
+    },
+    {
+      fault: "unhealthy-backends" as const,
+      says: [
+        /has no healthy backend after 3(\.0)?s\./,
+        /backend k8s1-\S+ is UNHEALTHY/,
+        "What to do: check that the pods",
+      ],
+    },
+  ];
+  beforeAll(() => Promise.all(rows.map(({ fault }) => cluster.installSmall(fault))));
+
+  test.each(rows)("$fault", async ({ fault, says }) => {
+    const inputs = { ...inputsFor(fault), backends_timeout: "3s" };
+    await cluster.setFault(fault, true);
+    try {
+      const refused = await (await cluster.job()).main(inputs);
+      expect(refused.exitCode).toBe(1);
+      expect(refused.errors).toHaveLength(1);
+      for (const text of says) expect(refused.errors[0]).toMatch(text);
+    } finally {
+      await cluster.setFault(fault, false);
+    }
+    const mended = await (await cluster.job()).main({ ...inputs, backends_timeout: "1m" });
+    expect(mended.errors, mended.lines.join("\n")).toEqual([]);
+    expect(mended.outputs).toMatchObject({ changed: "false", certificate_status: "Active" });
+  });
+});

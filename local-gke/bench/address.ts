@@ -1,0 +1,63 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { KubeConfig, NetworkingV1Api, PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import type { Figure } from "./figure.ts";
+import { type Lab, RELEASE, THROUGH_GOOGLE } from "./lab.ts";
+
+const RUNS = 7;
+/** Longer than any of these runs. */
+const NEVER_MS = 3_600_000;
+/** From the moment that the action waits to the moment of the address. */
+const PAUSE_MS = 2000;
+
+/**
+ * Measures how long the action, waiting, takes to know the address. It is written here instead of by the ingress
+ * stand-in, so that one clock tells the moment before it is sent and the moment when the line of the log is read:
+ * what is measured also holds the API server's time for the write.
+ */
+export async function addressLatency(lab: Lab): Promise<Figure[]> {
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(lab.gke.kubeconfig);
+  const api = kubeConfig.makeApiClient(NetworkingV1Api);
+  await setDelay(lab, NEVER_MS);
+  const values: number[] = [];
+  for (let run = 0; run < RUNS; run++) {
+    values.push(await lab.withRelease((namespace) => measure(lab, api, namespace, `127.20.255.${run + 1}`)));
+  }
+  return [{ name: "address written to address in the log", unit: "ms", values, target: 50 }];
+}
+
+async function measure(lab: Lab, api: NetworkingV1Api, namespace: string, address: string): Promise<number> {
+  let written: Promise<number> | undefined;
+  const { log } = await lab.act(
+    { ...THROUGH_GOOGLE, namespace, wait_for: "address" },
+    {
+      onLine({ text }) {
+        if (text === "::group::Wait for the address") written = delay(PAUSE_MS).then(write);
+      },
+    },
+  );
+  async function write(): Promise<number> {
+    const name = `${RELEASE}-milvus`;
+    // The connection is open after this, as an ingress controller's is.
+    const { metadata, status } = await api.readNamespacedIngress({ namespace, name });
+    if (!metadata?.finalizers || status?.loadBalancer?.ingress) throw new Error("the Ingress isn't waiting");
+    const body = { status: { loadBalancer: { ingress: [{ ip: address }] } } };
+    const at = performance.now();
+    await api.patchNamespacedIngressStatus(
+      { namespace, name, body },
+      setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
+    );
+    return at;
+  }
+  const line = log.find(({ text }) => text.includes(`address is ${address}`));
+  if (!line || !written) throw new Error("the action did not wait for the address");
+  return line.at - (await written);
+}
+
+async function setDelay({ gke }: Lab, milliseconds: number): Promise<void> {
+  const answer = await fetch(`${gke.control}/timing/addressDelayMs`, {
+    method: "PUT",
+    body: JSON.stringify(milliseconds),
+  });
+  if (!answer.ok) throw new Error(`the delay could not be set: ${await answer.text()}`);
+}

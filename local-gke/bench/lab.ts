@@ -1,0 +1,109 @@
+import { mkdtemp } from "node:fs/promises";
+import { join } from "node:path";
+import { type Output, type Program, run } from "../../src/process.ts";
+import { binaries } from "../binaries/binaries.ts";
+import type { LocalGke } from "../cluster.ts";
+import { installRelease } from "../release.ts";
+import { type ActionRun, PROJECT, runAction } from "../run-action.ts";
+
+/** One line of a run's log, and when it came, by performance.now(). */
+export interface LogLine {
+  text: string;
+  at: number;
+}
+
+export type LoggedRun = ActionRun & { log: LogLine[] };
+
+/** What measurements on one local GKE need. */
+export interface Lab {
+  gke: LocalGke;
+  chart: string;
+  helm: Program;
+  kubectl: Program;
+  /**
+   * Runs the action once, post step included, and returns what it printed.
+   *
+   * @throws Error with the log when it fails
+   */
+  act(inputs: Record<string, string>, options?: ActOptions): Promise<LoggedRun>;
+  /** Makes a namespace with a release as the page's reader has it, hands it over, and removes it. */
+  withRelease<T>(use: (namespace: string) => Promise<T>): Promise<T>;
+}
+
+interface ActOptions {
+  onLine?: (line: LogLine) => void;
+  env?: Record<string, string>;
+  nodeOptions?: string[];
+}
+
+export const RELEASE = "my-release";
+export const HOST = "my-release.milvus.io";
+
+/** Prepares measurements on a local GKE. */
+export async function openLab(gke: LocalGke): Promise<Lab> {
+  const paths = await binaries(["helm4", "kubectl"]);
+  const env = { KUBECONFIG: gke.kubeconfig };
+  const kubectl = { name: "kubectl", path: paths.kubectl, env };
+  const chart = join(PROJECT, "local-gke/chart/milvus");
+  const directory = await mkdtemp(join(gke.directory, "job-"));
+  let releases = 0;
+  return {
+    gke,
+    chart,
+    kubectl,
+    helm: { name: "helm", path: paths.helm4, env },
+
+    async act(inputs, options = {}) {
+      const log: LogLine[] = [];
+      const step = await runAction({
+        inputs: { host: HOST, release: RELEASE, chart, ...inputs },
+        env: { ...gke.env, ...options.env },
+        tools: Object.values(paths),
+        directory,
+        onLine(text) {
+          const line = { text, at: performance.now() };
+          log.push(line);
+          options.onLine?.(line);
+        },
+        ...(options.nodeOptions && { nodeOptions: options.nodeOptions }),
+      });
+      await step.post();
+      if (step.exitCode !== 0) {
+        throw new Error(`The action failed:\n${log.map(({ text }) => text).join("\n")}`);
+      }
+      return { ...step, log };
+    },
+
+    async withRelease(use) {
+      releases += 1;
+      const namespace = `bench-${releases}`;
+      await installRelease({
+        kubeconfig: gke.kubeconfig,
+        helm: paths.helm4,
+        chart,
+        release: RELEASE,
+        namespace,
+      });
+      try {
+        return await use(namespace);
+      } finally {
+        // What is being removed must not slow down what is measured next.
+        await succeed(kubectl, ["delete", "namespace", namespace, "--wait", "--timeout=60s"]);
+      }
+    },
+  };
+}
+
+/** Inputs by which the action asks Google for the cluster. */
+export const THROUGH_GOOGLE = { cluster_name: "my-cluster", location: "us-central1" };
+
+/**
+ * Runs a program.
+ *
+ * @throws Error with what it printed when it fails
+ */
+export async function succeed(program: Program, args: string[]): Promise<Output> {
+  const output = await run(program, args);
+  if (output.exitCode !== 0) throw new Error(`${program.name} ${args.join(" ")} failed:\n${output.stderr}`);
+  return output;
+}

@@ -1,0 +1,75 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readRelease } from "../../src/helm/release.ts";
+import { makeCertificate } from "../../src/loadbalancer/certificate.ts";
+import { backendConfig, ingress, tlsSecret } from "../../src/loadbalancer/manifests.ts";
+import { loadBalancerValues } from "../../src/milvus/values.ts";
+import type { Figure } from "./figure.ts";
+import { HOST, type Lab, RELEASE, succeed, THROUGH_GOOGLE } from "./lab.ts";
+
+const PAIRS = 5;
+
+/**
+ * Measures the action up to the address against the bare commands that do the same: side by side, by turns, each on
+ * a fresh release.
+ */
+export async function overhead(lab: Lab): Promise<Figure[]> {
+  const bare: number[] = [];
+  const action: number[] = [];
+  const measureBare = async () => {
+    bare.push(await lab.withRelease((namespace) => bareSequence(lab, namespace)));
+  };
+  const measureAction = async () => {
+    const inputs = { ...THROUGH_GOOGLE, wait_for: "address" };
+    const { milliseconds } = await lab.withRelease((namespace) => lab.act({ ...inputs, namespace }));
+    action.push(milliseconds / 1000);
+  };
+  for (let pair = 0; pair < PAIRS; pair++) {
+    const turns = pair % 2 === 0 ? [measureBare, measureAction] : [measureAction, measureBare];
+    for (const turn of turns) await turn();
+  }
+  return [
+    { name: "helm upgrade --wait, kubectl apply, kubectl wait", unit: "s", values: bare },
+    { name: "the action, to the address", unit: "s", values: action },
+    {
+      name: "overhead of the action (of each pair)",
+      unit: "x",
+      values: action.map((seconds, pair) => seconds / (bare[pair] ?? Number.NaN)),
+      target: 1.15,
+    },
+  ];
+}
+
+/** Runs the bare commands and returns how many seconds they took; making what they are given takes no part in that. */
+async function bareSequence({ helm, kubectl, chart, gke }: Lab, namespace: string): Promise<number> {
+  const release = await readRelease(helm, RELEASE, namespace);
+  if (!release) throw new Error(`there is no release ${namespace}/${RELEASE}`);
+  const names = {
+    namespace,
+    host: HOST,
+    ingress: `${RELEASE}-milvus`,
+    backendConfig: `${RELEASE}-backendconfig`,
+    tlsSecret: `${RELEASE}-milvus-tls`,
+    service: `${RELEASE}-milvus`,
+  };
+  const port = { name: "milvus", port: 19530 };
+  const folder = await mkdtemp(join(gke.directory, "bare-"));
+  const [overlay, manifests] = [join(folder, "overlay.json"), join(folder, "manifests.json")];
+  const items = [
+    backendConfig(names, 3600),
+    tlsSecret(names, await makeCertificate(HOST, Date.now())),
+    ingress(names, port, false),
+  ];
+  const values = loadBalancerValues(release.computedValues, port, names.backendConfig);
+  await writeFile(overlay, JSON.stringify(values));
+  await writeFile(manifests, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+
+  const where = ["--namespace", namespace];
+  const started = performance.now();
+  const upgrade = ["upgrade", RELEASE, chart, ...where, "--reset-then-reuse-values", "--values", overlay];
+  await succeed(helm, [...upgrade, "--wait=legacy"]);
+  await succeed(kubectl, ["apply", "--server-side", ...where, "--filename", manifests]);
+  const address = "--for=jsonpath={.status.loadBalancer.ingress}";
+  await succeed(kubectl, ["wait", address, `ingress/${names.ingress}`, ...where, "--timeout=60s"]);
+  return (performance.now() - started) / 1000;
+}

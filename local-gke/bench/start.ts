@@ -1,0 +1,60 @@
+import { readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { PROJECT } from "../run-action.ts";
+import type { Figure } from "./figure.ts";
+import { type Lab, type LoggedRun, THROUGH_GOOGLE } from "./lab.ts";
+
+const RUNS = 9;
+const MEGABYTE = 1_000_000;
+
+/** Measures how the action starts, in mode plan, which makes no gRPC call and changes nothing. */
+export async function start(lab: Lab): Promise<Figure[]> {
+  return lab.withRelease(async (namespace) => {
+    const inputs = { namespace, mode: "plan", ...THROUGH_GOOGLE };
+    const runs: LoggedRun[] = [];
+    for (let run = 0; run < RUNS; run++) runs.push(await lab.act(inputs));
+    const withKubeconfig = { namespace, mode: "plan", kubeconfig: lab.gke.kubeconfig };
+    return [
+      {
+        name: "start to first line of output",
+        unit: "ms",
+        values: runs.map(({ started, log }) => (log[0]?.at ?? Number.NaN) - started),
+        target: 150,
+      },
+      { name: "runner's tools and cluster at Google", unit: "ms", values: runs.map(toolsAndCluster) },
+      {
+        name: "loaded without gRPC, cluster at Google",
+        unit: "MB",
+        values: [await megabytesLoaded(lab, inputs)],
+        target: 1.5,
+      },
+      {
+        name: "loaded without gRPC, own kubeconfig",
+        unit: "MB",
+        values: [await megabytesLoaded(lab, withKubeconfig)],
+        target: 1.5,
+      },
+    ];
+  });
+}
+
+function toolsAndCluster({ log }: LoggedRun): number {
+  const begun = log.find(({ text }) => text === "::group::Tools and cluster");
+  const ended = log.find(({ text }) => text === "::endgroup::");
+  return (ended?.at ?? Number.NaN) - (begun?.at ?? Number.NaN);
+}
+
+/** Returns the size of all files that are loaded as modules. */
+async function megabytesLoaded(lab: Lab, inputs: Record<string, string>): Promise<number> {
+  const list = join(lab.gke.directory, "loaded-modules");
+  await rm(list, { force: true });
+  const hook = join(PROJECT, "local-gke/bench/loaded-modules.ts");
+  const { exitCode } = await lab.act(inputs, {
+    env: { LOADED_MODULES: list },
+    nodeOptions: [`--import=${hook}`],
+  });
+  if (exitCode !== 0) throw new Error("the action failed");
+  const files = new Set((await readFile(list, "utf8")).trim().split("\n"));
+  const sizes = await Promise.all([...files].map(async (file) => (await stat(file)).size));
+  return sizes.reduce((sum, size) => sum + size, 0) / MEGABYTE;
+}
