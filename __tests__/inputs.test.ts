@@ -199,6 +199,8 @@ describe("refused, naming the input, the value and what is allowed", () => {
     ["verify", "0", 'verify: "0" is not true or false'],
     ["verify_address", "localhost", `verify_address: "localhost" is not ${HOST_AND_PORT}`],
     ["verify_address", "https://a:1", `verify_address: "https://a:1" is not ${HOST_AND_PORT}`],
+    ["verify_address", "localhost:0", `verify_address: "localhost:0" is not ${HOST_AND_PORT}`],
+    ["verify_address", "localhost:99999", `verify_address: "localhost:99999" is not ${HOST_AND_PORT}`],
     ["verify_address", "::1:443", `verify_address: "::1:443" is not ${HOST_AND_PORT}`],
     ["kubectl_mirror", "dl.k8s.io", 'kubectl_mirror: "dl.k8s.io" is not an http(s) URL'],
     ["helm_mirror", "javascript:1", 'helm_mirror: "javascript:1" is not an http(s) URL'],

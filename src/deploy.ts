@@ -10,7 +10,14 @@ import { fetchChart, type Helm, type LocalChart, upgrade } from "./helm/upgrade.
 import type { Settings } from "./inputs.ts";
 import { apply } from "./kubernetes/kubectl.ts";
 import type { Secret } from "./kubernetes/objects.ts";
-import { expiryOf, type KeyPair, makeCertificate, problemOf, trustFor } from "./loadbalancer/certificate.ts";
+import {
+  certificatesIn,
+  expiryOf,
+  type KeyPair,
+  makeCertificate,
+  problemOf,
+  trustFor,
+} from "./loadbalancer/certificate.ts";
 import { Front } from "./loadbalancer/front.ts";
 import { addressOf, healthOf, waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
 import { type Observed, observe } from "./observe.ts";
@@ -166,7 +173,7 @@ async function chooseCertificate(
   const now = Date.now();
   if (secret) {
     const decode = (key: string) => Buffer.from(secret.data[key] ?? "", "base64").toString();
-    const pair = { certificate: decode("tls.crt"), privateKey: decode("tls.key") };
+    const pair = { certificate: certificatesIn(decode("tls.crt")), privateKey: decode("tls.key") };
     const problem = problemOf(pair, settings.host, now);
     if (!problem) {
       info(

@@ -149,7 +149,8 @@ export function readSettings(input: (name: string) => string, workspace: string)
     mistake("backend_timeout", `a duration in whole seconds, at most ${MAX_BACKEND_TIMEOUT_SECONDS}s`);
   }
   const verifyAddress = optional("verify_address");
-  if (verifyAddress && !/^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/.test(verifyAddress)) {
+  const [, port] = /^(?:\[[0-9a-fA-F:]+\]|[^\s:/]+):(\d{1,5})$/.exec(verifyAddress ?? "") ?? [];
+  if (verifyAddress && !(Number(port) >= 1 && Number(port) <= 65_535)) {
     mistake("verify_address", "host:port, e.g. localhost:8443");
   }
   const chartVersion = optional("chart_version");

@@ -4,6 +4,7 @@ import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { describe, expect, test } from "vitest";
 import {
+  certificatesIn,
   expiryOf,
   type KeyPair,
   makeCertificate,
@@ -165,4 +166,11 @@ describe("trustFor", () => {
     expect(trusted).toContain(signed.certificate);
     expect(trusted).toContain(rootCertificates[0]);
   });
+});
+
+test("what stands between the certificates of a PEM text is left out", async () => {
+  const { certificate } = await makeCertificate(HOST, NOW);
+  const text = `subject=CN=x\n"""\nimport os # not a certificate\n${certificate}issuer=y\n${certificate.trim()}`;
+  expect(certificatesIn(text)).toBe(certificate.repeat(2));
+  expect(certificatesIn("nothing")).toBe("");
 });

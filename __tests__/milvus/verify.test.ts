@@ -128,6 +128,13 @@ describe("an answer", () => {
     expect(calls).toHaveLength(3);
   });
 
+  test("is a refusal of Milvus's own, which looks at a user's rights: only Milvus could have said that", async () => {
+    const { address } = await startMilvus(
+      refusal(status.PERMISSION_DENIED, "privilege not permitted, deny to reader"),
+    );
+    expect(await check(address, { token: "reader:secret" })).toEqual({ version: undefined, reasons: [] });
+  });
+
   test("is also that Milvus wants a token, when there is none to give", async () => {
     const { address } = await startMilvus(refusal(status.UNAUTHENTICATED, "auth check failure"));
     expect(await check(address, { limit: HOURS })).toEqual({ version: undefined, reasons: [] });

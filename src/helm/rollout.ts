@@ -51,7 +51,8 @@ export function ailmentOf({ status }: Pod): Ailment | undefined {
     const exit = terminated ?? lastState.terminated;
     const last = exit ? `, last exit: ${exit.reason} (code ${exit.exitCode ?? "unknown"})` : "";
     if (waiting?.reason) {
-      const message = waiting.message ? ` (${waiting.message})` : "";
+      // A crash loop's message only repeats the names of pod and container.
+      const message = waiting.message && waiting.reason !== "CrashLoopBackOff" ? ` (${waiting.message})` : "";
       return {
         reason: waiting.reason,
         container: name,

@@ -39,6 +39,12 @@ export function problemOf(pair: KeyPair, host: string, now: number): string | un
   return undefined;
 }
 
+/** Returns the certificates in a PEM text without whatever else stands between them. */
+export function certificatesIn(text: string): string {
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[\w+/=\s]+-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((block) => `${block}\n`).join("");
+}
+
 /** Returns the end of a certificate's validity as RFC 3339. */
 export function expiryOf(certificate: string): string {
   return new X509Certificate(certificate).validToDate.toISOString().replace(".000Z", "Z");
