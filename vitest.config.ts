@@ -27,6 +27,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["__tests__/integration/**/*.test.ts", "__tests__/e2e/**/*.test.ts"],
+          globalSetup: "__tests__/integration/support/prepare.ts",
           testTimeout: 120_000,
           hookTimeout: 600_000,
           maxWorkers: 2,
