@@ -28,7 +28,7 @@ try {
   const { values } = parseArgs({ options: { chart: { type: "string" } } });
   await demo(values.chart === undefined ? join(PROJECT, "local-gke/chart/milvus") : resolve(values.chart));
 } catch (error) {
-  say(styleText("red", messageOf(signal.aborted ? signal.reason : error)));
+  say(styleText("red", signal.aborted ? "Interrupted: everything was taken down." : messageOf(error)));
   if (error instanceof TypeError && "code" in error) say(USAGE);
   process.exitCode = signal.aborted ? 130 : 1;
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import * as v from "valibot";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { binaries } from "../../local-gke/binaries/binaries.ts";
 import { down, status } from "../../local-gke/cluster.ts";
@@ -9,6 +10,14 @@ import { stream } from "../../src/process.ts";
 
 /** The name that e2e.yml gives its local GKE. */
 const NAME = "e2e";
+
+/** One line of `act --json`. */
+const Entry = v.object({
+  msg: v.optional(v.string(), ""),
+  stage: v.optional(v.string()),
+  step: v.optional(v.string()),
+  stepResult: v.optional(v.string()),
+});
 
 let runnerFiles = "";
 beforeAll(async () => {
@@ -47,8 +56,8 @@ test("e2e.yml passes on a workflow runner, its own npm ci included, and leaves n
     ],
     {},
   );
-  const entries = stdout.split("\n").map((line): Entry => JSON.parse(line));
-  const log = entries.map(({ msg }) => msg?.trimEnd()).join("\n");
+  const entries = stdout.split("\n").map((line) => v.parse(Entry, JSON.parse(line)));
+  const log = entries.map(({ msg }) => msg.trimEnd()).join("\n");
   expect(exitCode, `${log}\n${stderr}`).toBe(0);
 
   const results = entries.flatMap(({ stage, step, stepResult }) =>
@@ -71,11 +80,3 @@ test("e2e.yml passes on a workflow runner, its own npm ci included, and leaves n
   expect(log).toContain("Cluster gke_my-project_us-central1_my-cluster at https://");
   expect((await status(NAME)).processes).toEqual([]);
 }, 300_000);
-
-/** One line of `act --json`. */
-interface Entry {
-  msg?: string;
-  stage?: string;
-  step?: string;
-  stepResult?: string;
-}

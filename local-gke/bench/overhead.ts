@@ -5,7 +5,7 @@ import { makeCertificate } from "../../src/loadbalancer/certificate.ts";
 import { backendConfig, ingress, tlsSecret } from "../../src/loadbalancer/manifests.ts";
 import { loadBalancerValues } from "../../src/milvus/values.ts";
 import type { Figure } from "./figure.ts";
-import { HOST, type Lab, RELEASE, succeed, THROUGH_GOOGLE } from "./lab.ts";
+import { groupsOf, HOST, type Lab, type LoggedRun, RELEASE, succeed, THROUGH_GOOGLE } from "./lab.ts";
 
 const PAIRS = 5;
 
@@ -15,26 +15,30 @@ const PAIRS = 5;
  */
 export async function overhead(lab: Lab): Promise<Figure[]> {
   const bare: number[] = [];
-  const action: number[] = [];
+  const action: LoggedRun[] = [];
   const measureBare = async () => {
     bare.push(await lab.withRelease((namespace) => bareSequence(lab, namespace)));
   };
   const measureAction = async () => {
     const inputs = { ...THROUGH_GOOGLE, wait_for: "address" };
-    const { milliseconds } = await lab.withRelease((namespace) => lab.act({ ...inputs, namespace }));
-    action.push(milliseconds / 1000);
+    action.push(await lab.withRelease((namespace) => lab.act({ ...inputs, namespace })));
   };
   for (let pair = 0; pair < PAIRS; pair++) {
     const turns = pair % 2 === 0 ? [measureBare, measureAction] : [measureAction, measureBare];
     for (const turn of turns) await turn();
   }
+  const seconds = action.map(({ milliseconds }) => milliseconds / 1000);
+  const steps = action.map(({ log }) => groupsOf(log));
   return [
     { name: "helm upgrade --wait, kubectl apply, kubectl wait", unit: "s", values: bare },
-    { name: "the action, to the address", unit: "s", values: action },
+    { name: "the action, to the address", unit: "s", values: seconds },
+    ...[...(steps[0]?.keys() ?? [])].map((name): Figure => {
+      return { name: `  ${name}`, unit: "s", values: steps.map((groups) => (groups.get(name) ?? 0) / 1000) };
+    }),
     {
       name: "overhead of the action (of each pair)",
       unit: "x",
-      values: action.map((seconds, pair) => seconds / (bare[pair] ?? Number.NaN)),
+      values: seconds.map((time, pair) => time / (bare[pair] ?? Number.NaN)),
       target: 1.15,
     },
   ];

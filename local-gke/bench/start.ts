@@ -2,7 +2,7 @@ import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PROJECT } from "../run-action.ts";
 import type { Figure } from "./figure.ts";
-import { type Lab, type LoggedRun, THROUGH_GOOGLE } from "./lab.ts";
+import { groupsOf, type Lab, type LoggedRun, THROUGH_GOOGLE } from "./lab.ts";
 
 const RUNS = 9;
 const MEGABYTE = 1_000_000;
@@ -21,7 +21,11 @@ export async function start(lab: Lab): Promise<Figure[]> {
         values: runs.map(({ started, log }) => (log[0]?.at ?? Number.NaN) - started),
         target: 150,
       },
-      { name: "runner's tools and cluster at Google", unit: "ms", values: runs.map(toolsAndCluster) },
+      {
+        name: "runner's tools and cluster at Google",
+        unit: "ms",
+        values: runs.map(({ log }) => groupsOf(log).get("Tools and cluster") ?? Number.NaN),
+      },
       {
         name: "loaded without gRPC, cluster at Google",
         unit: "MB",
@@ -36,12 +40,6 @@ export async function start(lab: Lab): Promise<Figure[]> {
       },
     ];
   });
-}
-
-function toolsAndCluster({ log }: LoggedRun): number {
-  const begun = log.find(({ text }) => text === "::group::Tools and cluster");
-  const ended = log.find(({ text }) => text === "::endgroup::");
-  return (ended?.at ?? Number.NaN) - (begun?.at ?? Number.NaN);
 }
 
 /** Returns the size of all files that are loaded as modules. */

@@ -1,0 +1,82 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { FAULTS } from "../local-gke/cloud.ts";
+import { DEFAULT_TIMING } from "../local-gke/ingress/timing.ts";
+
+const project = join(import.meta.dirname, "..");
+const read = (path: string) => readFileSync(join(project, path), "utf8");
+const readme = read("README.md");
+const localGke = read("docs/local-gke.md");
+const action = parse(read("action.yml"));
+
+/** Returns the cells of the rows of the table below a heading, its head left out. */
+function tableBelow(heading: string, text = readme): string[][] {
+  const section = text.split(/^(?=##+ )/m).find((part) => part.startsWith(`${heading}\n`)) ?? "";
+  const rows = section.split("\n").filter((line) => line.startsWith("| "));
+  return rows.slice(2).map((row) =>
+    row
+      .split(/(?<!\\)\|/)
+      .map((cell) => cell.trim())
+      .slice(1, -1),
+  );
+}
+
+test("the table of inputs is that of action.yml", () => {
+  const wanted = Object.entries<{ description: string; default?: string; required?: boolean }>(action.inputs);
+  expect(tableBelow("## Inputs")).toEqual(
+    wanted.map(([name, input]) => [
+      `\`${name}\``,
+      input.required ? "required" : input.default === undefined ? "" : `\`${input.default}\``,
+      input.description.replaceAll("|", "\\|"),
+    ]),
+  );
+});
+
+test("the table of outputs is that of action.yml", () => {
+  const wanted = Object.entries<{ description: string }>(action.outputs);
+  expect(tableBelow("## Outputs")).toEqual(
+    wanted.map(([name, output]) => [`\`${name}\``, output.description.replaceAll("|", "\\|")]),
+  );
+});
+
+test("the faults and times of docs/local-gke.md are those that there are", () => {
+  const names = (heading: string) => tableBelow(heading, localGke).map(([name]) => name?.replaceAll("`", ""));
+  expect(names("### Faults").sort()).toEqual([...FAULTS].sort());
+  const times = tableBelow("### Timing", localGke).map(([name = "", time]) => [
+    name.replaceAll("`", ""),
+    Number(time),
+  ]);
+  expect(Object.fromEntries(times)).toEqual(DEFAULT_TIMING);
+});
+
+test("the workflows that it shows use inputs and outputs that exist, and are YAML", () => {
+  const blocks = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => parse(text ?? ""));
+  const jobs = blocks.flatMap((block) => Object.values<{ steps: Step[] }>(block?.jobs ?? {}));
+  const steps = [...jobs.flatMap((job) => job.steps), ...blocks.filter(Array.isArray).flat()];
+  const ours = steps.filter(({ uses }) => uses?.includes("milvus-gke-load-balancer@"));
+  expect(ours.length).toBeGreaterThan(1);
+  for (const { with: inputs = {} } of ours) {
+    expect(Object.keys(action.inputs)).toEqual(expect.arrayContaining(Object.keys(inputs)));
+  }
+  const outputs = [...readme.matchAll(/steps\.milvus\.outputs\.(\w+)/g)].map(([, name]) => name);
+  expect(outputs.length).toBeGreaterThan(0);
+  expect(Object.keys(action.outputs)).toEqual(expect.arrayContaining(outputs));
+});
+
+test("the files that it links to exist", () => {
+  for (const [, path = ""] of readme.matchAll(/\]\((?!https?:|#)([^)#]+)/g))
+    expect(() => read(path)).not.toThrow();
+});
+
+test("the commands of package.json that it names exist", () => {
+  const { scripts } = JSON.parse(read("package.json"));
+  const named = [...readme.matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map(([, name]) => name);
+  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
+});
+
+interface Step {
+  uses?: string;
+  with?: Record<string, unknown>;
+}
