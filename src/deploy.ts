@@ -8,8 +8,9 @@ import { givenKubeconfig, type Kubeconfig } from "./gke/kubeconfig.ts";
 import { watchRollout } from "./helm/rollout.ts";
 import { fetchChart, type Helm, type LocalChart, upgrade } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
-import { apply } from "./kubernetes/kubectl.ts";
+import { ApiServer } from "./kubernetes/api.ts";
 import type { Secret } from "./kubernetes/objects.ts";
+import { refuseMissingRights } from "./kubernetes/permissions.ts";
 import {
   certificatesIn,
   expiryOf,
@@ -20,6 +21,7 @@ import {
 } from "./loadbalancer/certificate.ts";
 import { Front } from "./loadbalancer/front.ts";
 import { addressOf, healthOf, waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
+import type { verify as Verify } from "./milvus/verify.ts";
 import { type Observed, observe } from "./observe.ts";
 import { makePlan, type ObjectChange, objectChanges, type Plan } from "./plan.ts";
 import type { Program } from "./process.ts";
@@ -45,14 +47,18 @@ export interface Session {
  */
 export async function deploy(settings: Settings, session: Session): Promise<void> {
   const { known, signal } = session;
+  if (settings.milvusToken) setSecret(settings.milvusToken);
   known.host = settings.host;
   known.ingress = `${settings.namespace}/${settings.ingressName}`;
 
   const access = await step(session, "Tools and cluster", () => reachCluster(settings, session));
   try {
-    const { kubectl, helm } = access;
+    const { api, helm } = access;
     const { observed, certificate, plan } = await step(session, "Look and plan", async () => {
-      const observed = await observe(settings, kubectl, helm);
+      const [, observed] = await allOf([
+        refuseMissingRights(api, settings.namespace),
+        observe(settings, api, helm),
+      ]);
       const certificate = await chooseCertificate(settings, observed.tlsSecret);
       const plan = makePlan(settings, observed, certificate.isNew ? certificate.pair : undefined);
       describeObserved(observed, plan);
@@ -67,8 +73,11 @@ export async function deploy(settings: Settings, session: Session): Promise<void
     );
     if (settings.mode === "plan") return;
 
+    // gRPC is a third of this program: it is loaded while there is something to wait for.
+    const verification =
+      settings.waitFor === "ready" && settings.verify ? import("./milvus/verify.ts") : undefined;
     // Opened before the first change: whoever may not watch what is to be waited for learns it now.
-    const front = await Front.open(kubectl, plan.names);
+    const front = await Front.open(api, plan.names);
     try {
       if (plan.upgrade && chart) {
         // Said beforehand: an upgrade that fails or is cancelled has changed something too.
@@ -81,9 +90,9 @@ export async function deploy(settings: Settings, session: Session): Promise<void
       front.forgetComplaints();
       if (objects.some(({ action }) => action !== "keep")) {
         known.changed = true;
-        await step(session, "Apply the manifests", () =>
-          apply(kubectl, settings.namespace, plan.manifests, { dryRun: false }),
-        );
+        await step(session, "Apply the manifests", async () => {
+          for (const manifest of plan.manifests) await api.apply(manifest, { dryRun: false });
+        });
       }
       await reportCertificate(session, certificate.pair);
       if (settings.waitFor === "none") return;
@@ -103,9 +112,10 @@ export async function deploy(settings: Settings, session: Session): Promise<void
         waitForBackends(front, settings.backendsTimeout, signal),
       );
       known.certificateStatus = "Active";
-      if (settings.verify) {
+      const verifier = await verification;
+      if (verifier) {
         await step(session, "Call Milvus through the load balancer", () =>
-          verifyFront(settings, session, certificate.pair),
+          verifyFront(verifier.verify, settings, session, certificate.pair),
         );
       }
     } finally {
@@ -113,52 +123,54 @@ export async function deploy(settings: Settings, session: Session): Promise<void
       await front.close();
     }
   } finally {
-    access.stop();
+    await access.close();
   }
 }
 
 interface Access {
-  kubectl: Program;
+  api: ApiServer;
   helm: Helm;
-  /** Ends the renewal of the cluster's token. */
-  stop(): void;
+  /** Ends the way to the API server and the renewal of its token. */
+  close(): Promise<void>;
 }
 
 /** Finds or installs the tools and finds the way into the cluster, side by side. */
 async function reachCluster(settings: Settings, session: Session): Promise<Access> {
-  const { directory, environment } = session;
-  const kubectlFor = (clusterVersion: string | undefined) =>
-    provideKubectl({ version: settings.kubectlVersion, mirror: settings.kubectlMirror, clusterVersion });
-  const [helm, cluster] = await allOf([
-    provideHelm({ version: settings.helmVersion, mirror: settings.helmMirror }),
-    (async () => {
-      const { cluster } = settings;
-      if (cluster.kind === "kubeconfig") {
-        const [kubeconfig, kubectl] = await allOf([
-          givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment),
-          kubectlFor(undefined),
-        ]);
-        return { kubeconfig, kubectl, stop: () => {} };
-      }
-      const connection = await connectToCluster(
-        cluster,
-        cluster.credentials,
-        directory,
-        environment,
-        warning,
-      );
-      info(
-        `Cluster ${connection.kubeconfig.context} at ${connection.cluster.server} (Kubernetes ${connection.cluster.version}).`,
-      );
-      return { ...connection, kubectl: await kubectlFor(connection.cluster.version) };
-    })(),
-  ]);
-  const { kubeconfig, kubectl, stop } = cluster;
+  const [helm, { kubeconfig, kubectl, stop }] = await withProgress(
+    () => "waiting for kubectl, Helm and Google's answer about the cluster",
+    () =>
+      allOf([
+        provideHelm({ version: settings.helmVersion, mirror: settings.helmMirror }),
+        findCluster(settings, session),
+      ]),
+  );
+  const api = await ApiServer.open({ ...kubectl, ...pointedAt(kubeconfig, "--context") }, session.directory);
   return {
-    kubectl: { ...kubectl, ...pointedAt(kubeconfig, "--context") },
+    api,
     helm: { ...helm, ...pointedAt(kubeconfig, "--kube-context") },
-    stop,
+    close: async () => {
+      stop();
+      await api.close();
+    },
   };
+}
+
+/** Returns a kubeconfig for the cluster and a kubectl that suits it. */
+async function findCluster(
+  { cluster, kubectlVersion: version, kubectlMirror: mirror }: Settings,
+  { directory, environment }: Session,
+): Promise<{ kubeconfig: Kubeconfig; kubectl: Program; stop(): void }> {
+  if (cluster.kind === "kubeconfig") {
+    const [kubeconfig, kubectl] = await allOf([
+      givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment),
+      provideKubectl({ version, mirror }),
+    ]);
+    return { kubeconfig, kubectl, stop: () => {} };
+  }
+  const connection = await connectToCluster(cluster, cluster.credentials, directory, environment, warning);
+  const { server, version: clusterVersion } = connection.cluster;
+  info(`Cluster ${connection.kubeconfig.context} at ${server} (Kubernetes ${clusterVersion}).`);
+  return { ...connection, kubectl: await provideKubectl({ version, mirror, clusterVersion }) };
 }
 
 function pointedAt(kubeconfig: Kubeconfig, flag: string): Pick<Program, "env" | "leadingArgs"> {
@@ -199,7 +211,7 @@ async function reportCertificate({ known, directory }: Session, { certificate }:
 async function rehearse(
   settings: Settings,
   session: Session,
-  { kubectl, helm }: Access,
+  { api, helm }: Access,
   observed: Observed,
   plan: Plan,
 ): Promise<{ chart: LocalChart | undefined; objects: ObjectChange[] }> {
@@ -209,7 +221,7 @@ async function rehearse(
     version: plan.chartVersion,
   };
   const [rehearsed, chart] = await allOf([
-    apply(kubectl, settings.namespace, plan.manifests, { dryRun: true }),
+    allOf(plan.manifests.map((manifest) => api.apply(manifest, { dryRun: true }))),
     plan.upgrade ? fetchChart(helm, reference, session.directory) : Promise.resolve(undefined),
   ]);
   const objects = objectChanges(observed.objects, rehearsed);
@@ -251,12 +263,12 @@ function describePlan({ upgrade, objects }: PlanReport): string[] {
 async function upgradeRelease(
   settings: Settings,
   session: Session,
-  { kubectl, helm }: Access,
+  { api, helm }: Access,
   { release }: Observed,
   plan: Plan,
   chart: LocalChart,
 ): Promise<number> {
-  const rollout = watchRollout(kubectl, settings.namespace, release.name, settings.helmTimeout);
+  const rollout = watchRollout(api, settings.namespace, release.name, settings.helmTimeout);
   try {
     const revision = await withProgress(
       () => `waiting for the rollout of release ${release.name}: ${rollout.describe()}`,
@@ -281,10 +293,12 @@ async function upgradeRelease(
   }
 }
 
-async function verifyFront(settings: Settings, { known, signal }: Session, pair: KeyPair): Promise<void> {
-  // gRPC is a third of this program: it is loaded only when it is needed.
-  const { verify } = await import("./milvus/verify.ts");
-  if (settings.milvusToken) setSecret(settings.milvusToken);
+async function verifyFront(
+  verify: typeof Verify,
+  settings: Settings,
+  { known, signal }: Session,
+  pair: KeyPair,
+): Promise<void> {
   const { version, reasons } = await verify({
     address: settings.verifyAddress ?? `${known.address}:443`,
     host: settings.host,

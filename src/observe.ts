@@ -3,7 +3,7 @@ import { allOf } from "./async.ts";
 import { ActionError } from "./errors.ts";
 import { type Release, readRelease } from "./helm/release.ts";
 import type { Settings } from "./inputs.ts";
-import { get, getRaw } from "./kubernetes/kubectl.ts";
+import type { ApiServer } from "./kubernetes/api.ts";
 import { Ingress, KubernetesObject, Secret, Service } from "./kubernetes/objects.ts";
 import type { Program } from "./process.ts";
 
@@ -23,24 +23,22 @@ export interface Observed {
  *
  * @throws ActionError when the release, its namespace or its Service isn't there, or the cluster can't make load balancers
  */
-export async function observe(settings: Settings, kubectl: Program, helm: Program): Promise<Observed> {
+export async function observe(settings: Settings, api: ApiServer, helm: Program): Promise<Observed> {
   const { namespace, release: name } = settings;
-  const [release, services, items] = await allOf([
+  const [release, services, ...found] = await allOf([
     readRelease(helm, name, namespace),
-    get(kubectl, namespace, [
-      "services",
-      "-l",
-      `app.kubernetes.io/instance=${name},component in (proxy,standalone)`,
-    ]),
-    get(kubectl, namespace, [
-      `ingresses.networking.k8s.io/${settings.ingressName}`,
-      `backendconfigs.cloud.google.com/${settings.backendConfigName}`,
-      `secrets/${settings.tlsSecret}`,
-    ]),
+    api.list(
+      "Service",
+      namespace,
+      `labelSelector=app.kubernetes.io/instance=${name},component in (proxy,standalone)`,
+    ),
+    api.get("Ingress", namespace, settings.ingressName),
+    api.get("BackendConfig", namespace, settings.backendConfigName),
+    api.get("Secret", namespace, settings.tlsSecret),
   ]);
-  if (!release) throw await noRelease(kubectl, name, namespace);
+  if (!release) throw await noRelease(api, name, namespace);
 
-  const [service, ...others] = services.map((item) => v.parse(Service, item));
+  const [service, ...others] = services.items.map((item) => v.parse(Service, item));
   if (!service) {
     throw new ActionError(
       `Release ${name} in namespace ${namespace} has no Milvus Service; nothing was changed.`,
@@ -59,7 +57,7 @@ export async function observe(settings: Settings, kubectl: Program, helm: Progra
       },
     );
   }
-  const objects = items.map((item) => v.parse(KubernetesObject, item));
+  const objects = found.flatMap((item) => (item === undefined ? [] : [v.parse(KubernetesObject, item)]));
   const leaving = objects.find(({ metadata }) => metadata.deletionTimestamp);
   if (leaving) {
     throw new ActionError(
@@ -82,15 +80,11 @@ export async function observe(settings: Settings, kubectl: Program, helm: Progra
 }
 
 /** Tells a release that isn't there from a namespace that isn't. */
-async function noRelease(kubectl: Program, release: string, namespace: string): Promise<ActionError> {
-  try {
-    await getRaw(kubectl, `/api/v1/namespaces/${namespace}`);
-  } catch (error) {
-    if (error instanceof ActionError && /NotFound|not found/.test(error.message)) {
-      return new ActionError(`There is no namespace ${namespace} in the cluster; nothing was changed.`, {
-        fix: "set namespace to the one that Milvus's Helm release is in (`helm list --all-namespaces`), and check that it is the right cluster.",
-      });
-    }
+async function noRelease(api: ApiServer, release: string, namespace: string): Promise<ActionError> {
+  if (!(await api.hasNamespace(namespace))) {
+    return new ActionError(`There is no namespace ${namespace} in the cluster; nothing was changed.`, {
+      fix: "set namespace to the one that Milvus's Helm release is in (`helm list --all-namespaces`), and check that it is the right cluster.",
+    });
   }
   return new ActionError(
     `There is no Helm release ${release} in namespace ${namespace}; nothing was changed.`,

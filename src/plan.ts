@@ -2,10 +2,17 @@ import { isDeepStrictEqual } from "node:util";
 import { ActionError } from "./errors.ts";
 import { diffValues, joinValues, mergeValues, type ValueChange, valueAt } from "./helm/values.ts";
 import type { Settings } from "./inputs.ts";
+import type { Manifest } from "./kubernetes/api.ts";
 import type { KubernetesObject } from "./kubernetes/objects.ts";
 import type { KeyPair } from "./loadbalancer/certificate.ts";
 import { backendConfig, type FrontNames, ingress, tlsSecret } from "./loadbalancer/manifests.ts";
-import { type GrpcPort, grpcPort, loadBalancerValues, refuseContradictions } from "./milvus/values.ts";
+import {
+  type GrpcPort,
+  grpcPort,
+  loadBalancerValues,
+  refuseContradictions,
+  refuseRenaming,
+} from "./milvus/values.ts";
 import type { Observed } from "./observe.ts";
 import { isMap, type YamlMap } from "./yaml.ts";
 
@@ -26,7 +33,7 @@ export interface Plan {
   chartVersion: string;
   /** Undefined when the release already is as it should be. */
   upgrade: UpgradePlan | undefined;
-  manifests: object[];
+  manifests: Manifest[];
 }
 
 /** What becomes of an object of ours. */
@@ -49,6 +56,7 @@ export function makePlan(settings: Settings, observed: Observed, newCertificate:
   const requested = settings.values.reduce<YamlMap>((over, { values }) => joinValues(over, values), {});
   const effective = mergeValues(release.computedValues, requested);
   refuseContradictions(effective, requested, release.name);
+  refuseRenaming(release.computedValues, effective, service.metadata.name);
 
   const port = grpcPort(service, effective);
   const overlay = loadBalancerValues(effective, port, settings.backendConfigName);

@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { processesOf } from "../../local-gke/control-plane/processes.ts";
 import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import type { StepResult } from "./support/job.ts";
 
 let cluster: TestCluster;
 beforeAll(async () => {
@@ -61,37 +62,38 @@ describe.concurrent("a job that is cancelled in the middle of the upgrade", () =
 });
 
 describe.concurrent("an upgrade that fails", () => {
-  test.each<{ what: string; namespace: string; values: string; pod: RegExp }>([
-    {
-      what: "pods that take too long",
-      namespace: "slow",
-      values: readyAfter("1h"),
-      pod: /my-release-milvus-\S+: Running, not ready/,
-    },
-    {
-      what: "pods that crash",
-      namespace: "crashing",
-      values: "annotations:\n  local-gke/pod: crash-loop\n",
-      pod: /my-release-milvus-\S+: CrashLoopBackOff .*last exit: Error \(code 134\)/,
-    },
-    {
-      what: "an image that isn't there",
-      namespace: "no-image",
-      values: "image:\n  all:\n    tag: no-such-tag\n",
-      pod: /my-release-milvus-\S+: ImagePullBackOff .*no-such-tag/,
-    },
-  ])("$what", async ({ namespace, values, pod }) => {
+  /** Runs the action, whose upgrade must fail before anything is put in front of the release. */
+  async function failure(namespace: string, values: string, helmTimeout: string): Promise<StepResult> {
     await cluster.installSmall(namespace);
-    const result = await (await cluster.job()).main({ ...inputsFor(namespace), values, helm_timeout: "4s" });
+    const job = await cluster.job();
+    const result = await job.main({ ...inputsFor(namespace), values, helm_timeout: helmTimeout });
     expect(result.exitCode).toBe(1);
     expect(result.errors).toHaveLength(1);
-    const [error] = result.errors;
-    expect(error).toContain(`helm upgrade of release my-release in namespace ${namespace} failed.`);
-    expect(error).toMatch(/Why: .*(timed out|deadline exceeded)/);
-    expect(error).toContain("raise helm_timeout");
-    expect(result.lines).toContainEqual(expect.stringMatching(pod));
     expect(await cluster.revisions(namespace)).toEqual(["deployed", "failed"]);
-    // Without a good upgrade no load balancer is made.
     expect(await cluster.kubectl("get", "ingresses,backendconfigs", "-n", namespace, "-o", "name")).toBe("");
+    return result;
+  }
+
+  test("pods that take too long: Helm's words, and where the pods are", async () => {
+    const { errors, lines } = await failure("slow", readyAfter("1h"), "3s");
+    expect(errors[0]).toContain("helm upgrade of release my-release in namespace slow failed.");
+    expect(errors[0]).toMatch(/Why: .*(timed out|deadline exceeded)/);
+    expect(errors[0]).toContain("raise helm_timeout");
+    expect(lines).toContainEqual(expect.stringMatching(/my-release-milvus-\S+: Running, not ready/));
+  });
+
+  test("pods that crash end it early, with their reason and last log lines", async () => {
+    const values = "annotations:\n  local-gke/pod: crash-loop\n";
+    const { errors } = await failure("crashing", values, "9s");
+    expect(errors[0]).toMatch(/Pod crashing\/my-release-milvus-\S+ of release my-release can't get ready/);
+    expect(errors[0]).toContain("CrashLoopBackOff, last exit: Error (code 134)");
+    expect(errors[0]).toContain("panic: proxy server(http) and external grpc server share the same port");
+    expect(errors[0]).toContain("What to do:");
+  });
+
+  test("an image that isn't there ends it early", async () => {
+    const { errors } = await failure("no-image", "image:\n  all:\n    tag: no-such-tag\n", "9s");
+    expect(errors[0]).toMatch(/Pod no-image\/my-release-milvus-\S+ of release my-release can't get ready/);
+    expect(errors[0]).toMatch(/ImagePullBackOff .*milvusdb\/milvus:no-such-tag/);
   });
 });

@@ -1,152 +1,63 @@
 import { ActionError } from "../errors.ts";
-import { failureOf, fields, getResource } from "./google-api.ts";
+import { type ClusterName, described, parseCluster, requireUsable } from "./cluster-resource.ts";
+import { gatewayServer, membershipOf } from "./connect-gateway.ts";
+import {
+  type ChosenEndpoint,
+  chooseEndpoint,
+  type EndpointChoice,
+  offeredEndpoints,
+} from "./endpoint-choice.ts";
+import { baseUrl } from "./endpoints.ts";
+import { failureOf, fields, type GoogleAccess, getResource } from "./google-api.ts";
 
-/** How the control plane is reached; `auto` takes what the cluster offers: public, else DNS, else private. */
-export type EndpointChoice = "auto" | "public" | "private" | "dns";
+export type { EndpointChoice } from "./endpoint-choice.ts";
 
-/** Where a cluster is: the three parts of projects/P/locations/L/clusters/C. */
-export interface ClusterName {
-  projectId: string;
-  location: string;
-  name: string;
-}
-
-export interface Cluster extends ClusterName {
-  /** URL of the API server. */
-  server: string;
-  endpoint: Exclude<EndpointChoice, "auto">;
-  /** PEM in base64, as a kubeconfig has it; undefined where the server's certificate is publicly trusted. */
-  caCertificate: string | undefined;
+export interface Cluster extends ClusterName, ChosenEndpoint {
   /** Version of the control plane, e.g. `1.35.4-gke.100`. */
   version: string;
-}
-
-/** The members of the container API's Cluster that are used here; Google leaves out those that are false. */
-interface ClusterResource {
-  status: string;
-  statusMessage: string;
-  version: string;
-  vpcNative: boolean;
-  httpLoadBalancing: boolean;
-  caCertificate: string | undefined;
-  publicEndpoint: string | undefined;
-  privateEndpoint: string | undefined;
-  /** Only when it may be reached from outside Google Cloud. */
-  dnsEndpoint: string | undefined;
+  /** All the endpoints that it has. */
+  offers: Exclude<EndpointChoice, "auto">[];
+  /** Whether its IP endpoints answer to certain networks only. */
+  authorizedNetworks: boolean;
 }
 
 /**
- * Gets a cluster from the container API and makes sure that an Ingress with container-native load balancing can
- * work on it.
+ * Gets a cluster from the container API, makes sure that an Ingress with container-native load balancing can work
+ * on it, and chooses how its API server is reached.
  *
- * @param baseUrl of the container API, version included
- * @throws ActionError when there is no such cluster, it may not be read, or it won't do
+ * @param route `fleetMembership`: used by the endpoint `connect_gateway`, by default the cluster's own
+ * @throws ActionError when there is no such cluster, it may not be read, it won't do, or has no such endpoint
  */
 export async function lookUpCluster(
   cluster: ClusterName,
-  endpoint: EndpointChoice,
-  baseUrl: string,
-  accessToken: string,
+  route: { endpoint: EndpointChoice; fleetMembership?: string | undefined },
+  access: GoogleAccess,
 ): Promise<Cluster> {
-  const parent = `${baseUrl}/projects/${cluster.projectId}/locations`;
+  const base = baseUrl("container", access.environment, access.universe);
+  const parent = `${base}/projects/${cluster.projectId}/locations`;
   let answer: unknown;
   try {
-    answer = await getResource(`${parent}/${cluster.location}/clusters/${cluster.name}`, accessToken);
+    answer = await getResource(`${parent}/${cluster.location}/clusters/${cluster.name}`, access.token);
   } catch (error) {
-    throw await explained(error, cluster, () => getResource(`${parent}/-/clusters`, accessToken));
+    throw await explained(error, cluster, () => getResource(`${parent}/-/clusters`, access.token));
   }
   const resource = parseCluster(answer, cluster);
   requireUsable(resource, cluster);
-  return { ...cluster, ...chooseEndpoint(resource, endpoint, cluster), version: resource.version };
+  const chosen =
+    route.endpoint === "connect_gateway"
+      ? await throughGateway(membershipOf(route.fleetMembership, resource.fleetMembership, cluster), access)
+      : chooseEndpoint(resource, route.endpoint, cluster);
+  const { version, authorizedNetworks } = resource;
+  return { ...cluster, ...chosen, version, authorizedNetworks, offers: offeredEndpoints(resource) };
 }
 
-function parseCluster(answer: unknown, cluster: ClusterName): ClusterResource {
-  const resource = fields(answer);
-  const privateConfig = fields(resource.privateClusterConfig);
-  const controlPlane = fields(resource.controlPlaneEndpointsConfig);
-  const ip = fields(controlPlane.ipEndpointsConfig);
-  const dns = fields(controlPlane.dnsEndpointConfig);
-  const status = text(resource.status);
-  const version = text(resource.currentMasterVersion);
-  if (!status || !version) {
-    throw new ActionError(`What the container API says of ${described(cluster)} is not a cluster.`, {
-      why: JSON.stringify(answer)?.slice(0, 300),
-    });
-  }
-  const noIp = ip.enabled === false;
-  const privateOnly =
-    noIp || privateConfig.enablePrivateEndpoint === true || ip.enablePublicEndpoint === false;
+async function throughGateway(membership: string, access: GoogleAccess): Promise<ChosenEndpoint> {
   return {
-    status,
-    statusMessage: text(resource.statusMessage) ?? "",
-    version,
-    vpcNative: fields(resource.ipAllocationPolicy).useIpAliases === true,
-    httpLoadBalancing: fields(fields(resource.addonsConfig).httpLoadBalancing).disabled !== true,
-    caCertificate: text(fields(resource.masterAuth).clusterCaCertificate),
-    publicEndpoint: privateOnly ? undefined : text(resource.endpoint),
-    privateEndpoint: noIp ? undefined : (text(privateConfig.privateEndpoint) ?? text(ip.privateEndpoint)),
-    dnsEndpoint: dns.allowExternalTraffic === true ? text(dns.endpoint) : undefined,
+    endpoint: "connect_gateway",
+    reason: "the input endpoint says so",
+    server: await gatewayServer(membership, access),
+    caCertificate: undefined,
   };
-}
-
-/** A cluster that is being updated (RECONCILING) or that has broken nodes (DEGRADED) still serves its API. */
-function requireUsable(resource: ClusterResource, cluster: ClusterName): void {
-  if (["PROVISIONING", "STOPPING", "ERROR"].includes(resource.status)) {
-    throw new ActionError(`The ${described(cluster)} is not running: its status is ${resource.status}.`, {
-      why: resource.statusMessage,
-      fix: "run this again when `gcloud container clusters describe` shows RUNNING.",
-    });
-  }
-  if (!resource.httpLoadBalancing) {
-    throw new ActionError(`The add-on HTTP load balancing of the ${described(cluster)} is off.`, {
-      why: "addonsConfig.httpLoadBalancing.disabled is true: no controller would serve the Ingress.",
-      fix: `gcloud container clusters update ${cluster.name} --location=${cluster.location} --project=${cluster.projectId} --update-addons=HttpLoadBalancing=ENABLED`,
-    });
-  }
-  if (!resource.vpcNative) {
-    throw new ActionError(`The ${described(cluster)} is not VPC-native.`, {
-      why: "ipAllocationPolicy.useIpAliases is not true: container-native load balancing (NEGs) needs alias IP addresses.",
-      fix: "use a VPC-native cluster; a routes-based one can't be converted.",
-    });
-  }
-}
-
-function chooseEndpoint(
-  resource: ClusterResource,
-  wanted: EndpointChoice,
-  cluster: ClusterName,
-): Pick<Cluster, "server" | "endpoint" | "caCertificate"> {
-  const offered = [
-    ["public", resource.publicEndpoint, resource.caCertificate],
-    ["dns", resource.dnsEndpoint, undefined],
-    ["private", resource.privateEndpoint, resource.caCertificate],
-  ] as const;
-  for (const [endpoint, host, caCertificate] of offered) {
-    if (!host || (wanted !== "auto" && wanted !== endpoint)) continue;
-    if (endpoint !== "dns" && !caCertificate) {
-      throw new ActionError(
-        `The container API gives no certificate authority for the ${described(cluster)}.`,
-        {
-          why: "masterAuth.clusterCaCertificate is missing.",
-          fix: "set the input endpoint to dns, if the cluster has a DNS-based endpoint.",
-        },
-      );
-    }
-    return { server: `https://${host}`, endpoint, caCertificate };
-  }
-  const names = offered.flatMap(([endpoint, host]) => (host ? [endpoint] : []));
-  throw new ActionError(
-    wanted === "auto"
-      ? `The ${described(cluster)} has no endpoint that can be used.`
-      : `The ${described(cluster)} has no ${wanted} endpoint.`,
-    {
-      why: `it offers: ${names.join(", ") || "none"}.`,
-      fix:
-        wanted === "dns" || names.length === 0
-          ? `gcloud container clusters update ${cluster.name} --location=${cluster.location} --project=${cluster.projectId} --enable-dns-access`
-          : "set the input endpoint to one of these, or to auto.",
-    },
-  );
 }
 
 async function explained(
@@ -165,7 +76,7 @@ async function explained(
   if (status === 400) {
     return new ActionError(`The container API doesn't accept the name of the ${described(cluster)}.`, {
       ...details,
-      fix: "check cluster_name, location (a region or a zone) and project_id.",
+      fix: `check cluster_name, location (a region or a zone) and project_id.${await existing(listClusters)}`,
     });
   }
   if (status === 403 && (reason === "SERVICE_DISABLED" || why.includes("has not been used in project"))) {
@@ -201,12 +112,4 @@ async function existing(listClusters: () => Promise<unknown>): Promise<string> {
     return `${name} (${location})`;
   });
   return ` The project has: ${names.join(", ")}.`;
-}
-
-function described({ projectId, location, name }: ClusterName): string {
-  return `cluster ${name} in ${location} of the project ${projectId}`;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value ? value : undefined;
 }

@@ -3,7 +3,6 @@ import { ActionError } from "../errors.ts";
 import { type Cluster, type EndpointChoice, lookUpCluster } from "./cluster.ts";
 import type { CredentialInputs } from "./credential-source.ts";
 import { googleCredentials } from "./credentials.ts";
-import { baseUrl } from "./endpoints.ts";
 import { type Kubeconfig, writeKubeconfig } from "./kubeconfig.ts";
 import { keepTokenFile } from "./token-file.ts";
 
@@ -23,7 +22,13 @@ export interface Connection {
  * @throws ActionError when credentials or cluster won't do
  */
 export async function connectToCluster(
-  wanted: { projectId: string | undefined; location: string; name: string; endpoint: EndpointChoice },
+  wanted: {
+    projectId: string | undefined;
+    location: string;
+    name: string;
+    endpoint: EndpointChoice;
+    fleetMembership?: string | undefined;
+  },
   credentialInputs: CredentialInputs,
   directory: string,
   environment: NodeJS.ProcessEnv,
@@ -38,12 +43,11 @@ export async function connectToCluster(
     });
   }
   const token = await credentials.accessToken();
-  const cluster = await lookUpCluster(
-    { projectId, location: wanted.location, name: wanted.name },
-    wanted.endpoint,
-    baseUrl("container", environment, credentials.universe),
-    token.value,
-  );
+  const cluster = await lookUpCluster({ projectId, location: wanted.location, name: wanted.name }, wanted, {
+    environment,
+    universe: credentials.universe,
+    token: token.value,
+  });
   const tokenFile = join(directory, "token");
   const kubeconfig = await writeKubeconfig(cluster, directory, tokenFile);
   const { stop } = keepTokenFile(tokenFile, token, () => credentials.accessToken(), warn);

@@ -37,13 +37,14 @@ const HOW_TO_AUTHENTICATE =
  * Default Credentials of `gcloud auth application-default login`, then the machine's own on Google Cloud.
  *
  * @param onGoogleCloud tells whether the runner is a machine on Google Cloud; only asked when all else fails
- * @throws ActionError when there are none, or what is named can't be read
+ * @returns undefined when there are none
+ * @throws ActionError when what is named can't be read
  */
 export async function findCredentials(
   inputs: CredentialInputs,
   environment: NodeJS.ProcessEnv,
   onGoogleCloud: () => Promise<boolean>,
-): Promise<CredentialSource> {
+): Promise<CredentialSource | undefined> {
   if (inputs.credentialsJson) {
     const description = "the input `credentials_json`";
     return { description, configuration: parseConfiguration(inputs.credentialsJson, description) };
@@ -68,8 +69,18 @@ export async function findCredentials(
   if (await onGoogleCloud()) {
     return { description: "the metadata server of this machine", configuration: undefined };
   }
-  throw new ActionError("There are no Google Cloud credentials.", {
-    why: `no input gives any, ${FILE_VARIABLES.join(", ")} are not set, and there is no ${path}.`,
+  return undefined;
+}
+
+/**
+ * Returns the error for a job without credentials.
+ *
+ * @param gcloud why gcloud has none either, as a sentence
+ */
+export function noCredentials(environment: NodeJS.ProcessEnv, gcloud: string): ActionError {
+  const path = applicationDefaultCredentials(environment);
+  return new ActionError("There are no Google Cloud credentials.", {
+    why: `no input gives any, ${FILE_VARIABLES.join(", ")} are not set, there is no ${path}, and gcloud has none: ${gcloud}`,
     fix: HOW_TO_AUTHENTICATE,
   });
 }

@@ -5,16 +5,19 @@ import type {
   IdentityPoolClientOptions,
   PluggableAuthClientOptions,
 } from "google-auth-library";
-import { ActionError } from "../errors.ts";
+import { ActionError, messageOf } from "../errors.ts";
+import { type AccessToken, UNKNOWN_LIFETIME } from "./access-token.ts";
 import {
   type Configuration,
   type CredentialInputs,
   type CredentialSource,
   findCredentials,
   impersonatedAccount,
+  noCredentials,
   projectOf,
 } from "./credential-source.ts";
 import { baseUrl, DEFAULT_UNIVERSE, redirected } from "./endpoints.ts";
+import { type GcloudSession, gcloudSession } from "./gcloud.ts";
 import { fields } from "./google-api.ts";
 import { refusal } from "./refusals.ts";
 
@@ -22,15 +25,6 @@ const SCOPES = ["https://www.googleapis.com/auth/cloud-platform"];
 
 /** Longest wait for a token, in milliseconds, all requests and retries included. */
 const TOKEN_TIMEOUT = 120_000;
-
-/** Lifetime in milliseconds taken for a token whose issuer doesn't tell it: the shortest that Google gives. */
-const UNKNOWN_LIFETIME = 300_000;
-
-export interface AccessToken {
-  value: string;
-  /** Milliseconds since the epoch. */
-  expires: number;
-}
 
 export interface GoogleCredentials {
   /** Where they were found, for messages. */
@@ -58,7 +52,7 @@ const PROJECT_VARIABLES = [
 
 /**
  * Finds the Google Cloud credentials of this job. Nothing is sent before a token is asked for, and no gcloud is
- * started: GoogleAuth of google-auth-library would run one to learn the project.
+ * started (GoogleAuth of google-auth-library would run one to learn the project), unless its login is all there is.
  *
  * @throws ActionError when there are none or they can't be read
  */
@@ -67,11 +61,13 @@ export async function googleCredentials(
   environment: NodeJS.ProcessEnv,
 ): Promise<GoogleCredentials> {
   const source = await findCredentials(inputs, environment, () => onGoogleCloud(environment));
-  const { configuration } = source;
   const variable = PROJECT_VARIABLES.find((name) => environment[name]);
+  const project = variable && environment[variable];
+  if (!source) return await gcloudCredentials(project, environment);
+  const { configuration } = source;
   return {
     description: source.description,
-    projectId: (variable && environment[variable]) || (configuration && projectOf(configuration)),
+    projectId: project ?? (configuration && projectOf(configuration)),
     universe: universeOf(configuration),
     async accessToken() {
       try {
@@ -81,6 +77,31 @@ export async function googleCredentials(
       } catch (error) {
         throw error instanceof ActionError ? error : refusal(error, source);
       }
+    },
+  };
+}
+
+/** Uses gcloud's own login. gcloud takes a second to start: the token that comes with the project serves first. */
+async function gcloudCredentials(
+  project: string | undefined,
+  environment: NodeJS.ProcessEnv,
+): Promise<GoogleCredentials> {
+  let session: GcloudSession;
+  try {
+    session = await gcloudSession();
+  } catch (error) {
+    throw noCredentials(environment, messageOf(error));
+  }
+  let unused: AccessToken | undefined = session.token;
+  return {
+    description: `gcloud's login as ${session.account}`,
+    projectId: project ?? session.projectId,
+    universe: session.universe ?? DEFAULT_UNIVERSE,
+    async accessToken() {
+      const token = unused ?? (await gcloudSession()).token;
+      unused = undefined;
+      setSecret(token.value);
+      return token;
     },
   };
 }

@@ -1,7 +1,6 @@
 /** The Google services that the action calls, with the path that every URL of theirs begins with. */
 const PATHS = {
   container: "/v1",
-  gkehub: "/v1",
   connectgateway: "/v1",
   oauth2: "",
   sts: "/v1",
@@ -39,6 +38,7 @@ export function redirected(url: string, environment: NodeJS.ProcessEnv, universe
   return url;
 }
 
-function override(service: string, environment: NodeJS.ProcessEnv): string | undefined {
+/** Returns the base URL that the environment puts in place of a service's own. */
+export function override(service: string, environment: NodeJS.ProcessEnv): string | undefined {
   return environment[`GHA_ENDPOINT_OVERRIDE_${service}`]?.replace(/\/+$/, "") || undefined;
 }

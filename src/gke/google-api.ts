@@ -3,6 +3,15 @@ import { messageOf } from "../errors.ts";
 /** Longest wait for one answer, in milliseconds. */
 const REQUEST_TIMEOUT = 30_000;
 
+/** What a request to one of Google's APIs is made with. */
+export interface GoogleAccess {
+  environment: NodeJS.ProcessEnv;
+  /** Base of the host names of Google's services. */
+  universe: string;
+  /** An access token. */
+  token: string;
+}
+
 /** What a request to Google ended with when it wasn't answered with success. */
 export interface Failure {
   /** HTTP status; undefined when there was no answer at all. */

@@ -29,7 +29,7 @@ export async function privateDirectory(environment: NodeJS.ProcessEnv): Promise<
  * @param tokenFile absolute path of the file that holds the access token
  */
 export async function writeKubeconfig(
-  cluster: Cluster,
+  cluster: Pick<Cluster, "projectId" | "location" | "name" | "server" | "caCertificate">,
   directory: string,
   tokenFile: string,
 ): Promise<Kubeconfig> {

@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { messageOf } from "../errors.ts";
-import type { AccessToken } from "./credentials.ts";
+import type { AccessToken } from "./access-token.ts";
 
 /** Time between attempts, in milliseconds, at the least; a tenth of the lifetime for tokens of seconds. */
 const SHORTEST_DELAY = 30_000;

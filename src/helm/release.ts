@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { allOf } from "../async.ts";
 import { ActionError } from "../errors.ts";
-import { remedyOf } from "../kubernetes/kubectl.ts";
+import { remedyOf } from "../kubernetes/remedies.ts";
 import { type Output, type Program, run } from "../process.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
 

@@ -2,10 +2,9 @@ import { info } from "@actions/core";
 import * as v from "valibot";
 import { formatDuration } from "../duration.ts";
 import { ActionError, messageOf } from "../errors.ts";
-import { lastLogLines } from "../kubernetes/kubectl.ts";
+import type { ApiServer } from "../kubernetes/api.ts";
 import { Pod } from "../kubernetes/objects.ts";
 import { follow } from "../kubernetes/watch.ts";
-import type { Program } from "../process.ts";
 
 /** How long a pod may be in a state that rarely mends itself, in seconds, before the rollout counts as failed. */
 const PATIENCE_SECONDS: Record<string, number> = {
@@ -100,7 +99,7 @@ export interface Rollout {
  * @param upgradeLimit milliseconds
  */
 export function watchRollout(
-  kubectl: Program,
+  api: ApiServer,
   namespace: string,
   release: string,
   upgradeLimit: number,
@@ -109,11 +108,11 @@ export function watchRollout(
   const failed = new AbortController();
   const ended = new AbortController();
 
+  const lastWords = (pod: string, container: string, previous: boolean) =>
+    api.log(namespace, pod, container, { lines: LOG_LINES, previous }).catch(messageOf);
   const giveUp = async (name: string, ailment: Ailment, patience: number) => {
     const { container, restarts } = ailment;
-    const log = container
-      ? await lastLogLines(kubectl, namespace, name, container, { previous: restarts > 0, lines: LOG_LINES })
-      : "";
+    const log = container ? await lastWords(name, container, restarts > 0) : "";
     failed.abort(
       new ActionError(
         `Pod ${namespace}/${name} of release ${release} can't get ready: ${ailment.description}.`,
@@ -144,11 +143,8 @@ export function watchRollout(
   };
 
   const watching = follow(
-    kubectl,
-    {
-      path: `/api/v1/namespaces/${namespace}/pods`,
-      selector: `labelSelector=app.kubernetes.io/instance=${release}`,
-    },
+    api,
+    { kind: "Pod", namespace, selector: `labelSelector=app.kubernetes.io/instance=${release}` },
     {
       onList: (items) => {
         const listed = items.map((item) => v.parse(Pod, item));

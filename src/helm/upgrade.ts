@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { dump, load } from "js-yaml";
@@ -68,13 +68,8 @@ export async function fetchChart(
 const ChartMetadata = v.looseObject({ version: v.string() });
 
 async function readLocalChart(helm: Program, path: string, version: string): Promise<LocalChart> {
-  const output = await run(helm, ["show", "chart", path]);
-  if (output.exitCode !== 0) {
-    throw helmError(`The chart at ${path} can't be read; nothing was changed.`, output, {
-      fix: "check the input chart: a path is relative to the folder that the job runs in.",
-    });
-  }
-  const found = v.parse(ChartMetadata, load(output.stdout)).version;
+  const metadata = await readFile(join(path, "Chart.yaml"), "utf8").catch(() => showChart(helm, path));
+  const found = v.parse(ChartMetadata, load(metadata)).version;
   if (found !== version) {
     throw new ActionError(`The chart at ${path} has version ${found}, not ${version}; nothing was changed.`, {
       why: "another chart version also upgrades Milvus, so it is only taken when chart_version asks for it.",
@@ -82,6 +77,15 @@ async function readLocalChart(helm: Program, path: string, version: string): Pro
     });
   }
   return { path, version };
+}
+
+/** Lets Helm read the metadata of a chart that isn't a folder, or say why it can't. */
+async function showChart(helm: Program, path: string): Promise<string> {
+  const output = await run(helm, ["show", "chart", path]);
+  if (output.exitCode === 0) return output.stdout;
+  throw helmError(`The chart at ${path} can't be read; nothing was changed.`, output, {
+    fix: "check the input chart: a path is relative to the folder that the job runs in.",
+  });
 }
 
 export interface Upgrade {

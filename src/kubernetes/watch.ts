@@ -1,16 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import * as v from "valibot";
 import { ActionError } from "../errors.ts";
-import { type Program, stream } from "../process.ts";
-import { explain, getRaw } from "./kubectl.ts";
-import { KubernetesList } from "./objects.ts";
+import type { ApiServer, Kind, Selector } from "./api.ts";
 
 /** A collection of the API server's, e.g. the Ingresses of a namespace that have a certain name. */
 export interface Collection {
-  /** e.g. `/apis/networking.k8s.io/v1/namespaces/default/ingresses` */
-  path: string;
-  /** e.g. `fieldSelector=metadata.name=my-release-milvus` or `labelSelector=...` */
-  selector: `${"fieldSelector" | "labelSelector"}=${string}`;
+  kind: Kind;
+  namespace: string;
+  selector: Selector;
 }
 
 export interface Follower {
@@ -37,27 +34,24 @@ const REST_MS = 250;
  * anew from a fresh list when the API server ends it.
  *
  * @param onTrouble called with what went wrong each time that the API server couldn't be read
- * @throws ActionError when the API server can't be read for several minutes
+ * @throws ActionError when the API server can't be read for several minutes, or forbids it
  */
 export async function follow(
-  kubectl: Program,
-  collection: Collection,
+  api: ApiServer,
+  { kind, namespace, selector }: Collection,
   follower: Follower,
   signal: AbortSignal,
   onTrouble: (error: ActionError) => void,
 ): Promise<void> {
-  const [kind, expression] = collection.selector.split(/=(.*)/s);
-  const selector = `${kind}=${encodeURIComponent(expression ?? "")}`;
   let failures = 0;
   while (!signal.aborted) {
     try {
-      const list = v.parse(KubernetesList, await getRaw(kubectl, `${collection.path}?${selector}`));
+      const { items, resourceVersion } = await api.list(kind, namespace, selector);
       if (signal.aborted) return;
       failures = 0;
-      follower.onList(list.items);
-      const from = list.metadata?.resourceVersion ?? "";
-      const query = `${selector}&watch=1&timeoutSeconds=${WATCH_SECONDS}&resourceVersion=${from}`;
-      await streamChanges(kubectl, `${collection.path}?${query}`, follower, signal);
+      follower.onList(items);
+      const query = { selector, resourceVersion, timeoutSeconds: WATCH_SECONDS };
+      await api.watch(kind, namespace, query, (line) => handOver(line, follower, signal), signal);
       await rest(REST_MS, signal);
     } catch (error) {
       if (signal.aborted) return;
@@ -71,37 +65,16 @@ export async function follow(
   }
 }
 
+function handOver(line: string, follower: Follower, signal: AbortSignal): void {
+  if (signal.aborted) return;
+  const event = v.parse(WatchEvent, JSON.parse(line));
+  // An ERROR says that the resourceVersion is too old; the API server then ends the stream.
+  if (event.type === "ADDED" || event.type === "MODIFIED" || event.type === "DELETED") {
+    follower.onChange(event.type, event.object);
+  }
+}
+
 async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
   // An abort ends the rest; the caller looks at the signal itself.
   await delay(milliseconds, undefined, { signal }).catch(() => {});
-}
-
-async function streamChanges(
-  kubectl: Program,
-  path: string,
-  follower: Follower,
-  signal: AbortSignal,
-): Promise<void> {
-  const output = await stream(kubectl, ["get", "--raw", path], {
-    signal,
-    onLine: (line) => {
-      const json = signal.aborted ? undefined : parseLine(line);
-      if (json === undefined) return;
-      const event = v.parse(WatchEvent, json);
-      // An ERROR says that the resourceVersion is too old; the API server then ends the stream.
-      if (event.type === "ADDED" || event.type === "MODIFIED" || event.type === "DELETED") {
-        follower.onChange(event.type, event.object);
-      }
-    },
-  });
-  if (output.exitCode !== 0 && !signal.aborted) throw explain(`The watch of ${path} ended.`, output);
-}
-
-/** A connection that breaks leaves half a line behind; what it would have said is in the next list. */
-function parseLine(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

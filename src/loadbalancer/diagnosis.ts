@@ -93,6 +93,9 @@ const SYMPTOMS: readonly Symptom[] = [
   },
 ];
 
+/** What every success begins with: the load balancer is made before the group of endpoints is there. */
+const PRELUDE = /networkEndpointGroups\/\S+ was not found/;
+
 /** Google's own troubles, whatever they interrupted: its API has failed, or takes no more requests for a moment. */
 const PASSING = /\bError 5\d\d\b|rate ?limit ?exceeded/i;
 
@@ -101,6 +104,11 @@ export function diagnose(message: string): Diagnosis | undefined {
   if (PASSING.test(message)) return undefined;
   const symptom = SYMPTOMS.find(({ pattern }) => pattern.test(message));
   return symptom && { cause: symptom.cause, remedy: symptom.remedy };
+}
+
+/** Tells a Warning that explains something from the one that precedes every success. */
+export function isTelling(message: string): boolean {
+  return !PRELUDE.test(message);
 }
 
 /** A Warning that was seen since the manifests were applied. */

@@ -1,10 +1,9 @@
 import { info } from "@actions/core";
 import * as v from "valibot";
 import { ActionError, messageOf } from "../errors.ts";
-import { annotate } from "../kubernetes/kubectl.ts";
+import type { ApiServer, Selector } from "../kubernetes/api.ts";
 import { Event, Ingress, Secret, Service } from "../kubernetes/objects.ts";
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
-import type { Program } from "../process.ts";
 import { type Complaint, recordComplaint } from "./diagnosis.ts";
 import type { FrontNames } from "./manifests.ts";
 
@@ -35,14 +34,14 @@ export class Front {
     earlierWarning: undefined,
   };
   readonly names: FrontNames;
-  readonly #kubectl: Program;
+  readonly #api: ApiServer;
   readonly #ended = new AbortController();
   readonly #listeners = new Set<() => void>();
   #failure: Error | undefined;
   #followers: Promise<void>[] = [];
 
-  private constructor(kubectl: Program, names: FrontNames) {
-    this.#kubectl = kubectl;
+  private constructor(api: ApiServer, names: FrontNames) {
+    this.#api = api;
     this.names = names;
   }
 
@@ -51,22 +50,25 @@ export class Front {
    *
    * @throws ActionError when the cluster can't be read, or the account may not watch what there is to wait for
    */
-  static async open(kubectl: Program, names: FrontNames): Promise<Front> {
-    const front = new Front(kubectl, names);
-    const core = `/api/v1/namespaces/${names.namespace}`;
-    const ingresses = `/apis/networking.k8s.io/v1/namespaces/${names.namespace}/ingresses`;
+  static async open(api: ApiServer, names: FrontNames): Promise<Front> {
+    const front = new Front(api, names);
+    const { namespace } = names;
+    const only = (name: string): Selector => `fieldSelector=metadata.name=${name}`;
     const followed: [Collection, Follower][] = [
-      [{ path: ingresses, selector: named(names.ingress) }, front.#objectFollower(Ingress, "ingress")],
       [
-        { path: `${core}/services`, selector: named(names.service) },
+        { kind: "Ingress", namespace, selector: only(names.ingress) },
+        front.#objectFollower(Ingress, "ingress"),
+      ],
+      [
+        { kind: "Service", namespace, selector: only(names.service) },
         front.#objectFollower(Service, "service"),
       ],
       [
-        { path: `${core}/secrets`, selector: named(names.tlsSecret) },
+        { kind: "Secret", namespace, selector: only(names.tlsSecret) },
         front.#objectFollower(Secret, "tlsSecret"),
       ],
       [
-        { path: `${core}/events`, selector: "fieldSelector=involvedObject.kind!=Pod" },
+        { kind: "Event", namespace, selector: "fieldSelector=involvedObject.kind!=Pod" },
         front.#eventFollower(),
       ],
     ];
@@ -131,13 +133,8 @@ export class Front {
 
   /** Makes the ingress controller look at the Ingress now instead of at its next turn, which may be ten minutes off. */
   async nudge(): Promise<void> {
-    await annotate(
-      this.#kubectl,
-      this.names.namespace,
-      `ingress/${this.names.ingress}`,
-      NUDGE_ANNOTATION,
-      new Date().toISOString(),
-    );
+    const { namespace, ingress } = this.names;
+    await this.#api.annotate("Ingress", namespace, ingress, NUDGE_ANNOTATION, new Date().toISOString());
   }
 
   /** `listed` settles when it is known what there is, `ended` when the watch has ended for good. */
@@ -147,7 +144,7 @@ export class Front {
       follower.onList(items);
       listed.resolve();
     };
-    const ended = follow(this.#kubectl, collection, { ...follower, onList }, this.#ended.signal, (trouble) =>
+    const ended = follow(this.#api, collection, { ...follower, onList }, this.#ended.signal, (trouble) =>
       info(`${trouble.message}\nTrying again.`),
     ).catch((error: unknown) => {
       this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
@@ -206,10 +203,6 @@ export class Front {
   #changed(): void {
     for (const listener of [...this.#listeners]) listener();
   }
-}
-
-function named(name: string): Collection["selector"] {
-  return `fieldSelector=metadata.name=${name}`;
 }
 
 /** Returns the error for an object that was deleted while it was needed. */

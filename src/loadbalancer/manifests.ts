@@ -1,3 +1,4 @@
+import type { Manifest } from "../kubernetes/api.ts";
 import type { GrpcPort } from "../milvus/values.ts";
 import type { KeyPair } from "./certificate.ts";
 
@@ -15,7 +16,7 @@ export interface FrontNames {
  * Returns the BackendConfig. Milvus answers health checks on its metrics port only: HTTP /healthz on 9091, whatever
  * its TLS mode. With network endpoint groups the health check's port is the container's.
  */
-export function backendConfig(names: FrontNames, timeoutSeconds: number): object {
+export function backendConfig(names: FrontNames, timeoutSeconds: number): Manifest & { spec: object } {
   return {
     apiVersion: "cloud.google.com/v1",
     kind: "BackendConfig",
@@ -37,7 +38,7 @@ export function backendConfig(names: FrontNames, timeoutSeconds: number): object
 }
 
 /** Returns the Secret that the load balancer's certificate is read from. */
-export function tlsSecret(names: FrontNames, pair: KeyPair): object {
+export function tlsSecret(names: FrontNames, pair: KeyPair): Manifest & { type: string; data: object } {
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   return {
     apiVersion: "v1",
@@ -52,7 +53,7 @@ export function tlsSecret(names: FrontNames, pair: KeyPair): object {
  * Returns the Ingress. The class must be the annotation: GKE's controller ignores `ingressClassName: gce` without a
  * word (kubernetes/ingress-gce, pkg/utils IsGCEIngress).
  */
-export function ingress(names: FrontNames, port: GrpcPort, allowHttp: boolean): object {
+export function ingress(names: FrontNames, port: GrpcPort, allowHttp: boolean): Manifest & { spec: object } {
   return {
     apiVersion: "networking.k8s.io/v1",
     kind: "Ingress",

@@ -5,7 +5,7 @@ import { formatDuration } from "../duration.ts";
 import { ActionError, messageOf } from "../errors.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
 import { withProgress } from "../report/progress.ts";
-import { LASTING_MS, lastingCause } from "./diagnosis.ts";
+import { isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
 import { type Front, type FrontState, vanished } from "./front.ts";
 
 const HTTPS_RULE = "ingress.kubernetes.io/https-forwarding-rule";
@@ -168,11 +168,11 @@ function silent(state: FrontState): boolean {
   return state.complaints.length === 0 && state.earlierWarning === undefined;
 }
 
-function lastWords(state: FrontState): string {
-  const newest = state.complaints.at(-1);
+function lastWords({ complaints, earlierWarning }: FrontState): string {
+  const newest = complaints.findLast(({ message }) => isTelling(message));
   if (newest) return `the controller's last Warning: ${newest.message}`;
-  if (state.earlierWarning)
-    return `no new events; the last Warning before this run was: ${state.earlierWarning}`;
+  if (complaints.length > 0) return "the controller is at work, without a telling Warning";
+  if (earlierWarning) return `no new events; the last Warning before this run was: ${earlierWarning}`;
   return "no Warning so far";
 }
 

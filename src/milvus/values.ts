@@ -56,6 +56,23 @@ export function refuseContradictions(values: YamlMap, requested: YamlMap, releas
 }
 
 /**
+ * Refuses values that would give Milvus's objects other names: the Service that the load balancer is pointed at would
+ * be gone after the upgrade.
+ *
+ * @throws ActionError naming the value
+ */
+export function refuseRenaming(before: YamlMap, after: YamlMap, service: string): void {
+  for (const key of ["fullnameOverride", "nameOverride"]) {
+    const [old, wanted] = [valueAt(before, key) ?? "", valueAt(after, key) ?? ""];
+    if (old === wanted) continue;
+    throw new ActionError(`The input values sets ${key}: ${JSON.stringify(wanted)}; nothing was changed.`, {
+      why: `it would rename Milvus's objects, Service ${service} and the claims of its data among them.`,
+      fix: `remove ${key} from values and values_files; to rename Milvus, install a new release and move the data.`,
+    });
+  }
+}
+
+/**
  * Returns the Service's gRPC port. Where the chart's values name it they win over the live Service, as they may be
  * about to rename it.
  *

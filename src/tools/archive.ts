@@ -23,5 +23,6 @@ export async function unpack(
   // tool-cache's own call of tar can't be ended, and gcloud's archive keeps it busy for many seconds.
   const output = await stream(tar, ["-x", "-z", "-o", "-f", file, "-C", folder], signal ? { signal } : {});
   signal?.throwIfAborted();
-  if (output.exitCode !== 0) throw new Error(`tar ended with ${output.exitCode}, saying ${excerpt(output.stderr)}`);
+  if (output.exitCode !== 0)
+    throw new Error(`tar ended with ${output.exitCode}, saying ${excerpt(output.stderr)}`);
 }

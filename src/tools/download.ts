@@ -87,7 +87,10 @@ export async function downloadInto(
     const expected = await proof.expected(headers);
     if (digest !== expected) {
       const algorithm = proof.algorithm === "md5" ? "MD5" : "SHA-256";
-      throw new DownloadError("unverified", `${url} has ${algorithm} ${digest}, but ${expected} was published.`);
+      throw new DownloadError(
+        "unverified",
+        `${url} has ${algorithm} ${digest}, but ${expected} was published.`,
+      );
     }
   } catch (error) {
     await rm(file, { force: true });
@@ -108,7 +111,8 @@ export async function downloadInto(
     throw new DownloadError("unverified", `${url} can't be unpacked: ${messageOf(error)}.`, error);
   }
   await rm(file);
-  if (!(await exists(executable))) throw new DownloadError("unverified", `${url} holds no ${join(root, member)}.`);
+  if (!(await exists(executable)))
+    throw new DownloadError("unverified", `${url} holds no ${join(root, member)}.`);
   return executable;
 }
 

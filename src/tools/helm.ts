@@ -1,5 +1,5 @@
 import semver from "semver";
-import { type ProvidedTool, provide, type Tool } from "./provide.ts";
+import { type ProvidedTool, provide, type Tool, type ToolRequest } from "./provide.ts";
 
 const FIRST_MAJOR = 3;
 
@@ -13,6 +13,7 @@ export const helm: Tool = {
   versionArgs: ["version", "--template", "{{.Version}}"],
   readVersion: (stdout) => stdout,
   latest: "helm-latest-version",
+  readPointer: (text) => text,
   lines: (latest) => {
     const count = Math.max(0, semver.major(latest) - FIRST_MAJOR + 1);
     return Array.from({ length: count }, (_, age) => line(semver.major(latest) - age));
@@ -31,13 +32,13 @@ export const helm: Tool = {
  *
  * @throws ActionError naming the input to change
  */
-export async function provideHelm(request: { version: string; mirror: string }): Promise<ProvidedTool> {
+export async function provideHelm(request: ToolRequest): Promise<ProvidedTool> {
   const fit = {
     range: helm.supported.range,
     reason: "new enough for --reset-then-reuse-values (3.14)",
     pointer: line(FIRST_MAJOR).pointer,
   };
-  return await provide(helm, { ...request, fit });
+  return await provide(helm, request, fit);
 }
 
 function line(major: number) {

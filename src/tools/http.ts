@@ -9,7 +9,7 @@ import { messageOf } from "../errors.ts";
 
 /** How long a host, or a program of the runner's, may keep us waiting. */
 export interface Patience {
-  /** A connection on which no byte has come, or a program that says nothing, for this long is given up, in milliseconds. */
+  /** A connection on which no byte comes, or a program that says nothing, for this long is given up, in milliseconds. */
   stallMs: number;
   /** The waits before each further attempt, in milliseconds; their number is the number of retries. */
   retryDelaysMs: readonly number[];
@@ -147,10 +147,9 @@ async function* body(
     if (error instanceof DownloadError) throw error;
     const progress = `${received}${expected ? ` of ${expected}` : ""} bytes`;
     if (stall.signal.aborted) {
-      throw new PassingError(
-        `${url} sent nothing for ${patience.stallMs / 1000} s, after ${progress}.`,
-        { cause: error },
-      );
+      throw new PassingError(`${url} sent nothing for ${patience.stallMs / 1000} s, after ${progress}.`, {
+        cause: error,
+      });
     }
     if (received > 0) throw new PassingError(`${url} broke off after ${progress}.`, { cause: error });
     throw noAnswer(url, error);
@@ -230,7 +229,8 @@ function abortedBy(signal: AbortSignal): RequestHandler {
       options.signal = signal;
     },
     canHandleAuthentication: () => false,
-    handleAuthentication: () => Promise.reject(new Error("Download hosts are not answered with other credentials.")),
+    handleAuthentication: () =>
+      Promise.reject(new Error("Download hosts are not answered with other credentials.")),
   };
 }
 

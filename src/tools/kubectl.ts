@@ -1,6 +1,6 @@
 import semver from "semver";
 import * as v from "valibot";
-import { type Fit, type ProvidedTool, provide, type Tool } from "./provide.ts";
+import { type Fit, type ProvidedTool, provide, type Tool, type ToolRequest } from "./provide.ts";
 
 /** The first minor version of kubectl 1 with server-side apply. */
 const FIRST_MINOR = 22;
@@ -24,6 +24,7 @@ export const kubectl: Tool = {
     return parsed.success ? parsed.output.clientVersion.gitVersion : undefined;
   },
   latest: "release/stable.txt",
+  readPointer: (text) => text,
   lines: (latest) => {
     const count = Math.max(0, semver.minor(latest) - FIRST_MINOR + 1);
     return Array.from({ length: count }, (_, age) => line(semver.minor(latest) - age));
@@ -43,12 +44,10 @@ export const kubectl: Tool = {
  * @param request `clusterVersion`: what the cluster says it runs, e.g. `v1.35.4-gke.1398000`, when it is known
  * @throws ActionError naming the input to change
  */
-export async function provideKubectl(request: {
-  version: string;
-  mirror: string;
-  clusterVersion?: string | undefined;
-}): Promise<ProvidedTool> {
-  return await provide(kubectl, { ...request, fit: fitCluster(request.clusterVersion) });
+export async function provideKubectl(
+  request: ToolRequest & { clusterVersion?: string | undefined },
+): Promise<ProvidedTool> {
+  return await provide(kubectl, request, fitCluster(request.clusterVersion));
 }
 
 /** Returns which versions of kubectl suit a cluster. */

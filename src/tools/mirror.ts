@@ -1,4 +1,4 @@
-import { unescape } from "node:querystring";
+import querystring from "node:querystring";
 import * as core from "@actions/core";
 
 /** A host that has what a publisher has. */
@@ -12,8 +12,8 @@ export interface Mirror {
 /** Returns what a mirror input says. The password, or a token in place of the user, is masked in the log. */
 export function parseMirror(input: string): Mirror {
   const url = new URL(input);
-  const user = unescape(url.username);
-  const password = unescape(url.password);
+  const user = querystring.unescape(url.username);
+  const password = querystring.unescape(url.password);
   url.username = "";
   url.password = "";
   const base = url.href.replace(/\/+$/, "");

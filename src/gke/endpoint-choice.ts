@@ -1,0 +1,86 @@
+import { ActionError } from "../errors.ts";
+import { type ClusterName, type ClusterResource, described, updateCommand } from "./cluster-resource.ts";
+
+/** A way to the control plane that `clusters.get` gives the address of. */
+export type Endpoint = "public" | "private" | "dns";
+
+/** How the control plane is reached; `auto` takes what the cluster offers. */
+export type EndpointChoice = "auto" | Endpoint | "connect_gateway";
+
+export interface ChosenEndpoint {
+  endpoint: Endpoint | "connect_gateway";
+  /** Why this one, for the log, as what follows `because`. */
+  reason: string;
+  /** URL of the API server. */
+  server: string;
+  /** PEM in base64, as a kubeconfig has it; undefined where the server's certificate is publicly trusted. */
+  caCertificate: string | undefined;
+}
+
+/**
+ * Returns the endpoint that was asked for. `auto` takes:
+ *
+ * 1. `public`, unless only certain networks may use it and the cluster has a DNS-based endpoint: nobody can tell
+ *    here whether the runner is in one of them, and a hosted runner never is;
+ * 2. `dns`, which answers everywhere and asks IAM;
+ * 3. `private`: a runner for such a cluster stands in its network. Connect gateway would also answer, but needs
+ *    APIs and roles of its own, so that it has to be asked for.
+ *
+ * @throws ActionError when the cluster doesn't offer it
+ */
+export function chooseEndpoint(
+  resource: ClusterResource,
+  wanted: "auto" | Endpoint,
+  cluster: ClusterName,
+): ChosenEndpoint {
+  const { publicEndpoint, privateEndpoint, dnsEndpoint, caCertificate } = resource;
+  const offers = { public: publicEndpoint, dns: dnsEndpoint, private: privateEndpoint };
+  const [endpoint, reason] = wanted === "auto" ? automatic(resource) : [wanted, "the input endpoint says so"];
+  const host = endpoint && offers[endpoint];
+  if (!endpoint || !host) throw notOffered(resource, wanted, cluster);
+  if (endpoint === "dns") return { endpoint, reason, server: `https://${host}`, caCertificate: undefined };
+  if (!caCertificate) {
+    throw new ActionError(`The container API gives no certificate authority for the ${described(cluster)}.`, {
+      why: "masterAuth.clusterCaCertificate is missing.",
+      fix: "set the input endpoint to dns, if the cluster has a DNS-based endpoint.",
+    });
+  }
+  return { endpoint, reason, server: `https://${host}`, caCertificate };
+}
+
+/** Returns the endpoints that a cluster offers, the best first. */
+export function offeredEndpoints(resource: ClusterResource): Exclude<EndpointChoice, "auto">[] {
+  const { publicEndpoint, privateEndpoint, dnsEndpoint, fleetMembership } = resource;
+  return [
+    ...(publicEndpoint ? (["public"] as const) : []),
+    ...(dnsEndpoint ? (["dns"] as const) : []),
+    ...(privateEndpoint ? (["private"] as const) : []),
+    ...(fleetMembership ? (["connect_gateway"] as const) : []),
+  ];
+}
+
+function automatic(resource: ClusterResource): [Endpoint | undefined, string] {
+  const { publicEndpoint, privateEndpoint, dnsEndpoint, authorizedNetworks } = resource;
+  if (publicEndpoint && dnsEndpoint && authorizedNetworks) {
+    return ["dns", "its public endpoint answers to authorized networks only"];
+  }
+  if (publicEndpoint) return ["public", "it has a public endpoint"];
+  if (dnsEndpoint) return ["dns", "it has no public endpoint"];
+  return [privateEndpoint ? "private" : undefined, "it has no other that this runner could reach by itself"];
+}
+
+function notOffered(resource: ClusterResource, wanted: EndpointChoice, cluster: ClusterName): ActionError {
+  const offered = offeredEndpoints(resource);
+  return new ActionError(
+    wanted === "auto"
+      ? `The ${described(cluster)} has no endpoint that can be used.`
+      : `The ${described(cluster)} has no ${wanted} endpoint.`,
+    {
+      why: `it offers: ${offered.join(", ") || "none"}.`,
+      fix:
+        wanted === "dns" || offered.length === 0
+          ? updateCommand(cluster, "--enable-dns-access")
+          : "set the input endpoint to one of these, or to auto.",
+    },
+  );
+}

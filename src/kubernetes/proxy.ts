@@ -1,0 +1,80 @@
+import { Agent, type IncomingMessage, request } from "node:http";
+import { join } from "node:path";
+import { ActionError } from "../errors.ts";
+import { type Output, type Program, stream } from "../process.ts";
+import { remedyOf } from "./remedies.ts";
+
+/** A path for a Unix socket must fit into sockaddr_un: 104 bytes on macOS, 108 on Linux. */
+const LONGEST_SOCKET_PATH = 103;
+const SERVING = /^Starting to serve on (.+)$/;
+
+/** A way to the API server that kubectl keeps open: it knows every kind of kubeconfig and renews its credentials. */
+export interface Proxy {
+  /**
+   * Sends one request and returns the answer once its head is there.
+   *
+   * @throws Error when there is no connection, or `signal` is aborted
+   */
+  send(
+    method: string,
+    path: string,
+    options: { body?: string | undefined; contentType?: string; signal: AbortSignal },
+  ): Promise<IncomingMessage>;
+  /** Ends kubectl. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts `kubectl proxy`: one program for everything that is asked of the API server, where a kubectl for each question
+ * would cost a tenth of a second. It listens on a socket in `directory`, which only this job's user can enter; where
+ * there are no such sockets (Windows), on a port of the loopback interface.
+ *
+ * @throws ActionError when the kubeconfig can't be used
+ */
+export async function startProxy(kubectl: Program, directory: string): Promise<Proxy> {
+  const socket = join(directory, "kubectl.sock");
+  const hasSockets = process.platform !== "win32" && Buffer.byteLength(socket) <= LONGEST_SOCKET_PATH;
+  const where = hasSockets ? [`--unix-socket=${socket}`] : ["--address=127.0.0.1", "--port=0"];
+
+  const ended = new AbortController();
+  const serving = Promise.withResolvers<string>();
+  const program = stream(kubectl, ["proxy", ...where], {
+    signal: ended.signal,
+    onLine: (line) => {
+      const [, address] = SERVING.exec(line) ?? [];
+      if (address) serving.resolve(address);
+    },
+  });
+  program.then((output) => serving.reject(ownEnd(output)), serving.reject);
+  const address = await serving.promise;
+
+  const target = hasSockets
+    ? { socketPath: socket }
+    : { host: "127.0.0.1", port: Number(address.split(":").at(-1)) };
+  const agent = new Agent({ keepAlive: true });
+  return {
+    send: (method, path, { body, contentType, signal }) =>
+      new Promise((resolve, reject) => {
+        const headers = {
+          host: "localhost",
+          ...(body !== undefined && {
+            "content-type": contentType,
+            "content-length": Buffer.byteLength(body),
+          }),
+        };
+        request({ ...target, agent, method, path, headers, signal }, resolve)
+          .on("error", reject)
+          .end(body);
+      }),
+    close: async () => {
+      ended.abort();
+      agent.destroy();
+      await program;
+    },
+  };
+}
+
+function ownEnd({ exitCode, stderr }: Output): ActionError {
+  const why = stderr.trim() || `kubectl proxy ended with exit code ${exitCode}.`;
+  return new ActionError("kubectl could not open a way to the cluster.", { why, ...remedyOf(why) });
+}

@@ -1,0 +1,29 @@
+const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
+  [
+    /Unauthorized|must be logged in|provide credentials/,
+    "the cluster refuses the credentials: check the account and, with kubeconfig, that its token is still valid.",
+  ],
+  [
+    /forbidden/i,
+    "give the account that right: roles/container.developer on the project, or an RBAC role in the cluster.",
+  ],
+  [
+    /connection refused|was refused|no such host|i\/o timeout|Unable to connect|deadline exceeded|TLS handshake timeout|no route to host|network is unreachable|did not answer within/i,
+    "the cluster's API server can't be reached from this runner: check the endpoint, the cluster's authorized networks, and that the cluster is running.",
+  ],
+  [
+    /certificate signed by unknown authority|x509:/,
+    "the API server's certificate is not the one that the kubeconfig expects: check kubeconfig and context.",
+  ],
+  [/context .* does not exist|context was not found/i, "set context to one that the kubeconfig has."],
+  [
+    /does not know cloud\.google\.com\/v1/,
+    "the cluster has no BackendConfig: turn its HTTP load balancing add-on on (gcloud container clusters update CLUSTER --update-addons=HttpLoadBalancing=ENABLED) and run again.",
+  ],
+];
+
+/** Returns what a user can do about a failure of the API server's, in kubectl's, Helm's or the server's own words. */
+export function remedyOf(text: string): { fix?: string } {
+  const found = REMEDIES.find(([symptom]) => symptom.test(text));
+  return found ? { fix: found[1] } : {};
+}

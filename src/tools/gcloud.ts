@@ -1,0 +1,181 @@
+import { dirname, join } from "node:path";
+import * as core from "@actions/core";
+import { which } from "@actions/io";
+import * as v from "valibot";
+import { ActionError, messageOf } from "../errors.ts";
+import { provide, type Tool, type ToolRequest, writtenVersion } from "./provide.ts";
+import { parseWanted } from "./version.ts";
+
+const CHANNEL = "dl/cloudsdk/channels/rapid";
+
+const snapshot = v.pipe(v.string(), v.parseJson(), v.object({ version: v.string() }));
+const versionOutput = v.pipe(v.string(), v.parseJson(), v.object({ "Google Cloud SDK": v.string() }));
+
+export const gcloud: Tool = {
+  name: "gcloud",
+  host: "https://dl.google.com",
+  supported: { range: "*", reason: "This action itself does not use gcloud." },
+  versionArgs: ["version", "--format=json"],
+  readVersion: (stdout) => {
+    const parsed = v.safeParse(versionOutput, stdout);
+    return parsed.success ? parsed.output["Google Cloud SDK"] : undefined;
+  },
+  versionFile: (executable) => join(dirname(executable), "..", "VERSION"),
+  // What `gcloud components update` goes by.
+  latest: `${CHANNEL}/components-2.json`,
+  readPointer: (text) => {
+    const parsed = v.safeParse(snapshot, text);
+    return parsed.success ? parsed.output.version : undefined;
+  },
+  lines: () => [],
+  locate: (version, { os, arch }, mirror) => {
+    const windows = os === "windows";
+    // There is no archive for Windows on arm64, which runs programs for x86_64 too.
+    const processor = arch === "arm64" && !windows ? "arm" : "x86_64";
+    const archive = windows ? "zip" : "tar.gz";
+    return {
+      url: `${mirror}/${CHANNEL}/downloads/google-cloud-cli-${version}-${os}-${processor}.${archive}`,
+      checksum: { header: "x-goog-hash" },
+      archive,
+      root: "google-cloud-sdk",
+      member: windows ? "bin/gcloud.cmd" : "bin/gcloud",
+    };
+  },
+  withoutSums:
+    " (it must pass on the header x-goog-hash), or set gcloud_version to an exact version and gcloud_sha256 to its " +
+    "archive's SHA-256",
+};
+
+export interface GcloudRequest extends ToolRequest {
+  /** The input `gcloud_sha256`: takes the place of the sum with which the host answers. */
+  sha256?: string | undefined;
+}
+
+/** A search for gcloud that goes on beside the deploy: gcloud is for the job's later steps, not for this action. */
+export interface GcloudSearch {
+  /**
+   * Hands gcloud over to the job's later steps: puts it on their PATH. With `auto` nothing is waited for: a search
+   * that isn't over is abandoned, and of one that failed a warning has told. Whoever sets `gcloud_version` to
+   * anything else counts on it: the search is waited for, and its failure is thrown.
+   *
+   * @param credentialsFile what gcloud is to authenticate with, when that isn't in the job's environment already
+   * @throws ActionError naming the input to change
+   */
+  finish(credentialsFile?: string): Promise<void>;
+  /** Ends the search and returns once it has left nothing half-made behind. */
+  abandon(): Promise<void>;
+}
+
+/**
+ * Begins to find gcloud, or to install it into the tool cache, as `gcloud_version` asks: `auto` takes whichever is
+ * on PATH without starting it, else the newest; `none` begins nothing.
+ *
+ * @throws ActionError at once when an input can't be meant
+ */
+export function startGcloud(request: GcloudRequest): GcloudSearch {
+  const wanted = request.version.trim();
+  checkInputs(wanted, request.sha256);
+  if (wanted === "none") return { finish: async () => {}, abandon: async () => {} };
+
+  const abandoned = new AbortController();
+  const signal = AbortSignal.any([abandoned.signal, ...(request.signal ? [request.signal] : [])]);
+  let found: Found | undefined;
+  let failure: ActionError | undefined;
+  const search = find({ ...request, version: wanted, signal }).then(
+    (result) => {
+      found = result;
+    },
+    (error: unknown) => {
+      failure = error instanceof ActionError ? error : notSetUp(error);
+      if (wanted !== "auto" || signal.aborted) return;
+      core.warning(
+        `${failure.message}\nLater steps have no gcloud from this one; set gcloud_version to none if none uses it.`,
+      );
+    },
+  );
+  const abandon = async () => {
+    abandoned.abort();
+    await search;
+  };
+
+  return {
+    abandon,
+    finish: async (credentialsFile) => {
+      const over = found || failure;
+      if (!over && wanted === "auto") {
+        await abandon();
+        if (!found) core.notice(ABANDONED);
+      } else if (!over) {
+        core.info(`Waiting for gcloud, as gcloud_version is ${wanted}.`);
+        await search;
+      }
+      request.signal?.throwIfAborted();
+      if (failure && wanted !== "auto") {
+        throw new ActionError(`${failure.message}\nEverything else in this step is done.`, {
+          cause: failure,
+        });
+      }
+      if (!found) return;
+      if (!found.onPath) core.addPath(dirname(found.path));
+      if (credentialsFile) core.exportVariable("CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", credentialsFile);
+    },
+  };
+}
+
+const ABANDONED =
+  "gcloud was not there yet when everything else was done, so its installation was given up. If later steps use " +
+  "gcloud, set gcloud_version to latest, a version or a range: this step then waits for it. If none does, set it to " +
+  "none.";
+
+interface Found {
+  path: string;
+  onPath: boolean;
+}
+
+async function find(request: GcloudRequest): Promise<Found> {
+  const runners = await which(gcloud.name);
+  if (request.version === "auto" && runners) {
+    const version = await writtenVersion(gcloud, runners);
+    core.info(
+      `gcloud ${version ? `${version} ` : ""}(${runners}): on the runner's PATH, and gcloud_version is auto.`,
+    );
+    return { path: runners, onPath: true };
+  }
+  const { sha256 } = request;
+  const pinned: Tool = {
+    ...gcloud,
+    locate: (...release) => ({ ...gcloud.locate(...release), ...(sha256 && { checksum: { sha256 } }) }),
+  };
+  const fit = { range: "*", reason: "as none is on PATH", pointer: gcloud.latest };
+  const { path } = await provide(pinned, request, fit);
+  return { path, onPath: path === runners };
+}
+
+function checkInputs(wanted: string, sha256: string | undefined): void {
+  const kind = wanted === "none" ? "none" : parseWanted(wanted)?.kind;
+  if (!kind) {
+    throw new ActionError(`gcloud_version: ${JSON.stringify(wanted)} is not a version.`, {
+      fix: "Use auto, latest, none, an exact version such as 528.0.0, or a semver range such as >=500.",
+    });
+  }
+  if (sha256 === undefined) return;
+  if (!/^[0-9a-f]{64}$/i.test(sha256)) {
+    throw new ActionError(`gcloud_sha256: ${JSON.stringify(sha256)} is not a SHA-256.`, {
+      fix: "Give the 64 hexadecimal digits that sha256sum prints for the archive.",
+    });
+  }
+  if (kind !== "exact") {
+    throw new ActionError(`gcloud_sha256 is set, but gcloud_version is ${wanted}.`, {
+      why: "A SHA-256 is that of one archive, and so of one version.",
+      fix: "Set gcloud_version to the exact version of that archive, or leave gcloud_sha256 out.",
+    });
+  }
+}
+
+function notSetUp(error: unknown): ActionError {
+  return new ActionError("gcloud could not be set up.", {
+    why: messageOf(error),
+    fix: "Set gcloud_version to none if no later step uses it.",
+    cause: error,
+  });
+}
