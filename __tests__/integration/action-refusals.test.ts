@@ -125,8 +125,11 @@ describe.concurrent("a cluster that can't be used", () => {
       { kubeconfig: await kubeconfigWith({ user: { as: "nobody" } }) },
       false,
     );
-    expect(error).toMatch(/User "nobody" cannot (get|list) resource/);
-    expect(error).toContain("What to do: give the account that right");
+    expect(error).toContain(
+      "The account lacks rights that a deployment needs in namespace page; nothing was changed.",
+    );
+    expect(error).toMatch(/it may not: .*patch services; .*patch backendconfigs\.cloud\.google\.com/);
+    expect(error).toContain("What to do: grant it roles/container.developer");
   });
 
   test("there are no credentials", async () => {
