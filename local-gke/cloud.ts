@@ -64,6 +64,11 @@ export const FAULTS = [
   "refuse-impersonation",
   "refuse-service-account-key",
   "unavailable-token-services",
+  "disabled-iam-api",
+  "stale-identity-token",
+  "refuse-connect-gateway",
+  "disabled-connect-gateway",
+  "unreachable-cluster",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 

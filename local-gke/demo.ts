@@ -97,6 +97,7 @@ async function deploy(what: string, gke: LocalGke, chart: string, tools: string[
     release: RELEASE,
     chart,
     milvus_token: TOKEN,
+    gcloud_version: "none",
   };
   say(table(Object.entries(inputs).map(([name, value]) => [`  ${name}:`.padEnd(18) + value])));
   const view = logView();

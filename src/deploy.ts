@@ -3,8 +3,11 @@ import { join } from "node:path";
 import { endGroup, info, setSecret, startGroup, warning } from "@actions/core";
 import { allOf } from "./async.ts";
 import { formatDuration } from "./duration.ts";
+import { messageOf } from "./errors.ts";
+import type { Cluster } from "./gke/cluster.ts";
 import { connectToCluster } from "./gke/connect.ts";
 import { givenKubeconfig, type Kubeconfig } from "./gke/kubeconfig.ts";
+import { unreachable } from "./gke/unreachable.ts";
 import { watchRollout } from "./helm/rollout.ts";
 import { fetchChart, type Helm, type LocalChart, upgrade } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
@@ -27,6 +30,7 @@ import { makePlan, type ObjectChange, objectChanges, type Plan } from "./plan.ts
 import type { Program } from "./process.ts";
 import type { Known, PlanReport } from "./report/known.ts";
 import { withProgress } from "./report/progress.ts";
+import { startGcloud } from "./tools/gcloud.ts";
 import { provideHelm } from "./tools/helm.ts";
 import { provideKubectl } from "./tools/kubectl.ts";
 
@@ -36,16 +40,31 @@ export interface Session {
   environment: NodeJS.ProcessEnv;
   /** Aborted when the job is cancelled. */
   signal: AbortSignal;
+  /** Set when credentials came by inputs: the file with them, for gcloud to authenticate with too. */
+  credentialsFile?: string | undefined;
   /** Filled in as the run goes on, so that a failed run reports what it knows. */
   known: Known;
 }
 
 /**
- * Puts a Milvus release behind a Google layer-7 load balancer and returns once Milvus answers through it.
+ * Puts a Milvus release behind a Google layer-7 load balancer and returns once Milvus answers through it. gcloud, which
+ * only later steps of the job may want, is looked for meanwhile.
  *
  * @throws ActionError for whatever the user can change, CancelledError when the job was cancelled
  */
 export async function deploy(settings: Settings, session: Session): Promise<void> {
+  const { gcloudVersion: version, gcloudMirror: mirror, gcloudSha256: sha256 } = settings;
+  const gcloud = startGcloud({ version, mirror, sha256, signal: session.signal });
+  try {
+    await deployLoadBalancer(settings, session);
+  } catch (error) {
+    await gcloud.abandon();
+    throw error;
+  }
+  await gcloud.finish(session.credentialsFile);
+}
+
+async function deployLoadBalancer(settings: Settings, session: Session): Promise<void> {
   const { known, signal } = session;
   if (settings.milvusToken) setSecret(settings.milvusToken);
   known.host = settings.host;
@@ -58,7 +77,9 @@ export async function deploy(settings: Settings, session: Session): Promise<void
       const [, observed] = await allOf([
         refuseMissingRights(api, settings.namespace),
         observe(settings, api, helm),
-      ]);
+      ]).catch((error: unknown) => {
+        throw (access.cluster && unreachable(access.cluster, messageOf(error))) ?? error;
+      });
       const certificate = await chooseCertificate(settings, observed.tlsSecret);
       const plan = makePlan(settings, observed, certificate.isNew ? certificate.pair : undefined);
       describeObserved(observed, plan);
@@ -130,13 +151,15 @@ export async function deploy(settings: Settings, session: Session): Promise<void
 interface Access {
   api: ApiServer;
   helm: Helm;
+  /** Undefined when a kubeconfig was given. */
+  cluster: Cluster | undefined;
   /** Ends the way to the API server and the renewal of its token. */
   close(): Promise<void>;
 }
 
 /** Finds or installs the tools and finds the way into the cluster, side by side. */
 async function reachCluster(settings: Settings, session: Session): Promise<Access> {
-  const [helm, { kubeconfig, kubectl, stop }] = await withProgress(
+  const [helm, { kubeconfig, kubectl, cluster, stop }] = await withProgress(
     () => "waiting for kubectl, Helm and Google's answer about the cluster",
     () =>
       allOf([
@@ -147,6 +170,7 @@ async function reachCluster(settings: Settings, session: Session): Promise<Acces
   const api = await ApiServer.open({ ...kubectl, ...pointedAt(kubeconfig, "--context") }, session.directory);
   return {
     api,
+    cluster,
     helm: { ...helm, ...pointedAt(kubeconfig, "--kube-context") },
     close: async () => {
       stop();
@@ -158,18 +182,21 @@ async function reachCluster(settings: Settings, session: Session): Promise<Acces
 /** Returns a kubeconfig for the cluster and a kubectl that suits it. */
 async function findCluster(
   { cluster, kubectlVersion: version, kubectlMirror: mirror }: Settings,
-  { directory, environment }: Session,
-): Promise<{ kubeconfig: Kubeconfig; kubectl: Program; stop(): void }> {
+  session: Session,
+): Promise<{ kubeconfig: Kubeconfig; kubectl: Program; cluster: Cluster | undefined; stop(): void }> {
+  const { directory, environment } = session;
   if (cluster.kind === "kubeconfig") {
     const [kubeconfig, kubectl] = await allOf([
       givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment),
       provideKubectl({ version, mirror }),
     ]);
-    return { kubeconfig, kubectl, stop: () => {} };
+    return { kubeconfig, kubectl, cluster: undefined, stop: () => {} };
   }
   const connection = await connectToCluster(cluster, cluster.credentials, directory, environment, warning);
-  const { server, version: clusterVersion } = connection.cluster;
-  info(`Cluster ${connection.kubeconfig.context} at ${server} (Kubernetes ${clusterVersion}).`);
+  session.credentialsFile = connection.credentialsFile;
+  const { server, endpoint, reason, version: clusterVersion } = connection.cluster;
+  info(`Cluster ${connection.kubeconfig.context} (Kubernetes ${clusterVersion}) at ${server}.`);
+  info(`Its endpoint ${endpoint} is used because ${reason}.`);
   return { ...connection, kubectl: await provideKubectl({ version, mirror, clusterVersion }) };
 }
 

@@ -15,6 +15,8 @@ export type ClusterSettings =
       location: string;
       name: string;
       endpoint: EndpointChoice;
+      /** Undefined: the cluster's own. */
+      fleetMembership: string | undefined;
       credentials: CredentialInputs;
     }
   | { kind: "kubeconfig"; kubeconfig: string | undefined; context: string | undefined };
@@ -57,8 +59,11 @@ export interface Settings {
   milvusToken: string | undefined;
   kubectlVersion: string;
   helmVersion: string;
+  gcloudVersion: string;
+  gcloudSha256: string | undefined;
   kubectlMirror: string;
   helmMirror: string;
+  gcloudMirror: string;
 }
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -172,7 +177,11 @@ export function readSettings(input: (name: string) => string, workspace: string)
     chartVersion,
     values: readValues(input, workspace, mistakes),
     helmTimeout: limit("helm_timeout", "15m"),
-    cluster: readCluster(text, oneOf("endpoint", ["auto", "public", "private", "dns"]), mistakes),
+    cluster: readCluster(
+      text,
+      oneOf("endpoint", ["auto", "public", "private", "dns", "connect_gateway"]),
+      mistakes,
+    ),
     tlsSecret: objectName("tls_secret", `${release}-milvus-tls`),
     ingressName: objectName("ingress_name", `${release}-milvus`),
     backendConfigName: objectName("backend_config_name", `${release}-backendconfig`),
@@ -186,8 +195,11 @@ export function readSettings(input: (name: string) => string, workspace: string)
     milvusToken: optional("milvus_token"),
     kubectlVersion: text("kubectl_version") || "auto",
     helmVersion: text("helm_version") || "auto",
+    gcloudVersion: text("gcloud_version") || "auto",
+    gcloudSha256: optional("gcloud_sha256"),
     kubectlMirror: url("kubectl_mirror", "https://dl.k8s.io"),
     helmMirror: url("helm_mirror", "https://get.helm.sh"),
+    gcloudMirror: url("gcloud_mirror", "https://dl.google.com"),
   };
   if (mistakes.length > 0) {
     const count = mistakes.length === 1 ? "An input is" : `${mistakes.length} inputs are`;
@@ -263,10 +275,15 @@ function readCluster(
     workloadIdentityProvider: text("workload_identity_provider") || undefined,
     serviceAccount: text("service_account") || undefined,
   };
+  const fleetMembership = text("fleet_membership") || undefined;
+  if (fleetMembership && endpoint !== "connect_gateway") {
+    mistakes.push("fleet_membership goes with endpoint: connect_gateway only");
+  }
+  const route = { endpoint, fleetMembership, credentials };
   const name = text("cluster_name");
   const [, project, location, cluster] = CLUSTER_PATH.exec(name) ?? [];
   if (project && location && cluster) {
-    return { kind: "gke", projectId: project, location, name: cluster, endpoint, credentials };
+    return { kind: "gke", projectId: project, location, name: cluster, ...route };
   }
   if (name === "") {
     mistakes.push(
@@ -281,7 +298,7 @@ function readCluster(
     mistakes.push("location is required: the cluster's region or zone, e.g. us-central1");
   }
   const projectId = text("project_id") || undefined;
-  return { kind: "gke", projectId, location: text("location"), name, endpoint, credentials };
+  return { kind: "gke", projectId, location: text("location"), name, ...route };
 }
 
 function quote(value: string): string {

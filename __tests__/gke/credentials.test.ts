@@ -1,6 +1,6 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, type MockInstance, onTestFinished, test, vi } from "vitest";
 import type { Fault } from "../../local-gke/cloud.ts";
 import type { CredentialFiles } from "../../local-gke/google/identities.ts";
 import { findCredentials } from "../../src/gke/credential-source.ts";
@@ -141,7 +141,6 @@ describe("where credentials are looked for", () => {
 describe("missing or unreadable credentials", () => {
   const nowhere = { HOME: "/nonexistent" };
   test.each([
-    ["none at all", {}, nowhere, /There are no Google Cloud credentials.*google-github-actions\/auth/s],
     [
       "a file that isn't there",
       {},
@@ -184,6 +183,79 @@ describe("missing or unreadable credentials", () => {
   });
 });
 
+describe("gcloud's login", () => {
+  /** Puts a program that answers as gcloud does on PATH, alone. */
+  async function installGcloud(script: string): Promise<string> {
+    const directory = await temporaryDirectory();
+    await writeFile(join(directory, "gcloud"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    vi.stubEnv("PATH", directory);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    return directory;
+  }
+  const answering = (core: object, credential: object) =>
+    `echo '${JSON.stringify({ configuration: { active_configuration: "default", properties: { core } }, credential })}'`;
+  const nowhere = { HOME: "/nonexistent" };
+
+  test("is used when there is nothing else, and asked again for each further token", async () => {
+    const core = { account: "me@example.com", project: "my-project" };
+    const answer = answering(core, { access_token: "ya29.gcloud", token_expiry: "2100-01-02T03:04:05Z" });
+    const directory = await installGcloud(`echo "$@" >>"\${0%/*}/calls"\n${answer}`);
+    const credentials = await googleCredentials({}, nowhere);
+    expect(credentials).toMatchObject({
+      description: "gcloud's login as me@example.com",
+      projectId: "my-project",
+      universe: "googleapis.com",
+    });
+    const call = "config config-helper --format=json --force-auth-refresh\n";
+    const token = { value: "ya29.gcloud", expires: Date.UTC(2100, 0, 2, 3, 4, 5) };
+    expect(await credentials.accessToken()).toEqual(token);
+    expect(await readFile(join(directory, "calls"), "utf8")).toBe(call);
+    expect(await credentials.accessToken()).toEqual(token);
+    expect(await readFile(join(directory, "calls"), "utf8")).toBe(call + call);
+    expect(log).toHaveBeenCalledWith("::add-mask::ya29.gcloud\n");
+  });
+
+  test("counts on five minutes when gcloud knows no end", async () => {
+    await installGcloud(answering({ account: "me" }, { access_token: "ya29.gcloud" }));
+    const before = Date.now();
+    const credentials = await googleCredentials({}, { ...nowhere, GOOGLE_CLOUD_PROJECT: "p" });
+    expect(credentials.projectId).toBe("p");
+    const { expires } = await credentials.accessToken();
+    expect(expires).toBeGreaterThanOrEqual(before + 300_000);
+    expect(expires).toBeLessThanOrEqual(Date.now() + 300_000);
+  });
+
+  test("is not asked for when there are other credentials", async () => {
+    const directory = await installGcloud(`touch "\${0%/*}/called"; exit 1`);
+    const google = await startGoogle();
+    await (await googleCredentials({}, google.environment)).accessToken();
+    expect(await readdir(directory)).toEqual(["gcloud"]);
+  });
+
+  test.each([
+    [
+      "nobody is logged in",
+      "echo 'ERROR: no active account selected.' >&2; exit 1",
+      /gcloud has none: ERROR: no active account/,
+    ],
+    ["it prints no token", answering({}, {}), /gcloud has none: gcloud printed no access_token/],
+  ])("%s: there are no credentials at all", async (_, script, message) => {
+    await installGcloud(script);
+    await expect(googleCredentials({}, nowhere)).rejects.toThrow(
+      /no Google Cloud credentials.*google-github-actions\/auth/s,
+    );
+    await expect(googleCredentials({}, nowhere)).rejects.toThrow(message);
+  });
+
+  test("there is no gcloud", async () => {
+    vi.stubEnv("PATH", await temporaryDirectory());
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(googleCredentials({}, nowhere)).rejects.toThrow(
+      /no Google Cloud credentials.*GOOGLE_APPLICATION_CREDENTIALS.*gcloud is not on PATH.*id-token: write/s,
+    );
+  });
+});
+
 describe("refusals are explained with Google's own text, and not tried again", () => {
   const refusals: [string, Fault[], keyof CredentialFiles, Record<string, unknown>, RegExp, number][] = [
     [
@@ -201,6 +273,30 @@ describe("refusals are explained with Google's own text, and not tried again", (
       { audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q" },
       /no such workload identity provider.*invalid_target.*project NUMBER/s,
       2,
+    ],
+    [
+      "identity token for another audience",
+      [],
+      "directFederation",
+      { credential_source: { url: "AUDIENCE" } },
+      /doesn't accept the audience.*The audience in ID Token \[somebody-else\].*allowed audiences/s,
+      2,
+    ],
+    [
+      "a clock that is off",
+      ["stale-identity-token"],
+      "directFederation",
+      {},
+      /clock is off.*stale to sign-in.*NTP/s,
+      2,
+    ],
+    [
+      "API disabled",
+      ["disabled-iam-api"],
+      "federatedServiceAccount",
+      {},
+      /API that these credentials need is not enabled.*iamcredentials.*gcloud services enable iamcredentials/s,
+      3,
     ],
     [
       "getAccessToken denied",
@@ -266,7 +362,7 @@ describe("refusals are explained with Google's own text, and not tried again", (
     const google = await startGoogle({ faults });
     const credentialsJson = JSON.stringify(
       merged(JSON.parse(await readFile(google.files[kind], "utf8")), changes),
-    );
+    ).replace("AUDIENCE", `${google.url}/github/idtoken?audience=somebody-else`);
     const credentials = await googleCredentials({ credentialsJson }, google.environment);
     await expect(credentials.accessToken()).rejects.toThrow(message);
     expect(google.requests).toHaveLength(requests);

@@ -6,7 +6,6 @@ const SERVICES: [Service, string][] = [
   ["sts", "https://sts.googleapis.com/v1"],
   ["iamcredentials", "https://iamcredentials.googleapis.com/v1"],
   ["oauth2", "https://oauth2.googleapis.com"],
-  ["gkehub", "https://gkehub.googleapis.com/v1"],
   ["connectgateway", "https://connectgateway.googleapis.com/v1"],
   ["compute", "https://compute.googleapis.com/compute/v1"],
   ["dns", "https://dns.googleapis.com/dns/v1"],

@@ -16,9 +16,7 @@ const CLUSTER = {
   location: "us-central1",
   name: "my-cluster",
   server: "https://192.0.2.1",
-  endpoint: "public",
   caCertificate: "UEVN",
-  version: "1.35.4-gke.100",
 } as const;
 
 const GIVEN = dump({
@@ -67,7 +65,7 @@ describe("our own kubeconfig", () => {
 
   test("names no authority for a DNS-based endpoint", async () => {
     const directory = await temporaryDirectory();
-    const dns = { ...CLUSTER, endpoint: "dns", caCertificate: undefined } as const;
+    const dns = { ...CLUSTER, caCertificate: undefined } as const;
     const { path } = await writeKubeconfig(dns, directory, join(directory, "token"));
     expect(await readFile(path, "utf8")).not.toContain("certificate-authority");
   });

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { AccessToken } from "../../src/gke/credentials.ts";
+import type { AccessToken } from "../../src/gke/access-token.ts";
 import { keepTokenFile } from "../../src/gke/token-file.ts";
 import { temporaryDirectory } from "./google.ts";
 

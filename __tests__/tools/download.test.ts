@@ -1,11 +1,15 @@
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { type Download, downloadInto, install, parseSum } from "../../src/tools/download.ts";
-import { DownloadError } from "../../src/tools/http.ts";
+import { makeCertificate } from "../../src/loadbalancer/certificate.ts";
+import { parseGoogHash, parseSum } from "../../src/tools/checksum.ts";
+import { type Download, downloadInto, install } from "../../src/tools/download.ts";
+import { DownloadError, parseRetryAfter } from "../../src/tools/http.ts";
 import {
   aFolder,
   aMirror,
@@ -19,7 +23,7 @@ import {
 
 const SCRIPT = scriptPrinting("v3.22.0");
 const FILE = "/helm.tar.gz";
-const IMPATIENT = { stallMs: 150, retryDelaysMs: [0, 0] };
+const IMPATIENT = { patience: { stallMs: 150, retryDelaysMs: [0, 0] } };
 
 beforeEach(() => {
   vi.spyOn(process.stdout, "write").mockReturnValue(true);
@@ -152,7 +156,7 @@ test("a host that is slow but steady is waited for", async () => {
     },
     [`${FILE}.sha256sum`]: sha256(archive),
   });
-  await install(helmAt(mirror), { stallMs: 500, retryDelaysMs: [] });
+  await install(helmAt(mirror), { patience: { stallMs: 500, retryDelaysMs: [] } });
 });
 
 describe("what is unpacked", () => {
@@ -341,6 +345,30 @@ describe("what is tried again", () => {
     expect(mirror.requests).toHaveLength(4);
   });
 
+  test("not before the host says, when that is soon", async () => {
+    await aRunner();
+    const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
+    const mirror = await aHelmMirror({
+      [FILE]: (response, count) =>
+        count === 1 ? response.writeHead(429, { "retry-after": "1" }).end() : response.end(archive),
+      [`${FILE}.sha256sum`]: sha256(archive),
+    });
+    await install(helmAt(mirror), IMPATIENT);
+    expect(vi.mocked(process.stdout.write).mock.calls.flat()).toContain(
+      `${mirror.url}${FILE} answered 429 Too Many Requests. Trying again in 1 s.\n`,
+    );
+  });
+
+  test("not at all when the host wants to be left alone for long", async () => {
+    await aRunner();
+    const mirror = await aHelmMirror({
+      [FILE]: (response) => response.writeHead(503, { "retry-after": "3600" }).end(),
+    });
+    const error = await failureOf(install(helmAt(mirror), IMPATIENT));
+    expect(error.message).toContain("503 Service Unavailable, and wants to be left alone for 3600 s");
+    expect(mirror.requests.filter((path) => path === FILE)).toHaveLength(1);
+  });
+
   test.each([
     ["404", 404, 1],
     ["403", 403, 1],
@@ -350,6 +378,110 @@ describe("what is tried again", () => {
     const mirror = await aHelmMirror({ [FILE]: (response) => response.writeHead(status).end() });
     await failureOf(install(helmAt(mirror), IMPATIENT));
     expect(mirror.requests.filter((path) => path === FILE)).toHaveLength(count);
+  });
+});
+
+const NOW = Date.parse("2030-01-01T00:00:00Z");
+test.each([
+  [undefined, 0],
+  ["", 0],
+  ["0", 0],
+  ["120", 120_000],
+  ["Tue, 01 Jan 2030 00:00:30 GMT", 30_000],
+  ["Mon, 31 Dec 2029 23:00:00 GMT", 0],
+  ["-5", 0],
+  ["soon", 0],
+])("Retry-After: %s is a wait of %i ms", (header, wait) => {
+  expect(parseRetryAfter(header, NOW)).toBe(wait);
+});
+
+describe("credentials", () => {
+  const authorization = "Basic dXNlcjpwYXNz";
+
+  test("go to the mirror, and to where it redirects on its own origin, but to no other host", async () => {
+    await aRunner();
+    const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
+    const seen: Record<string, string | undefined> = {};
+    const noting =
+      (name: string, next: (response: Parameters<Exclude<Route, string | Buffer>>[0]) => void): Route =>
+      (response) => {
+        seen[name] = response.req.headers.authorization;
+        next(response);
+      };
+    const elsewhere = await aMirror({ "/store": noting("elsewhere", (response) => response.end(archive)) });
+    const mirror = await aMirror({
+      [FILE]: noting("first", (response) => response.writeHead(302, { location: "/second" }).end()),
+      "/second": noting("second", (response) =>
+        response.writeHead(302, { location: `${elsewhere.url}/store` }).end(),
+      ),
+      [`${FILE}.sha256sum`]: noting("sum", (response) => response.end(sha256(archive))),
+    });
+    await install(helmAt(mirror), { authorization });
+    expect(seen).toEqual({
+      first: authorization,
+      second: authorization,
+      sum: authorization,
+      elsewhere: undefined,
+    });
+  });
+
+  test("in a redirect's signed URL are not printed", async () => {
+    await aRunner();
+    const mirror = await aHelmMirror({
+      [FILE]: (response) => response.writeHead(302, { location: `${FILE}?signature=secret` }).end(),
+      [`${FILE}?signature=secret`]: (response) =>
+        response.writeHead(302, { location: `${FILE}?signature=secret` }).end(),
+    });
+    const error = await failureOf(install(helmAt(mirror)));
+    expect(error.message).toContain(`redirects more than 5 times: ${mirror.url}${FILE}.`);
+  });
+});
+
+describe("a private certificate authority", () => {
+  const url = new URL("../../src/tools/http.ts", import.meta.url).href;
+  const script = `import { readText } from ${JSON.stringify(url)};
+    console.log(await readText(process.argv[1]).catch((error) => \`\${error.obstacle}: \${error.message}\`));`;
+
+  test.each([
+    [true, /^v1\.2\.3\n$/],
+    [false, /^unreachable: https:.* can't be read: .*self.signed/],
+  ])("is trusted when NODE_EXTRA_CA_CERTS names it: %s", async (trusted, says) => {
+    const pair = await makeCertificate("localhost", Date.now());
+    const server = createTlsServer({ cert: pair.certificate, key: pair.privateKey }, (_, response) =>
+      response.end("v1.2.3"),
+    );
+    await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+    onTestFinished(async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    const file = join(await aFolder(), "ca.pem");
+    await writeFile(file, pair.certificate);
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--input-type=module", "-e", script, `https://localhost:${port}/version`],
+      { env: trusted ? { NODE_EXTRA_CA_CERTS: file } : {} },
+    );
+    expect(stdout).toMatch(says);
+  });
+});
+
+describe("an MD5 in x-goog-hash", () => {
+  const md5 = "rL0Y20zC+Fzt72VPzMSk2A==";
+  const hex = "acbd18db4cc2f85cedef654fccc4a4d8";
+  test.each([
+    ["behind a CRC32C", `crc32c=z8SuHQ==,md5=${md5}`, hex],
+    ["behind a CRC32C and a space", `crc32c=z8SuHQ==, md5=${md5}`, hex],
+    ["in front of it", `md5=${md5},crc32c=z8SuHQ==`, hex],
+    ["missing", "crc32c=z8SuHQ==", undefined],
+    ["too long", `md5=${md5}A`, undefined],
+    ["too short", `md5=${md5.slice(2)}`, undefined],
+    ["of another name", `xmd5=${md5}`, undefined],
+    ["nothing", "", undefined],
+  ])("%s", (_, header, expected) => {
+    expect(parseGoogHash(header)).toBe(expected);
   });
 });
 

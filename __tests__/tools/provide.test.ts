@@ -1,13 +1,23 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { ActionError } from "../../src/errors.ts";
 import { helm, provideHelm } from "../../src/tools/helm.ts";
 import { kubectl, provideKubectl } from "../../src/tools/kubectl.ts";
+import { parseMirror } from "../../src/tools/mirror.ts";
 import { platformOf } from "../../src/tools/platform.ts";
 import type { Tool } from "../../src/tools/provide.ts";
-import { aMirror, aRunner, archiveOf, type Mirror, type Route, scriptPrinting, sha256 } from "./runner.ts";
+import {
+  aFolder,
+  aMirror,
+  aRunner,
+  archiveOf,
+  type Mirror,
+  type Route,
+  scriptPrinting,
+  sha256,
+} from "./runner.ts";
 
 const PLATFORM = platformOf(process.platform, process.arch);
 
@@ -70,6 +80,11 @@ async function putInToolCache(
   await writeFile(path, content, { mode: 0o755 });
   await writeFile(`${home}.complete`, "");
   return path;
+}
+
+function sumOf(version: string): string {
+  const { checksum } = kubectl.locate(version, PLATFORM, "");
+  return "url" in checksum ? checksum.url : "";
 }
 
 async function failureOf(work: Promise<unknown>): Promise<string> {
@@ -229,6 +244,149 @@ describe("a downloaded tool", () => {
     const provided = await provideKubectl({ version: "auto", mirror: mirror.url, clusterVersion: "1.35.4" });
     expect(provided).toMatchObject({ version: "1.35.6", why: expect.stringContaining("1.33.9") });
   });
+});
+
+describe("a tool that doesn't say its version", () => {
+  const patience = { stallMs: 1000, retryDelaysMs: [] };
+
+  test("is ended and passed over", async () => {
+    const runner = await aRunner();
+    const pid = join(await aFolder(), "pid");
+    const own = await runner.addToPath("helm", `#!/bin/sh\necho $$ > '${pid}'\nexec /bin/sleep 60\n`);
+    const mirror = await aHelmHost();
+    const provided = await provideHelm({ version: "auto", mirror: mirror.url, patience });
+    expect(provided.version).toBe("3.22.0");
+    expect(log).toContain(`${own} is passed over: asked for its version it said nothing for 1 s.`);
+    const shim = Number(await readFile(pid, "utf8"));
+    await vi.waitFor(() => expect(() => process.kill(shim, 0)).toThrow("ESRCH"));
+  });
+
+  test("is passed over though a program that it has started lives on", async () => {
+    const runner = await aRunner();
+    const pid = join(await aFolder(), "pid");
+    await runner.addToPath("helm", `#!/bin/sh\n/bin/sleep 60 &\necho $! > '${pid}'\nwait\n`);
+    onTestFinished(async () => {
+      process.kill(Number(await readFile(pid, "utf8")));
+    });
+    const mirror = await aHelmHost();
+    const provided = await provideHelm({ version: "auto", mirror: mirror.url, patience });
+    expect(provided.version).toBe("3.22.0");
+  });
+});
+
+describe("a host that can't be reached", () => {
+  const nobody = "http://127.0.0.1:1";
+  const clusterVersion = "1.35.4";
+
+  test("auto makes do with a tool that can do the work, and warns", async () => {
+    const runner = await aRunner();
+    const path = await runner.addToPath("kubectl", kubectlPrinting("v1.33.9"));
+    const provided = await provideKubectl({ version: "auto", mirror: nobody, clusterVersion });
+    expect(provided).toMatchObject({ name: "kubectl", path, version: "1.33.9" });
+    expect(log).toMatch(/^::warning::kubectl could not be downloaded; nothing was unpacked\./m);
+    expect(log).toContain(`${nobody}/release/stable-1.35.txt can't be read`);
+    expect(log).toContain(`The runner's kubectl 1.33.9 (${path}) is used.`);
+  });
+
+  test("is also one behind a proxy that refuses", async () => {
+    const runner = await aRunner();
+    const path = await runner.addToPath("kubectl", kubectlPrinting("v1.33.9"));
+    const { url } = await aMirror({
+      "/release/stable-1.35.txt": (response) => response.writeHead(403).end(),
+    });
+    expect(await provideKubectl({ version: "auto", mirror: url, clusterVersion })).toMatchObject({ path });
+    expect(log).toContain("answered 403 Forbidden");
+    expect(log).toContain("If a proxy answers in its place");
+  });
+
+  test.each([
+    ["what is asked for by name", "1.35.4", "v1.33.9"],
+    ["the newest", "latest", "v1.33.9"],
+    ["a range", "1.35", "v1.33.9"],
+    ["auto, with a tool that can't do the work", "auto", "v1.21.9"],
+    ["auto, without a tool", "auto", undefined],
+  ])("%s is an error", async (_, version, own) => {
+    const runner = await aRunner();
+    if (own) await runner.addToPath("kubectl", kubectlPrinting(own));
+    const message = await failureOf(provideKubectl({ version, mirror: nobody, clusterVersion }));
+    expect(message).toContain("kubectl could not be downloaded");
+    expect(message).toContain(`Check that the runner reaches ${nobody}`);
+    expect(log).not.toContain("::warning");
+  });
+
+  test.each<[string, (mirror: Mirror) => void, string]>([
+    ["has no such file", ({ routes }) => delete routes["/release/stable-1.35.txt"], "404"],
+    [
+      "has a file that isn't what was published",
+      ({ routes }) => (routes[sumOf("1.35.6")] = "0".repeat(64)),
+      "0000",
+    ],
+  ])("is not one that %s: auto fails, whatever the runner has", async (_, spoil, says) => {
+    const runner = await aRunner();
+    await runner.addToPath("kubectl", kubectlPrinting("v1.33.9"));
+    const mirror = await aKubectlHost();
+    spoil(mirror);
+    const message = await failureOf(provideKubectl({ version: "auto", mirror: mirror.url, clusterVersion }));
+    expect(message).toContain(says);
+  });
+});
+
+describe("a mirror that asks for a password", () => {
+  /** Answers nobody but user `ci@example` with password `p:ä%`. */
+  async function aGuardedHost(): Promise<Mirror> {
+    const mirror = await aHelmHost();
+    const expected = `Basic ${Buffer.from("ci@example:p:ä%").toString("base64")}`;
+    for (const [path, route] of Object.entries(mirror.routes)) {
+      mirror.routes[path] = (response, count) => {
+        if (response.req.headers.authorization !== expected) response.writeHead(401).end();
+        else if (typeof route === "function") route(response, count);
+        else response.end(route);
+      };
+    }
+    return mirror;
+  }
+  const within = (mirror: Mirror, userinfo: string) => mirror.url.replace("://", `://${userinfo}@`);
+
+  test("takes it from the input, which is never printed", async () => {
+    await aRunner();
+    const mirror = await aGuardedHost();
+    const { version } = await provideHelm({
+      version: "latest",
+      mirror: within(mirror, "ci%40example:p%3A%C3%A4%25"),
+    });
+    expect(version).toBe("4.3.1");
+    const masks = log.split("\n").filter((line) => line.startsWith("::add-mask::"));
+    expect(masks).toEqual([
+      "::add-mask::p:ä%25",
+      `::add-mask::${Buffer.from("ci@example:p:ä%").toString("base64")}`,
+    ]);
+    expect(log.replace(/^::add-mask::.*$/gm, "")).not.toMatch(/p:ä|p%3A|ci@example|ci%40/);
+    expect(log).toContain(`the newest release at ${mirror.url}`);
+  });
+
+  test.each([
+    ["a wrong one", "ci:hunter2", "Check the user and password in helm_mirror"],
+    ["none", undefined, "put them into helm_mirror"],
+  ])("is refused with %s", async (_, userinfo, says) => {
+    await aRunner();
+    const mirror = await aGuardedHost();
+    const url = userinfo ? within(mirror, userinfo) : mirror.url;
+    const message = await failureOf(provideHelm({ version: "auto", mirror: url }));
+    expect(message).toContain(`${mirror.url}/helm3-latest-version answered 401`);
+    expect(message).toContain(says);
+    expect(message).not.toContain("hunter2");
+  });
+});
+
+test.each<[input: string, base: string, authorization: string | undefined, masked: string[]]>([
+  ["https://get.helm.sh", "https://get.helm.sh", undefined, []],
+  ["https://mirror.example/helm//", "https://mirror.example/helm", undefined, []],
+  ["https://u:p@mirror.example:8443/", "https://mirror.example:8443", "Basic dTpw", ["p", "dTpw"]],
+  ["https://token@mirror.example/a", "https://mirror.example/a", "Basic dG9rZW46", ["token", "dG9rZW46"]],
+  ["https://u:100%@mirror.example", "https://mirror.example", "Basic dToxMDAl", ["100%25", "dToxMDAl"]],
+])("the mirror %s", (input, base, authorization, masked) => {
+  expect(parseMirror(input)).toEqual({ base, authorization });
+  expect(log).toBe(masked.map((secret) => `::add-mask::${secret}\n`).join(""));
 });
 
 describe("what can't be provided", () => {

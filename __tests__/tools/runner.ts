@@ -17,6 +17,8 @@ const UNPACKERS = ["tar", "gzip", "unzip"];
 /** The folders that a workflow runner gives to an action, new for this test, and what is on its PATH. */
 export interface Runner {
   toolCache: string;
+  /** The one folder on PATH. */
+  bin: string;
   /** Puts an executable on PATH. */
   addToPath: (name: string, text: string) => Promise<string>;
 }
@@ -35,6 +37,7 @@ export async function aRunner(): Promise<Runner> {
   });
   return {
     toolCache,
+    bin,
     addToPath: async (name, text) => {
       const path = join(bin, name);
       await writeFile(path, text);

@@ -56,7 +56,7 @@ export async function openLab(gke: LocalGke): Promise<Lab> {
     async act(inputs, options = {}) {
       const log: LogLine[] = [];
       const step = await runAction({
-        inputs: { host: HOST, release: RELEASE, chart, ...inputs },
+        inputs: { host: HOST, release: RELEASE, chart, gcloud_version: "none", ...inputs },
         env: { ...gke.env, ...options.env },
         tools: Object.values(paths),
         directory,

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import type { Cloud, Fault } from "../cloud.ts";
+import { startConnectGateway } from "./connect-gateway.ts";
 import { container, type LocalCluster } from "./container.ts";
 import { type Api, googleError, unavailable } from "./http.ts";
 import { type CredentialFiles, makeIdentities, writeCredentialFiles } from "./identities.ts";
@@ -49,13 +50,15 @@ const OUTAGES: Record<string, Fault> = {
   "/iamcredentials/v1": "unavailable-token-services",
 };
 
-/** Starts the stand-in for Google's container and token APIs, and for GitHub's identity tokens, on a loopback port. */
+/** Starts the stand-in for Google's container, Connect gateway and token APIs, and for GitHub's identity tokens. */
 export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleApi> {
   const { cloud } = options;
   const identities = await makeIdentities(cloud.projectId);
   const tokens = new AccessTokens(options.issueToken);
+  const gateway = await startConnectGateway(cloud, options.cluster, tokens, options.directory);
   const apis: Record<string, Api> = {
     "/container/v1": container(cloud, options.cluster, tokens),
+    "/connectgateway/v1": gateway.api,
     "/oauth2": oauth2(cloud, identities, tokens),
     "/sts/v1": sts(cloud, identities, tokens),
     "/iamcredentials/v1": iamCredentials(cloud, identities, tokens),
@@ -128,6 +131,7 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
       ACTIONS_ID_TOKEN_REQUEST_URL: identityTokenUrl,
       ACTIONS_ID_TOKEN_REQUEST_TOKEN: identities.requestToken,
       GHA_ENDPOINT_OVERRIDE_container: `${url}/container/v1`,
+      GHA_ENDPOINT_OVERRIDE_connectgateway: `${url}/connectgateway/v1`,
       GHA_ENDPOINT_OVERRIDE_oauth2: `${url}/oauth2`,
       GHA_ENDPOINT_OVERRIDE_sts: `${url}/sts/v1`,
       GHA_ENDPOINT_OVERRIDE_iamcredentials: `${url}/iamcredentials/v1`,
@@ -138,6 +142,7 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
     requests,
     async stop() {
       cloud.off("fault", rearm);
+      await gateway.stop();
       server.close();
       server.closeAllConnections();
       await once(server, "close");

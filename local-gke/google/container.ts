@@ -1,5 +1,5 @@
 import type { Cloud } from "../cloud.ts";
-import { type Api, bearerToken, googleError } from "./http.ts";
+import { type Api, bearerToken, disabled, googleError } from "./http.ts";
 import { type AccessTokens, unauthenticated } from "./token-services.ts";
 
 /** The one cluster of the pretended project. */
@@ -16,19 +16,13 @@ export interface LocalCluster {
 
 /** container.googleapis.com: `clusters.get` and `clusters.list`. */
 export function container(cloud: Cloud, cluster: LocalCluster, tokens: AccessTokens): Api {
-  const project = `projects/${cloud.projectId}`;
   return (request) => {
     if (!tokens.accepts(bearerToken(request))) return unauthenticated();
     const [, path, projectId, location, name] =
       /^\/(projects\/([^/]+)\/locations\/([^/]+)\/clusters(?:\/([^/]+))?)$/.exec(request.path) ?? [];
     if (request.method !== "GET" || !path) return googleError(404, "NOT_FOUND", "Not Found");
     if (cloud.faults.has("disabled-container-api")) {
-      return googleError(
-        403,
-        "PERMISSION_DENIED",
-        "Kubernetes Engine API has not been used in project 123456789012 before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/container.googleapis.com/overview?project=123456789012 then retry. If you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry.",
-        "SERVICE_DISABLED",
-      );
+      return disabled("Kubernetes Engine", "container");
     }
     const permission = name ? "container.clusters.get" : "container.clusters.list";
     if (projectId !== cloud.projectId || cloud.faults.has("refuse-clusters-get")) {
@@ -41,23 +35,39 @@ export function container(cloud: Cloud, cluster: LocalCluster, tokens: AccessTok
     }
     if (!name) {
       const here = location === "-" || location === cluster.location;
-      return { status: 200, body: here ? { clusters: [resource(cluster, project)] } : {} };
+      return { status: 200, body: here ? { clusters: [resource(cluster, cloud)] } : {} };
     }
     if (name !== cluster.name || location !== cluster.location) {
       return googleError(404, "NOT_FOUND", `Not found: ${path}.`);
     }
-    return { status: 200, body: resource(cluster, project) };
+    return { status: 200, body: resource(cluster, cloud) };
   };
 }
 
-function resource(cluster: LocalCluster, project: string): Record<string, unknown> {
+/** Returns the full name of the cluster's fleet membership: a regional one, as new clusters get. */
+export function membershipOf({ name, location, members }: LocalCluster, projectId: string): string {
+  const { fleet } = members ?? {};
+  const registered =
+    typeof fleet === "object" && fleet !== null && "membership" in fleet ? String(fleet.membership) : "";
+  return (
+    registered.replace("//gkehub.googleapis.com/", "") ||
+    `projects/${projectId}/locations/${location}/memberships/${name}`
+  );
+}
+
+/** A loopback address where nothing listens, for one that a firewall keeps from the runner. */
+const UNREACHABLE = "127.0.0.1:9";
+
+function resource(cluster: LocalCluster, cloud: Cloud): Record<string, unknown> {
+  const unreachable = cloud.faults.has("unreachable-cluster");
+  const endpoint = unreachable ? UNREACHABLE : cluster.endpoint;
   return {
     name: cluster.name,
     location: cluster.location,
     locations: [cluster.location],
-    selfLink: `https://container.googleapis.com/v1/${project}/locations/${cluster.location}/clusters/${cluster.name}`,
+    selfLink: `https://container.googleapis.com/v1/projects/${cloud.projectId}/locations/${cluster.location}/clusters/${cluster.name}`,
     status: "RUNNING",
-    endpoint: cluster.endpoint,
+    endpoint,
     initialClusterVersion: cluster.version,
     currentMasterVersion: cluster.version,
     masterAuth: { clusterCaCertificate: Buffer.from(cluster.caCertificatePem).toString("base64") },
@@ -72,11 +82,18 @@ function resource(cluster: LocalCluster, project: string): Record<string, unknow
       ipEndpointsConfig: {
         enabled: true,
         enablePublicEndpoint: true,
-        publicEndpoint: cluster.endpoint,
+        publicEndpoint: endpoint,
         privateEndpoint: "10.128.0.2",
       },
     },
-    privateClusterConfig: { privateEndpoint: "10.128.0.2", publicEndpoint: cluster.endpoint },
+    privateClusterConfig: { privateEndpoint: "10.128.0.2", publicEndpoint: endpoint },
+    masterAuthorizedNetworksConfig: unreachable
+      ? { enabled: true, cidrBlocks: [{ displayName: "office", cidrBlock: "203.0.113.0/24" }] }
+      : {},
+    fleet: {
+      project: cloud.projectId,
+      membership: `//gkehub.googleapis.com/${membershipOf(cluster, cloud.projectId)}`,
+    },
     ...cluster.members,
   };
 }

@@ -26,6 +26,16 @@ export function googleError(code: number, status: string, message: string, reaso
   return { status: code, body: { error: { code, message, status, ...(details && { details }) } } };
 }
 
+/** Returns what an API answers that is switched off in the project, e.g. `Kubernetes Engine`, `container`. */
+export function disabled(title: string, service: string): ApiAnswer {
+  return googleError(
+    403,
+    "PERMISSION_DENIED",
+    `${title} API has not been used in project 123456789012 before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/${service}.googleapis.com/overview?project=123456789012 then retry. If you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry.`,
+    "SERVICE_DISABLED",
+  );
+}
+
 /** Returns an error as OAuth's token endpoints give it (RFC 6749, 5.2). */
 export function oauthError(status: number, error: string, description: string): ApiAnswer {
   return { status, body: { error, error_description: description } };

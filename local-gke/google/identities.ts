@@ -21,16 +21,19 @@ interface KeyPair {
   privateKey: KeyObject;
 }
 
-/** The credential files that a user may have, by kind: absolute paths. */
-export interface CredentialFiles {
+/** The kinds of credentials that a user may have. */
+export const CREDENTIAL_KINDS = [
   /** What google-github-actions/auth writes with `service_account`. */
-  federatedServiceAccount: string;
+  "federatedServiceAccount",
   /** What google-github-actions/auth writes without. */
-  directFederation: string;
-  serviceAccountKey: string;
-  authorizedUser: string;
-  impersonatedServiceAccount: string;
-}
+  "directFederation",
+  "serviceAccountKey",
+  "authorizedUser",
+  "impersonatedServiceAccount",
+] as const;
+
+/** A file of each kind: absolute paths. */
+export type CredentialFiles = Record<(typeof CREDENTIAL_KINDS)[number], string>;
 
 export async function makeIdentities(projectId: string): Promise<Identities> {
   const newKey = () => promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
@@ -47,6 +50,17 @@ export async function makeIdentities(projectId: string): Promise<Identities> {
       clientSecret: "client-secret-of-gcloud",
       refreshToken: "1//refresh-token-of-a-user",
     },
+  };
+}
+
+/** Returns where {@link writeCredentialFiles} puts them. */
+export function credentialFilesIn(directory: string): CredentialFiles {
+  return {
+    federatedServiceAccount: join(directory, "gha-creds-0123456789abcdef.json"),
+    directFederation: join(directory, "gha-creds-fedcba9876543210.json"),
+    serviceAccountKey: join(directory, "service-account-key.json"),
+    authorizedUser: join(directory, "authorized-user.json"),
+    impersonatedServiceAccount: join(directory, "impersonated-service-account.json"),
   };
 }
 
@@ -77,19 +91,10 @@ export async function writeCredentialFiles(
     refresh_token: user.refreshToken,
     universe_domain: "googleapis.com",
   };
-  await mkdir(directory, { recursive: true });
-  const write = async (name: string, content: object): Promise<string> => {
-    const path = join(directory, name);
-    await writeFile(path, JSON.stringify(content, null, 2), { mode: 0o600 });
-    return path;
-  };
-  return {
-    federatedServiceAccount: await write("gha-creds-0123456789abcdef.json", {
-      ...directFederation,
-      service_account_impersonation_url: impersonationUrl,
-    }),
-    directFederation: await write("gha-creds-fedcba9876543210.json", directFederation),
-    serviceAccountKey: await write("service-account-key.json", {
+  const contents: Record<keyof CredentialFiles, object> = {
+    federatedServiceAccount: { ...directFederation, service_account_impersonation_url: impersonationUrl },
+    directFederation,
+    serviceAccountKey: {
       type: "service_account",
       project_id: projectId,
       private_key_id: "0123456789abcdef0123456789abcdef01234567",
@@ -99,13 +104,21 @@ export async function writeCredentialFiles(
       auth_uri: "https://accounts.google.com/o/oauth2/auth",
       token_uri: "https://oauth2.googleapis.com/token",
       universe_domain: "googleapis.com",
-    }),
-    authorizedUser: await write("authorized-user.json", authorizedUser),
-    impersonatedServiceAccount: await write("impersonated-service-account.json", {
+    },
+    authorizedUser,
+    impersonatedServiceAccount: {
       type: "impersonated_service_account",
       delegates: [],
       service_account_impersonation_url: impersonationUrl,
       source_credentials: authorizedUser,
-    }),
+    },
   };
+  const files = credentialFilesIn(directory);
+  await mkdir(directory, { recursive: true });
+  await Promise.all(
+    CREDENTIAL_KINDS.map((kind) =>
+      writeFile(files[kind], JSON.stringify(contents[kind], null, 2), { mode: 0o600 }),
+    ),
+  );
+  return files;
 }

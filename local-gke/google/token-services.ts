@@ -1,5 +1,5 @@
 import type { Cloud } from "../cloud.ts";
-import { type Api, type ApiAnswer, bearerToken, googleError, oauthError } from "./http.ts";
+import { type Api, type ApiAnswer, bearerToken, disabled, googleError, oauthError } from "./http.ts";
 import type { Identities } from "./identities.ts";
 import { readJwt, signJwt } from "./jwt.ts";
 
@@ -98,7 +98,7 @@ export function sts(cloud: Cloud, identities: Identities, tokens: AccessTokens):
         `The audience in ID Token [${aud}] does not match the expected audience.`,
       );
     }
-    if (Number(exp) * 1000 < Date.now()) {
+    if (Number(exp) * 1000 < Date.now() || cloud.faults.has("stale-identity-token")) {
       return oauthError(400, "invalid_grant", `ID Token issued at ${iat} is stale to sign-in.`);
     }
     if (cloud.faults.has("refuse-token-exchange")) {
@@ -127,6 +127,8 @@ export function iamCredentials(cloud: Cloud, identities: Identities, tokens: Acc
     if (decodeURIComponent(account) !== identities.serviceAccount) {
       return googleError(404, "NOT_FOUND", `Not found; Gaia id not found for email ${account}`);
     }
+    if (cloud.faults.has("disabled-iam-api"))
+      return disabled("IAM Service Account Credentials", "iamcredentials");
     if (cloud.faults.has("refuse-impersonation")) {
       return googleError(
         403,

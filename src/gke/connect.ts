@@ -1,14 +1,17 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ActionError } from "../errors.ts";
 import { type Cluster, type EndpointChoice, lookUpCluster } from "./cluster.ts";
 import type { CredentialInputs } from "./credential-source.ts";
-import { googleCredentials } from "./credentials.ts";
+import { type GoogleCredentials, googleCredentials } from "./credentials.ts";
 import { type Kubeconfig, writeKubeconfig } from "./kubeconfig.ts";
 import { keepTokenFile } from "./token-file.ts";
 
 export interface Connection {
   cluster: Cluster;
   kubeconfig: Kubeconfig;
+  /** Path of a file with the credentials that came by inputs; undefined when the job had them already. */
+  credentialsFile: string | undefined;
   /** Ends the renewal of the token. */
   stop(): void;
 }
@@ -51,5 +54,22 @@ export async function connectToCluster(
   const tokenFile = join(directory, "token");
   const kubeconfig = await writeKubeconfig(cluster, directory, tokenFile);
   const { stop } = keepTokenFile(tokenFile, token, () => credentials.accessToken(), warn);
-  return { cluster, kubeconfig, stop };
+  return {
+    cluster,
+    kubeconfig,
+    credentialsFile: await writeCredentials(credentials, credentialInputs, directory),
+    stop,
+  };
+}
+
+async function writeCredentials(
+  { configuration }: GoogleCredentials,
+  { credentialsJson, workloadIdentityProvider }: CredentialInputs,
+  directory: string,
+): Promise<string | undefined> {
+  if (!configuration || (credentialsJson === undefined && workloadIdentityProvider === undefined))
+    return undefined;
+  const path = join(directory, "credentials.json");
+  await writeFile(path, JSON.stringify(configuration), { mode: 0o600 });
+  return path;
 }

@@ -33,6 +33,8 @@ export interface GoogleCredentials {
   projectId: string | undefined;
   /** Base of the host names of Google's services, `googleapis.com` but for sovereign clouds. */
   universe: string;
+  /** What a credential file would hold; undefined for those of the machine or of gcloud. */
+  configuration: Configuration | undefined;
   /**
    * Fetches a new token, already masked in the job's log. 429, 5xx and lost connections are tried again.
    *
@@ -69,6 +71,7 @@ export async function googleCredentials(
     description: source.description,
     projectId: project ?? (configuration && projectOf(configuration)),
     universe: universeOf(configuration),
+    configuration,
     async accessToken() {
       try {
         const token = await withinLimit(fetchToken(source, environment));
@@ -97,6 +100,7 @@ async function gcloudCredentials(
     description: `gcloud's login as ${session.account}`,
     projectId: project ?? session.projectId,
     universe: session.universe ?? DEFAULT_UNIVERSE,
+    configuration: undefined,
     async accessToken() {
       const token = unused ?? (await gcloudSession()).token;
       unused = undefined;

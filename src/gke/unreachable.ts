@@ -2,9 +2,9 @@ import { ActionError } from "../errors.ts";
 import type { Cluster } from "./cluster.ts";
 import { described, updateCommand } from "./cluster-resource.ts";
 
-/** What Go's network stack, with which kubectl and Helm are made, says when nobody answers. */
+/** What is said when nobody answers: by Go's network stack, in kubectl and Helm, and by this action's own limit. */
 const NOBODY_ANSWERS =
-  /connection refused|was refused|no such host|i\/o timeout|Client\.Timeout|deadline exceeded|TLS handshake timeout|no route to host|network is unreachable|connection reset|: EOF/i;
+  /connection refused|was refused|no such host|i\/o timeout|Client\.Timeout|deadline exceeded|did not answer within|TLS handshake timeout|no route to host|network is unreachable|connection reset|: EOF/i;
 
 /**
  * Returns the error for a cluster that does not answer, with what this very cluster offers instead.

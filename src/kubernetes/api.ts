@@ -45,6 +45,13 @@ const Status = v.looseObject({
 
 const AccessReview = v.looseObject({ status: v.looseObject({ allowed: v.boolean() }) });
 
+interface RequestOptions {
+  contentType?: string;
+  body?: object;
+  /** Ends the request. */
+  signal?: AbortSignal | undefined;
+}
+
 interface Answer {
   code: number;
   body: string;
@@ -72,6 +79,11 @@ export class ApiServer {
     return this.#proxy.close();
   }
 
+  /** Whether the way to the API server is gone for good. */
+  get closed(): boolean {
+    return this.#proxy.closed;
+  }
+
   /** Returns an object, undefined when there is none of that name. */
   async get(kind: Kind, namespace: string, name: string): Promise<unknown> {
     return this.#find(`${kind} ${namespace}/${name}`, objectPath(kind, namespace, name));
@@ -96,20 +108,25 @@ export class ApiServer {
       spec: { resourceAttributes: { namespace, group: group.join("."), resource: plural, verb } },
     };
     const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-    const answer = await this.#ask("POST", path, "application/json", review);
+    const answer = await this.#ask("POST", path, { contentType: "application/json", body: review });
     if (answer.code !== 201)
       throw refusal("The API server does not tell what the account may do.", "", answer);
     return v.parse(AccessReview, JSON.parse(answer.body)).status.allowed;
   }
 
-  /** Returns the objects of a collection and the version of the cluster that the list shows. */
+  /**
+   * Returns the objects of a collection and the version of the cluster that the list shows.
+   *
+   * @param signal ends the request
+   */
   async list(
     kind: Kind,
     namespace: string,
     selector: Selector,
+    signal?: AbortSignal,
   ): Promise<{ items: unknown[]; resourceVersion: string }> {
     const what = `the ${kind} list of namespace ${namespace}`;
-    const answer = await this.#ask("GET", collectionPath(kind, namespace, selector));
+    const answer = await this.#ask("GET", collectionPath(kind, namespace, selector), { signal });
     if (answer.code !== 200) throw refusal(`The API server does not show ${what}.`, kind, answer);
     const { items, metadata } = v.parse(KubernetesList, JSON.parse(answer.body));
     return { items, resourceVersion: metadata?.resourceVersion ?? "" };
@@ -158,7 +175,8 @@ export class ApiServer {
     // Strict: a field that the API server doesn't know is an error, not dropped without a word.
     const query = `fieldManager=${FIELD_MANAGER}&fieldValidation=Strict${options.dryRun ? "&dryRun=All" : ""}`;
     const path = `${objectPath(kind, namespace, name)}?${query}`;
-    const answer = await this.#ask("PATCH", path, "application/apply-patch+yaml", manifest);
+    const contentType = "application/apply-patch+yaml";
+    const answer = await this.#ask("PATCH", path, { contentType, body: manifest });
     if (answer.code === 409) throw conflict(`${kind} ${namespace}/${name}`, answer, options.dryRun);
     if (answer.code !== 200 && answer.code !== 201) {
       const what = `The API server refuses ${kind} ${namespace}/${name}${options.dryRun ? "; nothing was changed" : ""}.`;
@@ -177,7 +195,8 @@ export class ApiServer {
   ): Promise<void> {
     const path = `${objectPath(kind, namespace, name)}?fieldManager=${FIELD_MANAGER}`;
     const patch = { metadata: { annotations: { [annotation]: value } } };
-    const answer = await this.#ask("PATCH", path, "application/merge-patch+json", patch);
+    const contentType = "application/merge-patch+json";
+    const answer = await this.#ask("PATCH", path, { contentType, body: patch });
     if (answer.code !== 200) {
       throw refusal(`The API server does not let ${kind} ${namespace}/${name} be annotated.`, kind, answer);
     }
@@ -207,19 +226,23 @@ export class ApiServer {
     throw refusal(`The API server does not show ${what}.`, what.split(" ")[0] ?? what, answer);
   }
 
-  async #ask(method: string, path: string, contentType?: string, body?: object): Promise<Answer> {
+  async #ask(method: string, path: string, request: RequestOptions = {}): Promise<Answer> {
+    const { contentType, body, signal: ended } = request;
+    const content = body && contentType !== undefined && { body: JSON.stringify(body), contentType };
     for (const pause of [...BUSY_PAUSES_MS, undefined]) {
-      const signal = AbortSignal.timeout(REQUEST_LIMIT_MS);
-      const content = body && { body: JSON.stringify(body), contentType: contentType ?? "application/json" };
+      const limit = AbortSignal.timeout(REQUEST_LIMIT_MS);
+      const signal = ended ? AbortSignal.any([limit, ended]) : limit;
       try {
         const answer = await answerOf(await this.#proxy.send(method, path, { ...content, signal }));
         const busy = answer.code === 429 || answer.code === 503;
         if (!busy || pause === undefined) return answer;
       } catch (error) {
-        const why = signal.aborted ? `it did not answer within ${REQUEST_LIMIT_MS / 1000}s` : error;
+        ended?.throwIfAborted();
+        if (error instanceof ActionError) throw error;
+        const why = limit.aborted ? `it did not answer within ${REQUEST_LIMIT_MS / 1000}s` : error;
         throw unreachable("The cluster's API server does not answer.", why);
       }
-      await delay(pause);
+      await delay(pause, undefined, { ...(ended && { signal: ended }) });
     }
     throw new Error("unreachable: the last pause is undefined");
   }

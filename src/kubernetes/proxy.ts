@@ -10,10 +10,12 @@ const SERVING = /^Starting to serve on (.+)$/;
 
 /** A way to the API server that kubectl keeps open: it knows every kind of kubeconfig and renews its credentials. */
 export interface Proxy {
+  /** Whether kubectl has ended, and with it the way. */
+  readonly closed: boolean;
   /**
    * Sends one request and returns the answer once its head is there.
    *
-   * @throws Error when there is no connection, or `signal` is aborted
+   * @throws ActionError when kubectl has ended; Error when there is no connection, or `signal` is aborted
    */
   send(
     method: string,
@@ -38,14 +40,19 @@ export async function startProxy(kubectl: Program, directory: string): Promise<P
 
   const ended = new AbortController();
   const serving = Promise.withResolvers<string>();
-  const program = stream(kubectl, ["proxy", ...where], {
+  // Rancher and Connect gateway tell their clusters apart by the path of the server's URL.
+  const program = stream(kubectl, ["proxy", "--append-server-path", ...where], {
     signal: ended.signal,
     onLine: (line) => {
       const [, address] = SERVING.exec(line) ?? [];
       if (address) serving.resolve(address);
     },
   });
-  program.then((output) => serving.reject(ownEnd(output)), serving.reject);
+  let end: ActionError | undefined;
+  program.then((output) => {
+    serving.reject(ownEnd("kubectl could not open a way to the cluster.", output));
+    end = ownEnd("kubectl proxy, this action's way to the cluster, has ended.", output);
+  }, serving.reject);
   const address = await serving.promise;
 
   const target = hasSockets
@@ -53,8 +60,12 @@ export async function startProxy(kubectl: Program, directory: string): Promise<P
     : { host: "127.0.0.1", port: Number(address.split(":").at(-1)) };
   const agent = new Agent({ keepAlive: true });
   return {
+    get closed() {
+      return end !== undefined;
+    },
     send: (method, path, { body, contentType, signal }) =>
       new Promise((resolve, reject) => {
+        if (end) throw end;
         const headers = {
           host: "localhost",
           ...(body !== undefined && {
@@ -74,7 +85,8 @@ export async function startProxy(kubectl: Program, directory: string): Promise<P
   };
 }
 
-function ownEnd({ exitCode, stderr }: Output): ActionError {
-  const why = stderr.trim() || `kubectl proxy ended with exit code ${exitCode}.`;
-  return new ActionError("kubectl could not open a way to the cluster.", { why, ...remedyOf(why) });
+function ownEnd(what: string, { exitCode, stderr }: Output): ActionError {
+  // Before its last words are those about each request that has failed.
+  const why = stderr.trim().split("\n").at(-1) || `kubectl proxy ended with exit code ${exitCode}.`;
+  return new ActionError(what, { why, ...remedyOf(why) });
 }

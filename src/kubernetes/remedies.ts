@@ -3,6 +3,19 @@ const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
     /Unauthorized|must be logged in|provide credentials/,
     "the cluster refuses the credentials: check the account and, with kubeconfig, that its token is still valid.",
   ],
+  // The API server forbids these three too, whatever the account's rights.
+  [
+    /exceeded quota/,
+    "raise that ResourceQuota of the namespace, or delete what is no longer needed there, and run again.",
+  ],
+  [
+    /because it is being terminated/,
+    "the namespace is being deleted: run again when it is gone and made anew, or set namespace to another one.",
+  ],
+  [
+    /admission webhook .* denied the request/,
+    "a policy of the cluster refuses the object: change what it complains of, or have its owners make an exception.",
+  ],
   [
     /forbidden/i,
     "give the account that right: roles/container.developer on the project, or an RBAC role in the cluster.",

@@ -34,7 +34,7 @@ const REST_MS = 250;
  * anew from a fresh list when the API server ends it.
  *
  * @param onTrouble called with what went wrong each time that the API server couldn't be read
- * @throws ActionError when the API server can't be read for several minutes, or forbids it
+ * @throws ActionError when the API server can't be read for several minutes, forbids it, or `api` is closed
  */
 export async function follow(
   api: ApiServer,
@@ -46,7 +46,7 @@ export async function follow(
   let failures = 0;
   while (!signal.aborted) {
     try {
-      const { items, resourceVersion } = await api.list(kind, namespace, selector);
+      const { items, resourceVersion } = await api.list(kind, namespace, selector, signal);
       if (signal.aborted) return;
       failures = 0;
       follower.onList(items);
@@ -56,7 +56,7 @@ export async function follow(
     } catch (error) {
       if (signal.aborted) return;
       const pause = PAUSES_MS[failures];
-      const final = !(error instanceof ActionError) || /forbidden/i.test(error.message);
+      const final = !(error instanceof ActionError) || api.closed || /forbidden/i.test(error.message);
       if (pause === undefined || final) throw error;
       failures += 1;
       onTrouble(error);

@@ -171,6 +171,7 @@ export function inputsFor(namespace: string) {
     cluster_name: "my-cluster",
     chart: CHART,
     milvus_token: "root:Milvus",
+    gcloud_version: "none",
   };
 }
 
