@@ -5,7 +5,7 @@ import * as v from "valibot";
 import { ActionError, messageOf } from "../errors.ts";
 import type { Program } from "../process.ts";
 import { KubernetesList, KubernetesObject } from "./objects.ts";
-import { type Proxy, startProxy } from "./proxy.ts";
+import { type KubectlProxy, startProxy } from "./proxy.ts";
 import { remedyOf } from "./remedies.ts";
 
 /** The owner of every field that this action applies (server-side apply's field manager). */
@@ -59,9 +59,9 @@ interface Answer {
 
 /** The cluster's API server. Every method throws an ActionError when it can't be reached or refuses. */
 export class ApiServer {
-  readonly #proxy: Proxy;
+  readonly #proxy: KubectlProxy;
 
-  private constructor(proxy: Proxy) {
+  private constructor(proxy: KubectlProxy) {
     this.#proxy = proxy;
   }
 

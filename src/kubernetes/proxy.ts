@@ -9,7 +9,7 @@ const LONGEST_SOCKET_PATH = 103;
 const SERVING = /^Starting to serve on (.+)$/;
 
 /** A way to the API server that kubectl keeps open: it knows every kind of kubeconfig and renews its credentials. */
-export interface Proxy {
+export interface KubectlProxy {
   /** Whether kubectl has ended, and with it the way. */
   readonly closed: boolean;
   /**
@@ -33,7 +33,7 @@ export interface Proxy {
  *
  * @throws ActionError when the kubeconfig can't be used
  */
-export async function startProxy(kubectl: Program, directory: string): Promise<Proxy> {
+export async function startProxy(kubectl: Program, directory: string): Promise<KubectlProxy> {
   const socket = join(directory, "kubectl.sock");
   const hasSockets = process.platform !== "win32" && Buffer.byteLength(socket) <= LONGEST_SOCKET_PATH;
   const where = hasSockets ? [`--unix-socket=${socket}`] : ["--address=127.0.0.1", "--port=0"];

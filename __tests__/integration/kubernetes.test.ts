@@ -1,0 +1,858 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
+import * as v from "valibot";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from "vitest";
+import { binary } from "../../local-gke/binaries/binaries.ts";
+import { type ControlPlane, startControlPlane } from "../../local-gke/control-plane/control-plane.ts";
+import { kubeconfig } from "../../local-gke/control-plane/kubeconfig.ts";
+import { makePki } from "../../local-gke/control-plane/pki.ts";
+import { MARK, processesOf, signalProcess } from "../../local-gke/control-plane/processes.ts";
+import { createCrds } from "../../local-gke/ingress/crds.ts";
+import { ActionError } from "../../src/errors.ts";
+import { privateDirectory } from "../../src/gke/kubeconfig.ts";
+import { watchRollout } from "../../src/helm/rollout.ts";
+import { ApiServer, type Manifest, type Selector } from "../../src/kubernetes/api.ts";
+import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
+import { follow } from "../../src/kubernetes/watch.ts";
+import { type Output, run } from "../../src/process.ts";
+import { type Gateway, startGateway } from "../kubernetes/gateway.ts";
+
+let directory: string;
+let controlPlane: ControlPlane;
+let kubectlPath: string;
+let gateway: Gateway;
+
+beforeAll(async () => {
+  kubectlPath = await binary("kubectl");
+  directory = await mkdtemp(join(tmpdir(), "kubernetes-"));
+  controlPlane = await startControlPlane(directory, "http://127.0.0.1:9");
+  const { users } = v.parse(
+    v.object({ users: v.tuple([v.object({ user: v.object({ token: v.string() }) })]) }),
+    JSON.parse(await readFile(controlPlane.kubeconfig, "utf8")),
+  );
+  gateway = await startGateway({
+    port: Number(controlPlane.endpoint.split(":")[1]),
+    ca: controlPlane.caCertificate,
+    token: users[0].user.token,
+  });
+});
+
+afterAll(async () => {
+  await gateway?.stop();
+  await controlPlane?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+beforeEach(() => {
+  vi.spyOn(process.stdout, "write").mockReturnValue(true);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  gateway.intercept = undefined;
+});
+
+/** Runs kubectl with all rights and returns what it printed. */
+async function kubectl(args: string[], input?: string): Promise<string> {
+  const program = { name: "kubectl", path: kubectlPath, env: { KUBECONFIG: controlPlane.kubeconfig } };
+  const { exitCode, stdout, stderr }: Output = await run(program, args, {
+    ...(input !== undefined && { input }),
+  });
+  expect(exitCode, `kubectl ${args.join(" ")}: ${stderr}`).toBe(0);
+  return stdout;
+}
+
+let namespaces = 0;
+async function newNamespace(): Promise<string> {
+  namespaces += 1;
+  await kubectl(["create", "namespace", `test-${namespaces}`]);
+  return `test-${namespaces}`;
+}
+
+/** Opens a way to the API server in a folder of its own; with all rights unless it is told otherwise. */
+async function open(
+  options: { config?: string; flags?: string[]; path?: string; folder?: string } = {},
+): Promise<{ api: ApiServer; folder: string }> {
+  const folder = options.folder ?? (await privateDirectory({ RUNNER_TEMP: directory }));
+  const program = {
+    name: "kubectl",
+    path: options.path ?? kubectlPath,
+    env: { KUBECONFIG: options.config ?? controlPlane.kubeconfig, [MARK]: folder },
+    leadingArgs: options.flags ?? [],
+  };
+  const api = await ApiServer.open(program, folder);
+  onTestFinished(() => api.close());
+  return { api, folder };
+}
+
+let configs = 0;
+async function writeConfig(content: string): Promise<string> {
+  configs += 1;
+  const path = join(directory, `kubeconfig-${configs}`);
+  await writeFile(path, content);
+  return path;
+}
+
+async function throughGateway(): Promise<ApiServer> {
+  return (await open({ config: await writeConfig(kubeconfig({ server: gateway.url })) })).api;
+}
+
+/** Returns the message with which a promise fails, which must be one for the job log. */
+async function failure(failing: Promise<unknown>): Promise<string> {
+  const error = await failing.then(
+    () => expect.unreachable("it succeeded"),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ActionError);
+  return error instanceof ActionError ? error.message : "";
+}
+
+const secret = (namespace: string, name: string, data: Record<string, string> = {}) => ({
+  apiVersion: "v1",
+  kind: "Secret" as const,
+  metadata: { name, namespace },
+  stringData: data,
+});
+
+const backendConfig = (namespace: string, spec: object) => ({
+  apiVersion: "cloud.google.com/v1",
+  kind: "BackendConfig" as const,
+  metadata: { name: "backend", namespace },
+  spec,
+});
+
+const ANY: Selector = "labelSelector=";
+
+describe("objects", () => {
+  test("those that are there are returned whole, those that aren't are undefined", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    await kubectl(["create", "secret", "generic", "there", "-n", namespace, "--from-literal=key=value"]);
+    expect(await api.get("Secret", namespace, "there")).toMatchObject({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "there", namespace },
+      data: { key: Buffer.from("value").toString("base64") },
+    });
+    expect(await api.get("Secret", namespace, "absent")).toBeUndefined();
+    expect(await api.get("Ingress", "no-such-namespace", "absent")).toBeUndefined();
+    expect(await api.hasNamespace(namespace)).toBe(true);
+    expect(await api.hasNamespace("no-such-namespace")).toBe(false);
+  });
+
+  test("a list has those that a selector chooses, and the version from which a watch goes on", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    const names = async (selector: Selector) =>
+      (await api.list("Secret", namespace, selector)).items.map(nameOf);
+    expect(await names(ANY)).toEqual([]);
+    for (const name of ["one", "two", "three"])
+      await kubectl(["create", "secret", "generic", name, "-n", namespace]);
+    await kubectl(["label", "secret", "one", "two", "-n", namespace, "component=proxy", "release=a"]);
+    await kubectl(["label", "secret", "two", "-n", namespace, "component=query", "--overwrite"]);
+    expect(await names(ANY)).toEqual(["one", "three", "two"]);
+    expect(await names("fieldSelector=metadata.name=two")).toEqual(["two"]);
+    expect(await names("labelSelector=release=a,component in (proxy,standalone)")).toEqual(["one"]);
+    expect((await api.list("Secret", namespace, ANY)).resourceVersion).toMatch(/^\d+$/);
+  });
+
+  test.each<[string, (api: ApiServer) => Promise<unknown>, string]>([
+    ["get", (api) => api.get("Secret", "default", "s"), "The API server does not show Secret default/s."],
+    ["list", (api) => api.list("Pod", "default", ANY), "does not show the Pod list of namespace default."],
+    ["namespace", (api) => api.hasNamespace("default"), "The API server does not show Namespace default."],
+    [
+      "apply",
+      (api) => api.apply(secret("default", "s"), { dryRun: true }),
+      "The API server refuses Secret default/s; nothing was changed.",
+    ],
+    [
+      "annotate",
+      (api) => api.annotate("Ingress", "default", "i", "a", "b"),
+      "The API server does not let Ingress default/i be annotated.",
+    ],
+    [
+      "log",
+      (api) => api.log("default", "p", "c", { lines: 1, previous: false }),
+      "The log of container c of pod default/p can't be read.",
+    ],
+  ])("an account without rights is told what it lacks: %s", async (_, ask, what) => {
+    const { api } = await open({ flags: ["--as=nobody"] });
+    const message = await failure(ask(api));
+    expect(message).toContain(what);
+    expect(message).toMatch(/Why: .* is forbidden: User "nobody" cannot /);
+    expect(message).toContain("What to do: give the account that right: roles/container.developer");
+  });
+});
+
+describe("a cluster whose HTTP load balancing is off", () => {
+  test.each<[string, (api: ApiServer) => Promise<unknown>]>([
+    ["get", (api) => api.get("BackendConfig", "default", "backend")],
+    ["list", (api) => api.list("BackendConfig", "default", ANY)],
+    [
+      "watch",
+      (api) =>
+        api.watch(
+          "BackendConfig",
+          "default",
+          { selector: ANY, resourceVersion: "", timeoutSeconds: 1 },
+          () => {},
+          new AbortController().signal,
+        ),
+    ],
+    ["apply", (api) => api.apply(backendConfig("default", {}), { dryRun: true })],
+  ])("%s says so", async (_, ask) => {
+    const { api } = await open();
+    expect(await failure(ask(api))).toMatch(
+      /^The cluster has no BackendConfig; nothing was changed\.\nWhy: .*cloud\.google\.com\/v1.*\nWhat to do: .*HttpLoadBalancing=ENABLED/,
+    );
+  });
+});
+
+describe("a way that leads nowhere", () => {
+  const withExec = JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "c",
+    clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:1" } }],
+    users: [
+      {
+        name: "c",
+        user: {
+          exec: {
+            apiVersion: "client.authentication.k8s.io/v1beta1",
+            command: "gke-gcloud-auth-plugin",
+            interactiveMode: "Never",
+          },
+        },
+      },
+    ],
+    contexts: [{ name: "c", context: { cluster: "c", user: "c" } }],
+  });
+
+  test.each<[string, () => Promise<string> | string, string, string]>([
+    [
+      "a port that nobody listens on",
+      () => kubeconfig({ server: "https://127.0.0.1:1" }),
+      "connection refused",
+      "can't be reached from this runner",
+    ],
+    [
+      "a token that isn't good",
+      () =>
+        kubeconfig({
+          server: `https://${controlPlane.endpoint}`,
+          caCertificate: controlPlane.caCertificate,
+          token: "no",
+        }),
+      "Unauthorized",
+      "the cluster refuses the credentials",
+    ],
+    [
+      "another cluster's authority",
+      async () =>
+        kubeconfig({
+          server: `https://${controlPlane.endpoint}`,
+          caCertificate: (await makePki()).caCertificate,
+        }),
+      "x509: certificate signed by unknown authority",
+      "not the one that the kubeconfig expects",
+    ],
+    ["a credential plugin that isn't installed", () => withExec, "gke-gcloud-auth-plugin", "install it"],
+  ])("%s shows at the first request", async (_, content, why, fix) => {
+    const { api } = await open({ config: await writeConfig(await content()) });
+    const [evidence, remedy] = (await failure(api.hasNamespace("default"))).split("What to do: ");
+    expect(evidence).toContain(why);
+    expect(remedy).toContain(fix);
+  });
+
+  test.each<[string, { config?: () => Promise<string>; flags?: string[]; path?: string }, RegExp]>([
+    [
+      "a context that the kubeconfig hasn't",
+      { flags: ["--context=elsewhere"] },
+      /^kubectl could not open a way to the cluster\.\nWhy: .*context "elsewhere" does not exist\nWhat to do: set context/,
+    ],
+    [
+      "a kubeconfig that is none",
+      { config: () => writeConfig("clusters: [") },
+      /^kubectl could not open a way to the cluster\.\nWhy: .*kubeconfig/,
+    ],
+    [
+      "a kubectl that isn't there",
+      { path: "/nonexistent/kubectl" },
+      /^kubectl \(\/nonexistent\/kubectl\) could not be started/,
+    ],
+  ])("%s is refused at once, and no program is left", async (_, { config, ...options }, message) => {
+    const folder = await privateDirectory({ RUNNER_TEMP: directory });
+    const opening = open({ ...options, folder, ...(config && { config: await config() }) });
+    expect(await failure(opening)).toMatch(message);
+    expect(processesOf(folder)).toEqual([]);
+  });
+});
+
+describe("kubectl proxy", () => {
+  test("listens on a socket in a folder that only this user can enter, and is gone when it is closed", async () => {
+    const { api, folder } = await open();
+    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    expect((await stat(join(folder, "kubectl.sock"))).isSocket()).toBe(true);
+    expect(await api.hasNamespace("default")).toBe(true);
+    expect(processesOf(folder)).toHaveLength(1);
+    await api.close();
+    expect(processesOf(folder)).toEqual([]);
+  });
+
+  test("listens on loopback when the folder's path is too long for a socket", async () => {
+    const folder = join(await privateDirectory({ RUNNER_TEMP: directory }), "d".repeat(80));
+    await mkdir(folder);
+    const { api } = await open({ folder });
+    expect(await api.hasNamespace("default")).toBe(true);
+    expect(await readdir(folder)).toEqual([]);
+    await api.close();
+    expect(processesOf(folder)).toEqual([]);
+  });
+
+  test("keeps the path of the API server's URL", async () => {
+    const api = await throughGateway();
+    expect(await api.hasNamespace("default")).toBe(true);
+    expect(gateway.paths).toContain("/api/v1/namespaces/default");
+  });
+
+  test("whose end nobody wanted is what the next request and every watch fail with", async () => {
+    const { api, folder } = await open();
+    const { done, seen } = record(api, "default");
+    await expect.poll(() => seen).toHaveLength(1);
+    for (const pid of processesOf(folder)) signalProcess(pid, "SIGKILL");
+    await expect.poll(() => api.closed).toBe(true);
+    const message = /^kubectl proxy, this action's way to the cluster, has ended\.\nWhy: .*exit code/;
+    expect(await failure(api.hasNamespace("default"))).toMatch(message);
+    expect(await failure(done)).toMatch(message);
+  });
+
+  test.each([429, 503])("a request that the API server has no time for (%d) is sent anew", async (code) => {
+    const api = await throughGateway();
+    let refused = 0;
+    gateway.intercept = (_, response) => {
+      if (refused > 0) return false;
+      refused += 1;
+      response.writeHead(code, { "content-type": "application/json" });
+      response.end(JSON.stringify({ kind: "Status", message: "too many requests" }));
+      return true;
+    };
+    expect(await api.hasNamespace("default")).toBe(true);
+    expect(refused).toBe(1);
+  });
+
+  test("an answer that breaks off is an error, not half an object", async () => {
+    const api = await throughGateway();
+    gateway.intercept = (_, response) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.write('{"kind":"Namespace",', () => response.destroy());
+      return true;
+    };
+    expect(await failure(api.hasNamespace("default"))).toContain("The cluster's API server does not answer.");
+  });
+});
+
+describe("apply", () => {
+  beforeAll(async () => {
+    const config = new KubeConfig();
+    config.loadFromFile(controlPlane.kubeconfig);
+    await createCrds(config, new AbortController().signal);
+  });
+
+  const version = ({ metadata }: KubernetesObject) => metadata.resourceVersion;
+
+  test("creates, keeps and changes, and owns what it has applied", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    const apply = (timeoutSec: number) =>
+      api.apply(backendConfig(namespace, { timeoutSec }), { dryRun: false });
+    const created = await apply(30);
+    expect(created).toMatchObject({ kind: "BackendConfig", spec: { timeoutSec: 30 } });
+    expect(created.metadata.managedFields).toMatchObject([
+      { manager: "milvus-gke-load-balancer", operation: "Apply" },
+    ]);
+    expect(version(await apply(30))).toBe(version(created));
+    expect(await apply(60)).toMatchObject({
+      metadata: { uid: created.metadata.uid },
+      spec: { timeoutSec: 60 },
+    });
+    // A field that is applied no more goes.
+    expect(await api.apply(backendConfig(namespace, {}), { dryRun: false })).toHaveProperty("spec", {});
+  });
+
+  test("stores nothing in a dry run, and tells what would be", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    const rehearsed = await api.apply(secret(namespace, "s", { key: "value" }), { dryRun: true });
+    expect(rehearsed).toMatchObject({
+      kind: "Secret",
+      data: { key: Buffer.from("value").toString("base64") },
+    });
+    expect(await api.get("Secret", namespace, "s")).toBeUndefined();
+  });
+
+  test.each<[string, (namespace: string) => Manifest, RegExp]>([
+    [
+      "a field that the API server doesn't know",
+      (namespace) => ({ ...secret(namespace, "s"), colour: "red" }),
+      /The API server refuses Secret \S+; nothing was changed\.\nWhy: .*colour/,
+    ],
+    [
+      "a field that a CRD doesn't know",
+      (namespace) => backendConfig(namespace, { healthCheck: { requestPaht: "/healthz" } }),
+      /The API server refuses BackendConfig \S+; nothing was changed\.\nWhy: .*requestPaht/,
+    ],
+    [
+      "a value of another type",
+      (namespace) => backendConfig(namespace, { timeoutSec: "an hour" }),
+      /Why: .*timeoutSec/,
+    ],
+    [
+      "a namespace that isn't there",
+      () => secret("no-such-namespace", "s"),
+      /Why: namespaces "no-such-namespace" not found/,
+    ],
+  ])("refuses %s", async (_, manifest, message) => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    expect(await failure(api.apply(manifest(namespace), { dryRun: true }))).toMatch(message);
+    expect(await failure(api.apply(manifest(namespace), { dryRun: false }))).not.toContain(
+      "nothing was changed",
+    );
+  });
+
+  test("names who else manages a field, and leaves it to them", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    const theirs = backendConfig(namespace, { timeoutSec: 30 });
+    await kubectl(["apply", "--server-side", "--field-manager=gitops", "-f", "-"], JSON.stringify(theirs));
+    const before = await api.get("BackendConfig", namespace, "backend");
+
+    const ours = backendConfig(namespace, { timeoutSec: 3600 });
+    const rehearsed = await failure(api.apply(ours, { dryRun: true }));
+    expect(rehearsed).toContain(
+      `BackendConfig ${namespace}/backend has fields that something else manages; nothing was changed.`,
+    );
+    const applied = await failure(api.apply(ours, { dryRun: false }));
+    expect(applied).toContain(
+      `Applying BackendConfig ${namespace}/backend failed: something else manages fields of it.`,
+    );
+    for (const message of [rehearsed, applied]) {
+      expect(message).toMatch(/Why: .*conflict with "gitops".*\.spec\.timeoutSec/);
+      expect(message).toContain("ingress_name, backend_config_name, tls_secret");
+    }
+    expect(await api.get("BackendConfig", namespace, "backend")).toEqual(before);
+
+    // The same value is no conflict: both then manage it.
+    await api.apply(theirs, { dryRun: false });
+  });
+
+  test("of an object in deletion doesn't bring it back, and shows that it is leaving", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    await api.apply(secret(namespace, "s"), { dryRun: false });
+    const finalizers = (value: string) =>
+      kubectl([
+        "patch",
+        "secret",
+        "s",
+        "-n",
+        namespace,
+        "--type=merge",
+        "-p",
+        `{"metadata":{"finalizers":${value}}}`,
+      ]);
+    await finalizers('["example.com/hold"]');
+    await kubectl(["delete", "secret", "s", "-n", namespace, "--wait=false"]);
+    const applied = await api.apply(secret(namespace, "s", { key: "value" }), { dryRun: true });
+    expect(applied.metadata.deletionTimestamp).toBeDefined();
+    await finalizers("[]");
+    expect(await api.get("Secret", namespace, "s")).toBeUndefined();
+  });
+
+  test("tells a quota and a leaving namespace from missing rights", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    await kubectl(["create", "quota", "q", "-n", namespace, "--hard=count/secrets=0"]);
+    const message = () => failure(api.apply(secret(namespace, "s"), { dryRun: true }));
+    await vi.waitFor(async () =>
+      expect(await message()).toMatch(/Why: .*exceeded quota.*\nWhat to do: raise/),
+    );
+
+    await kubectl(["create", "configmap", "holder", "-n", namespace]);
+    const finalizers = (value: string) =>
+      kubectl([
+        "patch",
+        "configmap",
+        "holder",
+        "-n",
+        namespace,
+        "--type=merge",
+        "-p",
+        `{"metadata":{"finalizers":${value}}}`,
+      ]);
+    await finalizers('["example.com/hold"]');
+    await kubectl(["delete", "quota", "q", "-n", namespace]);
+    await kubectl(["delete", "namespace", namespace, "--wait=false"]);
+    await vi.waitFor(async () =>
+      expect(await message()).toMatch(/Why: .*being terminated\nWhat to do: the namespace is being deleted/),
+    );
+    await finalizers("[]");
+  });
+});
+
+describe("annotate", () => {
+  test("sets an annotation beside others, also one of somebody else's", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    await kubectl(["create", "service", "clusterip", "s", "-n", namespace, "--tcp=80"]);
+    await kubectl(["annotate", "service", "s", "-n", namespace, "theirs=1", "synced=1"]);
+    await api.annotate("Service", namespace, "s", "synced", "2");
+    expect(await api.get("Service", namespace, "s")).toMatchObject({
+      metadata: { annotations: { theirs: "1", synced: "2" } },
+    });
+  });
+
+  test("doesn't make an object that isn't there", async () => {
+    const { api } = await open();
+    const annotating = api.annotate("Service", "default", "absent", "a", "b");
+    expect(await failure(annotating)).toMatch(
+      /Service default\/absent be annotated\.\nWhy: services "absent" not found/,
+    );
+  });
+});
+
+/** The name of an object, with its `step` annotation. */
+function nameOf(item: unknown): string {
+  const { name, annotations } = v.parse(
+    v.object({
+      metadata: v.object({ name: v.string(), annotations: v.optional(v.record(v.string(), v.string()), {}) }),
+    }),
+    item,
+  ).metadata;
+  return annotations.step === undefined ? name : `${name}@${annotations.step}`;
+}
+
+/** Follows the Secrets of a namespace until the test has ended. */
+function record(api: ApiServer, namespace: string) {
+  const seen: string[] = [];
+  const troubles: string[] = [];
+  const ended = new AbortController();
+  const done = follow(
+    api,
+    { kind: "Secret", namespace, selector: ANY },
+    {
+      onList: (items) => seen.push(`list: ${items.map(nameOf).join(" ")}`),
+      onChange: (type, item) => seen.push(`${type} ${nameOf(item)}`),
+    },
+    ended.signal,
+    ({ message }) => troubles.push(message),
+  );
+  // Each test looks at its end itself.
+  const settled = done.catch(() => {});
+  onTestFinished(async () => {
+    ended.abort();
+    await settled;
+  });
+  return { seen, troubles, done, abort: () => ended.abort() };
+}
+
+const LIMIT = { timeout: 20_000 };
+
+describe("follow", () => {
+  const create = (namespace: string, name: string) =>
+    kubectl(["create", "secret", "generic", name, "-n", namespace]);
+  const remove = (namespace: string, name: string) => kubectl(["delete", "secret", name, "-n", namespace]);
+
+  test("hands over what there is, then every change in its order", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    await create(namespace, "first");
+    const { seen, troubles } = record(api, namespace);
+    await expect.poll(() => seen, LIMIT).toEqual(["list: first"]);
+    await create(namespace, "second");
+    for (const step of ["1", "2", "3"]) await api.annotate("Secret", namespace, "second", "step", step);
+    await remove(namespace, "first");
+    await expect
+      .poll(() => seen, LIMIT)
+      .toEqual([
+        "list: first",
+        "ADDED second",
+        "MODIFIED second@1",
+        "MODIFIED second@2",
+        "MODIFIED second@3",
+        "DELETED first",
+      ]);
+    expect(troubles).toEqual([]);
+  });
+
+  test("a watch ends by itself when its time is over", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    await create(namespace, "there");
+    const lines: string[] = [];
+    const query = { selector: ANY, resourceVersion: "", timeoutSeconds: 1 };
+    await api.watch("Secret", namespace, query, (line) => lines.push(line), new AbortController().signal);
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { type: "ADDED", object: { metadata: { name: "there" } } },
+    ]);
+  });
+
+  test("takes a stream that the API server has ended up anew, without a word", async () => {
+    const api = await throughGateway();
+    const namespace = await newNamespace();
+    const { seen, troubles } = record(api, namespace);
+    await expect.poll(() => gateway.watches.size, LIMIT).toBe(1);
+    for (const watch of gateway.watches) watch.end();
+    await expect.poll(() => seen, LIMIT).toEqual(["list: ", "list: "]);
+    await create(namespace, "later");
+    await expect.poll(() => seen, LIMIT).toEqual(["list: ", "list: ", "ADDED later"]);
+    expect(troubles).toEqual([]);
+  });
+
+  test("a change that comes in pieces is handed over whole, half a one never", async () => {
+    const api = await throughGateway();
+    const namespace = await newNamespace();
+    const streams: ServerResponse[] = [];
+    gateway.intercept = (path, response) => {
+      if (!path.includes("watch=1") || streams.length > 0) return false;
+      response.writeHead(200, { "content-type": "application/json" });
+      response.flushHeaders();
+      streams.push(response);
+      return true;
+    };
+    const { seen, troubles } = record(api, namespace);
+    await expect.poll(() => streams, LIMIT).toHaveLength(1);
+    const [stream] = streams;
+    const change = (name: string) => JSON.stringify({ type: "ADDED", object: { metadata: { name } } });
+    const line = Buffer.from(`${change("größer")}\n`);
+    const middle = line.indexOf("ö") + 1;
+    stream?.write(line.subarray(0, middle));
+    stream?.write(line.subarray(middle));
+    stream?.write(change("half").slice(0, -5));
+    await expect.poll(() => seen, LIMIT).toEqual(["list: ", "ADDED größer"]);
+    stream?.end(change("no line end").slice(0, -5));
+    await expect.poll(() => seen, LIMIT).toEqual(["list: ", "ADDED größer", "list: "]);
+    expect(troubles).toEqual([]);
+  });
+
+  test("a connection that breaks in the middle of a line: what was deleted meanwhile is missed by the next list", async () => {
+    const api = await throughGateway();
+    const namespace = await newNamespace();
+    await create(namespace, "goes");
+    await create(namespace, "stays");
+    const { seen, troubles } = record(api, namespace);
+    await expect.poll(() => gateway.watches.size, LIMIT).toBe(1);
+    gateway.intercept = (_, response) => {
+      response.destroy();
+      return true;
+    };
+    for (const watch of gateway.watches) watch.write('{"type":"MODIFIED","obj', () => watch.destroy());
+    await expect.poll(() => troubles.length, LIMIT).toBeGreaterThan(0);
+    await remove(namespace, "goes");
+    gateway.intercept = undefined;
+    await expect.poll(() => seen, LIMIT).toEqual(["list: goes stays", "list: stays"]);
+    await create(namespace, "comes");
+    await expect.poll(() => seen, LIMIT).toEqual(["list: goes stays", "list: stays", "ADDED comes"]);
+    expect(troubles[0]).toMatch(
+      new RegExp(`^The watch of the Secret list of namespace ${namespace} broke\\.\nWhy: .*\nWhat to do: `),
+    );
+  });
+
+  test("a version that is too old (410) is followed by a fresh list", async () => {
+    const api = await throughGateway();
+    const namespace = await newNamespace();
+    let expired = false;
+    gateway.intercept = (path, response) => {
+      if (!path.includes("watch=1") || expired) return false;
+      expired = true;
+      const object = { kind: "Status", code: 410, reason: "Expired", message: "too old resource version" };
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(`${JSON.stringify({ type: "ERROR", object })}\n`);
+      return true;
+    };
+    const { seen, troubles } = record(api, namespace);
+    await expect.poll(() => seen, LIMIT).toEqual(["list: ", "list: "]);
+    expect(troubles).toEqual([]);
+  });
+
+  test("what the account may not see is refused for good", async () => {
+    const { api } = await open({ flags: ["--as=nobody"] });
+    const { done, seen, troubles } = record(api, "default");
+    expect(await failure(done)).toContain('is forbidden: User "nobody" cannot list resource "secrets"');
+    expect([seen, troubles]).toEqual([[], []]);
+  });
+
+  test("what a listener throws ends it", async () => {
+    const { api } = await open();
+    const signal = new AbortController().signal;
+    const follower = {
+      onList: () => {
+        throw new TypeError("a bug");
+      },
+      onChange: () => {},
+    };
+    const done = follow(
+      api,
+      { kind: "Secret", namespace: "default", selector: ANY },
+      follower,
+      signal,
+      () => {},
+    );
+    await expect(done).rejects.toThrow("a bug");
+  });
+
+  test("an abort ends a stream, for the API server too", async () => {
+    const api = await throughGateway();
+    const { done, abort } = record(api, await newNamespace());
+    await expect.poll(() => gateway.watches.size, LIMIT).toBe(1);
+    abort();
+    await done;
+    await expect.poll(() => gateway.watches.size, LIMIT).toBe(0);
+  });
+
+  test("an abort ends a list that isn't answered", async () => {
+    const api = await throughGateway();
+    const unanswered: ServerResponse[] = [];
+    gateway.intercept = (_, response) => {
+      unanswered.push(response);
+      return true;
+    };
+    const { done, abort, seen } = record(api, "default");
+    await expect.poll(() => unanswered, LIMIT).toHaveLength(1);
+    abort();
+    await done;
+    expect(seen).toEqual([]);
+    await expect.poll(() => unanswered.every(({ destroyed }) => destroyed), LIMIT).toBe(true);
+  });
+
+  test("an abort ends the pause after a failure", async () => {
+    const { api } = await open({ config: await writeConfig(kubeconfig({ server: "https://127.0.0.1:1" })) });
+    const { done, abort, troubles } = record(api, "default");
+    await expect.poll(() => troubles, LIMIT).toHaveLength(1);
+    abort();
+    await done;
+  });
+});
+
+describe("the pods of a release while it is being upgraded", () => {
+  const pod = (namespace: string, name: string, state?: string) => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name,
+      namespace,
+      labels: { "app.kubernetes.io/instance": "my-release" },
+      annotations: state === undefined ? {} : { "local-gke/pod": state },
+    },
+    spec: { containers: [{ name: "milvus", image: "milvusdb/milvus:v2.6.15" }] },
+  });
+  const start = (...object: object[]) =>
+    kubectl(["create", "-f", "-"], object.map((each) => JSON.stringify(each)).join("\n---\n"));
+
+  function watch(api: ApiServer, namespace: string, upgradeLimit: number) {
+    const rollout = watchRollout(api, namespace, "my-release", upgradeLimit);
+    onTestFinished(() => rollout.close());
+    const ended = new Promise<string>((resolve) => {
+      rollout.failed.addEventListener("abort", () => {
+        const { reason } = rollout.failed;
+        expect(reason).toBeInstanceOf(ActionError);
+        resolve(reason.message);
+      });
+    });
+    return { rollout, ended };
+  }
+
+  test("a crash loop ends it, with the last lines from before the crash", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    const { rollout, ended } = watch(api, namespace, 3000);
+    await start(pod(namespace, "fine"), pod(namespace, "proxy", "crash-loop"));
+    expect(await ended).toBe(
+      [
+        `Pod ${namespace}/proxy of release my-release can't get ready: CrashLoopBackOff, last exit: Error (code 134).`,
+        "Why: it has been so for 1.0s. The last lines of container milvus:",
+        "Welcome to use Milvus!",
+        "panic: proxy server(http) and external grpc server share the same port, tls mode must be 0",
+        "What to do: mend what the pod complains of (values, image, Secrets, room on the nodes) and run again; the upgrade was ended, Helm has recorded it as failed.",
+      ].join("\n"),
+    );
+    expect(rollout.describe()).toBe(
+      "1 of 2 pods are ready; proxy: CrashLoopBackOff, last exit: Error (code 134)",
+    );
+  });
+
+  test("an image that can't be pulled ends it", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    const { ended } = watch(api, namespace, 3000);
+    await start(pod(namespace, "proxy", "image-pull-back-off"));
+    expect(await ended).toMatch(
+      /^Pod \S+\/proxy of release my-release can't get ready: ImagePullBackOff \(Back-off pulling image "milvusdb\/milvus:v2\.6\.15"/,
+    );
+  });
+
+  test("a pod that no node takes ends it", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    const { ended } = watch(api, namespace, 3000);
+    const unschedulable = pod(namespace, "proxy");
+    await start({ ...unschedulable, spec: { ...unschedulable.spec, nodeSelector: { absent: "true" } } });
+    expect(await ended).toMatch(
+      /can't get ready: Unschedulable \(0\/2 nodes are available: .*\nWhy: it has been so for 1\.0s\.\nWhat/,
+    );
+  });
+
+  test("a pod that mends in time, one that goes away and another release's don't", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    const { rollout, ended } = watch(api, namespace, 18_000);
+    const other = pod(namespace, "other", "crash-loop");
+    await start(
+      { ...other, metadata: { ...other.metadata, labels: { "app.kubernetes.io/instance": "other" } } },
+      pod(namespace, "goes", "crash-loop"),
+      pod(namespace, "mends", "crash-loop"),
+    );
+    await expect.poll(() => rollout.describe(), LIMIT).toMatch(/^0 of 2 pods are ready; .*Crash.*Crash/);
+    const status = { conditions: [{ type: "Ready", status: "True" }] };
+    await Promise.all([
+      kubectl([
+        "patch",
+        "pod",
+        "mends",
+        "-n",
+        namespace,
+        "--subresource=status",
+        "-p",
+        JSON.stringify({ status }),
+      ]),
+      kubectl(["delete", "pod", "goes", "-n", namespace, "--grace-period=0", "--force"]),
+    ]);
+    await expect.poll(() => rollout.describe(), LIMIT).toBe("1 of 1 pods are ready");
+    // Its patience ends after theirs would have.
+    await start(pod(namespace, "last", "crash-loop"));
+    expect(await ended).toContain(`Pod ${namespace}/last of release my-release`);
+  });
+
+  test("it goes on when the account may not see them", async () => {
+    const { api } = await open({ flags: ["--as=nobody"] });
+    const { rollout } = watch(api, "default", 3000);
+    await vi.waitFor(() =>
+      expect(String(vi.mocked(process.stdout.write).mock.calls)).toContain("can't be watched"),
+    );
+    expect(rollout.describe()).toBe("0 of 0 pods are ready");
+    expect(rollout.failed.aborted).toBe(false);
+  });
+});
