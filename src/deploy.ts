@@ -77,9 +77,7 @@ async function deployLoadBalancer(settings: Settings, session: Session): Promise
       const [, observed] = await allOf([
         refuseMissingRights(api, settings.namespace),
         observe(settings, api, helm),
-      ]).catch((error: unknown) => {
-        throw (access.cluster && unreachable(access.cluster, messageOf(error))) ?? error;
-      });
+      ]);
       const certificate = await chooseCertificate(settings, observed.tlsSecret);
       const plan = makePlan(settings, observed, certificate.isNew ? certificate.pair : undefined);
       describeObserved(observed, plan);
@@ -151,8 +149,6 @@ async function deployLoadBalancer(settings: Settings, session: Session): Promise
 interface Access {
   api: ApiServer;
   helm: Helm;
-  /** Undefined when a kubeconfig was given. */
-  cluster: Cluster | undefined;
   /** Ends the way to the API server and the renewal of its token. */
   close(): Promise<void>;
 }
@@ -168,15 +164,19 @@ async function reachCluster(settings: Settings, session: Session): Promise<Acces
       ]),
   );
   const api = await ApiServer.open({ ...kubectl, ...pointedAt(kubeconfig, "--context") }, session.directory);
-  return {
-    api,
-    cluster,
-    helm: { ...helm, ...pointedAt(kubeconfig, "--kube-context") },
-    close: async () => {
-      stop();
-      await api.close();
-    },
+  const close = async () => {
+    stop();
+    await api.close();
   };
+  try {
+    // Asked before everything else: the API server ends a connection on which several requests are refused at once.
+    const version = await api.version();
+    if (version) info(`The API server answers: Kubernetes ${version}.`);
+  } catch (error) {
+    await close();
+    throw (cluster && unreachable(cluster, messageOf(error))) ?? error;
+  }
+  return { api, helm: { ...helm, ...pointedAt(kubeconfig, "--kube-context") }, close };
 }
 
 /** Returns a kubeconfig for the cluster and a kubectl that suits it. */

@@ -77,6 +77,6 @@ test("e2e.yml passes on a workflow runner, its own npm ci included, and leaves n
     "Post Put Milvus behind a load balancer: success",
   ]);
   // With KUBECONFIG in the environment, as e2e.yml has it, the action still asks Google for the cluster.
-  expect(log).toContain("Cluster gke_my-project_us-central1_my-cluster at https://");
+  expect(log).toMatch(/Cluster gke_my-project_us-central1_my-cluster \(Kubernetes .*\) at https:\/\//);
   expect((await status(NAME)).processes).toEqual([]);
 }, 300_000);

@@ -27,6 +27,7 @@ import { watchRollout } from "../../src/helm/rollout.ts";
 import { ApiServer, type Manifest, type Selector } from "../../src/kubernetes/api.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { follow } from "../../src/kubernetes/watch.ts";
+import { Front } from "../../src/loadbalancer/front.ts";
 import { type Output, run } from "../../src/process.ts";
 import { type Gateway, startGateway } from "../kubernetes/gateway.ts";
 
@@ -232,7 +233,7 @@ describe("a way that leads nowhere", () => {
         user: {
           exec: {
             apiVersion: "client.authentication.k8s.io/v1beta1",
-            command: "gke-gcloud-auth-plugin",
+            command: "no-such-plugin",
             interactiveMode: "Never",
           },
         },
@@ -244,7 +245,7 @@ describe("a way that leads nowhere", () => {
   test.each<[string, () => Promise<string> | string, string, string]>([
     [
       "a port that nobody listens on",
-      () => kubeconfig({ server: "https://127.0.0.1:1" }),
+      () => kubeconfig({ server: "https://127.0.0.1:1", token: "t" }),
       "connection refused",
       "can't be reached from this runner",
     ],
@@ -265,11 +266,17 @@ describe("a way that leads nowhere", () => {
         kubeconfig({
           server: `https://${controlPlane.endpoint}`,
           caCertificate: (await makePki()).caCertificate,
+          token: "t",
         }),
       "x509: certificate signed by unknown authority",
       "not the one that the kubeconfig expects",
     ],
-    ["a credential plugin that isn't installed", () => withExec, "gke-gcloud-auth-plugin", "install it"],
+    [
+      "a credential plugin that isn't installed",
+      () => withExec,
+      "executable no-such-plugin not found",
+      "credential plugin must be installed",
+    ],
   ])("%s shows at the first request", async (_, content, why, fix) => {
     const { api } = await open({ config: await writeConfig(await content()) });
     const [evidence, remedy] = (await failure(api.hasNamespace("default"))).split("What to do: ");
@@ -287,6 +294,11 @@ describe("a way that leads nowhere", () => {
       "a kubeconfig that is none",
       { config: () => writeConfig("clusters: [") },
       /^kubectl could not open a way to the cluster\.\nWhy: .*kubeconfig/,
+    ],
+    [
+      "a kubeconfig without credentials",
+      { config: () => writeConfig(kubeconfig({ server: "https://127.0.0.1:1" })) },
+      /^kubectl could not open a way to the cluster\.\nWhy: error: EOF\nWhat to do: the kubeconfig has no credentials/,
     ],
     [
       "a kubectl that isn't there",
@@ -377,7 +389,7 @@ describe("apply", () => {
     const { api } = await open();
     const namespace = await newNamespace();
     const apply = (timeoutSec: number) =>
-      api.apply(backendConfig(namespace, { timeoutSec }), { dryRun: false });
+      api.apply(backendConfig(namespace, { timeoutSec, logging: { enable: true } }), { dryRun: false });
     const created = await apply(30);
     expect(created).toMatchObject({ kind: "BackendConfig", spec: { timeoutSec: 30 } });
     expect(created.metadata.managedFields).toMatchObject([
@@ -389,7 +401,8 @@ describe("apply", () => {
       spec: { timeoutSec: 60 },
     });
     // A field that is applied no more goes.
-    expect(await api.apply(backendConfig(namespace, {}), { dryRun: false })).toHaveProperty("spec", {});
+    const shorter = await api.apply(backendConfig(namespace, { timeoutSec: 60 }), { dryRun: false });
+    expect(shorter).toHaveProperty("spec", { timeoutSec: 60 });
   });
 
   test("stores nothing in a dry run, and tells what would be", async () => {
@@ -695,23 +708,30 @@ describe("follow", () => {
     expect([seen, troubles]).toEqual([[], []]);
   });
 
-  test("what a listener throws ends it", async () => {
+  test.each(["onList", "onChange"])("what a listener throws ends it: %s", async (listener) => {
     const { api } = await open();
-    const signal = new AbortController().signal;
-    const follower = {
-      onList: () => {
-        throw new TypeError("a bug");
-      },
-      onChange: () => {},
-    };
+    const namespace = await newNamespace();
+    const listed = Promise.withResolvers<void>();
+    const troubles: string[] = [];
     const done = follow(
       api,
-      { kind: "Secret", namespace: "default", selector: ANY },
-      follower,
-      signal,
-      () => {},
+      { kind: "Secret", namespace, selector: ANY },
+      {
+        onList: () => listed.resolve(),
+        onChange: () => {},
+        [listener]: () => {
+          listed.resolve();
+          throw new TypeError("a bug");
+        },
+      },
+      new AbortController().signal,
+      ({ message }) => troubles.push(message),
     );
-    await expect(done).rejects.toThrow("a bug");
+    const failed = expect(done).rejects.toThrow(new TypeError("a bug"));
+    await listed.promise;
+    await create(namespace, "new");
+    await failed;
+    expect(troubles).toEqual([]);
   });
 
   test("an abort ends a stream, for the API server too", async () => {
@@ -739,11 +759,138 @@ describe("follow", () => {
   });
 
   test("an abort ends the pause after a failure", async () => {
-    const { api } = await open({ config: await writeConfig(kubeconfig({ server: "https://127.0.0.1:1" })) });
+    const { api } = await open({
+      config: await writeConfig(kubeconfig({ server: "https://127.0.0.1:1", token: "t" })),
+    });
     const { done, abort, troubles } = record(api, "default");
     await expect.poll(() => troubles, LIMIT).toHaveLength(1);
     abort();
     await done;
+  });
+});
+
+describe("the load balancer as the cluster shows it", () => {
+  const INGRESS = "my-release-milvus";
+  const names = (namespace: string) => ({
+    namespace,
+    host: "my-release.milvus.io",
+    ingress: INGRESS,
+    backendConfig: "my-release-backendconfig",
+    tlsSecret: "my-release-milvus-tls",
+    service: "my-release-milvus",
+  });
+
+  async function openFront(api: ApiServer, namespace: string): Promise<Front> {
+    const front = await Front.open(api, names(namespace));
+    onTestFinished(() => front.close());
+    return front;
+  }
+
+  let seconds = 0;
+  /** Records an event of an object's, or another occurrence of it, a second later than the one before. */
+  function complain(namespace: string, name: string, message: string, kind = "Ingress", type = "Warning") {
+    seconds += 1;
+    const event = {
+      apiVersion: "v1",
+      kind: "Event",
+      metadata: { name, namespace },
+      involvedObject: { kind, name: INGRESS, namespace },
+      type,
+      reason: "Sync",
+      message,
+      lastTimestamp: new Date(seconds * 1000).toISOString(),
+    };
+    return kubectl(["apply", "-f", "-"], JSON.stringify(event));
+  }
+
+  const ingress = (namespace: string) => ({
+    apiVersion: "networking.k8s.io/v1",
+    kind: "Ingress" as const,
+    metadata: { name: INGRESS, namespace },
+    spec: { defaultBackend: { service: { name: "s", port: { number: 1 } } } },
+  });
+
+  const messages = ({ state }: Front) => state.complaints.map(({ message }) => message);
+
+  test("is what there was, then what happens; Warnings from before only explain", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    await api.apply(ingress(namespace), { dryRun: false });
+    await complain(namespace, "older", "an older one");
+    await complain(namespace, "old", "an old one");
+    const front = await openFront(api, namespace);
+    expect(front.state).toMatchObject({
+      ingress: { state: "present", object: { metadata: { name: INGRESS } } },
+      service: { state: "unknown" },
+      tlsSecret: { state: "unknown" },
+      complaints: [],
+      earlierWarning: "an old one",
+    });
+    await complain(namespace, "normal", "all is well", "Ingress", "Normal");
+    await complain(namespace, "elsewhere", "a Deployment's", "Deployment");
+    await complain(namespace, "service", "its Service's", "Service");
+    await complain(namespace, "older", "an older one");
+    await expect.poll(() => messages(front), LIMIT).toEqual(["its Service's", "an older one"]);
+    front.forgetComplaints();
+    expect(front.state).toMatchObject({ complaints: [], earlierWarning: "an older one" });
+  });
+
+  test("what happens while the API server can't be reached is seen afterwards, and nothing twice", async () => {
+    const api = await throughGateway();
+    const namespace = await newNamespace();
+    await api.apply(ingress(namespace), { dryRun: false });
+    await complain(namespace, "old", "an old one");
+    const front = await openFront(api, namespace);
+    await complain(namespace, "seen", "one that was seen");
+    await expect.poll(() => messages(front), LIMIT).toEqual(["one that was seen"]);
+
+    gateway.intercept = (_, response) => {
+      response.destroy();
+      return true;
+    };
+    for (const watch of gateway.watches) watch.destroy();
+    await kubectl(["delete", "ingress", INGRESS, "-n", namespace]);
+    await complain(namespace, "missed", "one that was missed");
+    const { lastSeen } = front.state.complaints[0] ?? {};
+    gateway.intercept = undefined;
+
+    await expect.poll(() => front.state.ingress, LIMIT).toEqual({ state: "deleted" });
+    await expect.poll(() => messages(front), LIMIT).toEqual(["one that was seen", "one that was missed"]);
+    expect(front.state.complaints[0]?.lastSeen).toBe(lastSeen);
+  });
+
+  test("a nudge changes the Ingress and nothing that anyone reads", async () => {
+    const { api } = await open();
+    const namespace = await newNamespace();
+    await api.apply(ingress(namespace), { dryRun: false });
+    const front = await openFront(api, namespace);
+    await front.nudge();
+    const version = await front.until(
+      ({ ingress }) =>
+        ingress.state === "present"
+          ? ingress.object.metadata.annotations["milvus-gke-load-balancer/synced-at"]
+          : undefined,
+      { limit: 20_000, onLimit: () => new Error("not seen"), signal: new AbortController().signal },
+    );
+    expect(Date.parse(version)).not.toBeNaN();
+  });
+
+  test("an account that may not watch it is told so", async () => {
+    const { api } = await open({ flags: ["--as=nobody"] });
+    expect(await failure(Front.open(api, names("default")))).toContain("roles/container.developer");
+  });
+
+  test("a wait ends when the way to the cluster is lost", async () => {
+    const { api, folder } = await open();
+    const front = await openFront(api, await newNamespace());
+    const waiting = front.until(() => undefined, {
+      limit: 60_000,
+      onLimit: () => new Error("the limit has passed"),
+      signal: new AbortController().signal,
+    });
+    const failed = failure(waiting);
+    for (const pid of processesOf(folder)) signalProcess(pid, "SIGKILL");
+    expect(await failed).toContain("kubectl proxy, this action's way to the cluster, has ended.");
   });
 });
 

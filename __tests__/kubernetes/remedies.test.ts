@@ -7,6 +7,15 @@ test.each<[text: string, fix: string | undefined]>([
     "error: You must be logged in to the server (the server has asked for the client to provide credentials)",
     "the cluster refuses the credentials",
   ],
+  [
+    "Unable to connect to the server: getting credentials: exec: executable gke-gcloud-auth-plugin not found",
+    "credential plugin must be installed",
+  ],
+  [
+    "getting credentials: exec: executable gke-gcloud-auth-plugin failed with exit code 1",
+    "credential plugin must be installed",
+  ],
+  ["error: EOF", "has no credentials for its context"],
   ["Unauthorized", "the cluster refuses the credentials"],
   [
     'secrets is forbidden: User "u" cannot list resource "secrets" in API group ""',

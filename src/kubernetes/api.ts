@@ -43,6 +43,8 @@ const Status = v.looseObject({
   reason: v.optional(v.string(), ""),
 });
 
+const Version = v.looseObject({ gitVersion: v.string() });
+
 const AccessReview = v.looseObject({ status: v.looseObject({ allowed: v.boolean() }) });
 
 interface RequestOptions {
@@ -82,6 +84,18 @@ export class ApiServer {
   /** Whether the way to the API server is gone for good. */
   get closed(): boolean {
     return this.#proxy.closed;
+  }
+
+  /**
+   * Returns the API server's version, e.g. `v1.35.4-gke.1000000`; undefined where that is kept from this account. The
+   * cheapest way to learn whether the API server can be reached and knows the account.
+   */
+  async version(): Promise<string | undefined> {
+    const answer = await this.#ask("GET", "/version");
+    if (answer.code === 200) return v.parse(Version, JSON.parse(answer.body)).gitVersion;
+    if (answer.code === 403) return undefined;
+    const what = answer.code === 401 ? "does not let this job in" : "does not answer";
+    throw refusal(`The cluster's API server ${what}.`, "", answer);
   }
 
   /** Returns an object, undefined when there is none of that name. */
@@ -135,7 +149,7 @@ export class ApiServer {
   /**
    * Streams the changes of a collection until the API server ends the stream, which it does after a while.
    *
-   * @param onLine called with each change as a line of JSON
+   * @param onLine called with each change as a line of JSON; what it throws ends the stream and is thrown
    * @param signal ends the stream
    */
   async watch(
@@ -147,20 +161,7 @@ export class ApiServer {
   ): Promise<void> {
     const { selector, resourceVersion, timeoutSeconds } = query;
     const path = `${collectionPath(kind, namespace, selector)}&watch=1&resourceVersion=${resourceVersion}&timeoutSeconds=${timeoutSeconds}`;
-    const what = `The watch of the ${kind} list of namespace ${namespace} broke.`;
-    try {
-      const response = await this.#proxy.send("GET", path, { signal });
-      if (response.statusCode !== 200) throw refusal(what, kind, await answerOf(response));
-      let rest = "";
-      for await (const chunk of response.setEncoding("utf8")) {
-        const lines = `${rest}${chunk}`.split("\n");
-        rest = lines.pop() ?? "";
-        for (const line of lines) onLine(line);
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      throw error instanceof ActionError ? error : unreachable(what, error);
-    }
+    for await (const line of this.#stream(kind, namespace, path, signal)) onLine(line);
   }
 
   /**
@@ -217,6 +218,29 @@ export class ApiServer {
       "Pod",
       answer,
     );
+  }
+
+  /** What its reader throws is no failure of the stream's. */
+  async *#stream(
+    kind: Kind,
+    namespace: string,
+    path: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<string, void, void> {
+    const what = `The watch of the ${kind} list of namespace ${namespace} broke.`;
+    try {
+      const response = await this.#proxy.send("GET", path, { signal });
+      if (response.statusCode !== 200) throw refusal(what, kind, await answerOf(response));
+      let rest = "";
+      for await (const chunk of response.setEncoding("utf8")) {
+        const lines = `${rest}${chunk}`.split("\n");
+        rest = lines.pop() ?? "";
+        yield* lines;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error instanceof ActionError ? error : unreachable(what, error);
+    }
   }
 
   async #find(what: string, path: string): Promise<unknown> {

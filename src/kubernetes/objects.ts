@@ -4,6 +4,7 @@ const Metadata = v.looseObject({
   name: v.string(),
   namespace: v.optional(v.string()),
   uid: v.optional(v.string()),
+  resourceVersion: v.optional(v.string()),
   labels: v.optional(v.record(v.string(), v.string()), {}),
   annotations: v.optional(v.record(v.string(), v.string()), {}),
   finalizers: v.optional(v.array(v.string()), []),

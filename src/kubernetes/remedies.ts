@@ -1,5 +1,14 @@
 const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
   [
+    /getting credentials: exec/,
+    "the kubeconfig's credential plugin must be installed and signed in on this runner (for GKE gke-gcloud-auth-plugin); or set location and cluster_name instead of kubeconfig.",
+  ],
+  // It has asked for a user name, and there is nobody to type one.
+  [
+    /^error: EOF$/,
+    "the kubeconfig has no credentials for its context: give its user a token or a certificate.",
+  ],
+  [
     /Unauthorized|must be logged in|provide credentials/,
     "the cluster refuses the credentials: check the account and, with kubeconfig, that its token is still valid.",
   ],

@@ -89,7 +89,7 @@ export class Front {
     this.state.complaints = [];
   }
 
-  /** Ends the watches and waits until their programs have ended. */
+  /** Ends the watches and returns when they have ended. */
   async close(): Promise<void> {
     this.#ended.abort();
     await Promise.all(this.#followers);
@@ -180,22 +180,34 @@ export class Front {
       type === "Warning" &&
       ((kind === "Ingress" && name === this.names.ingress) ||
         (kind === "Service" && name === this.names.service));
+    /** The version of each Warning that was seen last, by its name. */
+    const versions = new Map<string, string | undefined>();
+    const isNews = ({ metadata: { name, resourceVersion } }: Event) => {
+      const seen = versions.get(name);
+      versions.set(name, resourceVersion);
+      return seen === undefined || seen !== resourceVersion;
+    };
+    const complain = (event: Event) => {
+      this.state.complaints = recordComplaint(this.state.complaints, event, Date.now());
+      this.#changed();
+    };
     let listed = false;
     return {
       onList: (items) => {
-        // After a broken watch the list also holds what is old; only the first list tells what came before.
-        if (!listed) {
-          const warnings = items.map((item) => v.parse(Event, item)).filter(concernsUs);
-          const time = ({ lastTimestamp, eventTime }: Event) => lastTimestamp ?? eventTime ?? "";
-          this.state.earlierWarning = warnings.sort((a, b) => time(a).localeCompare(time(b))).at(-1)?.message;
-        }
+        const time = ({ lastTimestamp, eventTime }: Event) => lastTimestamp ?? eventTime ?? "";
+        const warnings = items
+          .map((item) => v.parse(Event, item))
+          .filter(concernsUs)
+          .sort((a, b) => time(a).localeCompare(time(b)));
+        const news = warnings.filter(isNews);
+        // A list after a broken watch holds what came meanwhile, only the first one what came before.
+        if (listed) for (const event of news) complain(event);
+        else this.state.earlierWarning = warnings.at(-1)?.message;
         listed = true;
       },
       onChange: (type, item) => {
         const event = v.parse(Event, item);
-        if (type === "DELETED" || !concernsUs(event)) return;
-        this.state.complaints = recordComplaint(this.state.complaints, event, Date.now());
-        this.#changed();
+        if (type !== "DELETED" && concernsUs(event) && isNews(event)) complain(event);
       },
     };
   }
