@@ -18,6 +18,11 @@ async function main(): Promise<void> {
   let settings: Settings | undefined;
   let failure: string | undefined;
   const cancelled = onCancellation();
+  // Without this Node.js would print the line of the bundle that failed, which is all of it.
+  process.on("uncaughtException", (error) => {
+    setFailed(describe(error, known));
+    process.exit();
+  });
   saveState(STARTED, "true");
   try {
     settings = readSettings(getInput, process.env.GITHUB_WORKSPACE ?? process.cwd());
@@ -52,5 +57,7 @@ async function post(): Promise<void> {
   if (directory) await removeCredentials(directory);
 }
 
-if (getState(STARTED)) await post();
+if (Number.parseInt(process.versions.node, 10) < 22) {
+  setFailed(`This action runs on Node.js 24 (using: node24), but was started with ${process.version}.`);
+} else if (getState(STARTED)) await post();
 else await main();
