@@ -1,17 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { endGroup, info, setSecret, startGroup, warning } from "@actions/core";
+import { type Access, reachCluster } from "./access.ts";
 import { allOf } from "./async.ts";
 import { formatDuration } from "./duration.ts";
-import { messageOf } from "./errors.ts";
-import type { Cluster } from "./gke/cluster.ts";
-import { connectToCluster } from "./gke/connect.ts";
-import { givenKubeconfig, type Kubeconfig } from "./gke/kubeconfig.ts";
-import { unreachable } from "./gke/unreachable.ts";
 import { watchRollout } from "./helm/rollout.ts";
-import { fetchChart, type Helm, type LocalChart, upgrade } from "./helm/upgrade.ts";
+import { fetchChart, type LocalChart, upgrade } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
-import { ApiServer } from "./kubernetes/api.ts";
 import type { Secret } from "./kubernetes/objects.ts";
 import { refuseMissingRights } from "./kubernetes/permissions.ts";
 import {
@@ -27,24 +22,10 @@ import { addressOf, healthOf, waitForAddress, waitForBackends } from "./loadbala
 import type { verify as Verify } from "./milvus/verify.ts";
 import { type Observed, observe } from "./observe.ts";
 import { makePlan, type ObjectChange, objectChanges, type Plan } from "./plan.ts";
-import type { Program } from "./process.ts";
-import type { Known, PlanReport } from "./report/known.ts";
+import type { PlanReport } from "./report/known.ts";
 import { withProgress } from "./report/progress.ts";
+import type { Session } from "./session.ts";
 import { startGcloud } from "./tools/gcloud.ts";
-import { provideHelm } from "./tools/helm.ts";
-import { provideKubectl } from "./tools/kubectl.ts";
-
-export interface Session {
-  /** A folder that only this job's user can read and that the post step removes. */
-  directory: string;
-  environment: NodeJS.ProcessEnv;
-  /** Aborted when the job is cancelled. */
-  signal: AbortSignal;
-  /** Set when credentials came by inputs: the file with them, for gcloud to authenticate with too. */
-  credentialsFile?: string | undefined;
-  /** Filled in as the run goes on, so that a failed run reports what it knows. */
-  known: Known;
-}
 
 /**
  * Puts a Milvus release behind a Google layer-7 load balancer and returns once Milvus answers through it. gcloud, which
@@ -144,64 +125,6 @@ async function deployLoadBalancer(settings: Settings, session: Session): Promise
   } finally {
     await access.close();
   }
-}
-
-interface Access {
-  api: ApiServer;
-  helm: Helm;
-  /** Ends the way to the API server and the renewal of its token. */
-  close(): Promise<void>;
-}
-
-/** Finds or installs the tools and finds the way into the cluster, side by side. */
-async function reachCluster(settings: Settings, session: Session): Promise<Access> {
-  const [helm, { kubeconfig, kubectl, cluster, stop }] = await withProgress(
-    () => "waiting for kubectl, Helm and Google's answer about the cluster",
-    () =>
-      allOf([
-        provideHelm({ version: settings.helmVersion, mirror: settings.helmMirror }),
-        findCluster(settings, session),
-      ]),
-  );
-  const api = await ApiServer.open({ ...kubectl, ...pointedAt(kubeconfig, "--context") }, session.directory);
-  const close = async () => {
-    stop();
-    await api.close();
-  };
-  try {
-    // Asked before everything else: the API server ends a connection on which several requests are refused at once.
-    const version = await api.version();
-    if (version) info(`The API server answers: Kubernetes ${version}.`);
-  } catch (error) {
-    await close();
-    throw (cluster && unreachable(cluster, messageOf(error))) ?? error;
-  }
-  return { api, helm: { ...helm, ...pointedAt(kubeconfig, "--kube-context") }, close };
-}
-
-/** Returns a kubeconfig for the cluster and a kubectl that suits it. */
-async function findCluster(
-  { cluster, kubectlVersion: version, kubectlMirror: mirror }: Settings,
-  session: Session,
-): Promise<{ kubeconfig: Kubeconfig; kubectl: Program; cluster: Cluster | undefined; stop(): void }> {
-  const { directory, environment } = session;
-  if (cluster.kind === "kubeconfig") {
-    const [kubeconfig, kubectl] = await allOf([
-      givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment),
-      provideKubectl({ version, mirror }),
-    ]);
-    return { kubeconfig, kubectl, cluster: undefined, stop: () => {} };
-  }
-  const connection = await connectToCluster(cluster, cluster.credentials, directory, environment, warning);
-  session.credentialsFile = connection.credentialsFile;
-  const { server, endpoint, reason, version: clusterVersion } = connection.cluster;
-  info(`Cluster ${connection.kubeconfig.context} (Kubernetes ${clusterVersion}) at ${server}.`);
-  info(`Its endpoint ${endpoint} is used because ${reason}.`);
-  return { ...connection, kubectl: await provideKubectl({ version, mirror, clusterVersion }) };
-}
-
-function pointedAt(kubeconfig: Kubeconfig, flag: string): Pick<Program, "env" | "leadingArgs"> {
-  return { env: { KUBECONFIG: kubeconfig.path }, leadingArgs: [`${flag}=${kubeconfig.context}`] };
 }
 
 /** Keeps the certificate in the cluster while it is good, else makes one. */
