@@ -104,7 +104,8 @@ describe("the plan", () => {
     expect(summary).toContain("| value `image.tag` |  |  |");
     expect(summary).toContain("| Ingress `i` |  | create |");
     expect(summary).not.toContain("Secret");
-    expect(summaryOf({ ...EMPTY, plan: PLAN }, "deploy", undefined)).toContain("### What was to change");
+    expect(summaryOf({ ...EMPTY, plan: PLAN }, "deploy", undefined)).toContain("### What changed");
+    expect(summaryOf({ ...EMPTY, plan: PLAN }, "deploy", "x")).toContain("### What was to change");
   });
 
   test.each([

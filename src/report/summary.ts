@@ -5,14 +5,17 @@ import { type Known, uriOf } from "./known.ts";
 export function summaryOf(known: Known, mode: "deploy" | "plan", failure: string | undefined): string {
   const parts = [`## Milvus behind a layer-7 load balancer${known.host ? `: ${code(known.host)}` : ""}`];
   if (failure) parts.push(`**The run failed.**\n\n${fence(failure, "text")}`);
-  if (known.plan) parts.push(planTable(known.plan, mode));
+  const plan = known.plan && planTable(known.plan, mode, failure !== undefined);
+  // Whoever deploys wants the endpoint first, whoever plans or has failed what was to change.
+  const planFirst = mode === "plan" || failure !== undefined;
+  if (plan && planFirst) parts.push(plan);
   const rows = endpointRows(known);
   if (rows.length > 0) parts.push(table(["", ""], rows));
   if (!failure && known.address && known.host) {
-    parts.push(
-      `### Connect with PyMilvus\n\n${fence(pymilvus(known.address, known.host, known.caCertificate), "python")}`,
-    );
+    const program = pymilvus(known.address, known.host, known.caCertificate);
+    parts.push(`### Connect with PyMilvus\n\n${fence(program, "python")}`);
   }
+  if (plan && !planFirst) parts.push(plan);
   if (known.steps.length > 0) {
     const steps = known.steps.map(({ name, duration }) => [name, formatDuration(duration)]);
     parts.push(
@@ -49,6 +52,7 @@ function endpointRows(known: Known): string[][] {
 function planTable(
   { upgrade, values, objects }: NonNullable<Known["plan"]>,
   mode: "deploy" | "plan",
+  failed: boolean,
 ): string {
   const show = (value: unknown) =>
     value === undefined ? "" : code(typeof value === "string" ? value : JSON.stringify(value));
@@ -60,10 +64,11 @@ function planTable(
   ];
   if (rows.length === 0 && upgrade.length === 0)
     return mode === "plan" ? "Nothing to change." : "Nothing had to be changed.";
-  const title = mode === "plan" ? "### What a deployment would change" : "### What was to change";
+  const title =
+    mode === "plan" ? "What a deployment would change" : failed ? "What was to change" : "What changed";
   const reasons =
     upgrade.length > 0 ? `\n\nHelm upgrade, because ${upgrade.join("; ")}.` : "\n\nNo Helm upgrade.";
-  return `${title}${reasons}\n\n${table(["what", "before", "after"], rows)}`;
+  return `### ${title}${reasons}\n\n${table(["what", "before", "after"], rows)}`;
 }
 
 /** A Python program that works when pasted: it brings the certificate along. */
