@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { FAULTS } from "../local-gke/cloud.ts";
 import { DEFAULT_TIMING } from "../local-gke/ingress/timing.ts";
@@ -21,6 +21,19 @@ function tableBelow(heading: string, text = readme): string[][] {
       .map((cell) => cell.trim())
       .slice(1, -1),
   );
+}
+
+/** Returns what the YAML of a document is. */
+function yamlBlocks(text: string): Block[] {
+  return [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, block]) => parse(block ?? ""));
+}
+
+/** Returns the steps that use this action. */
+function stepsOf(blocks: Block[]): Step[] {
+  const steps = blocks.flatMap((block) =>
+    Array.isArray(block) ? block : Object.values(block.jobs ?? {}).flatMap((job) => job.steps),
+  );
+  return steps.filter(({ uses }) => uses?.includes("milvus-gke-load-balancer@"));
 }
 
 test("the table of inputs is that of action.yml", () => {
@@ -52,10 +65,7 @@ test("the faults and times of docs/local-gke.md are those that there are", () =>
 });
 
 test("the workflows that it shows use inputs and outputs that exist, and are YAML", () => {
-  const blocks = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => parse(text ?? ""));
-  const jobs = blocks.flatMap((block) => Object.values<{ steps: Step[] }>(block?.jobs ?? {}));
-  const steps = [...jobs.flatMap((job) => job.steps), ...blocks.filter(Array.isArray).flat()];
-  const ours = steps.filter(({ uses }) => uses?.includes("milvus-gke-load-balancer@"));
+  const ours = stepsOf(yamlBlocks(readme));
   expect(ours.length).toBeGreaterThan(1);
   for (const { with: inputs = {} } of ours) {
     expect(Object.keys(action.inputs)).toEqual(expect.arrayContaining(Object.keys(inputs)));
@@ -63,6 +73,29 @@ test("the workflows that it shows use inputs and outputs that exist, and are YAM
   const outputs = [...readme.matchAll(/steps\.milvus\.outputs\.(\w+)/g)].map(([, name]) => name);
   expect(outputs.length).toBeGreaterThan(0);
   expect(Object.keys(action.outputs)).toEqual(expect.arrayContaining(outputs));
+});
+
+describe.each(["docs/runners.md", "docs/authentication.md"])("%s", (path) => {
+  const text = read(path);
+
+  test("its workflows, and the parts of them, set inputs that exist", () => {
+    const blocks = yamlBlocks(text);
+    const parts = blocks.filter((block) => !Array.isArray(block) && !("jobs" in block));
+    const set = [...stepsOf(blocks).map((step) => step.with ?? {}), ...parts].flatMap(Object.keys);
+    expect(set.length).toBeGreaterThan(10);
+    expect([...Object.keys(action.inputs), "env"]).toEqual(expect.arrayContaining(set));
+  });
+
+  test("the inputs, and the values of inputs, that its text names exist", () => {
+    const descriptions = Object.values<{ description: string }>(action.inputs).map(
+      (input) => input.description,
+    );
+    const values = [...descriptions.join("\n").matchAll(/`(\w+)`/g)].map(([, value]) => value);
+    const prose = text.replaceAll(/```.*?```/gs, "");
+    const named = [...prose.matchAll(/`([a-z]+(?:_[a-z0-9]+)+)`/g)].map(([, name]) => name);
+    expect(named.length).toBeGreaterThan(2);
+    expect([...Object.keys(action.inputs), ...values]).toEqual(expect.arrayContaining(named));
+  });
 });
 
 test("the files that it links to exist", () => {
@@ -75,6 +108,9 @@ test("the commands of package.json that it names exist", () => {
   const named = [...readme.matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map(([, name]) => name);
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
 });
+
+/** Steps, a workflow, or a part of one. */
+type Block = Step[] | { jobs?: Record<string, { steps: Step[] }> };
 
 interface Step {
   uses?: string;

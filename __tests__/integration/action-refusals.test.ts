@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
-import { CHART, inputsFor, TestCluster } from "./support/cluster.ts";
+import { CHART, HELM, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
 let cluster: TestCluster;
@@ -183,7 +183,7 @@ describe.concurrent("a release that can't be put behind the load balancer as it 
     await cluster.installSmall("killed-upgrade");
     const where = ["-n", "killed-upgrade", "--kubeconfig", cluster.gke.kubeconfig];
     const slow = ["--set", "annotations.local-gke/ready-after=1h", "--reuse-values", "--wait"];
-    const helm = spawn(cluster.tools.helm4, ["upgrade", "my-release", CHART, ...where, ...slow], {
+    const helm = spawn(cluster.tools[HELM], ["upgrade", "my-release", CHART, ...where, ...slow], {
       stdio: "ignore",
     });
     const created = ["--for=create", "secret/sh.helm.release.v1.my-release.v2", "--timeout=60s"];

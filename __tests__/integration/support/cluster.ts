@@ -17,7 +17,12 @@ export const HOST = "my-release.milvus.io";
 /** The kinds of objects that the action and Helm write. */
 const KINDS = "services,configmaps,secrets,ingresses,backendconfigs,deployments";
 
-export type HelmName = "helm3" | "helm4";
+const HELM_NAMES = ["helm3", "helm4"] as const;
+
+export type HelmName = (typeof HELM_NAMES)[number];
+
+/** The Helm of tests that name none: TEST_HELM, else Helm 4. */
+export const HELM = helmNamed(process.env.TEST_HELM ?? "helm4");
 
 /** An object of the API server's, as far as tests look into it. */
 export interface ApiObject {
@@ -53,12 +58,12 @@ export class TestCluster {
   }
 
   /** Installs Milvus as the reader of Milvus's page has it, release `my-release` in a namespace of its own. */
-  async install(namespace: string, helm: HelmName = "helm4"): Promise<void> {
+  async install(namespace: string, helm = HELM): Promise<void> {
     await installRelease({ kubeconfig: this.gke.kubeconfig, helm: this.tools[helm], namespace });
   }
 
   /** Installs the smallest such release, with these values on top, without waiting for its one pod. */
-  async installSmall(namespace: string, values: object = {}, helm: HelmName = "helm4"): Promise<void> {
+  async installSmall(namespace: string, values: object = {}, helm = HELM): Promise<void> {
     const starting = join(dirname(CHART), "starting-values.yaml");
     const flags = ["-n", namespace, "--create-namespace", "--values", starting, "--values", "-"];
     const small = { cluster: { enabled: false }, etcd: { enabled: false }, ...values };
@@ -73,7 +78,7 @@ export class TestCluster {
   async job(
     options: { helm?: HelmName; google?: boolean; environment?: Record<string, string> } = {},
   ): Promise<Job> {
-    const { helm = "helm4", google = true, environment = {} } = options;
+    const { helm = HELM, google = true, environment = {} } = options;
     const { KUBECONFIG: _, ...credentials } = this.gke.env;
     const job = await Job.create(await mkdtemp(join(this.gke.directory, "job-")), {
       PATH: `${dirname(this.tools[helm])}:${dirname(this.tools.kubectl)}`,
@@ -95,7 +100,7 @@ export class TestCluster {
   }
 
   async helm(...args: string[]): Promise<string> {
-    return succeeded(args, await run(this.#program("helm4"), args));
+    return succeeded(args, await run(this.#program(HELM), args));
   }
 
   async get(namespace: string, kind: string, name: string): Promise<ApiObject> {
@@ -173,6 +178,12 @@ export function inputsFor(namespace: string) {
     milvus_token: "root:Milvus",
     gcloud_version: "none",
   };
+}
+
+function helmNamed(text: string): HelmName {
+  const name = HELM_NAMES.find((each) => each === text);
+  if (!name) throw new Error(`TEST_HELM is ${text}, not one of ${HELM_NAMES.join(", ")}`);
+  return name;
 }
 
 function succeeded(args: string[], { exitCode, stdout, stderr }: Output): string {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { parse } from "yaml";
 import { MARK } from "../../../local-gke/control-plane/processes.ts";
@@ -23,6 +23,10 @@ export interface StepResult {
   outputs: Record<string, string>;
   summary: string;
   state: Record<string, string>;
+  /** What the job's later steps have in their environment because of it. */
+  variables: Record<string, string>;
+  /** The folders that the job's later steps have in front of their PATH because of it, the last one first. */
+  path: string[];
   /** The texts of its error annotations. */
   errors: string[];
 }
@@ -88,6 +92,8 @@ export class Job {
     const step = this.#launch("main", action.runs.main, {});
     const ended = step.ended.then((result) => {
       this.#state = result.state;
+      Object.assign(this.#environment, result.variables);
+      this.#environment.PATH = [...result.path, this.#environment.PATH].join(delimiter);
       return result;
     });
     return { ...step, ended };
@@ -106,7 +112,9 @@ export class Job {
 
   #launch(name: string, program: string, extra: Record<string, string>): Step {
     const files = {
+      GITHUB_ENV: join(this.directory, `${name}.env`),
       GITHUB_OUTPUT: join(this.directory, `${name}.output`),
+      GITHUB_PATH: join(this.directory, `${name}.path`),
       GITHUB_STATE: join(this.directory, `${name}.state`),
       GITHUB_STEP_SUMMARY: join(this.directory, `${name}.summary`),
     };
@@ -138,6 +146,8 @@ export class Job {
           lines,
           outputs: readVariables(files.GITHUB_OUTPUT),
           state: readVariables(files.GITHUB_STATE),
+          variables: readVariables(files.GITHUB_ENV),
+          path: readLines(files.GITHUB_PATH).reverse(),
           summary: readFileSync(files.GITHUB_STEP_SUMMARY, "utf8"),
           errors: lines.flatMap((line) => /^::error[^:]*::(.*)$/.exec(line)?.[1] ?? []).map(unescapeData),
         });
@@ -165,9 +175,9 @@ function readVariables(file: string): Record<string, string> {
   const lines = readFileSync(file, "utf8").split("\n");
   for (let index = 0; index < lines.length; index += 1) {
     const line = lines[index] ?? "";
-    const [, heredoc, delimiter] = /^([^=]*?)<<(.+)$/.exec(line) ?? [];
-    if (heredoc !== undefined && delimiter !== undefined) {
-      const end = lines.indexOf(delimiter, index + 1);
+    const [, heredoc, mark] = /^([^=]*?)<<(.+)$/.exec(line) ?? [];
+    if (heredoc !== undefined && mark !== undefined) {
+      const end = lines.indexOf(mark, index + 1);
       if (end < 0) throw new Error(`${file}: ${heredoc} has no end`);
       variables[heredoc] = lines.slice(index + 1, end).join("\n");
       index = end;
@@ -178,6 +188,12 @@ function readVariables(file: string): Record<string, string> {
     }
   }
   return variables;
+}
+
+function readLines(file: string): string[] {
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line !== "");
 }
 
 /** Undoes the escaping of a workflow command's text. */
