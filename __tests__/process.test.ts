@@ -109,6 +109,23 @@ describe("stream", () => {
     expect(output).toEqual({ exitCode: 0, stdout: "", stderr: signal });
   });
 
+  test("does not wait for what a wrapper that was ended has left behind", async () => {
+    const script = `
+      const { pid } = require("node:child_process").spawn("sleep", ["60"], { stdio: "inherit" });
+      console.log(pid);`;
+    const controller = new AbortController();
+    let left = 0;
+    await stream(node, ["-e", script], {
+      signal: controller.signal,
+      onLine: (pid) => {
+        left = Number(pid);
+        controller.abort();
+      },
+    });
+    // Throws when there is no such process any longer.
+    expect(process.kill(left, "SIGKILL")).toBe(true);
+  });
+
   test("ends a program at once when the job was cancelled before", async () => {
     const output = await stream(node, ["-e", "setInterval(() => {}, 1000)"], {
       signal: AbortSignal.abort(new CancelledError("SIGINT")),

@@ -36,6 +36,9 @@ export interface StreamOptions extends RunOptions {
   signal?: AbortSignal;
 }
 
+/** How long what a program has written last may take to arrive once it has been ended, in milliseconds. */
+const LAST_WORDS_MS = 1000;
+
 /**
  * Runs a short program to its end and returns what it printed, whatever its exit code. Nothing is written to
  * the log. For programs that end by themselves within seconds; see {@link stream} for the others.
@@ -96,6 +99,15 @@ export async function stream(program: Program, args: string[], options: StreamOp
   createInterface({ input: child.stderr }).on("line", (line) => {
     stderr.push(line);
     options.onErrorLine?.(line);
+  });
+  // A wrapper script may leave a program behind that holds these pipes open.
+  child.once("exit", () => {
+    if (!options.signal?.aborted) return;
+    const letGo = setTimeout(() => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, LAST_WORDS_MS);
+    child.once("close", () => clearTimeout(letGo));
   });
   // A program that ends before it has read its input closes the pipe; its exit code tells why.
   child.stdin.on("error", () => {});

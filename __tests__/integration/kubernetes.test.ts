@@ -345,7 +345,7 @@ describe("kubectl proxy", () => {
     const { done, seen } = record(api, "default");
     await expect.poll(() => seen).toHaveLength(1);
     for (const pid of processesOf(folder)) signalProcess(pid, "SIGKILL");
-    await expect.poll(() => api.closed).toBe(true);
+    await expect.poll(() => api.end).toBeDefined();
     const message = /^kubectl proxy, this action's way to the cluster, has ended\.\nWhy: .*exit code/;
     expect(await failure(api.hasNamespace("default"))).toMatch(message);
     expect(await failure(done)).toMatch(message);
@@ -650,14 +650,13 @@ describe("follow", () => {
     await expect.poll(() => streams, LIMIT).toHaveLength(1);
     const [stream] = streams;
     const change = (name: string) => JSON.stringify({ type: "ADDED", object: { metadata: { name } } });
-    const line = Buffer.from(`${change("größer")}\n`);
-    const middle = line.indexOf("ö") + 1;
-    stream?.write(line.subarray(0, middle));
-    stream?.write(line.subarray(middle));
+    // More than is ever read at once, of letters that take two bytes each.
+    const long = "ö".repeat(100_000);
+    stream?.write(`${change(long)}\n`);
     stream?.write(change("half").slice(0, -5));
-    await expect.poll(() => seen, LIMIT).toEqual(["list: ", "ADDED größer"]);
-    stream?.end(change("no line end").slice(0, -5));
-    await expect.poll(() => seen, LIMIT).toEqual(["list: ", "ADDED größer", "list: "]);
+    await expect.poll(() => seen, LIMIT).toEqual(["list: ", `ADDED ${long}`]);
+    stream?.end();
+    await expect.poll(() => seen, LIMIT).toEqual(["list: ", `ADDED ${long}`, "list: "]);
     expect(troubles).toEqual([]);
   });
 
@@ -906,6 +905,10 @@ describe("the pods of a release while it is being upgraded", () => {
     },
     spec: { containers: [{ name: "milvus", image: "milvusdb/milvus:v2.6.15" }] },
   });
+  const unschedulable = (namespace: string, name: string) => {
+    const { spec, ...rest } = pod(namespace, name);
+    return { ...rest, spec: { ...spec, nodeSelector: { absent: "true" } } };
+  };
   const start = (...object: object[]) =>
     kubectl(["create", "-f", "-"], object.map((each) => JSON.stringify(each)).join("\n---\n"));
 
@@ -955,8 +958,7 @@ describe("the pods of a release while it is being upgraded", () => {
     const { api } = await open();
     const namespace = await newNamespace();
     const { ended } = watch(api, namespace, 3000);
-    const unschedulable = pod(namespace, "proxy");
-    await start({ ...unschedulable, spec: { ...unschedulable.spec, nodeSelector: { absent: "true" } } });
+    await start(unschedulable(namespace, "proxy"));
     expect(await ended).toMatch(
       /can't get ready: Unschedulable \(0\/2 nodes are available: .*\nWhy: it has been so for 1\.0s\.\nWhat/,
     );
@@ -970,9 +972,12 @@ describe("the pods of a release while it is being upgraded", () => {
     await start(
       { ...other, metadata: { ...other.metadata, labels: { "app.kubernetes.io/instance": "other" } } },
       pod(namespace, "goes", "crash-loop"),
+      unschedulable(namespace, "waits"),
       pod(namespace, "mends", "crash-loop"),
     );
-    await expect.poll(() => rollout.describe(), LIMIT).toMatch(/^0 of 2 pods are ready; .*Crash.*Crash/);
+    await expect
+      .poll(() => rollout.describe(), LIMIT)
+      .toMatch(/^0 of 3(?=.* goes: Crash)(?=.* mends: Crash)(?=.* waits: Unschedulable)/);
     const status = { conditions: [{ type: "Ready", status: "True" }] };
     await Promise.all([
       kubectl([
@@ -985,7 +990,7 @@ describe("the pods of a release while it is being upgraded", () => {
         "-p",
         JSON.stringify({ status }),
       ]),
-      kubectl(["delete", "pod", "goes", "-n", namespace, "--grace-period=0", "--force"]),
+      kubectl(["delete", "pod", "goes", "waits", "-n", namespace, "--grace-period=0", "--force"]),
     ]);
     await expect.poll(() => rollout.describe(), LIMIT).toBe("1 of 1 pods are ready");
     // Its patience ends after theirs would have.

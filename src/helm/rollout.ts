@@ -108,11 +108,12 @@ export function watchRollout(
   const failed = new AbortController();
   const ended = new AbortController();
 
-  const lastWords = (pod: string, container: string, previous: boolean) =>
-    api.log(namespace, pod, container, { lines: LOG_LINES, previous }).catch(messageOf);
+  const lastWords = (pod: string, container: string) =>
+    api.log(namespace, pod, container, { lines: LOG_LINES, previous: true }).catch(messageOf);
   const giveUp = async (name: string, ailment: Ailment, patience: number) => {
     const { container, restarts } = ailment;
-    const log = container ? await lastWords(name, container, restarts > 0) : "";
+    // A container that has never started has no log.
+    const log = container && restarts > 0 ? await lastWords(name, container) : "";
     failed.abort(
       new ActionError(
         `Pod ${namespace}/${name} of release ${release} can't get ready: ${ailment.description}.`,

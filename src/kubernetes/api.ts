@@ -81,9 +81,9 @@ export class ApiServer {
     return this.#proxy.close();
   }
 
-  /** Whether the way to the API server is gone for good. */
-  get closed(): boolean {
-    return this.#proxy.closed;
+  /** What every request fails with once the way to the API server is gone for good, undefined before. */
+  get end(): ActionError | undefined {
+    return this.#proxy.end;
   }
 
   /**

@@ -10,12 +10,12 @@ const SERVING = /^Starting to serve on (.+)$/;
 
 /** A way to the API server that kubectl keeps open: it knows every kind of kubeconfig and renews its credentials. */
 export interface KubectlProxy {
-  /** Whether kubectl has ended, and with it the way. */
-  readonly closed: boolean;
+  /** How kubectl has ended, undefined while it runs. */
+  readonly end: ActionError | undefined;
   /**
    * Sends one request and returns the answer once its head is there.
    *
-   * @throws ActionError when kubectl has ended; Error when there is no connection, or `signal` is aborted
+   * @throws `end` when kubectl has ended; Error when there is no connection, or `signal` is aborted
    */
   send(
     method: string,
@@ -60,8 +60,8 @@ export async function startProxy(kubectl: Program, directory: string): Promise<K
     : { host: "127.0.0.1", port: Number(address.split(":").at(-1)) };
   const agent = new Agent({ keepAlive: true });
   return {
-    get closed() {
-      return end !== undefined;
+    get end() {
+      return end;
     },
     send: (method, path, { body, contentType, signal }) =>
       new Promise((resolve, reject) => {

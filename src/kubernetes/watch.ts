@@ -34,7 +34,7 @@ const REST_MS = 250;
  * anew from a fresh list when the API server ends it.
  *
  * @param onTrouble called with what went wrong each time that the API server couldn't be read
- * @throws ActionError when the API server can't be read for several minutes, forbids it, or `api` is closed
+ * @throws ActionError when the API server can't be read for several minutes, forbids it, or the way to it is gone
  */
 export async function follow(
   api: ApiServer,
@@ -56,7 +56,7 @@ export async function follow(
     } catch (error) {
       if (signal.aborted) return;
       const pause = PAUSES_MS[failures];
-      const final = !(error instanceof ActionError) || api.closed || /forbidden/i.test(error.message);
+      const final = !(error instanceof ActionError) || error === api.end || /forbidden/i.test(error.message);
       if (pause === undefined || final) throw error;
       failures += 1;
       onTrouble(error);
