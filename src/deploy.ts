@@ -1,11 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { endGroup, info, setSecret, startGroup, warning } from "@actions/core";
+import { info, setSecret, warning } from "@actions/core";
 import { type Access, reachCluster } from "./access.ts";
 import { allOf } from "./async.ts";
-import { formatDuration } from "./duration.ts";
-import { watchRollout } from "./helm/rollout.ts";
-import { fetchChart, type LocalChart, upgrade } from "./helm/upgrade.ts";
+import { fetchChart, type LocalChart } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
 import type { Secret } from "./kubernetes/objects.ts";
 import { refuseMissingRights } from "./kubernetes/permissions.ts";
@@ -23,9 +21,9 @@ import type { verify as Verify } from "./milvus/verify.ts";
 import { type Observed, observe } from "./observe.ts";
 import { makePlan, type ObjectChange, objectChanges, type Plan } from "./plan.ts";
 import type { PlanReport } from "./report/known.ts";
-import { withProgress } from "./report/progress.ts";
-import type { Session } from "./session.ts";
+import { type Session, step } from "./session.ts";
 import { startGcloud } from "./tools/gcloud.ts";
+import { recoverPending, upgradeOrRollBack } from "./upgrade.ts";
 
 /**
  * Puts a Milvus release behind a Google layer-7 load balancer and returns once Milvus answers through it. gcloud, which
@@ -54,6 +52,9 @@ async function deployLoadBalancer(settings: Settings, session: Session): Promise
   const access = await step(session, "Tools and cluster", () => reachCluster(settings, session));
   try {
     const { api, helm } = access;
+    if (settings.mode === "deploy" && settings.recoverPending !== undefined) {
+      await recoverPending(settings, session, access, settings.recoverPending);
+    }
     const { observed, certificate, plan } = await step(session, "Look and plan", async () => {
       const [, observed] = await allOf([
         refuseMissingRights(api, settings.namespace),
@@ -82,9 +83,7 @@ async function deployLoadBalancer(settings: Settings, session: Session): Promise
       if (plan.upgrade && chart) {
         // Said beforehand: an upgrade that fails or is cancelled has changed something too.
         known.changed = true;
-        known.releaseRevision = await step(session, "Upgrade the Helm release", () =>
-          upgradeRelease(settings, session, access, observed, plan, chart),
-        );
+        known.releaseRevision = await upgradeOrRollBack(settings, session, access, observed, plan, chart);
         known.chartVersion = chart.version;
       }
       front.forgetComplaints();
@@ -210,39 +209,6 @@ function describePlan({ upgrade, objects }: PlanReport): string[] {
   ];
 }
 
-async function upgradeRelease(
-  settings: Settings,
-  session: Session,
-  { api, helm }: Access,
-  { release }: Observed,
-  plan: Plan,
-  chart: LocalChart,
-): Promise<number> {
-  const rollout = watchRollout(api, settings.namespace, release.name, settings.helmTimeout);
-  try {
-    const revision = await withProgress(
-      () => `waiting for the rollout of release ${release.name}: ${rollout.describe()}`,
-      () =>
-        upgrade(helm, {
-          release,
-          chart,
-          userValues: settings.values,
-          overlay: plan.upgrade?.overlay ?? {},
-          timeout: settings.helmTimeout,
-          directory: session.directory,
-          signal: AbortSignal.any([session.signal, rollout.failed]),
-        }),
-    );
-    info(`Release ${release.name} is at revision ${revision}, chart ${chart.version}.`);
-    return revision;
-  } catch (error) {
-    info(`When the upgrade ended, ${rollout.describe()}.`);
-    throw error;
-  } finally {
-    await rollout.close();
-  }
-}
-
 async function verifyFront(
   verify: typeof Verify,
   settings: Settings,
@@ -262,20 +228,4 @@ async function verifyFront(
   else info(`Milvus ${version} answers through the load balancer.`);
   if (reasons.length > 0) warning(`Milvus answers, but calls itself unhealthy: ${reasons.join("; ")}`);
   known.milvusVersion = version ?? known.milvusVersion ?? "";
-}
-
-/** Runs one step of the flow in a log group of its own and records how long it took. */
-async function step<T>({ known, signal }: Session, name: string, work: () => Promise<T>): Promise<T> {
-  if (signal.aborted) throw signal.reason;
-  const record = { name, duration: 0 };
-  known.steps.push(record);
-  const started = Date.now();
-  startGroup(name);
-  try {
-    return await work();
-  } finally {
-    record.duration = Date.now() - started;
-    info(`${name}: ${formatDuration(record.duration)}`);
-    endGroup();
-  }
 }

@@ -44,6 +44,9 @@ export interface Settings {
   /** In the order in which Helm lays them over each other. */
   values: ValuesSource[];
   helmTimeout: number;
+  rollbackOnFailure: boolean;
+  /** The age at which a pending release is rolled back; undefined: never. */
+  recoverPending: number | undefined;
   cluster: ClusterSettings;
   tlsSecret: string;
   ingressName: string;
@@ -116,6 +119,12 @@ export function readSettings(input: (name: string) => string, workspace: string)
     if (milliseconds > MAX_WAIT_MS) mistake(name, "a duration of at most 24 days (576h)");
     return milliseconds;
   };
+  const limitOrNever = (name: string): number | undefined => {
+    if (/^(never)?$/.test(text(name))) return undefined;
+    if (parseDuration(text(name)) === undefined) mistake(name, "never or a duration such as 20m or 1h30m");
+    else return limit(name, "");
+    return undefined;
+  };
   const objectName = (name: string, fallback: string): string => {
     const value = text(name);
     if (value === "") return fallback;
@@ -177,6 +186,8 @@ export function readSettings(input: (name: string) => string, workspace: string)
     chartVersion,
     values: readValues(input, workspace, mistakes),
     helmTimeout: limit("helm_timeout", "15m"),
+    rollbackOnFailure: flag("rollback_on_failure", true),
+    recoverPending: limitOrNever("recover_pending"),
     cluster: readCluster(
       text,
       oneOf("endpoint", ["auto", "public", "private", "dns", "connect_gateway"]),

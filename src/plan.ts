@@ -115,7 +115,7 @@ function content(object: KubernetesObject): object {
 }
 
 function refuseUnfinished({ release }: Observed): void {
-  const { name, namespace, revision, status } = release;
+  const { name, namespace, revision, status, pendingSince } = release;
   if (status === "deployed" || status === "failed") return;
   if (!status.startsWith("pending-")) {
     throw new ActionError(`Release ${name} in namespace ${namespace} is ${status}; nothing was changed.`, {
@@ -126,11 +126,11 @@ function refuseUnfinished({ release }: Observed): void {
   throw new ActionError(
     `Revision ${revision} of release ${name} in namespace ${namespace} is ${status}; nothing was changed.`,
     {
-      why: "another Helm run is at work on the release, or one was killed before it could record how it ended.",
+      why: `another Helm run is at work on the release${pendingSince ? ` since ${pendingSince}` : ""}, or one was killed before it could record how it ended.`,
       fix:
         status === "pending-install"
           ? `wait for the other run; if there is none, \`helm uninstall ${name} -n ${namespace}\` and install again.`
-          : `wait for the other run; if there is none, \`helm rollback ${name} -n ${namespace}\` and run again.`,
+          : `wait for the other run; if there is none, \`helm rollback ${name} -n ${namespace}\` and run again, or set recover_pending to an age at which this action does that.`,
     },
   );
 }

@@ -1,3 +1,5 @@
+import { endGroup, info, startGroup } from "@actions/core";
+import { formatDuration } from "./duration.ts";
 import type { Known } from "./report/known.ts";
 
 /** What one run of the action has at hand. */
@@ -11,4 +13,20 @@ export interface Session {
   credentialsFile?: string | undefined;
   /** Filled in as the run goes on, so that a failed run reports what it knows. */
   known: Known;
+}
+
+/** Runs one step of the flow in a log group of its own and records how long it took. */
+export async function step<T>({ known, signal }: Session, name: string, work: () => Promise<T>): Promise<T> {
+  if (signal.aborted) throw signal.reason;
+  const record = { name, duration: 0 };
+  known.steps.push(record);
+  const started = Date.now();
+  startGroup(name);
+  try {
+    return await work();
+  } finally {
+    record.duration = Date.now() - started;
+    info(`${name}: ${formatDuration(record.duration)}`);
+    endGroup();
+  }
 }

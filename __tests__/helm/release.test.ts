@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ActionError } from "../../src/errors.ts";
-import { helmError, readRelease } from "../../src/helm/release.ts";
+import { helmError } from "../../src/helm/error.ts";
+import { readRelease } from "../../src/helm/release.ts";
 import type { Program } from "../../src/process.ts";
 
 describe("helmError", () => {
@@ -19,6 +20,7 @@ describe("helmError", () => {
       "W0101 00:00:00.0 1 warnings.go:70] deprecated\nI0101 0 y\nError: x\n",
       "Why: Error: x",
     ],
+    ["leaves Helm 4's own out", 'level=WARN msg="deprecated"\nError: x\n', "Why: Error: x"],
     ["keeps all lines of the rest", "Error: a\n\nb: c\n", "Why: Error: a\nb: c"],
     ["names the exit code when there is nothing else", "WARNING: x\n", "Why: exit code 2"],
   ])("%s", (_, stderr, expected) => {
@@ -50,7 +52,7 @@ const flag = args.indexOf("--revision");
 const revision = flag < 0 ? history.length : Number(args[flag + 1]);
 const [status, version, values] = history[revision - 1];
 if (command === "history") {
-  print(history.map(([status], index) => ({ revision: index + 1, status, chart: "milvus-x" })));
+  print(history.map(([status], index) => ({ revision: index + 1, status, updated: "2030-01-02T03:04:05Z", chart: "milvus-x" })));
 } else if (args[0] === "metadata") {
   print({ name, chart: "milvus", version, appVersion: "2.6.15", namespace: "milvus", revision, status });
 } else {

@@ -66,7 +66,8 @@ describe.concurrent("an upgrade that fails", () => {
   async function failure(namespace: string, values: string, helmTimeout: string): Promise<StepResult> {
     await cluster.installSmall(namespace);
     const job = await cluster.job();
-    const result = await job.main({ ...inputsFor(namespace), values, helm_timeout: helmTimeout });
+    const limits = { helm_timeout: helmTimeout, rollback_on_failure: "false" };
+    const result = await job.main({ ...inputsFor(namespace), values, ...limits });
     expect(result.exitCode).toBe(1);
     expect(result.errors).toHaveLength(1);
     expect(await cluster.revisions(namespace)).toEqual(["deployed", "failed"]);

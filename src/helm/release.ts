@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import { allOf } from "../async.ts";
-import { ActionError } from "../errors.ts";
-import { remedyOf } from "../kubernetes/remedies.ts";
-import { type Output, type Program, run } from "../process.ts";
+import { type Program, run } from "../process.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
+import { helmError } from "./error.ts";
+import { isPending, readHistory } from "./history.ts";
 
 /**
  * A release as Helm has it: its newest revision. When that one has failed, chart and values are those of the deployed
@@ -15,6 +15,8 @@ export interface Release {
   revision: number;
   /** `deployed`, `failed`, `pending-upgrade`, ... */
   status: string;
+  /** While it is `pending-*`: when Helm began with it (RFC 3339). */
+  pendingSince?: string;
   /** Whether Helm 4 applies this release server-side: it does for those that it has installed itself. */
   serverSide: boolean;
   chart: string;
@@ -32,11 +34,10 @@ const Metadata = v.looseObject({
   appVersion: v.optional(v.string(), ""),
   revision: v.number(),
   status: v.string(),
+  deployedAt: v.optional(v.string()),
   /** Helm 4 only: `ssa` or `csa`. */
   applyMethod: v.optional(v.string()),
 });
-
-const History = v.array(v.looseObject({ revision: v.number(), status: v.string() }));
 
 /**
  * Reads a release; undefined when there is no such release.
@@ -51,12 +52,8 @@ export async function readRelease(
   const newest = await readRevision(helm, name, namespace, []);
   if (newest?.status !== "failed") return newest;
 
-  const history = await run(helm, ["history", name, "--namespace", namespace, "-o", "json"]);
-  if (history.exitCode !== 0)
-    throw helmError(`Helm could not read the history of release ${name} in namespace ${namespace}.`, history);
-  const deployed = v
-    .parse(History, JSON.parse(history.stdout))
-    .findLast(({ status }) => status === "deployed");
+  const history = await readHistory(helm, name, namespace);
+  const deployed = history.findLast(({ status }) => status === "deployed");
   if (!deployed) return newest;
   const base = await readRevision(helm, name, namespace, ["--revision", String(deployed.revision)]);
   return base && { ...base, revision: newest.revision, status: newest.status };
@@ -77,12 +74,16 @@ async function readRevision(
     throw helmError(`Helm could not read release ${name} in namespace ${namespace}.`, failed);
   }
   const [metadata, values, computedValues] = outputs.map((output): unknown => JSON.parse(output.stdout));
-  const { chart, version, appVersion, revision, status, applyMethod } = v.parse(Metadata, metadata);
+  const { chart, version, appVersion, revision, status, deployedAt, applyMethod } = v.parse(
+    Metadata,
+    metadata,
+  );
   return {
     name,
     namespace,
     revision,
     status,
+    ...(deployedAt && isPending({ status }) && { pendingSince: deployedAt }),
     serverSide: applyMethod === "ssa",
     chart,
     chartVersion: version,
@@ -91,13 +92,4 @@ async function readRevision(
     values: isMap(values) ? values : {},
     computedValues: isMap(computedValues) ? computedValues : {},
   };
-}
-
-/** Turns a failed call of Helm's into an error; warnings explain nothing and are left out. */
-export function helmError(what: string, output: Output, details: { fix?: string } = {}): ActionError {
-  const lines = output.stderr
-    .split("\n")
-    .filter((line) => line.trim() !== "" && !/^(WARNING|W\d{4}|I\d{4})/.test(line));
-  const why = lines.join("\n") || `exit code ${output.exitCode}`;
-  return new ActionError(what, { why, ...remedyOf(why), ...details });
 }

@@ -6,7 +6,9 @@ import * as v from "valibot";
 import { ActionError } from "../errors.ts";
 import { type Output, type Program, run, stream } from "../process.ts";
 import type { YamlMap } from "../yaml.ts";
-import { helmError, type Release } from "./release.ts";
+import { helmError } from "./error.ts";
+import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
+import type { Release } from "./release.ts";
 
 /** Helm with its version, on which its flags depend. */
 export type Helm = Program & { version: string };
@@ -136,10 +138,8 @@ export async function upgrade(helm: Helm, request: Upgrade): Promise<number> {
         "--values",
         "-",
         ...waitFlags(helm.version),
-        // Milvus's page has its readers annotate the Service by hand, and a server-side upgrade refuses to share that.
-        ...(release.serverSide ? ["--force-conflicts"] : []),
-        "--timeout",
-        `${Math.ceil(request.timeout / 1000)}s`,
+        ...conflictFlags(release),
+        ...timeoutFlags(request.timeout),
         "--output",
         "json",
       ],
@@ -150,11 +150,6 @@ export async function upgrade(helm: Helm, request: Upgrade): Promise<number> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** Helm 4's own watcher fails a StatefulSet at its first crash, which etcd and Pulsar have at every start. */
-function waitFlags(version: string): string[] {
-  return version.startsWith("3.") ? ["--wait"] : ["--wait=legacy"];
 }
 
 function upgradeError(output: Output, { release, signal, timeout }: Upgrade): Error {

@@ -1,0 +1,53 @@
+import { info } from "@actions/core";
+import * as v from "valibot";
+import type { ApiServer } from "../kubernetes/api.ts";
+import { follow } from "../kubernetes/watch.ts";
+import type { Revision } from "./history.ts";
+
+/** What Helm writes on the Secret in which it keeps a revision (helm pkg/storage/driver/secrets.go, newSecretsObject). */
+const RevisionSecret = v.looseObject({
+  metadata: v.looseObject({
+    labels: v.looseObject({ version: v.pipe(v.string(), v.transform(Number)), status: v.string() }),
+  }),
+});
+
+/**
+ * Waits until a pending revision is no longer pending or the newest, or has been so for `age` milliseconds.
+ *
+ * @returns whether it still is
+ * @throws ActionError when the release's Secrets can't be watched, what `signal` carries when that ended the wait
+ */
+export async function outlasts(
+  api: ApiServer,
+  release: { name: string; namespace: string },
+  pending: Revision,
+  age: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const left = Date.parse(pending.updated) + age - Date.now();
+  if (left <= 0) return true;
+  const over = new AbortController();
+  const see = (item: unknown, isDeleted: boolean) => {
+    const { version, status } = v.parse(RevisionSecret, item).metadata.labels;
+    const changed = version === pending.revision && (isDeleted || status !== pending.status);
+    if (changed || version > pending.revision) over.abort();
+  };
+  await follow(
+    api,
+    {
+      kind: "Secret",
+      namespace: release.namespace,
+      selector: `labelSelector=owner=helm,name=${release.name}`,
+    },
+    {
+      onList: (items) => {
+        for (const item of items) see(item, false);
+      },
+      onChange: (type, item) => see(item, type === "DELETED"),
+    },
+    AbortSignal.any([over.signal, AbortSignal.timeout(left), signal]),
+    ({ message }) => info(message),
+  );
+  signal.throwIfAborted();
+  return !over.signal.aborted;
+}

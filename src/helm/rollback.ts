@@ -1,0 +1,51 @@
+import { ActionError } from "../errors.ts";
+import { stream } from "../process.ts";
+import { helmError } from "./error.ts";
+import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
+import { readHistory } from "./history.ts";
+import type { Release } from "./release.ts";
+import type { Helm } from "./upgrade.ts";
+
+export interface Rollback {
+  release: Pick<Release, "name" | "namespace" | "serverSide">;
+  /** The revision to go back to. */
+  revision: number;
+  /** Milliseconds. */
+  timeout: number;
+}
+
+/**
+ * Runs `helm rollback`, waiting for the rollout, and returns the new revision, a copy of the one gone back to. Other
+ * than the next upgrade it also removes what only the newest revision has: Helm merges from that one, and a client-side
+ * upgrade from the deployed one.
+ *
+ * It isn't ended on a cancellation: Helm minds no signal here and would leave the release pending.
+ *
+ * @throws ActionError with Helm's own words
+ */
+export async function rollback(helm: Helm, { release, revision, timeout }: Rollback): Promise<number> {
+  const { name, namespace } = release;
+  const what = `helm rollback of release ${name} in namespace ${namespace} to revision ${revision}`;
+  const output = await stream(
+    helm,
+    [
+      "rollback",
+      name,
+      String(revision),
+      "--namespace",
+      namespace,
+      ...waitFlags(helm.version),
+      ...conflictFlags(release),
+      ...timeoutFlags(timeout),
+    ],
+    {},
+  );
+  if (output.exitCode !== 0) {
+    throw helmError(`${what} failed.`, output, {
+      fix: `see \`helm history ${name} -n ${namespace}\` and the release's pods, and roll back by hand.`,
+    });
+  }
+  const newest = (await readHistory(helm, name, namespace)).at(-1);
+  if (!newest) throw new ActionError(`${what} has succeeded, but the release is gone.`);
+  return newest.revision;
+}

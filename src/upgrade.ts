@@ -1,0 +1,158 @@
+import { info } from "@actions/core";
+import type { Access } from "./access.ts";
+import { allOf } from "./async.ts";
+import { formatDuration } from "./duration.ts";
+import { ActionError, messageOf } from "./errors.ts";
+import { isPending, lastDeployed, type Revision, readHistory } from "./helm/history.ts";
+import { outlasts } from "./helm/pending.ts";
+import { type Release, readRelease } from "./helm/release.ts";
+import { rollback } from "./helm/rollback.ts";
+import { watchRollout } from "./helm/rollout.ts";
+import { type LocalChart, upgrade } from "./helm/upgrade.ts";
+import type { Settings } from "./inputs.ts";
+import type { ApiServer } from "./kubernetes/api.ts";
+import type { Observed } from "./observe.ts";
+import type { Plan } from "./plan.ts";
+import { withProgress } from "./report/progress.ts";
+import { type Session, step } from "./session.ts";
+
+/** Upgrades the release. When that fails, the release goes back to what was deployed, and the error says so. */
+export async function upgradeOrRollBack(
+  settings: Settings,
+  session: Session,
+  access: Access,
+  observed: Observed,
+  plan: Plan,
+  chart: LocalChart,
+): Promise<number> {
+  try {
+    return await step(session, "Upgrade the Helm release", () =>
+      upgradeRelease(settings, session, access, observed, plan, chart),
+    );
+  } catch (error) {
+    // The runner gives a cancelled job ten seconds: not enough for a rollback.
+    if (!settings.rollbackOnFailure || session.signal.aborted) throw error;
+    const ending = await undoUpgrade(settings, session, access, observed.release).catch(
+      (failure: unknown) => `The release could not be rolled back either. ${messageOf(failure)}`,
+    );
+    throw ending === undefined ? error : new ActionError(`${messageOf(error)}\n${ending}`, { cause: error });
+  }
+}
+
+async function upgradeRelease(
+  settings: Settings,
+  { signal, directory }: Session,
+  { api, helm }: Access,
+  { release }: Observed,
+  plan: Plan,
+  chart: LocalChart,
+): Promise<number> {
+  const revision = await followRollout("upgrade", settings, api, (failed) =>
+    upgrade(helm, {
+      release,
+      chart,
+      userValues: settings.values,
+      overlay: plan.upgrade?.overlay ?? {},
+      timeout: settings.helmTimeout,
+      directory,
+      signal: AbortSignal.any([signal, failed]),
+    }),
+  );
+  info(`Release ${release.name} is at revision ${revision}, chart ${chart.version}.`);
+  return revision;
+}
+
+/** Returns how the rollback of a failed upgrade has ended, as a sentence; undefined when there is nothing to undo. */
+async function undoUpgrade(
+  settings: Settings,
+  session: Session,
+  access: Access,
+  release: Release,
+): Promise<string | undefined> {
+  const { name, namespace } = release;
+  const history = await readHistory(access.helm, name, namespace);
+  const newest = history.at(-1);
+  if (!newest || newest.revision <= release.revision || newest.status !== "failed") return undefined;
+  const target = lastDeployed(history);
+  if (!target) return `Release ${name} has no deployed revision to roll back to: it stays as it failed.`;
+  await rollBack(settings, session, access, release, target);
+  return `Release ${name} was rolled back to revision ${target.revision} and serves as before.`;
+}
+
+/** Waits for another run that is at work on the release, and rolls back what it leaves behind when it is no more. */
+export async function recoverPending(
+  settings: Settings,
+  session: Session,
+  access: Access,
+  age: number,
+): Promise<void> {
+  const { release: name, namespace } = settings;
+  const newest = (await readHistory(access.helm, name, namespace)).at(-1);
+  // There is nothing to which a first installation could go back: the plan refuses it.
+  if (!newest || !isPending(newest) || newest.status === "pending-install") return;
+  const { revision, status, updated } = newest;
+  const pending = `revision ${revision} of release ${name}, ${status} since ${updated}`;
+  const outlasted = await step(session, "Wait for another run on the release", () => {
+    info(`Waiting for ${pending}: until it is ${formatDuration(age)} old.`);
+    return withProgress(
+      () => `waiting for ${pending}`,
+      () => outlasts(access.api, { name, namespace }, newest, age, session.signal),
+    );
+  });
+  if (!outlasted) return;
+
+  const [history, release] = await allOf([
+    readHistory(access.helm, name, namespace),
+    readRelease(access.helm, name, namespace),
+  ]);
+  const target = lastDeployed(history);
+  if (!release || !target) {
+    throw new ActionError(
+      `Release ${name} in namespace ${namespace} can't be recovered; nothing was changed.`,
+      {
+        why: `${pending}; none before it was ever deployed.`,
+        fix: `see \`helm history ${name} -n ${namespace}\`, and roll back by hand to a revision that you trust.`,
+      },
+    );
+  }
+  info(`Nobody has ended ${pending}: it is rolled back to revision ${target.revision}.`);
+  session.known.changed = true;
+  await rollBack(settings, session, access, release, target);
+}
+
+async function rollBack(
+  settings: Settings,
+  session: Session,
+  { api, helm }: Access,
+  release: Release,
+  { revision: target }: Revision,
+): Promise<void> {
+  session.known.releaseRevision = await step(session, `Roll back to revision ${target}`, async () => {
+    const revision = await followRollout("rollback", settings, api, () =>
+      rollback(helm, { release, revision: target, timeout: settings.helmTimeout }),
+    );
+    info(`Release ${release.name} is at revision ${revision}, as it was at revision ${target}.`);
+    return revision;
+  });
+}
+
+/** Says how far the release's pods are while Helm changes it. */
+async function followRollout<T>(
+  what: "upgrade" | "rollback",
+  { release, namespace, helmTimeout }: Settings,
+  api: ApiServer,
+  work: (failed: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const rollout = watchRollout(api, namespace, release, helmTimeout);
+  try {
+    return await withProgress(
+      () => `waiting for the rollout of release ${release}: ${rollout.describe()}`,
+      () => work(rollout.failed),
+    );
+  } catch (error) {
+    info(`When the ${what} ended, ${rollout.describe()}.`);
+    throw error;
+  } finally {
+    await rollout.close();
+  }
+}
