@@ -30,7 +30,7 @@ export default defineConfig({
           globalSetup: "__tests__/integration/support/prepare.ts",
           testTimeout: 120_000,
           hookTimeout: 600_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
     ],
