@@ -51,6 +51,8 @@ export interface Recording {
   service: string[];
 }
 
+const GOOGLES_CONTROLLERS = new Set(["loadbalancer-controller", "neg-controller"]);
+
 /** One namespace of a cluster: acts from outside on what is in it, and records what the controllers write. */
 export class Lab {
   readonly cloud: Cloud;
@@ -311,7 +313,9 @@ export class Lab {
   }
 
   #onEvent(event: CoreV1Event): void {
-    const { involvedObject, metadata, type, reason, message = "", count = 1 } = event;
+    const { involvedObject, metadata, source, type, reason, message = "", count = 1 } = event;
+    // The API server itself has Warnings too, of cluster IPs that it repairs.
+    if (!GOOGLES_CONTROLLERS.has(source?.component ?? "")) return;
     if (type === "Warning") this.#warned.add(involvedObject.name ?? "");
     if (involvedObject.name?.startsWith("canary-") || message === "Scheduled for sync") return;
     const line = `${type} ${reason}: ${this.#normalise(message)}`;
