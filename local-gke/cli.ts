@@ -1,8 +1,10 @@
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/errors.ts";
 import { binary, sayOnStderr } from "./binaries/binaries.ts";
 import { down, list, up } from "./cluster.ts";
 import { exportLines, githubEnvLines, statusLines } from "./control-plane/lines.ts";
+import { milvusChart } from "./milvus-chart.ts";
 import { installRelease } from "./release.ts";
 
 const FORMATS = new Map([
@@ -14,7 +16,8 @@ const USAGE = `Usage: npm run local-gke -- COMMAND [OPTIONS]
 
   up       brings a local GKE with a Milvus release up and prints the environment to use
     --name NAME      default local-gke; those of different names run side by side
-    --chart PATH     a Milvus chart to install instead of the small one that comes with local-gke
+    --chart PATH     the Milvus chart to install; default: Milvus's own, or where its repository can't be reached
+                     the small one that comes with local-gke
     --no-release     without Milvus
     --format FORMAT  shell (the default): export commands; github-env: lines for a workflow's $GITHUB_ENV
   status   says what runs
@@ -62,7 +65,7 @@ async function bringUp(options: {
   release: boolean;
   format: string;
 }): Promise<void> {
-  const { name, chart } = options;
+  const { name } = options;
   const format = FORMATS.get(options.format);
   if (!format) throw new Error(`--format "${options.format}" is not known.\n\n${USAGE}`);
   const start = performance.now();
@@ -77,15 +80,18 @@ async function bringUp(options: {
   const helm = options.release ? await binary("helm4", { signal }) : undefined;
   sayOnStderr(`${name}: starting`);
   const gke = await up({ name, owner: "none", signal });
+  const env = { ...gke.env };
   try {
     if (helm) {
-      sayOnStderr(`${name}: installing Milvus`);
-      await installRelease({ kubeconfig: gke.kubeconfig, helm, signal, ...(chart && { chart }) });
+      const chart = options.chart === undefined ? await milvusChart(helm) : resolve(options.chart);
+      sayOnStderr(`${name}: installing Milvus from ${chart}`);
+      await installRelease({ kubeconfig: gke.kubeconfig, helm, signal, chart });
+      env.LOCAL_GKE_CHART = chart;
     }
   } catch (error) {
     await gke.down();
     throw error;
   }
   sayOnStderr(`${name}: ready after ${((performance.now() - start) / 1000).toFixed(1)} s`);
-  process.stdout.write(format(gke.env));
+  process.stdout.write(format(env));
 }

@@ -6,12 +6,13 @@ import { type Program, stream } from "../src/process.ts";
 import { binaries } from "./binaries/binaries.ts";
 import { type LocalGke, up } from "./cluster.ts";
 import { logView } from "./demo/workflow-commands.ts";
+import { milvusChart } from "./milvus-chart.ts";
 import { installRelease } from "./release.ts";
-import { type ActionRun, PROJECT, runAction } from "./run-action.ts";
+import { type ActionRun, runAction } from "./run-action.ts";
 import { table } from "./table.ts";
 
 const USAGE =
-  "Usage: npm run demo [-- --chart PATH]   PATH: a Milvus chart to use instead of local-gke's own";
+  "Usage: npm run demo [-- --chart PATH]   PATH: the Milvus chart to use; default: Milvus's own, where it can be had";
 const TOKEN = "root:Milvus";
 const RELEASE = "my-release";
 
@@ -26,14 +27,14 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 
 try {
   const { values } = parseArgs({ options: { chart: { type: "string" } } });
-  await demo(values.chart === undefined ? join(PROJECT, "local-gke/chart/milvus") : resolve(values.chart));
+  await demo(values.chart === undefined ? undefined : resolve(values.chart));
 } catch (error) {
   say(styleText("red", signal.aborted ? "Interrupted: everything was taken down." : messageOf(error)));
   if (error instanceof TypeError && "code" in error) say(USAGE);
   process.exitCode = signal.aborted ? 130 : 1;
 }
 
-async function demo(chart: string): Promise<void> {
+async function demo(givenChart: string | undefined): Promise<void> {
   title("Milvus on GKE behind a layer-7 load balancer");
   say(
     "Everything runs on this machine: a real Kubernetes control plane, Helm, kubectl and Milvus, with stand-ins\n" +
@@ -43,6 +44,7 @@ async function demo(chart: string): Promise<void> {
   const { helm4: helm, kubectl } = await timed("programs", () =>
     binaries(["helm4", "kubectl"], { say, signal }),
   );
+  const chart = givenChart ?? (await milvusChart(helm, say));
   const gke = await timed("local GKE up", () => up({ say, signal }));
   try {
     await show(gke, chart, { helm, kubectl });

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { type Program, stream } from "../src/process.ts";
-
-const chartDirectory = join(import.meta.dirname, "chart");
+import { OWN_CHART } from "./milvus-chart.ts";
 
 /**
  * Installs Milvus as the reader of Milvus's page has it before the first step (chart/starting-values.yaml), and
@@ -19,10 +18,10 @@ export async function installRelease(options: {
   /** Ends the installation. */
   signal?: AbortSignal;
 }): Promise<void> {
-  const { kubeconfig, chart = join(chartDirectory, "milvus") } = options;
+  const { kubeconfig, chart = OWN_CHART } = options;
   const { release = "my-release", namespace = "default", signal } = options;
   const helm: Program = { name: "helm", path: options.helm, env: { KUBECONFIG: kubeconfig } };
-  const values = join(chartDirectory, "starting-values.yaml");
+  const values = join(import.meta.dirname, "chart/starting-values.yaml");
   const where = ["--namespace", namespace, "--create-namespace"];
   const args = ["install", release, chart, ...where, "--values", values, "--wait", "--timeout", "2m"];
   const { exitCode, stderr } = await stream(helm, args, signal ? { signal } : {});

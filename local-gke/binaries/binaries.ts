@@ -96,7 +96,7 @@ async function download(pin: Pin, folder: string, say: Say): Promise<boolean> {
 const probes = new Map<string, Promise<boolean>>();
 
 /** Whether a host answers at all, asked once: a machine without internet must not wait for every program. */
-function reachable(origin: string): Promise<boolean> {
+export function reachable(origin: string): Promise<boolean> {
   const probe =
     probes.get(origin) ??
     fetch(origin, { method: "HEAD", redirect: "manual", signal: AbortSignal.timeout(PROBE_LIMIT_MS) }).then(
@@ -143,7 +143,8 @@ async function timed(what: string, say: Say, work: () => Promise<void>): Promise
   say(`${what}: done in ${seconds()}`);
 }
 
-function cache(): string {
+/** Returns the folder in which everything is kept that takes long to get. */
+export function cache(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "milvus-gke-local-gke");
 }
 
