@@ -1,10 +1,9 @@
 import { info } from "@actions/core";
 import type { Access } from "./access.ts";
-import { allOf } from "./async.ts";
 import { formatDuration } from "./duration.ts";
 import { ActionError, messageOf } from "./errors.ts";
 import { isPending, lastDeployed, type Revision, readHistory } from "./helm/history.ts";
-import { outlasts } from "./helm/pending.ts";
+import { untilSettled } from "./helm/pending.ts";
 import { type Release, readRelease } from "./helm/release.ts";
 import { rollback } from "./helm/rollback.ts";
 import { watchRollout } from "./helm/rollout.ts";
@@ -79,7 +78,12 @@ async function undoUpgrade(
   return `Release ${name} was rolled back to revision ${target.revision} and serves as before.`;
 }
 
-/** Waits for another run that is at work on the release, and rolls back what it leaves behind when it is no more. */
+/**
+ * Waits for other runs that are at work on the release, one after the other, and rolls back what one of them leaves
+ * behind that is no more.
+ *
+ * @param age milliseconds after which a pending revision counts as left behind
+ */
 export async function recoverPending(
   settings: Settings,
   session: Session,
@@ -87,35 +91,44 @@ export async function recoverPending(
   age: number,
 ): Promise<void> {
   const { release: name, namespace } = settings;
-  const newest = (await readHistory(access.helm, name, namespace)).at(-1);
-  // There is nothing to which a first installation could go back: the plan refuses it.
-  if (!newest || !isPending(newest) || newest.status === "pending-install") return;
-  const { revision, status, updated } = newest;
-  const pending = `revision ${revision} of release ${name}, ${status} since ${updated}`;
-  const outlasted = await step(session, "Wait for another run on the release", () => {
-    info(`Waiting for ${pending}: until it is ${formatDuration(age)} old.`);
-    return withProgress(
-      () => `waiting for ${pending}`,
-      () => outlasts(access.api, { name, namespace }, newest, age, session.signal),
-    );
-  });
-  if (!outlasted) return;
+  for (;;) {
+    const history = await readHistory(access.helm, name, namespace);
+    const newest = history.at(-1);
+    // There is nothing to which a first installation could go back: the plan refuses it.
+    if (!newest || !isPending(newest) || newest.status === "pending-install") return;
+    const { revision, status, updated } = newest;
+    const pending = `revision ${revision} of release ${name}, ${status} since ${updated}`;
+    const isOld = Date.parse(updated) + age <= Date.now();
+    if (isOld) {
+      info(`Nobody has ended ${pending}: it is older than ${formatDuration(age)}.`);
+      return rollBackPending(settings, session, access, history, pending);
+    }
+    await step(session, "Wait for another run on the release", () => {
+      info(`Waiting for ${pending}: until it is ${formatDuration(age)} old.`);
+      return withProgress(
+        () => `waiting for ${pending}`,
+        () => untilSettled(access.api, { name, namespace }, newest, age, session.signal),
+      );
+    });
+  }
+}
 
-  const [history, release] = await allOf([
-    readHistory(access.helm, name, namespace),
-    readRelease(access.helm, name, namespace),
-  ]);
+async function rollBackPending(
+  settings: Settings,
+  session: Session,
+  access: Access,
+  history: readonly Revision[],
+  pending: string,
+): Promise<void> {
+  const { release: name, namespace } = settings;
+  const release = await readRelease(access.helm, name, namespace);
   const target = lastDeployed(history);
   if (!release || !target) {
-    throw new ActionError(
-      `Release ${name} in namespace ${namespace} can't be recovered; nothing was changed.`,
-      {
-        why: `${pending}; none before it was ever deployed.`,
-        fix: `see \`helm history ${name} -n ${namespace}\`, and roll back by hand to a revision that you trust.`,
-      },
-    );
+    throw new ActionError(`Release ${name} in namespace ${namespace} can't be recovered.`, {
+      why: `${pending}; no revision before it was ever deployed.`,
+      fix: `\`helm uninstall ${name} -n ${namespace}\` and install again.`,
+    });
   }
-  info(`Nobody has ended ${pending}: it is rolled back to revision ${target.revision}.`);
   session.known.changed = true;
   await rollBack(settings, session, access, release, target);
 }

@@ -14,18 +14,16 @@ const RevisionSecret = v.looseObject({
 /**
  * Waits until a pending revision is no longer pending or the newest, or has been so for `age` milliseconds.
  *
- * @returns whether it still is
  * @throws ActionError when the release's Secrets can't be watched, what `signal` carries when that ended the wait
  */
-export async function outlasts(
+export async function untilSettled(
   api: ApiServer,
   release: { name: string; namespace: string },
   pending: Revision,
   age: number,
   signal: AbortSignal,
-): Promise<boolean> {
-  const left = Date.parse(pending.updated) + age - Date.now();
-  if (left <= 0) return true;
+): Promise<void> {
+  const left = Math.max(0, Date.parse(pending.updated) + age - Date.now());
   const over = new AbortController();
   const see = (item: unknown, isDeleted: boolean) => {
     const { version, status } = v.parse(RevisionSecret, item).metadata.labels;
@@ -49,5 +47,4 @@ export async function outlasts(
     ({ message }) => info(message),
   );
   signal.throwIfAborted();
-  return !over.signal.aborted;
 }
