@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/errors.ts";
-import { binary, sayOnStderr } from "./binaries/binaries.ts";
+import { binary } from "./binaries/binaries.ts";
+import { sayOnStderr } from "./cache.ts";
 import { down, list, up } from "./cluster.ts";
 import { exportLines, githubEnvLines, statusLines } from "./control-plane/lines.ts";
 import { milvusChart } from "./milvus-chart.ts";

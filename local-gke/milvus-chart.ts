@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "../src/errors.ts";
 import { type Program, stream } from "../src/process.ts";
-import { cache, reachable, type Say, sayOnStderr } from "./binaries/binaries.ts";
+import { reachable } from "./binaries/binaries.ts";
+import { cache, exists, keep, type Say, sayOnStderr, timed } from "./cache.ts";
 
 const REPOSITORY = "https://zilliztech.github.io/milvus-helm";
 /** The version whose values, names and labels our own chart has too. */
@@ -17,26 +18,23 @@ export const OWN_CHART = join(import.meta.dirname, "chart/milvus");
  * @param helm path of the executable
  */
 export async function milvusChart(helm: string, say: Say = sayOnStderr): Promise<string> {
-  const home = join(cache(), `milvus-chart-${VERSION}`);
-  const path = join(home, `milvus-${VERSION}.tgz`);
-  if (await stat(path).catch(() => undefined)) return path;
-  if (!(await reachable(new URL(REPOSITORY).origin))) return OWN_CHART;
-
-  say(`Milvus's chart ${VERSION}: downloading it from ${REPOSITORY}`);
-  await mkdir(cache(), { recursive: true });
-  const aside = await mkdtemp(join(cache(), "milvus-chart-"));
+  const name = `milvus-chart-${VERSION}`;
+  const archive = `milvus-${VERSION}.tgz`;
+  const isKept = await exists(join(cache(), name, archive));
+  if (!isKept && !(await reachable(new URL(REPOSITORY).origin))) return OWN_CHART;
   try {
-    const program: Program = { name: "helm", path: helm };
-    const args = ["pull", "milvus", "--repo", REPOSITORY, "--version", VERSION, "--destination", aside];
-    const { exitCode, stderr } = await stream(program, args, { signal: AbortSignal.timeout(PULL_LIMIT_MS) });
-    if (exitCode !== 0) {
-      say(`Milvus's chart can't be had, local-gke's own takes its place: ${stderr.trim()}`);
-      return OWN_CHART;
-    }
-    // Another process may have been quicker: its copy is as good.
-    await rename(aside, home).catch(() => rm(aside, { recursive: true, force: true }));
-    return path;
-  } finally {
-    await rm(aside, { recursive: true, force: true });
+    return await keep(name, archive, (folder) =>
+      timed(`Milvus's chart ${VERSION}: downloading it from ${REPOSITORY}`, say, () => pull(helm, folder)),
+    );
+  } catch (error) {
+    say(`Milvus's chart can't be had, local-gke's own takes its place: ${messageOf(error)}`);
+    return OWN_CHART;
   }
+}
+
+async function pull(helm: string, folder: string): Promise<void> {
+  const program: Program = { name: "helm", path: helm };
+  const args = ["pull", "milvus", "--repo", REPOSITORY, "--version", VERSION, "--destination", folder];
+  const { exitCode, stderr } = await stream(program, args, { signal: AbortSignal.timeout(PULL_LIMIT_MS) });
+  if (exitCode !== 0) throw new Error(stderr.trim());
 }

@@ -1,14 +1,11 @@
-import { mkdir, rename, rm, stat } from "node:fs/promises";
-import { homedir } from "node:os";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../src/errors.ts";
 import { stream } from "../../src/process.ts";
 import { downloadInto } from "../../src/tools/download.ts";
+import { cache, exists, type Say, sayOnStderr, timed } from "../cache.ts";
 import { lock } from "./lock.ts";
 import { type BinaryName, PINS, type Pin } from "./pins.ts";
-
-/** Receives one line of progress at a time. */
-export type Say = (line: string) => void;
 
 export interface Watching {
   /** By default standard error: standard output belongs to what a command prints for others to read. */
@@ -17,10 +14,6 @@ export interface Watching {
   signal?: AbortSignal | undefined;
 }
 
-/** Writes a line of progress to standard error. */
-export const sayOnStderr: Say = (line) => process.stderr.write(`${line}\n`);
-
-const SAY_EVERY_MS = 15_000;
 const PROBE_LIMIT_MS = 4_000;
 
 /**
@@ -129,36 +122,10 @@ async function build(pin: Pin, folder: string, say: Say, signal: AbortSignal | u
   });
 }
 
-/** Runs a piece of work, saying when it starts, every 15 s while it lasts, and how long it took. */
-async function timed(what: string, say: Say, work: () => Promise<void>): Promise<void> {
-  const start = performance.now();
-  const seconds = () => `${Math.round((performance.now() - start) / 1000)} s`;
-  say(what);
-  const ticker = setInterval(() => say(`${what} (${seconds()})`), SAY_EVERY_MS);
-  try {
-    await work();
-  } finally {
-    clearInterval(ticker);
-  }
-  say(`${what}: done in ${seconds()}`);
-}
-
-/** Returns the folder in which everything is kept that takes long to get. */
-export function cache(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "milvus-gke-local-gke");
-}
-
 function label(pin: Pin): string {
   return `${pin.program} ${pin.version}`;
 }
 
 function tail(text: string): string {
   return text.trim().split("\n").slice(-15).join("\n");
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

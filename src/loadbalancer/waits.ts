@@ -26,32 +26,21 @@ const NUDGES_MS = [1000, 2000, 4000, 8000, 15_000, 30_000];
  */
 export async function waitForAddress(front: Front, limit: number, signal: AbortSignal): Promise<string> {
   const { namespace, ingress } = front.names;
-  return withProgress(
+  return waitFor(
+    front,
     () => `waiting for the address of Ingress ${namespace}/${ingress}; ${lastWords(front.state)}`,
-    () =>
-      front.until(
-        (state) => {
-          refuseLosses(front, state);
-          const address = state.ingress.state === "present" ? addressOf(state.ingress.object) : undefined;
-          if (address) return address;
-          refuseLastingCause(front, state);
-          return undefined;
-        },
-        {
-          limit,
-          signal,
-          onLimit: () =>
-            new ActionError(
-              `Ingress ${namespace}/${ingress} has no address after ${formatDuration(limit)}.`,
-              {
-                why: lastWords(front.state),
-                fix: silent(front.state)
-                  ? "no controller has said a word: check that the cluster's HTTP load balancing add-on is on and VPC-native networking is used."
-                  : "mend what the controller complains of, or raise address_timeout when it only needs more time.",
-              },
-            ),
-        },
-      ),
+    (state) => (state.ingress.state === "present" ? addressOf(state.ingress.object) : undefined),
+    {
+      limit,
+      signal,
+      onLimit: () =>
+        new ActionError(`Ingress ${namespace}/${ingress} has no address after ${formatDuration(limit)}.`, {
+          why: lastWords(front.state),
+          fix: silent(front.state)
+            ? "no controller has said a word: check that the cluster's HTTP load balancing add-on is on and VPC-native networking is used."
+            : "mend what the controller complains of, or raise address_timeout when it only needs more time.",
+        }),
+    },
   );
 }
 
@@ -73,34 +62,45 @@ export async function waitForBackends(front: Front, limit: number, signal: Abort
   };
   const nudging = nudgeUntilStopped(front);
   try {
-    return await withProgress(
+    return await waitFor(
+      front,
       () => `waiting for healthy backends of Ingress ${namespace}/${ingress}: ${describe()}`,
-      () =>
-        front.until(
-          (state) => {
-            refuseLosses(front, state);
-            const { https, backends, milvus } = healthOf(state);
-            if (https && milvus && backends[milvus] === "HEALTHY") return backends;
-            refuseLastingCause(front, state);
-            return undefined;
-          },
-          {
-            limit,
-            signal,
-            onLimit: () =>
-              new ActionError(
-                `The load balancer of Ingress ${namespace}/${ingress} has no healthy backend after ${formatDuration(limit)}.`,
-                {
-                  why: describe(),
-                  fix: `check that the pods behind Service ${namespace}/${service} answer HTTP /healthz on port 9091 and that a firewall rule admits Google's health checks (130.211.0.0/22, 35.191.0.0/16); raise backends_timeout when they only need more time.`,
-                },
-              ),
-          },
-        ),
+      (state) => {
+        const { https, backends, milvus } = healthOf(state);
+        return https && milvus && backends[milvus] === "HEALTHY" ? backends : undefined;
+      },
+      {
+        limit,
+        signal,
+        onLimit: () =>
+          new ActionError(
+            `The load balancer of Ingress ${namespace}/${ingress} has no healthy backend after ${formatDuration(limit)}.`,
+            {
+              why: describe(),
+              fix: `check that the pods behind Service ${namespace}/${service} answer HTTP /healthz on port 9091 and that a firewall rule admits Google's health checks (130.211.0.0/22, 35.191.0.0/16); raise backends_timeout when they only need more time.`,
+            },
+          ),
+      },
     );
   } finally {
     nudging.stop();
   }
+}
+
+/** Waits until `look` finds what it looks for, or something lost or lasting is in its way. */
+function waitFor<T>(
+  front: Front,
+  describe: () => string,
+  look: (state: FrontState) => T | undefined,
+  options: Parameters<Front["until"]>[1],
+): Promise<T> {
+  const check = (state: FrontState) => {
+    refuseLosses(front, state);
+    const found = look(state);
+    if (found === undefined) refuseLastingCause(front, state);
+    return found;
+  };
+  return withProgress(describe, () => front.until(check, options));
 }
 
 /**
