@@ -65,6 +65,8 @@ async function start(): Promise<State> {
   const { kubeconfig } = controlPlane;
   const controllers = await startControllers({ kubeconfig, cloud });
   stops.push(controllers.stop);
+  const publicAuthority = join(directory, "public-authority.pem");
+  await writeFile(publicAuthority, controllers.publicAuthority);
   const milvus = startMilvus();
   milvus.then(
     ({ stop }) => stops.push(stop),
@@ -77,6 +79,7 @@ async function start(): Promise<State> {
     cluster: clusterOf(controlPlane),
     issueToken: () => tokens.issue(),
     directory,
+    timing: controllers.timing,
   });
   stops.push(google.stop);
   const control = await startControlApi(cloud, tokens, controllers.timing);
@@ -87,7 +90,12 @@ async function start(): Promise<State> {
     directory,
     kubeconfig,
     control: control.url,
-    env: { KUBECONFIG: kubeconfig, LOCAL_GKE_PYTHON: await milvusPython(), ...google.env },
+    env: {
+      KUBECONFIG: kubeconfig,
+      LOCAL_GKE_PYTHON: await milvusPython(),
+      NODE_EXTRA_CA_CERTS: publicAuthority,
+      ...google.env,
+    },
   };
 }
 

@@ -1,4 +1,6 @@
-import { type Cloud, FAULTS, type Fault, type SslCertificate } from "../cloud.ts";
+import { type Cloud, FAULTS, type Fault } from "../cloud.ts";
+import { dnsControls } from "../dns/control.ts";
+import { computeControls } from "../google/compute-control.ts";
 import type { Timing } from "../ingress/timing.ts";
 import { type Handler, type JsonServer, serveJson } from "./json-server.ts";
 import type { Tokens } from "./tokens.ts";
@@ -8,10 +10,16 @@ import type { Tokens } from "./tokens.ts";
  *
  * | request | does |
  * | --- | --- |
- * | `GET /state` | returns faults, timing, addresses, certificates, load balancers and the health of backends |
+ * | `GET /state` | returns faults, timing, addresses, certificates, zones, load balancers and the health of backends |
  * | `PUT`, `DELETE /faults/NAME` | switches a fault (`FAULTS` in cloud.ts) on, off |
- * | `PUT`, `DELETE /static-addresses/NAME` | reserves an address, which is returned; gives it up |
- * | `PUT`, `DELETE /ssl-certificates/NAME` | creates a certificate at Google from `{certificate, privateKey}`; removes it |
+ * | `PUT`, `DELETE /static-addresses/NAME` | reserves an address, which is returned, globally or in `{region}`, with `{addressType, purpose}`; gives it up |
+ * | `PUT`, `DELETE /forwarding-rules/NAME` | makes a rule of somebody else's load balancer, which uses `{address}`; removes it |
+ * | `PUT`, `DELETE /subnetworks/NAME` | makes a subnet from `{purpose, role, region, ipCidrRange}`, all optional; removes it, e.g. `proxy-only-subnet` |
+ * | `PUT`, `DELETE /ssl-certificates/NAME` | creates a certificate at Google from `{certificate, privateKey}`, globally or in `{region}`; removes it |
+ * | `PUT`, `DELETE /ssl-policies/NAME`, `/security-policies/NAME` | makes a policy for TLS, one of Cloud Armor; removes it |
+ * | `PUT`, `DELETE /dns-zones/NAME` | makes a zone of Cloud DNS from `{dnsName, visibility, delegated}`; removes it with its records |
+ * | `GET /dns-records/HOST` | returns the records that the world sees at a name |
+ * | `PUT`, `DELETE /dns-records/HOST` | sets the records of a type from `{type, values, ttl}`, as at another registrar; removes those of `{type}`, or all |
  * | `PUT /timing/NAME` | sets a time (`Timing` in ingress/timing.ts) to the body, a number of milliseconds |
  * | `PUT /token-lifetime` | sets how long tokens issued from now on are good for, in seconds |
  * | `DELETE /tokens` | revokes all tokens issued so far |
@@ -21,14 +29,8 @@ export function startControlApi(cloud: Cloud, tokens: Tokens, timing: Timing): P
     "GET /state": () => stateOf(cloud, timing),
     "PUT /faults": ({ name }) => setFault(cloud, name, true),
     "DELETE /faults": ({ name }) => setFault(cloud, name, false),
-    "PUT /static-addresses": ({ name }) => ({ address: cloud.reserveAddress(name) }),
-    "DELETE /static-addresses": ({ name }) => (cloud.staticAddresses.delete(name) ? {} : undefined),
-    "PUT /ssl-certificates": ({ name, body }) => {
-      cloud.sslCertificates.set(name, parseCertificate(name, body));
-      cloud.emit("resource");
-      return {};
-    },
-    "DELETE /ssl-certificates": ({ name }) => (cloud.sslCertificates.delete(name) ? {} : undefined),
+    ...computeControls(cloud),
+    ...dnsControls(cloud),
     "PUT /timing": ({ name, body }) => {
       if (!isTime(name, timing)) return undefined;
       timing[name] = parseNumber(body);
@@ -50,8 +52,14 @@ function stateOf(cloud: Cloud, timing: Timing): object {
   return {
     faults: [...cloud.faults],
     timing,
-    staticAddresses: Object.fromEntries(cloud.staticAddresses),
+    staticAddresses: cloud.staticAddresses.values(),
     sslCertificates: [...cloud.sslCertificates.keys()],
+    managedZones: [...cloud.managedZones.values()].map(({ name, dnsName, visibility, delegated }) => ({
+      name,
+      dnsName,
+      visibility,
+      delegated,
+    })),
     loadBalancers: [...cloud.loadBalancers.values()].map(({ certificates, ...rest }) => ({
       ...rest,
       certificates: certificates.map(({ name }) => name),
@@ -74,14 +82,4 @@ function isTime(name: string, timing: Timing): name is keyof Timing {
 function parseNumber(body: unknown): number {
   if (typeof body !== "number" || body < 0) throw new Error("the body must be a number, 0 or more");
   return body;
-}
-
-function parseCertificate(name: string, body: unknown): SslCertificate {
-  if (typeof body === "object" && body !== null && "certificate" in body && "privateKey" in body) {
-    const { certificate, privateKey } = body;
-    if (typeof certificate === "string" && typeof privateKey === "string") {
-      return { name, certificate, privateKey };
-    }
-  }
-  throw new Error("the body must have the strings certificate and privateKey, both PEM");
 }

@@ -2,8 +2,12 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import type { Cloud, Fault } from "../cloud.ts";
+import { startDnsServer } from "../dns/server.ts";
+import { DEFAULT_TIMING, type Timing } from "../ingress/timing.ts";
+import { compute } from "./compute.ts";
 import { startConnectGateway } from "./connect-gateway.ts";
 import { container, type LocalCluster } from "./container.ts";
+import { cloudDns } from "./dns.ts";
 import { type Api, googleError, unavailable } from "./http.ts";
 import { type CredentialFiles, makeIdentities, writeCredentialFiles } from "./identities.ts";
 import {
@@ -23,6 +27,8 @@ export interface GoogleApiOptions {
   issueToken: () => Token;
   /** Where the credential files are written. */
   directory: string;
+  /** How long inserts take. */
+  timing?: Timing;
 }
 
 export interface GoogleApi {
@@ -50,13 +56,20 @@ const OUTAGES: Record<string, Fault> = {
   "/iamcredentials/v1": "unavailable-token-services",
 };
 
-/** Starts the stand-in for Google's container, Connect gateway and token APIs, and for GitHub's identity tokens. */
+/**
+ * Starts the stand-in for Google's container, Compute, Cloud DNS, Connect gateway and token APIs, for public DNS,
+ * and for GitHub's identity tokens.
+ */
 export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleApi> {
-  const { cloud } = options;
+  const { cloud, timing = DEFAULT_TIMING } = options;
   const identities = await makeIdentities(cloud.projectId);
   const tokens = new AccessTokens(options.issueToken);
   const gateway = await startConnectGateway(cloud, options.cluster, tokens, options.directory);
+  const resolver = await startDnsServer(cloud.dns);
+  const stopped = new AbortController();
   const apis: Record<string, Api> = {
+    "/compute/v1": compute(cloud, tokens, timing, stopped.signal),
+    "/dns/v1": cloudDns(cloud, tokens, timing, stopped.signal),
     "/container/v1": container(cloud, options.cluster, tokens),
     "/connectgateway/v1": gateway.api,
     "/oauth2": oauth2(cloud, identities, tokens),
@@ -96,7 +109,7 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
         ? googleError(404, "NOT_FOUND", "Not Found")
         : outcome === "503"
           ? unavailable()
-          : api({
+          : await api({
               method: request.method ?? "GET",
               path: url.pathname.slice(base.length),
               query: url.searchParams,
@@ -131,6 +144,9 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
       ACTIONS_ID_TOKEN_REQUEST_URL: identityTokenUrl,
       ACTIONS_ID_TOKEN_REQUEST_TOKEN: identities.requestToken,
       GHA_ENDPOINT_OVERRIDE_container: `${url}/container/v1`,
+      GHA_ENDPOINT_OVERRIDE_compute: `${url}/compute/v1`,
+      GHA_ENDPOINT_OVERRIDE_dns: `${url}/dns/v1`,
+      GHA_ENDPOINT_OVERRIDE_resolver: resolver.address,
       GHA_ENDPOINT_OVERRIDE_connectgateway: `${url}/connectgateway/v1`,
       GHA_ENDPOINT_OVERRIDE_oauth2: `${url}/oauth2`,
       GHA_ENDPOINT_OVERRIDE_sts: `${url}/sts/v1`,
@@ -141,7 +157,9 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
     serviceAccount: identities.serviceAccount,
     requests,
     async stop() {
+      stopped.abort();
       cloud.off("fault", rearm);
+      await resolver.stop();
       await gateway.stop();
       server.close();
       server.closeAllConnections();

@@ -76,6 +76,12 @@ function resource(cluster: LocalCluster, cloud: Cloud): Record<string, unknown> 
       horizontalPodAutoscaling: {},
       networkPolicyConfig: { disabled: true },
     },
+    network: "default",
+    subnetwork: "default",
+    networkConfig: {
+      network: `projects/${cloud.projectId}/global/networks/default`,
+      subnetwork: `projects/${cloud.projectId}/regions/${cloud.region}/subnetworks/default`,
+    },
     ipAllocationPolicy: { useIpAliases: true, stackType: "IPV4" },
     controlPlaneEndpointsConfig: {
       dnsEndpointConfig: { endpoint: `gke-0123456789abcdef-123456789012.${cluster.location}.gke.goog` },

@@ -16,7 +16,7 @@ export interface ApiAnswer {
 }
 
 /** Answers a request of one API. */
-export type Api = (request: ApiRequest) => ApiAnswer;
+export type Api = (request: ApiRequest) => ApiAnswer | Promise<ApiAnswer>;
 
 /** Returns an error as Google's JSON APIs give it (google.rpc.Status). */
 export function googleError(code: number, status: string, message: string, reason?: string): ApiAnswer {
@@ -24,6 +24,27 @@ export function googleError(code: number, status: string, message: string, reaso
     { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason, domain: "googleapis.com" },
   ];
   return { status: code, body: { error: { code, message, status, ...(details && { details }) } } };
+}
+
+/** Returns an error as Google's older JSON APIs give it (Compute Engine, Cloud DNS): the first one is told twice. */
+export function legacyError(code: number, ...errors: { reason: string; message: string }[]): ApiAnswer {
+  const [first] = errors;
+  return {
+    status: code,
+    body: {
+      error: {
+        code,
+        message: first?.message,
+        errors: errors.map(({ reason, message }) => ({ message, domain: "global", reason })),
+      },
+    },
+  };
+}
+
+/** Returns what an older JSON API answers to a member that a resource doesn't have. */
+export function unknownMember(name: string): ApiAnswer {
+  const message = `Invalid JSON payload received. Unknown name "${name}": Cannot find field.`;
+  return googleError(400, "INVALID_ARGUMENT", message);
 }
 
 /** Returns what an API answers that is switched off in the project, e.g. `Kubernetes Engine`, `container`. */
@@ -43,6 +64,15 @@ export function oauthError(status: number, error: string, description: string): 
 
 export function unavailable(): ApiAnswer {
   return googleError(503, "UNAVAILABLE", "The service is currently unavailable.");
+}
+
+/** Returns a request's parsed body, or undefined when it isn't JSON. */
+export function jsonBody({ body }: ApiRequest): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
 }
 
 export function bearerToken({ headers }: ApiRequest): string {

@@ -1,0 +1,137 @@
+import { characterStrings, domainName, quoted, rdata } from "./rdata.ts";
+import { DnsRecords, isBelow, qualified, RECORD_TYPES, type RecordSet, type RecordType } from "./records.ts";
+
+export const NAME_SERVERS = ["a1", "a2", "a3", "a4"].map((name) => `ns-cloud-${name}.googledomains.com.`);
+
+export interface ZoneSettings {
+  name: string;
+  dnsName: string;
+  visibility: "public" | "private";
+  /** Whether the domain's registrar names Google's name servers, so that the world sees a public zone. */
+  delegated: boolean;
+}
+
+/** What a change removes and adds: whole sets. */
+export interface Change {
+  additions: RecordSet[];
+  deletions: RecordSet[];
+}
+
+/** Why Cloud DNS doesn't make a change. */
+export interface Refusal {
+  code: 400 | 404 | 409 | 412;
+  reason: string;
+  message: string;
+}
+
+/** A zone of Cloud DNS with its records. */
+export class ManagedZone implements ZoneSettings {
+  readonly name: string;
+  readonly dnsName: string;
+  readonly visibility: "public" | "private";
+  readonly delegated: boolean;
+  readonly records = new DnsRecords();
+  readonly #world: DnsRecords | undefined;
+
+  /** @param world public DNS, where the zone's records show up if the world sees them */
+  constructor(settings: ZoneSettings, world: DnsRecords) {
+    this.name = settings.name;
+    this.dnsName = qualified(settings.dnsName);
+    this.visibility = settings.visibility;
+    this.delegated = settings.delegated;
+    this.#world = settings.visibility === "public" && settings.delegated ? world : undefined;
+    const [primary = ""] = NAME_SERVERS;
+    const soa = `${primary} cloud-dns-hostmaster.google.com. 1 21600 3600 259200 300`;
+    const additions: RecordSet[] = [
+      { name: this.dnsName, type: "NS", ttl: 21600, values: NAME_SERVERS },
+      { name: this.dnsName, type: "SOA", ttl: 21600, values: [soa] },
+    ];
+    this.change({ additions, deletions: [] });
+    this.publish({ additions, deletions: [] });
+  }
+
+  /** Makes a change that has no {@link refusals}: Cloud DNS has it from now on, the world from {@link publish} on. */
+  change(change: Change): void {
+    apply(change, this.records);
+  }
+
+  /** Brings a change to the name servers. */
+  publish(change: Change): void {
+    if (this.#world) apply(change, this.#world);
+  }
+
+  /** Takes all of the zone's records from the name servers. */
+  withdraw(): void {
+    this.publish({ additions: [], deletions: this.records.below(this.dnsName) });
+  }
+}
+
+function apply({ additions, deletions }: Change, records: DnsRecords): void {
+  for (const { name, type } of deletions) records.delete(name, type);
+  for (const { name, type, values, ttl } of additions) records.set(name, type, values, ttl);
+}
+
+/**
+ * Returns why Cloud DNS refuses a change; nothing when it makes it. A change is made as a whole or not at all, and
+ * a deletion must name the set exactly as it is.
+ */
+export function refusals({ dnsName, records }: ManagedZone, { additions, deletions }: Change): Refusal[] {
+  const has = (sets: RecordSet[], name: string, type: string) =>
+    sets.some((set) => set.type === type && qualified(set.name) === qualified(name));
+  /** Whether a set is there once the deletions are made. */
+  const remains = (name: string, type: RecordType) =>
+    records.records(name, type) !== undefined && !has(deletions, name, type);
+  const refusedDeletions = deletions.flatMap((set, index): Refusal[] => {
+    const entity = `entity.change.deletions[${index}]`;
+    const present = records.records(set.name, set.type);
+    if (!present) {
+      const message = `The '${entity}' resource named '${set.name} (${set.type})' does not exist.`;
+      return [{ code: 404, reason: "notFound", message }];
+    }
+    if (sameRecords(present, set)) return [];
+    return [{ code: 412, reason: "conditionNotMet", message: `Precondition not met for '${entity}'` }];
+  });
+  const refusedAdditions = additions.flatMap((set, index): Refusal[] => {
+    const entity = `entity.change.additions[${index}]`;
+    const invalid = (field: string, value: unknown): Refusal[] => [
+      { code: 400, reason: "invalid", message: `Invalid value for '${entity}.${field}': '${value}'` },
+    ];
+    const named = isEncodable(() => domainName(set.name));
+    if (!named || !set.name.endsWith(".") || !isBelow(qualified(set.name), dnsName)) {
+      return invalid("name", set.name);
+    }
+    if (set.values.length === 0) return invalid("rrdata", "");
+    const wrong = set.values.findIndex((value) => !isEncodable(() => rdata(set.type, value)));
+    if (wrong >= 0) return invalid(`rrdata[${wrong}]`, set.values[wrong]);
+    if (remains(set.name, set.type) || has(additions.slice(0, index), set.name, set.type)) {
+      const message = `The resource '${entity}' named '${set.name} (${set.type})' already exists`;
+      return [{ code: 409, reason: "alreadyExists", message }];
+    }
+    const others = RECORD_TYPES.filter(
+      (type) => type !== set.type && (remains(set.name, type) || has(additions, set.name, type)),
+    );
+    if (others.length === 0 || (set.type !== "CNAME" && !others.includes("CNAME"))) return [];
+    const message = `The resource record set '${entity}' is invalid because the DNS name '${set.name}' can't have a CNAME beside other records.`;
+    return [{ code: 400, reason: "cnameResourceRecordSetConflict", message }];
+  });
+  return [...refusedDeletions, ...refusedAdditions];
+}
+
+/** Returns a record's value as Cloud DNS keeps it: strings always in quotation marks. */
+export function normalized(type: RecordType, value: string): string {
+  return type === "TXT" ? characterStrings(value).map(quoted).join(" ") : value;
+}
+
+function sameRecords(present: RecordSet, other: RecordSet): boolean {
+  const valuesOf = ({ values }: RecordSet) => JSON.stringify(values.toSorted());
+  return present.ttl === other.ttl && valuesOf(present) === valuesOf(other);
+}
+
+function isEncodable(encode: () => Buffer): boolean {
+  try {
+    encode();
+    return true;
+  } catch {
+    return false;
+  }
+}

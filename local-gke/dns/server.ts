@@ -1,0 +1,89 @@
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import { answer } from "./message.ts";
+import type { DnsRecords } from "./records.ts";
+
+export interface DnsServer {
+  /** `127.0.0.1:PORT`, for UDP and TCP. */
+  address: string;
+  stop(): Promise<void>;
+}
+
+/** The longest messages over UDP without extensions, and over TCP (RFC 1035, 4.2). */
+const UDP_BYTES = 512;
+const TCP_BYTES = 65_535;
+
+const HOST = "127.0.0.1";
+
+/** Starts a DNS server that answers, as a recursive resolver does, with what these records say at that moment. */
+export async function startDnsServer(records: DnsRecords): Promise<DnsServer> {
+  const connections = new Set<Socket>();
+  const { tcp, udp, port } = await bind(() =>
+    createServer((socket) => {
+      connections.add(socket);
+      socket.once("close", () => connections.delete(socket));
+      serveStream(socket, records);
+    }),
+  );
+  udp.on("message", (query, from) => {
+    const reply = answer(query, records, UDP_BYTES);
+    if (reply) udp.send(reply, from.port, from.address);
+  });
+  const end = async () => {
+    const closed = Promise.all([once(udp, "close"), once(tcp, "close")]);
+    udp.close();
+    tcp.close();
+    for (const connection of connections) connection.destroy();
+    await closed;
+  };
+  let ended: Promise<void> | undefined;
+  return {
+    address: `${HOST}:${port}`,
+    stop() {
+      ended ??= end();
+      return ended;
+    },
+  };
+}
+
+/** Takes a port that is free for both TCP and UDP. */
+async function bind(newServer: () => Server): Promise<{ tcp: Server; udp: UdpSocket; port: number }> {
+  for (;;) {
+    const tcp = newServer().listen(0, HOST);
+    await once(tcp, "listening");
+    const address = tcp.address();
+    if (address === null || typeof address === "string") throw new Error("a TCP server has no port");
+    const udp = createSocket("udp4").bind(address.port, HOST);
+    try {
+      await once(udp, "listening");
+      return { tcp, udp, port: address.port };
+    } catch (error) {
+      tcp.close();
+      if (!(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
+    }
+  }
+}
+
+/** Answers the queries on a connection, each with its length before it (RFC 1035, 4.2.2). */
+function serveStream(socket: Socket, records: DnsRecords): void {
+  let received = Buffer.alloc(0);
+  // A client that goes away in the middle is none of the server's business.
+  socket.on("error", () => socket.destroy());
+  socket.on("data", (chunk) => {
+    received = Buffer.concat([received, chunk]);
+    for (;;) {
+      const length = received.length < 2 ? undefined : received.readUInt16BE(0);
+      if (length === undefined || received.length < 2 + length) return;
+      const reply = answer(received.subarray(2, 2 + length), records, TCP_BYTES);
+      received = received.subarray(2 + length);
+      if (!reply) {
+        socket.destroy();
+        return;
+      }
+      const prefix = Buffer.alloc(2);
+      prefix.writeUInt16BE(reply.length);
+      socket.write(Buffer.concat([prefix, reply]));
+    }
+  });
+}

@@ -1,0 +1,143 @@
+import * as v from "valibot";
+import type { Cloud } from "../cloud.ts";
+import type { Timing } from "../ingress/timing.ts";
+import { Addresses } from "./compute-addresses.ts";
+import { invalid, notFound } from "./compute-errors.ts";
+import { FilterError, parseFilter } from "./compute-filter.ts";
+import { Operations } from "./compute-operations.ts";
+import { resourceUrl, type Scope, sslCertificateResource, subnetworkResource } from "./compute-resources.ts";
+import {
+  type Api,
+  type ApiAnswer,
+  type ApiRequest,
+  bearerToken,
+  disabled,
+  googleError,
+  jsonBody,
+  legacyError,
+} from "./http.ts";
+import { type AccessTokens, unauthenticated } from "./token-services.ts";
+
+/** A request for one collection; `name` is empty when it is for all of it. */
+interface Call {
+  request: ApiRequest;
+  scope: Scope;
+  /** Path of the collection or of the resource. */
+  path: string;
+  name: string;
+}
+
+interface Method {
+  /** What the caller must be allowed to, in a region and globally. */
+  permissions: { regional: string; global: string };
+  answer(call: Call): ApiAnswer | Promise<ApiAnswer>;
+}
+
+/** The body of an insert. */
+const Named = v.object({ name: v.string() });
+
+/** compute.googleapis.com: addresses, operations, subnetworks, and reading certificates and policies. */
+export function compute(cloud: Cloud, tokens: AccessTokens, timing: Timing, stopped: AbortSignal): Api {
+  const methods = methodsOf(cloud, new Operations(timing, stopped));
+  return (request) => {
+    if (!tokens.accepts(bearerToken(request))) return unauthenticated();
+    const [, scopePath, projectId, region, collection, name = "", verb] =
+      /^\/(projects\/([^/]+)\/(?:global|regions\/([^/]+)))\/([^/]+)(?:\/([^/]+)(?:\/([^/]+))?)?$/.exec(
+        request.path,
+      ) ?? [];
+    const method =
+      methods[`${request.method} ${collection}${name && "/NAME"}${verb === undefined ? "" : `/${verb}`}`];
+    if (scopePath === undefined || !method) return googleError(404, "NOT_FOUND", "Not Found");
+    if (cloud.faults.has("disabled-compute-api")) return disabled("Compute Engine", "compute");
+    const path = `${scopePath}/${collection}${name && `/${name}`}`;
+    if (projectId !== cloud.projectId || cloud.faults.has("refuse-compute")) {
+      const permission = region === undefined ? method.permissions.global : method.permissions.regional;
+      const wanted = v.safeParse(Named, jsonBody(request));
+      const made = wanted.success ? `${path}/${wanted.output.name}` : `projects/${projectId}`;
+      const message = `Required 'compute.${permission}' permission for '${name ? path : made}'`;
+      return legacyError(403, { reason: "forbidden", message });
+    }
+    if (region !== undefined && !/^[a-z]+-[a-z]+\d+$/.test(region)) {
+      return invalid("region", region, "Unknown region.");
+    }
+    return method.answer({ request, scope: { region, path: scopePath }, path, name });
+  };
+}
+
+/** Returns the methods by what they are asked with, e.g. `GET addresses/NAME`. */
+function methodsOf(cloud: Cloud, operations: Operations): Record<string, Method> {
+  const addresses = new Addresses(cloud, operations);
+  return {
+    "GET addresses": {
+      permissions: { regional: "addresses.list", global: "globalAddresses.list" },
+      answer: (call) => list(call, "compute#addressList", addresses.list(call.scope)),
+    },
+    "POST addresses": {
+      permissions: { regional: "addresses.create", global: "globalAddresses.create" },
+      answer: ({ scope, request }) => operations.repeated(request) ?? addresses.insert(scope, request),
+    },
+    "GET addresses/NAME": {
+      permissions: { regional: "addresses.get", global: "globalAddresses.get" },
+      answer: ({ scope, path, name }) => found(path, addresses.get(scope, name)),
+    },
+    "DELETE addresses/NAME": {
+      permissions: { regional: "addresses.delete", global: "globalAddresses.delete" },
+      answer: ({ scope, name, request }) =>
+        operations.repeated(request) ?? addresses.delete(scope, name, request),
+    },
+    "GET operations/NAME": {
+      permissions: { regional: "regionOperations.get", global: "globalOperations.get" },
+      answer: ({ path }) => found(path, operations.get(path)),
+    },
+    "POST operations/NAME/wait": {
+      permissions: { regional: "regionOperations.get", global: "globalOperations.get" },
+      answer: async ({ path }) => found(path, await operations.wait(path)),
+    },
+    "GET subnetworks": {
+      permissions: { regional: "subnetworks.list", global: "subnetworks.list" },
+      answer: (call) => {
+        const here = [...cloud.subnetworks.values()].filter(({ region }) => region === call.scope.region);
+        const all = here.map((each) => subnetworkResource(call.scope, each));
+        return list(call, "compute#subnetworkList", all);
+      },
+    },
+    "GET sslCertificates/NAME": {
+      permissions: { regional: "regionSslCertificates.get", global: "sslCertificates.get" },
+      answer: ({ scope, path, name }) => {
+        const certificate = cloud.sslCertificates.get(name);
+        const here = certificate?.region === scope.region ? certificate : undefined;
+        return found(path, here && sslCertificateResource(scope, here));
+      },
+    },
+    "GET sslPolicies/NAME": {
+      permissions: { regional: "regionSslPolicies.get", global: "sslPolicies.get" },
+      answer: (call) => policy(call, "compute#sslPolicy", cloud.sslPolicies),
+    },
+    "GET securityPolicies/NAME": {
+      permissions: { regional: "regionSecurityPolicies.get", global: "securityPolicies.get" },
+      answer: (call) => policy(call, "compute#securityPolicy", cloud.securityPolicies),
+    },
+  };
+}
+
+function list({ request, path }: Call, kind: string, all: Record<string, unknown>[]): ApiAnswer {
+  const filter = request.query.get("filter") ?? "";
+  try {
+    const items = all.filter(parseFilter(filter));
+    const body = { kind, id: path, ...(items.length > 0 && { items }), selfLink: resourceUrl(path) };
+    return { status: 200, body };
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    return invalid("filter", filter, "Invalid list filter expression.");
+  }
+}
+
+/** Returns a policy, of which there are global ones only. */
+function policy({ scope, path, name }: Call, kind: string, existing: Set<string>): ApiAnswer {
+  const exists = scope.region === undefined && existing.has(name);
+  return found(path, exists ? { kind, name, selfLink: resourceUrl(path) } : undefined);
+}
+
+function found(path: string, resource: object | undefined): ApiAnswer {
+  return resource ? { status: 200, body: resource } : notFound(path);
+}
