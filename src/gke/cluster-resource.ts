@@ -24,6 +24,10 @@ export interface ClusterResource {
   authorizedNetworks: boolean;
   /** The cluster's own fleet membership, `projects/P/locations/L/memberships/M`. */
   fleetMembership: string | undefined;
+  /** `projects/P/global/networks/N`. */
+  network: string | undefined;
+  /** `projects/P/regions/R/subnetworks/S`. */
+  subnetwork: string | undefined;
 }
 
 /**
@@ -61,6 +65,8 @@ export function parseCluster(answer: unknown, cluster: ClusterName): ClusterReso
       fields(resource.masterAuthorizedNetworksConfig).enabled === true ||
       fields(ip.authorizedNetworksConfig).enabled === true,
     fleetMembership: text(fields(resource.fleet).membership)?.replace(/^\/\/[^/]+\//, ""),
+    network: text(fields(resource.networkConfig).network),
+    subnetwork: text(fields(resource.networkConfig).subnetwork),
   };
 }
 

@@ -19,6 +19,10 @@ export interface Cluster extends ClusterName, ChosenEndpoint {
   offers: Exclude<EndpointChoice, "auto">[];
   /** Whether its IP endpoints answer to certain networks only. */
   authorizedNetworks: boolean;
+  /** `projects/P/global/networks/N`; with a Shared VPC, P is its host project. */
+  network: string | undefined;
+  /** `projects/P/regions/R/subnetworks/S` */
+  subnetwork: string | undefined;
 }
 
 /**
@@ -47,8 +51,9 @@ export async function lookUpCluster(
     route.endpoint === "connect_gateway"
       ? await throughGateway(membershipOf(route.fleetMembership, resource.fleetMembership, cluster), access)
       : chooseEndpoint(resource, route.endpoint, cluster);
-  const { version, authorizedNetworks } = resource;
-  return { ...cluster, ...chosen, version, authorizedNetworks, offers: offeredEndpoints(resource) };
+  const { version, authorizedNetworks, network, subnetwork } = resource;
+  const offers = offeredEndpoints(resource);
+  return { ...cluster, ...chosen, version, authorizedNetworks, offers, network, subnetwork };
 }
 
 async function throughGateway(membership: string, access: GoogleAccess): Promise<ChosenEndpoint> {

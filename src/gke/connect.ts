@@ -9,6 +9,8 @@ import { keepTokenFile } from "./token-file.ts";
 
 export interface Connection {
   cluster: Cluster;
+  /** The credentials, for other questions to Google. */
+  credentials: GoogleCredentials;
   kubeconfig: Kubeconfig;
   /** Path of a file with the credentials that came by inputs; undefined when the job had them already. */
   credentialsFile: string | undefined;
@@ -56,6 +58,7 @@ export async function connectToCluster(
   const { stop } = keepTokenFile(tokenFile, token, () => credentials.accessToken(), warn);
   return {
     cluster,
+    credentials,
     kubeconfig,
     credentialsFile: await writeCredentials(credentials, credentialInputs, directory),
     stop,

@@ -1,4 +1,6 @@
-import { messageOf } from "../errors.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { ActionError, messageOf } from "../errors.ts";
+import { baseUrl } from "./endpoints.ts";
 
 /** Longest wait for one answer, in milliseconds. */
 const REQUEST_TIMEOUT = 30_000;
@@ -12,6 +14,18 @@ export interface GoogleAccess {
   token: string;
 }
 
+/** A project, and what requests to its APIs are made with. */
+export interface GoogleProject {
+  projectId: string;
+  environment: NodeJS.ProcessEnv;
+  /** Base of the host names of Google's services. */
+  universe: string;
+  /** Returns an access token that is good now: waits may outlive one. */
+  accessToken(): Promise<string>;
+  /** Ends requests and waits. */
+  signal: AbortSignal;
+}
+
 /** What a request to Google ended with when it wasn't answered with success. */
 export interface Failure {
   /** HTTP status; undefined when there was no answer at all. */
@@ -20,9 +34,21 @@ export interface Failure {
   url: string | undefined;
   /** The server's own text, e.g. `PERMISSION_DENIED: Required "container.clusters.get" permission(s) for ...`. */
   text: string;
-  /** `reason` of google.rpc.ErrorInfo, e.g. `SERVICE_DISABLED`. */
+  /** `reason` of google.rpc.ErrorInfo, e.g. `SERVICE_DISABLED`; of older APIs that of the first error, e.g. `notFound`. */
   reason: string | undefined;
 }
+
+/** How a request differs from a GET. */
+export interface RequestOptions {
+  method?: "GET" | "POST" | "DELETE";
+  body?: object;
+  /** Longest wait for one answer, in milliseconds. */
+  timeout?: number;
+  signal?: AbortSignal;
+}
+
+/** What a request to one of a project's APIs came to. */
+export type Answer = { body: unknown; failure?: undefined } | { failure: Failure };
 
 /**
  * Gets a resource of a Google REST API and returns its JSON. 429, 5xx and lost connections are tried again, five
@@ -31,15 +57,133 @@ export interface Failure {
  * @throws the library's own error; {@link failureOf} reads it
  */
 export async function getResource(url: string, accessToken: string): Promise<unknown> {
+  return await send(url, accessToken, {});
+}
+
+/**
+ * Sends a request about a project's resource to an API, tried again as {@link getResource} does. It must be one that
+ * may arrive twice: compute's take a `requestId`, Cloud DNS's changes tell what they find.
+ *
+ * @param path what follows `projects/<project>/`
+ * @throws the reason of the project's signal
+ */
+export async function requestOf(
+  project: GoogleProject,
+  service: Undertaking["service"],
+  path: string,
+  options: Omit<RequestOptions, "signal"> = {},
+): Promise<Answer> {
+  const { environment, universe, projectId, signal } = project;
+  const url = `${baseUrl(service, environment, universe)}/projects/${projectId}/${path}`;
+  const token = await project.accessToken();
+  signal.throwIfAborted();
+  try {
+    // A request with a body is not aborted: node-fetch throws where nobody can catch it if that comes before a retry.
+    return { body: await send(url, token, options.body ? options : { ...options, signal }) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { failure: failureOf(error) };
+  }
+}
+
+async function send(
+  url: string,
+  accessToken: string,
+  { method = "GET", body, timeout = REQUEST_TIMEOUT, signal }: RequestOptions,
+): Promise<unknown> {
   const { gaxios } = await import("google-auth-library");
   const response = await gaxios.request<unknown>({
     url,
+    method,
     headers: { authorization: `Bearer ${accessToken}` },
     responseType: "json",
-    timeout: REQUEST_TIMEOUT,
-    retryConfig: { retry: 5, noResponseRetries: 5 },
+    timeout,
+    ...(body && { data: body }),
+    ...(signal && { signal }),
+    retryConfig: { retry: 5, noResponseRetries: 5, httpMethodsToRetry: ["GET", "POST", "DELETE"] },
   });
   return response.data;
+}
+
+/**
+ * Waits a number of milliseconds.
+ *
+ * @throws the signal's reason when it is aborted meanwhile
+ */
+export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await delay(milliseconds, undefined, { signal }).catch(() => {
+    throw signal.reason;
+  });
+}
+
+/** What was asked of an API and what it takes, for the error when it comes to nothing. */
+export interface Undertaking {
+  service: "compute" | "dns";
+  /** To follow `may not` and `could not`, e.g. `reserve the static address x`. */
+  task: string;
+  permission: string;
+  /** A role that holds the permission. */
+  role: string;
+}
+
+const API_TITLES = { compute: "Compute Engine", dns: "Cloud DNS" } as const;
+
+/** Returns the one error for an undertaking that failed: what it means, Google's own text, what to change. */
+export function refusedUndertaking(
+  failure: Failure,
+  projectId: string,
+  { service, task, permission, role }: Undertaking,
+): ActionError {
+  const { status, text: why, reason = "" } = failure;
+  const title = API_TITLES[service];
+  if (
+    /^(SERVICE_DISABLED|accessNotConfigured)$/.test(reason) ||
+    why.includes("has not been used in project")
+  ) {
+    return new ActionError(
+      `The ${title} API is not enabled in the project ${projectId}: could not ${task}.`,
+      {
+        why,
+        fix: `run: gcloud services enable ${service}.googleapis.com --project=${projectId}`,
+      },
+    );
+  }
+  if (/^(quotaExceeded|QUOTA_EXCEEDED)$/.test(reason)) {
+    return new ActionError(`Could not ${task}: the project ${projectId} has used up a quota.`, {
+      why,
+      fix: "raise that quota (IAM & Admin > Quotas) or delete what no longer needs it, then run again.",
+    });
+  }
+  if (status === 401) {
+    return new ActionError(`The ${title} API doesn't accept the credentials: could not ${task}.`, {
+      why,
+      fix: "the token may have been revoked: authenticate again.",
+    });
+  }
+  if (status === 404 && isProjectMissing(failure)) {
+    return new ActionError(`Could not ${task}: there is no project ${projectId}.`, {
+      why,
+      fix: "check project_id and dns_project_id.",
+    });
+  }
+  if (status === 403 && !/rateLimitExceeded$/i.test(reason)) {
+    return new ActionError(`The credentials may not ${task}.`, {
+      why,
+      fix: `grant the identity that runs this ${role} in the project ${projectId} (it holds ${permission}).`,
+    });
+  }
+  if (status !== undefined && status >= 400 && status < 500 && status !== 429 && status !== 403) {
+    return new ActionError(`Google refused to ${task}.`, { why, fix: "correct what it names." });
+  }
+  return new ActionError(`Could not ${task}, also not after retries.`, {
+    why,
+    fix: "run the job again; a runner without direct access to Google needs HTTPS_PROXY.",
+  });
+}
+
+/** Whether a 404 is about the project itself and not about something in it. */
+export function isProjectMissing({ text }: Failure): boolean {
+  return /'projects\/[^/']+' was not found/.test(text);
 }
 
 /** Reads what google-auth-library throws: OAuth's `error` and `error_description`, or Google's `error.message`. */
@@ -69,11 +213,11 @@ function serverText(data: unknown): string | undefined {
 }
 
 function reasonIn(data: unknown): string | undefined {
-  const { details } = fields(fields(data).error);
-  if (!Array.isArray(details)) return undefined;
-  for (const detail of details) {
+  const { details, errors } = fields(fields(data).error);
+  for (const detail of Array.isArray(details) ? details : []) {
     const { "@type": type, reason } = fields(detail);
     if (type === "type.googleapis.com/google.rpc.ErrorInfo" && typeof reason === "string") return reason;
   }
-  return undefined;
+  const { reason } = fields(Array.isArray(errors) ? errors[0] : undefined);
+  return typeof reason === "string" ? reason : undefined;
 }

@@ -1,0 +1,373 @@
+import { createHash, randomUUID } from "node:crypto";
+import { isIPv6 } from "node:net";
+import * as v from "valibot";
+import { ActionError } from "../errors.ts";
+import {
+  type Failure,
+  fields,
+  type GoogleProject,
+  isProjectMissing,
+  pause,
+  refusedUndertaking,
+  requestOf,
+  type Undertaking,
+} from "./google-api.ts";
+
+/** Where a resource is, as in Google's URLs. */
+export type Scope = "global" | `regions/${string}`;
+
+const Address = v.object({
+  name: v.string(),
+  address: v.string(),
+  addressType: v.optional(v.string(), "EXTERNAL"),
+  purpose: v.optional(v.string()),
+  status: v.string(),
+  /** URLs of what uses it: forwarding rules. */
+  users: v.optional(v.array(v.string()), []),
+});
+export type Address = v.InferOutput<typeof Address>;
+
+/** What was found of a static address. */
+export interface FoundAddress {
+  address: Address | undefined;
+  /** Where there is one of this name when there is none where it is needed. */
+  elsewhere: Scope | undefined;
+}
+
+const SslCertificate = v.object({
+  name: v.string(),
+  type: v.optional(v.string(), "SELF_MANAGED"),
+  /** PEM: the certificate with its chain. */
+  certificate: v.optional(v.string()),
+  /** A managed one has none before it is issued. */
+  subjectAlternativeNames: v.optional(v.array(v.string()), []),
+  /** RFC 3339. */
+  expireTime: v.optional(v.string()),
+  managed: v.optional(
+    v.object({
+      status: v.optional(v.string()),
+      domains: v.optional(v.array(v.string()), []),
+      domainStatus: v.optional(v.record(v.string(), v.string()), {}),
+    }),
+  ),
+});
+export type SslCertificate = v.InferOutput<typeof SslCertificate>;
+
+const Subnetworks = v.object({
+  items: v.optional(
+    v.array(
+      v.object({
+        name: v.string(),
+        network: v.string(),
+        purpose: v.optional(v.string()),
+        role: v.optional(v.string()),
+      }),
+    ),
+    [],
+  ),
+  nextPageToken: v.optional(v.string()),
+});
+
+const Operation = v.object({
+  name: v.string(),
+  status: v.string(),
+  httpErrorStatusCode: v.optional(v.number()),
+  error: v.optional(v.object({ errors: v.array(v.object({ code: v.string(), message: v.string() })) })),
+});
+
+/** Longest time that an operation may take, in milliseconds. */
+const OPERATION_LIMIT = 300_000;
+/** `operations.wait` answers after two minutes at the latest, in milliseconds. */
+const WAIT_TIMEOUT = 150_000;
+/** Pause between two looks at what takes its time, in milliseconds; `operations.wait` may answer early. */
+const PAUSE = 1000;
+
+/** Proxy-only subnets for regional load balancers: of now, and of those that came before. */
+const PROXY_ONLY = ["REGIONAL_MANAGED_PROXY", "INTERNAL_HTTPS_LOAD_BALANCER"];
+
+/** Purpose of an internal address that several forwarding rules may use. */
+const SHARED = "SHARED_LOADBALANCER_VIP";
+
+const READER = "roles/compute.viewer";
+const EDITOR = "roles/compute.loadBalancerAdmin";
+
+/**
+ * Returns a reserved address, undefined when there is none of that name in that scope. One that is just being reserved
+ * is waited for: only then it is known.
+ *
+ * @throws ActionError when the API can't be asked
+ */
+export async function getAddress(
+  scope: Scope,
+  name: string,
+  project: GoogleProject,
+): Promise<Address | undefined> {
+  const deadline = performance.now() + OPERATION_LIMIT;
+  for (;;) {
+    const body = await get(`${scope}/addresses/${name}`, project, {
+      service: "compute",
+      task: `read the static address ${name}`,
+      permission: addressPermission(scope, "get"),
+      role: READER,
+    });
+    if (body === undefined) return undefined;
+    if (fields(body).status !== "RESERVING" || performance.now() > deadline) return v.parse(Address, body);
+    await pause(PAUSE, project.signal);
+  }
+}
+
+/**
+ * Reserves an address and returns it; one of that name that exists already is returned as it is. A global one is an
+ * external IPv4 address. A regional one is internal, of the purpose that lets HTTP and HTTPS share it, which is what
+ * GKE's internal Ingress needs to serve both.
+ *
+ * @param details `subnetwork` of a regional address: the cluster's own, `projects/P/regions/R/subnetworks/S`
+ * @throws ActionError when it is refused
+ */
+export async function reserveAddress(
+  scope: Scope,
+  name: string,
+  details: { description: string; subnetwork?: string | undefined },
+  project: GoogleProject,
+): Promise<Address> {
+  const { description, subnetwork } = details;
+  const kind =
+    scope === "global"
+      ? { addressType: "EXTERNAL", ipVersion: "IPV4" }
+      : { addressType: "INTERNAL", purpose: SHARED, subnetwork };
+  const failure = await change("POST", `${scope}/addresses`, scope, project, { name, description, ...kind });
+  if (failure && !/^(alreadyExists|RESOURCE_ALREADY_EXISTS)$/.test(failure.reason ?? "")) {
+    const permission = addressPermission(scope, "create");
+    throw refusedUndertaking(failure, project.projectId, {
+      service: "compute",
+      task: `reserve the static address ${name}`,
+      permission: scope === "global" ? permission : `${permission} and compute.subnetworks.use`,
+      role: EDITOR,
+    });
+  }
+  const address = await getAddress(scope, name, project);
+  if (!address) {
+    throw new ActionError(`The static address ${name} was reserved, and then deleted by someone else.`, {
+      fix: "run the job again.",
+    });
+  }
+  return address;
+}
+
+/**
+ * Releases a reserved address and says whether there was one.
+ *
+ * @throws ActionError when it is refused, as it is while a load balancer uses the address
+ */
+export async function releaseAddress(scope: Scope, name: string, project: GoogleProject): Promise<boolean> {
+  const failure = await change("DELETE", `${scope}/addresses/${name}`, scope, project);
+  if (!failure) return true;
+  if (isMissing(failure)) return false;
+  if (/^(resourceInUseByAnotherResource|RESOURCE_IN_USE_BY_ANOTHER_RESOURCE)$/.test(failure.reason ?? "")) {
+    throw new ActionError(`The static address ${name} is still in use and was not released.`, {
+      why: failure.text,
+      fix: "delete what uses it, then run again.",
+    });
+  }
+  throw refusedUndertaking(failure, project.projectId, {
+    service: "compute",
+    task: `release the static address ${name}`,
+    permission: addressPermission(scope, "delete"),
+    role: EDITOR,
+  });
+}
+
+/**
+ * Returns the names of a network's active proxy-only subnets in a region. An internal load balancer needs one, which
+ * only someone who plans the network can make.
+ *
+ * @param network `projects/P/global/networks/N`; with a Shared VPC, P is its host project
+ * @throws ActionError when the API can't be asked
+ */
+export async function proxyOnlySubnets(
+  region: string,
+  network: string,
+  project: GoogleProject,
+): Promise<string[]> {
+  const [, projectId = project.projectId] = /^projects\/([^/]+)\//.exec(network) ?? [];
+  const host = { ...project, projectId };
+  const found: string[] = [];
+  let page: string | undefined;
+  do {
+    const query = page === undefined ? "" : `?pageToken=${encodeURIComponent(page)}`;
+    const body = await get(`regions/${region}/subnetworks${query}`, host, {
+      service: "compute",
+      task: `list the subnets in ${region}`,
+      permission: "compute.subnetworks.list",
+      role: "roles/compute.networkViewer",
+    });
+    const { items, nextPageToken } = v.parse(Subnetworks, body ?? {});
+    const fitting = items.filter(
+      (subnet) =>
+        PROXY_ONLY.includes(subnet.purpose ?? "") &&
+        subnet.role === "ACTIVE" &&
+        subnet.network.endsWith(`/${network}`),
+    );
+    found.push(...fitting.map(({ name }) => name));
+    page = nextPageToken;
+  } while (page !== undefined);
+  return found;
+}
+
+/**
+ * Returns an SSL certificate resource, undefined when there is none of that name in that scope.
+ *
+ * @throws ActionError when the API can't be asked
+ */
+export async function getSslCertificate(
+  scope: Scope,
+  name: string,
+  project: GoogleProject,
+): Promise<SslCertificate | undefined> {
+  const body = await get(`${scope}/sslCertificates/${name}`, project, {
+    service: "compute",
+    task: `read the SSL certificate ${name}`,
+    permission: scope === "global" ? "compute.sslCertificates.get" : "compute.regionSslCertificates.get",
+    role: READER,
+  });
+  return body === undefined ? undefined : v.parse(SslCertificate, body);
+}
+
+/** What a static address is to be used for. */
+export interface AddressUse {
+  projectId: string;
+  /** `global` for an external load balancer, the cluster's region for an internal one. */
+  scope: Scope;
+  namespace: string;
+  ingress: string;
+  /** Whether HTTP is served beside HTTPS. */
+  allowHttp: boolean;
+  /** The annotations of the Ingress as it is in the cluster; undefined when there is none yet. */
+  annotations: Record<string, string> | undefined;
+}
+
+/**
+ * Returns the error for a static address that a load balancer can't have: the ingress controller would report it
+ * only once everything else is done.
+ *
+ * @returns undefined when it is fine: free, or used by this very Ingress
+ */
+export function problemOfAddress(
+  name: string,
+  { address, elsewhere }: FoundAddress,
+  use: AddressUse,
+): ActionError | undefined {
+  const internal = use.scope !== "global";
+  const needed = internal
+    ? `an internal load balancer needs an internal IPv4 address of the region ${regionOf(use.scope)}`
+    : "an external load balancer needs a global external IPv4 address";
+  const fix = `set static_ip_name to one that is, or create_static_ip: true with a new name (\`gcloud compute addresses list --project=${use.projectId}\`).`;
+  if (!address && elsewhere) {
+    const actual = elsewhere === "global" ? "global" : `in the region ${regionOf(elsewhere)}`;
+    return new ActionError(`The static address ${name} is ${actual}: ${needed}.`, { fix });
+  }
+  if (!address) {
+    return new ActionError(`There is no static address ${name} in the project ${use.projectId}: ${needed}.`, {
+      fix: "check static_ip_name, or set create_static_ip: true to have it reserved.",
+    });
+  }
+  if (address.addressType !== (internal ? "INTERNAL" : "EXTERNAL") || isIPv6(address.address)) {
+    return new ActionError(`The static address ${name} won't do: ${needed}.`, {
+      why: `it is ${address.address}, addressType ${address.addressType}.`,
+      fix,
+    });
+  }
+  if (internal && use.allowHttp && address.purpose !== SHARED) {
+    return new ActionError(`The static address ${name} can't serve both HTTP and HTTPS.`, {
+      why: `its purpose is ${address.purpose ?? "not set"}, not ${SHARED}.`,
+      fix: `set allow_http: false, or static_ip_name to an address with --purpose=${SHARED}.`,
+    });
+  }
+  const others = address.users.filter((user) => !isOwn(user.split("/").at(-1) ?? "", use));
+  if (others.length > 0) {
+    return new ActionError(`The static address ${name} (${address.address}) is used by something else.`, {
+      why: `its users: ${others.map((user) => user.replace(/^.*\/projects\//, "projects/")).join(", ")}.`,
+      fix: "set static_ip_name to an address that is free, or delete what uses this one; an Ingress that was deleted may need some minutes to let go of it.",
+    });
+  }
+  return undefined;
+}
+
+/**
+ * Tells the forwarding rules of an Ingress: the Ingress names one, or none yet while its load balancer comes up. Their
+ * names end with a hash over the cluster's id, the namespace and the Ingress's name (ingress-gce, frontendnamer.go).
+ */
+function isOwn(forwardingRule: string, { namespace, ingress, annotations }: AddressUse): boolean {
+  if (!annotations) return false;
+  const {
+    "ingress.kubernetes.io/forwarding-rule": http,
+    "ingress.kubernetes.io/https-forwarding-rule": https,
+  } = annotations;
+  const named = https ?? http;
+  if (named) return loadBalancerOf(forwardingRule) === loadBalancerOf(named);
+  const [, cluster, hash] = /^k8s2-f[rs]-([a-z0-9]{8})-.*-([a-z0-9]{8})$/.exec(forwardingRule) ?? [];
+  return cluster !== undefined && hash === contentHash(`${cluster};${namespace};${ingress}`);
+}
+
+/** Returns what a load balancer's rules for HTTP and for HTTPS have in common, in both of GKE's naming schemes. */
+function loadBalancerOf(forwardingRule: string): string {
+  return forwardingRule.replace(/^k8s(2-fr|2-fs|-fw|-fws)-/, "");
+}
+
+function contentHash(text: string): string {
+  const bytes = createHash("sha256").update(text).digest().subarray(0, 8);
+  return Array.from(bytes, (byte) => (byte % 36).toString(36)).join("");
+}
+
+async function get(path: string, project: GoogleProject, undertaking: Undertaking): Promise<unknown> {
+  const answer = await requestOf(project, "compute", path);
+  if (!answer.failure) return answer.body;
+  if (isMissing(answer.failure)) return undefined;
+  throw refusedUndertaking(answer.failure, project.projectId, undertaking);
+}
+
+/** Sends a request that starts an operation, waits for its end, and returns why it failed. */
+async function change(
+  method: "POST" | "DELETE",
+  path: string,
+  scope: Scope,
+  project: GoogleProject,
+  body?: object,
+): Promise<Failure | undefined> {
+  // With this, Google takes a repeated request for the first one.
+  const options = { method, ...(body && { body }) };
+  let answer = await requestOf(project, "compute", `${path}?requestId=${randomUUID()}`, options);
+  const deadline = performance.now() + OPERATION_LIMIT;
+  for (;;) {
+    if (answer.failure) return answer.failure;
+    const operation = v.parse(Operation, answer.body);
+    if (operation.status === "DONE") return failureIn(operation);
+    if (performance.now() > deadline) {
+      const text = `the operation ${operation.name} is ${operation.status} after ${OPERATION_LIMIT / 60_000} minutes`;
+      return { status: undefined, url: undefined, text, reason: undefined };
+    }
+    const wait = `${scope}/operations/${operation.name}/wait`;
+    answer = await requestOf(project, "compute", wait, { method: "POST", timeout: WAIT_TIMEOUT });
+    if (!answer.failure && v.parse(Operation, answer.body).status !== "DONE") {
+      await pause(PAUSE, project.signal);
+    }
+  }
+}
+
+function failureIn({ error, httpErrorStatusCode }: v.InferOutput<typeof Operation>): Failure | undefined {
+  if (!error) return undefined;
+  const text = error.errors.map(({ code, message }) => `${code}: ${message}`).join("; ");
+  return { status: httpErrorStatusCode, url: undefined, text, reason: error.errors[0]?.code };
+}
+
+function isMissing(failure: Failure): boolean {
+  return failure.status === 404 && !isProjectMissing(failure);
+}
+
+function addressPermission(scope: Scope, verb: "get" | "create" | "delete"): string {
+  return `compute.${scope === "global" ? "globalAddresses" : "addresses"}.${verb}`;
+}
+
+function regionOf(scope: Scope): string {
+  return scope.replace("regions/", "");
+}
