@@ -2,8 +2,12 @@ import * as v from "valibot";
 import { allOf } from "../async.ts";
 import { type Program, run } from "../process.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
+import type { ChartDefaults } from "./chart-defaults.ts";
 import { helmError } from "./error.ts";
 import { isPending, readHistory } from "./history.ts";
+
+/** The status of a release that is yet to be installed, whose revision is 0; Helm has no word for it. */
+export const NOT_INSTALLED = "not-installed";
 
 /**
  * A release as Helm has it: its newest revision. When that one has failed, chart and values are those of the deployed
@@ -13,7 +17,7 @@ export interface Release {
   name: string;
   namespace: string;
   revision: number;
-  /** `deployed`, `failed`, `pending-upgrade`, ... */
+  /** `deployed`, `failed`, `pending-upgrade`, ..., or {@link NOT_INSTALLED}. */
   status: string;
   /** While it is `pending-*`: when Helm began with it (RFC 3339). */
   pendingSince?: string;
@@ -57,6 +61,22 @@ export async function readRelease(
   if (!deployed) return newest;
   const base = await readRevision(helm, name, namespace, ["--revision", String(deployed.revision)]);
   return base && { ...base, revision: newest.revision, status: newest.status };
+}
+
+/** Returns a release that is yet to be installed, as its chart will have it when no values are given. */
+export function releaseToInstall(name: string, namespace: string, chart: ChartDefaults): Release {
+  return {
+    name,
+    namespace,
+    revision: 0,
+    status: NOT_INSTALLED,
+    serverSide: false,
+    chart: chart.name,
+    chartVersion: chart.version,
+    appVersion: chart.appVersion,
+    values: {},
+    computedValues: chart.values,
+  };
 }
 
 async function readRevision(

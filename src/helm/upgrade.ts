@@ -1,14 +1,14 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { dump, load } from "js-yaml";
+import { load } from "js-yaml";
 import * as v from "valibot";
 import { ActionError } from "../errors.ts";
 import { type Output, type Program, run, stream } from "../process.ts";
-import type { YamlMap } from "../yaml.ts";
 import { helmError } from "./error.ts";
 import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import type { Release } from "./release.ts";
+import { type ValueLayers, withValues } from "./value-layers.ts";
 
 /** Helm with its version, on which its flags depend. */
 export type Helm = Program & { version: string };
@@ -24,7 +24,13 @@ export interface ChartReference {
   /** A name in `repository`, a path, or an `oci://` reference. */
   chart: string;
   repository: string | undefined;
-  version: string;
+  /** Undefined: the newest in the repository, whatever it is at a path. */
+  version: string | undefined;
+}
+
+/** Tells a chart that is on this machine from one in a repository or registry. */
+export function isPath({ chart, repository }: ChartReference): boolean {
+  return !repository && !chart.startsWith("oci://");
 }
 
 const PULL_PAUSES_MS = [1000, 5000];
@@ -43,17 +49,19 @@ export async function fetchChart(
   directory: string,
 ): Promise<LocalChart> {
   const { chart, repository, version } = reference;
-  if (!repository && !chart.startsWith("oci://")) return readLocalChart(helm, chart, version);
+  if (isPath(reference)) return readLocalChart(helm, chart, version);
 
   const folder = await mkdtemp(join(directory, "chart-"));
   const source = repository ? [chart, "--repo", repository] : [chart];
+  const which = version === undefined ? [] : ["--version", version];
+  const what = [chart, ...(version === undefined ? [] : [version])].join(" ");
   for (let attempt = 0; ; attempt += 1) {
-    const output = await run(helm, ["pull", ...source, "--version", version, "--destination", folder]);
+    const output = await run(helm, ["pull", ...source, ...which, "--destination", folder]);
     if (output.exitCode === 0) break;
     const pause = PULL_PAUSES_MS[attempt];
     if (pause === undefined || NOT_THERE.test(output.stderr)) {
       throw helmError(
-        `Chart ${chart} ${version} could not be downloaded from ${repository ?? chart}; nothing was changed.`,
+        `Chart ${what} could not be downloaded from ${repository ?? chart}; nothing was changed.`,
         output,
         {
           fix: "check chart, chart_repository and chart_version; a chart on disk can be given as a path in chart.",
@@ -63,22 +71,27 @@ export async function fetchChart(
     await delay(pause);
   }
   const [archive] = await readdir(folder);
-  if (archive === undefined) throw new ActionError(`helm pull ${chart} ${version} left no archive behind.`);
-  return { path: join(folder, archive), version };
+  if (archive === undefined) throw new ActionError(`helm pull ${what} left no archive behind.`);
+  const path = join(folder, archive);
+  return { path, version: version ?? versionIn(await showChart(helm, path)) };
 }
 
 const ChartMetadata = v.looseObject({ version: v.string() });
 
-async function readLocalChart(helm: Program, path: string, version: string): Promise<LocalChart> {
+function versionIn(metadata: string): string {
+  return v.parse(ChartMetadata, load(metadata)).version;
+}
+
+async function readLocalChart(helm: Program, path: string, version: string | undefined): Promise<LocalChart> {
   const metadata = await readFile(join(path, "Chart.yaml"), "utf8").catch(() => showChart(helm, path));
-  const found = v.parse(ChartMetadata, load(metadata)).version;
-  if (found !== version) {
+  const found = versionIn(metadata);
+  if (version !== undefined && found !== version) {
     throw new ActionError(`The chart at ${path} has version ${found}, not ${version}; nothing was changed.`, {
       why: "another chart version also upgrades Milvus, so it is only taken when chart_version asks for it.",
       fix: `set chart_version: ${found} to upgrade on purpose, or give chart the path of version ${version}.`,
     });
   }
-  return { path, version };
+  return { path, version: found };
 }
 
 /** Lets Helm read the metadata of a chart that isn't a folder, or say why it can't. */
@@ -90,66 +103,49 @@ async function showChart(helm: Program, path: string): Promise<string> {
   });
 }
 
-export interface Upgrade {
+export interface Upgrade extends ValueLayers {
   release: Release;
   chart: LocalChart;
-  /** Values as the user wrote them, in the order in which they are laid over each other. */
-  userValues: readonly { text: string }[];
-  /** Laid over all others. */
-  overlay: YamlMap;
+  /** Put the given values in the place of the release's own instead of laying them over those. */
+  replacesValues?: boolean;
   /** Milliseconds. */
   timeout: number;
-  /** A private folder for the values while Helm runs. */
-  directory: string;
   /** Ends the upgrade; Helm then records the release as failed. */
   signal: AbortSignal;
 }
 
-const Upgraded = v.looseObject({ version: v.number() });
+/** What Helm prints of a revision that it has made. */
+export const MadeRevision = v.looseObject({ version: v.number(), manifest: v.optional(v.string(), "") });
+
+/**
+ * The start of every upgrade's arguments, so that a dry run sees the values that the upgrade has.
+ *
+ * `--reset-then-reuse-values`: the chart's defaults, then the release's own values, then the new ones. Without it
+ * Helm drops the release's values as soon as any new one is given (helm pkg/action/upgrade.go, reuseValues).
+ */
+export function upgradeArgs({
+  release,
+  chart,
+  replacesValues = false,
+}: Pick<Upgrade, "release" | "chart" | "replacesValues">): string[] {
+  const which = [release.name, chart.path, "--namespace", release.namespace];
+  const values = replacesValues ? "--reset-values" : "--reset-then-reuse-values";
+  return ["upgrade", ...which, values, "--output", "json"];
+}
 
 /**
  * Runs the one `helm upgrade`, waiting for the rollout, and returns the new revision.
  *
- * `--reset-then-reuse-values`: the chart's defaults, then the release's own values, then the new ones. Without it
- * Helm drops the release's values as soon as any new one is given (helm pkg/action/upgrade.go, reuseValues).
- *
  * @throws ActionError with Helm's own words when the upgrade fails, what `signal` carries when that ended it
  */
 export async function upgrade(helm: Helm, request: Upgrade): Promise<number> {
-  const { release } = request;
-  const folder = await mkdtemp(join(request.directory, "values-"));
-  try {
-    const files: string[] = [];
-    for (const [index, { text }] of request.userValues.entries()) {
-      const file = join(folder, `${index}.yaml`);
-      await writeFile(file, text, { mode: 0o600 });
-      files.push("--values", file);
-    }
-    const output = await stream(
-      helm,
-      [
-        "upgrade",
-        release.name,
-        request.chart.path,
-        "--namespace",
-        release.namespace,
-        "--reset-then-reuse-values",
-        ...files,
-        "--values",
-        "-",
-        ...waitFlags(helm.version),
-        ...conflictFlags(release),
-        ...timeoutFlags(request.timeout),
-        "--output",
-        "json",
-      ],
-      { input: dump(request.overlay), signal: request.signal },
-    );
-    if (output.exitCode !== 0) throw upgradeError(output, request);
-    return v.parse(Upgraded, JSON.parse(output.stdout)).version;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const { release, timeout, signal } = request;
+  const waiting = [...waitFlags(helm.version), ...conflictFlags(release), ...timeoutFlags(timeout)];
+  const output = await withValues(request, (values, input) =>
+    stream(helm, [...upgradeArgs(request), ...values, ...waiting], { input, signal }),
+  );
+  if (output.exitCode !== 0) throw upgradeError(output, request);
+  return v.parse(MadeRevision, JSON.parse(output.stdout)).version;
 }
 
 function upgradeError(output: Output, { release, signal, timeout }: Upgrade): Error {

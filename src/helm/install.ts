@@ -1,0 +1,50 @@
+import * as v from "valibot";
+import type { ActionError } from "../errors.ts";
+import { type Output, stream } from "../process.ts";
+import { helmError } from "./error.ts";
+import { timeoutFlags, waitFlags } from "./flags.ts";
+import { type Helm, type LocalChart, MadeRevision } from "./upgrade.ts";
+import { type ValueLayers, withValues } from "./value-layers.ts";
+
+export interface Install extends ValueLayers {
+  release: { name: string; namespace: string };
+  chart: LocalChart;
+  /** Milliseconds. */
+  timeout: number;
+  /** Ends the installation; Helm then records the release as failed. */
+  signal: AbortSignal;
+}
+
+/**
+ * Runs `helm install` in a namespace that exists, waiting for the rollout, and returns the release's revision: 1.
+ *
+ * @throws ActionError with Helm's own words when it fails, what `signal` carries when that ended it
+ */
+export async function install(helm: Helm, request: Install): Promise<number> {
+  const { release, chart, timeout, signal } = request;
+  const which = [release.name, chart.path, "--namespace", release.namespace, "--output", "json"];
+  const waiting = [...waitFlags(helm.version), ...timeoutFlags(timeout)];
+  const output = await withValues(request, (values, input) =>
+    stream(helm, ["install", ...which, ...values, ...waiting], { input, signal }),
+  );
+  if (output.exitCode === 0) return v.parse(MadeRevision, JSON.parse(output.stdout)).version;
+  // Whoever has ended the installation knows better than Helm why.
+  if (signal.aborted && signal.reason instanceof Error) throw signal.reason;
+  throw installError(output, request);
+}
+
+function installError(output: Output, { release, chart, timeout }: Install): ActionError {
+  const { name, namespace } = release;
+  const what = `helm install of release ${name} in namespace ${namespace} (chart ${chart.version}) failed.`;
+  if (/cannot re-?use a name that is still in use/.test(output.stderr)) {
+    return helmError(what, output, {
+      fix: `another run has installed it meanwhile: see \`helm history ${name} -n ${namespace}\`, and run again.`,
+    });
+  }
+  if (/timed out|deadline exceeded/.test(output.stderr)) {
+    return helmError(what, output, {
+      fix: `the pods took longer than ${Math.round(timeout / 1000)}s to get ready: see them above, or raise helm_timeout. The next run goes on with what is there.`,
+    });
+  }
+  return helmError(what, output);
+}

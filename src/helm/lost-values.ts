@@ -1,0 +1,92 @@
+import { loadAll, YAMLException } from "js-yaml";
+import type { ApiServer } from "../kubernetes/api.ts";
+import { isMap, type YamlMap } from "../yaml.ts";
+import { lastDeployed, wasDeployed } from "./history.ts";
+import { readStoredReleases } from "./stored-release.ts";
+import { diffValues, joinValues } from "./values.ts";
+
+/** A value that a user once gave a release and that the release has no more. The value itself may be a secret. */
+export interface LostValue {
+  /** As in {@link diffValues}; of a map that is gone as a whole only the map. */
+  path: string;
+  /** The newest revision that had it. */
+  revision: number;
+}
+
+/**
+ * Returns what former revisions had and `current` has not, what was lost last first. The text of a
+ * YAML file (`extraConfigFiles."user.yaml"`) counts as the map in it, of which a part may be lost where the whole text was
+ * replaced. What has changed, to null too, isn't lost.
+ *
+ * @param history former revisions, in any order
+ */
+export function lostValues(
+  current: YamlMap,
+  history: readonly { revision: number; values: YamlMap }[],
+): LostValue[] {
+  const lost: LostValue[] = [];
+  let known = opened(current);
+  for (const { revision, values } of history.toSorted((one, other) => other.revision - one.revision)) {
+    const former = opened(values);
+    for (const { path, before, after } of diffValues(former, known)) {
+      const isEmpty = isMap(before) && Object.keys(before).length === 0;
+      if (after === undefined && !isEmpty) lost.push({ path, revision });
+    }
+    known = joinValues(former, known);
+  }
+  return lost;
+}
+
+function opened(values: YamlMap): YamlMap {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => {
+      if (isMap(value)) return [key, opened(value)];
+      return [key, typeof value === "string" && /\.ya?ml$/.test(key) ? settingsIn(value) : value];
+    }),
+  );
+}
+
+/** Returns the map that a YAML file holds, the text itself when it holds none. */
+function settingsIn(text: string): unknown {
+  try {
+    const [content = {}, ...others] = loadAll(text);
+    return others.length === 0 ? (content ?? {}) : text;
+  } catch (error) {
+    if (error instanceof YAMLException) return text;
+    throw error;
+  }
+}
+
+/**
+ * Returns what the revisions before the deployed one had and the release will not have, from all of them at once.
+ *
+ * @param wanted the release's values with all that this run lays over them, joined: what a user removes with null
+ *   isn't lost
+ * @throws ActionError when the release's Secrets can't be read
+ */
+export async function readLostValues(
+  api: ApiServer,
+  release: { name: string; namespace: string },
+  wanted: YamlMap,
+): Promise<LostValue[]> {
+  const stored = await readStoredReleases(api, release);
+  const deployed = lastDeployed(stored);
+  const former = stored.filter((revision) => revision !== deployed && wasDeployed(revision));
+  return lostValues(wanted, former);
+}
+
+/** Returns what to tell about lost values: which revision had what, and the commands that show them. */
+export function describeLostValues(
+  { name, namespace }: { name: string; namespace: string },
+  lost: readonly LostValue[],
+): string {
+  const byRevision = [...Map.groupBy(lost, ({ revision }) => revision)];
+  return [
+    `Former revisions of release ${name} in namespace ${namespace} had values that it has no more:`,
+    ...byRevision.map(
+      ([revision, values]) =>
+        `- revision ${revision}: ${values.map(({ path }) => path).join(", ")} (\`helm get values ${name} -n ${namespace} --revision ${revision}\`)`,
+    ),
+    "Those that were not removed on purpose can be given back with the input values.",
+  ].join("\n");
+}

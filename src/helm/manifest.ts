@@ -1,0 +1,95 @@
+import { isDeepStrictEqual } from "node:util";
+import { loadAll } from "js-yaml";
+import * as v from "valibot";
+
+/** An object as a chart renders it: what is empty may be null. */
+const Rendered = v.looseObject({
+  apiVersion: v.string(),
+  kind: v.string(),
+  metadata: v.looseObject({
+    name: v.string(),
+    namespace: v.nullish(v.string(), ""),
+    annotations: v.nullish(v.record(v.string(), v.unknown()), {}),
+  }),
+});
+type Rendered = v.InferOutput<typeof Rendered>;
+
+/** An object in words of its own: what the log and the plan call it by. */
+export interface ObjectName {
+  kind: string;
+  name: string;
+}
+
+/** What an upgrade does to the objects of a release. */
+export interface ManifestChange {
+  /** Workloads whose pods are replaced. */
+  restarts: ObjectName[];
+  creates: ObjectName[];
+  deletes: ObjectName[];
+}
+
+const WORKLOADS = new Set(["Deployment", "StatefulSet", "DaemonSet"]);
+
+const Workload = v.looseObject({ spec: v.looseObject({ template: v.unknown() }) });
+
+/**
+ * Returns the objects of a rendered manifest by group, kind, namespace and name, which is what Helm tells them apart by
+ * (helm pkg/kube/resource.go, isMatchingInfo).
+ *
+ * @param text several YAML documents
+ */
+export function parseManifest(text: string): Map<string, Rendered> {
+  // As Helm does, the last of two equal keys is taken.
+  const documents = loadAll(text, { json: true }).filter((document) => document !== null);
+  return new Map(
+    documents.map((document) => {
+      const object = v.parse(Rendered, document);
+      const group = object.apiVersion.includes("/") ? object.apiVersion.split("/")[0] : "";
+      return [[group, object.kind, object.metadata.namespace, object.metadata.name].join("/"), object];
+    }),
+  );
+}
+
+/**
+ * Compares what a release was rendered to with what an upgrade would render. Pods are replaced when their template
+ * changes in any way; an object that Helm is told to keep isn't deleted.
+ */
+export function compareManifests(before: string, after: string): ManifestChange {
+  const [old, wanted] = [parseManifest(before), parseManifest(after)];
+  const added = [...wanted].filter(([key]) => !old.has(key));
+  const removed = [...old].filter(([key]) => !wanted.has(key));
+  const changed = [...wanted].filter(([key, object]) => {
+    const former = old.get(key);
+    return (
+      former && WORKLOADS.has(object.kind) && !isDeepStrictEqual(podTemplate(former), podTemplate(object))
+    );
+  });
+  const kept = (object: Rendered) => object.metadata.annotations["helm.sh/resource-policy"] === "keep";
+  return {
+    restarts: changed.map(nameOf),
+    creates: added.map(nameOf),
+    deletes: removed.filter(([, object]) => !kept(object)).map(nameOf),
+  };
+}
+
+/**
+ * Returns the objects in which two manifests differ, Secrets only by name: charts generate what is in them anew at
+ * each rendering.
+ */
+export function differences(one: string, other: string): ObjectName[] {
+  const [left, right] = [parseManifest(one), parseManifest(other)];
+  return [...new Map([...left, ...right])]
+    .filter(([key, { kind }]) => {
+      const [a, b] = [left.get(key), right.get(key)];
+      return !a || !b || (kind !== "Secret" && !isDeepStrictEqual(a, b));
+    })
+    .map(nameOf);
+}
+
+function podTemplate(object: Rendered): unknown {
+  return v.parse(Workload, object).spec.template;
+}
+
+function nameOf([, { kind, metadata }]: [string, Rendered]): ObjectName {
+  return { kind, name: metadata.name };
+}

@@ -1,0 +1,47 @@
+import * as v from "valibot";
+import { allOf } from "../async.ts";
+import { type Program, run } from "../process.ts";
+import { helmError } from "./error.ts";
+import { compareManifests, type ManifestChange } from "./manifest.ts";
+import { MadeRevision, type Upgrade, upgradeArgs } from "./upgrade.ts";
+import { withValues } from "./value-layers.ts";
+
+export type Rehearsal = Omit<Upgrade, "timeout" | "signal">;
+
+/**
+ * Returns what an upgrade would do to the objects of its release: it is rehearsed with the same chart and values, and
+ * compared with what the newest revision was rendered to.
+ *
+ * @throws ActionError with Helm's own words when the chart can't be rendered with these values
+ */
+export async function previewUpgrade(helm: Program, rehearsal: Rehearsal): Promise<ManifestChange> {
+  const { name, namespace } = rehearsal.release;
+  const [now, then] = await allOf([
+    run(helm, ["get", "manifest", name, "--namespace", namespace]),
+    rehearseUpgrade(helm, rehearsal),
+  ]);
+  if (now.exitCode !== 0) {
+    throw helmError(`Helm could not read the manifest of release ${name} in namespace ${namespace}.`, now);
+  }
+  return compareManifests(now.stdout, then);
+}
+
+/**
+ * Returns the manifest that an upgrade would render, its hooks left out. Rendered by Helm against the cluster: charts
+ * ask for objects (Milvus's for the message queue of a standalone Deployment), API versions and the revision's number,
+ * none of which `helm template` knows.
+ *
+ * @throws ActionError with Helm's own words
+ */
+export async function rehearseUpgrade(helm: Program, rehearsal: Rehearsal): Promise<string> {
+  const { release, chart } = rehearsal;
+  const output = await withValues(rehearsal, (values, input) =>
+    run(helm, [...upgradeArgs(rehearsal), ...values, "--dry-run=server"], { input }),
+  );
+  if (output.exitCode === 0) return v.parse(MadeRevision, JSON.parse(output.stdout)).manifest;
+  throw helmError(
+    `Release ${release.name} in namespace ${release.namespace} can't be upgraded with chart ${chart.version} and these values; nothing was changed.`,
+    output,
+    { fix: "mend what Helm complains of: check values, values_files and chart_version." },
+  );
+}

@@ -1,0 +1,148 @@
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { dirname, join, relative, sep } from "node:path";
+import { warning } from "@actions/core";
+import { load } from "js-yaml";
+import * as v from "valibot";
+import { ActionError, messageOf } from "../errors.ts";
+import type { ApiServer } from "../kubernetes/api.ts";
+import type { Program } from "../process.ts";
+import { differences } from "./manifest.ts";
+import type { Release } from "./release.ts";
+import { rehearseUpgrade } from "./restarts.ts";
+import { Dependencies, readStoredReleases, type StoredChart } from "./stored-release.ts";
+import { type ChartReference, fetchChart, isPath, type LocalChart } from "./upgrade.ts";
+
+/** A chart with where it was had. */
+export type FoundChart = LocalChart & { origin: "repository" | "path" | "release" };
+
+/** A file of a chart: its path below the chart's folder. */
+interface File {
+  path: string;
+  content: string | Buffer;
+}
+
+/**
+ * Brings the chart of an upgrade onto this machine: from where the user says, or, when the deployed version can't be
+ * had there any more, from the release itself, which is said.
+ *
+ * @param directory a private folder for it
+ * @throws ActionError when the chart can't be had, and why not from the release
+ */
+export async function chartFor(
+  helm: Program,
+  api: ApiServer,
+  reference: ChartReference,
+  release: Release,
+  directory: string,
+): Promise<FoundChart> {
+  if (isPath(reference)) return { ...(await fetchChart(helm, reference, directory)), origin: "path" };
+  try {
+    return { ...(await fetchChart(helm, reference, directory)), origin: "repository" };
+  } catch (error) {
+    if (!(error instanceof ActionError) || !isDeployed(reference, release)) throw error;
+    const chart = await chartInRelease(helm, api, release, directory).catch((problem: unknown) => {
+      throw new ActionError(`${error.message}\n${messageOf(problem)}`, { cause: error });
+    });
+    warning(
+      `${error.message}\nThe upgrade goes on with the chart as Helm keeps it in release ${release.name}: it renders the release as it is.`,
+    );
+    return { ...chart, origin: "release" };
+  }
+}
+
+function isDeployed({ chart, version }: ChartReference, release: Release): boolean {
+  return version === release.chartVersion && chart.split("/").at(-1) === release.chart;
+}
+
+/**
+ * Rebuilds the chart that Helm keeps with the deployed revision, and proves it: without new values it renders that
+ * revision's objects.
+ */
+async function chartInRelease(
+  helm: Program,
+  api: ApiServer,
+  release: Release,
+  directory: string,
+): Promise<LocalChart> {
+  const stored = await readStoredReleases(api, release);
+  // Without a deployed revision Helm goes on from the newest.
+  const base = stored.findLast(({ status }) => status === "deployed") ?? stored.at(-1);
+  if (!base) {
+    throw unusable(release, "Helm keeps this release in no Secret of its namespace (HELM_DRIVER).");
+  }
+  const missing = missingSubcharts(base.chart);
+  if (missing.length > 0) {
+    throw unusable(release, `Helm keeps no subcharts, and the release uses ${missing.join(", ")}.`);
+  }
+  const path = await mkdtemp(join(directory, "chart-"));
+  for (const file of chartFiles(base.chart)) await writeBelow(path, file);
+  const chart = { path, version: base.chart.metadata.version };
+
+  const rendered = await rehearseUpgrade(helm, { release, chart, userValues: [], overlay: {}, directory });
+  const different = differences(base.manifest, rendered).map(({ kind, name }) => `${kind} ${name}`);
+  if (different.length > 0) {
+    throw unusable(release, `it renders another ${different.join(", ")} than revision ${base.revision} has.`);
+  }
+  return chart;
+}
+
+function unusable({ name, chart, chartVersion }: Release, why: string): ActionError {
+  return new ActionError(`The chart that Helm keeps in release ${name} can't take its place.`, {
+    why,
+    fix: `set chart_repository to one that has ${chart} ${chartVersion}, chart to the path of a copy of it, or chart_version to a version that the repository has.`,
+  });
+}
+
+/**
+ * Returns the names of the subcharts without which a stored chart can't be used: the enabled ones, and those of which
+ * nothing tells when they are enabled. Only charts of apiVersion v1 keep that, in requirements.yaml.
+ */
+export function missingSubcharts(chart: StoredChart): string[] {
+  const enabled = chart.metadata.dependencies.filter((dependency) => dependency.enabled);
+  const untold = requirementsOf(chart) ? [] : (chart.lock?.dependencies ?? []);
+  return [...new Set([...enabled, ...untold].map(({ name }) => name))];
+}
+
+/**
+ * Returns the files of a stored chart. The place of each subchart is taken by one that can't be rendered, so that
+ * values that enable it fail instead of leaving out what it makes.
+ */
+export function chartFiles(chart: StoredChart): File[] {
+  const { dependencies: _, ...metadata } = chart.metadata;
+  const subcharts = (requirementsOf(chart) ?? []).flatMap(({ name, version }, index) => {
+    const folder = `charts/${index}-${name}`;
+    // requirements.yaml may have a range of versions where the lock has the one.
+    const exact = chart.lock?.dependencies[index]?.version ?? version;
+    const complaint = `subchart ${name} ${exact} is enabled, but Helm keeps no subcharts in a release`;
+    return [
+      {
+        path: `${folder}/Chart.yaml`,
+        content: JSON.stringify({ apiVersion: "v1", name, version: exact }),
+      },
+      { path: `${folder}/templates/missing.yaml`, content: `{{ fail ${JSON.stringify(complaint)} }}` },
+    ];
+  });
+  return [
+    // JSON is YAML, and leaves nothing to interpret.
+    { path: "Chart.yaml", content: JSON.stringify(metadata) },
+    { path: "values.yaml", content: JSON.stringify(chart.values) },
+    ...(chart.schema ? [{ path: "values.schema.json", content: chart.schema }] : []),
+    ...[...chart.templates, ...chart.files].map(({ name, data }) => ({ path: name, content: data })),
+    ...subcharts,
+  ];
+}
+
+function requirementsOf({ files }: StoredChart) {
+  const file = files.find(({ name }) => name === "requirements.yaml");
+  return file && v.parse(Dependencies, load(file.data.toString())).dependencies;
+}
+
+/** The names come from the cluster: none may lead elsewhere. */
+async function writeBelow(folder: string, { path, content }: File): Promise<void> {
+  const target = join(folder, path);
+  if (relative(folder, target).startsWith(`..${sep}`)) {
+    throw new ActionError(`The chart in the release has a file ${JSON.stringify(path)}, outside its folder.`);
+  }
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(target, content, { mode: 0o600 });
+}
