@@ -1,8 +1,6 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, stat } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { KubeConfig } from "@kubernetes/client-node";
 import * as v from "valibot";
 import {
   afterAll,
@@ -15,110 +13,32 @@ import {
   test,
   vi,
 } from "vitest";
-import { binary } from "../../local-gke/binaries/binaries.ts";
-import { type ControlPlane, startControlPlane } from "../../local-gke/control-plane/control-plane.ts";
 import { kubeconfig } from "../../local-gke/control-plane/kubeconfig.ts";
 import { makePki } from "../../local-gke/control-plane/pki.ts";
-import { MARK, processesOf, signalProcess } from "../../local-gke/control-plane/processes.ts";
-import { createCrds } from "../../local-gke/ingress/crds.ts";
+import { processesOf, signalProcess } from "../../local-gke/control-plane/processes.ts";
 import { ActionError } from "../../src/errors.ts";
 import { privateDirectory } from "../../src/gke/kubeconfig.ts";
 import { watchRollout } from "../../src/helm/rollout.ts";
-import { ApiServer, type Manifest, type Selector } from "../../src/kubernetes/api.ts";
+import type { ApiServer, Manifest, Selector } from "../../src/kubernetes/api.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { follow } from "../../src/kubernetes/watch.ts";
 import { Front } from "../../src/loadbalancer/front.ts";
-import { type Output, run } from "../../src/process.ts";
-import { type Gateway, startGateway } from "../kubernetes/gateway.ts";
+import { ApiLab, failure } from "../kubernetes/api-lab.ts";
 
-let directory: string;
-let controlPlane: ControlPlane;
-let kubectlPath: string;
-let gateway: Gateway;
+let lab: ApiLab;
 
 beforeAll(async () => {
-  kubectlPath = await binary("kubectl");
-  directory = await mkdtemp(join(tmpdir(), "kubernetes-"));
-  controlPlane = await startControlPlane(directory, "http://127.0.0.1:9");
-  const { users } = v.parse(
-    v.object({ users: v.tuple([v.object({ user: v.object({ token: v.string() }) })]) }),
-    JSON.parse(await readFile(controlPlane.kubeconfig, "utf8")),
-  );
-  gateway = await startGateway({
-    port: Number(controlPlane.endpoint.split(":")[1]),
-    ca: controlPlane.caCertificate,
-    token: users[0].user.token,
-  });
+  lab = await ApiLab.start();
 });
-
-afterAll(async () => {
-  await gateway?.stop();
-  await controlPlane?.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => lab?.stop());
 
 beforeEach(() => {
   vi.spyOn(process.stdout, "write").mockReturnValue(true);
 });
 afterEach(() => {
   vi.restoreAllMocks();
-  gateway.intercept = undefined;
+  lab.gateway.intercept = undefined;
 });
-
-/** Runs kubectl with all rights and returns what it printed. */
-async function kubectl(args: string[], input?: string): Promise<string> {
-  const program = { name: "kubectl", path: kubectlPath, env: { KUBECONFIG: controlPlane.kubeconfig } };
-  const { exitCode, stdout, stderr }: Output = await run(program, args, {
-    ...(input !== undefined && { input }),
-  });
-  expect(exitCode, `kubectl ${args.join(" ")}: ${stderr}`).toBe(0);
-  return stdout;
-}
-
-let namespaces = 0;
-async function newNamespace(): Promise<string> {
-  namespaces += 1;
-  await kubectl(["create", "namespace", `test-${namespaces}`]);
-  return `test-${namespaces}`;
-}
-
-/** Opens a way to the API server in a folder of its own; with all rights unless it is told otherwise. */
-async function open(
-  options: { config?: string; flags?: string[]; path?: string; folder?: string } = {},
-): Promise<{ api: ApiServer; folder: string }> {
-  const folder = options.folder ?? (await privateDirectory({ RUNNER_TEMP: directory }));
-  const program = {
-    name: "kubectl",
-    path: options.path ?? kubectlPath,
-    env: { KUBECONFIG: options.config ?? controlPlane.kubeconfig, [MARK]: folder },
-    leadingArgs: options.flags ?? [],
-  };
-  const api = await ApiServer.open(program, folder);
-  onTestFinished(() => api.close());
-  return { api, folder };
-}
-
-let configs = 0;
-async function writeConfig(content: string): Promise<string> {
-  configs += 1;
-  const path = join(directory, `kubeconfig-${configs}`);
-  await writeFile(path, content);
-  return path;
-}
-
-async function throughGateway(): Promise<ApiServer> {
-  return (await open({ config: await writeConfig(kubeconfig({ server: gateway.url })) })).api;
-}
-
-/** Returns the message with which a promise fails, which must be one for the job log. */
-async function failure(failing: Promise<unknown>): Promise<string> {
-  const error = await failing.then(
-    () => expect.unreachable("it succeeded"),
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(ActionError);
-  return error instanceof ActionError ? error.message : "";
-}
 
 const secret = (namespace: string, name: string, data: Record<string, string> = {}) => ({
   apiVersion: "v1",
@@ -138,9 +58,9 @@ const ANY: Selector = "labelSelector=";
 
 describe("objects", () => {
   test("those that are there are returned whole, those that aren't are undefined", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
-    await kubectl(["create", "secret", "generic", "there", "-n", namespace, "--from-literal=key=value"]);
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
+    await lab.kubectl(["create", "secret", "generic", "there", "-n", namespace, "--from-literal=key=value"]);
     expect(await api.get("Secret", namespace, "there")).toMatchObject({
       apiVersion: "v1",
       kind: "Secret",
@@ -154,15 +74,15 @@ describe("objects", () => {
   });
 
   test("a list has those that a selector chooses, and the version from which a watch goes on", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     const names = async (selector: Selector) =>
       (await api.list("Secret", namespace, selector)).items.map(nameOf);
     expect(await names(ANY)).toEqual([]);
     for (const name of ["one", "two", "three"])
-      await kubectl(["create", "secret", "generic", name, "-n", namespace]);
-    await kubectl(["label", "secret", "one", "two", "-n", namespace, "component=proxy", "release=a"]);
-    await kubectl(["label", "secret", "two", "-n", namespace, "component=query", "--overwrite"]);
+      await lab.kubectl(["create", "secret", "generic", name, "-n", namespace]);
+    await lab.kubectl(["label", "secret", "one", "two", "-n", namespace, "component=proxy", "release=a"]);
+    await lab.kubectl(["label", "secret", "two", "-n", namespace, "component=query", "--overwrite"]);
     expect(await names(ANY)).toEqual(["one", "three", "two"]);
     expect(await names("fieldSelector=metadata.name=two")).toEqual(["two"]);
     expect(await names("labelSelector=release=a,component in (proxy,standalone)")).toEqual(["one"]);
@@ -189,7 +109,7 @@ describe("objects", () => {
       "The log of container c of pod default/p can't be read.",
     ],
   ])("an account without rights is told what it lacks: %s", async (_, ask, what) => {
-    const { api } = await open({ flags: ["--as=nobody"] });
+    const { api } = await lab.open({ flags: ["--as=nobody"] });
     const message = await failure(ask(api));
     expect(message).toContain(what);
     expect(message).toMatch(/Why: .* is forbidden: User "nobody" cannot /);
@@ -214,7 +134,7 @@ describe("a cluster whose HTTP load balancing is off", () => {
     ],
     ["apply", (api) => api.apply(backendConfig("default", {}), { dryRun: true })],
   ])("%s says so", async (_, ask) => {
-    const { api } = await open();
+    const { api } = await lab.open();
     expect(await failure(ask(api))).toMatch(
       /^The cluster has no BackendConfig; nothing was changed\.\nWhy: .*cloud\.google\.com\/v1.*\nWhat to do: .*HttpLoadBalancing=ENABLED/,
     );
@@ -253,8 +173,8 @@ describe("a way that leads nowhere", () => {
       "a token that isn't good",
       () =>
         kubeconfig({
-          server: `https://${controlPlane.endpoint}`,
-          caCertificate: controlPlane.caCertificate,
+          server: `https://${lab.controlPlane.endpoint}`,
+          caCertificate: lab.controlPlane.caCertificate,
           token: "no",
         }),
       "Unauthorized",
@@ -264,7 +184,7 @@ describe("a way that leads nowhere", () => {
       "another cluster's authority",
       async () =>
         kubeconfig({
-          server: `https://${controlPlane.endpoint}`,
+          server: `https://${lab.controlPlane.endpoint}`,
           caCertificate: (await makePki()).caCertificate,
           token: "t",
         }),
@@ -278,7 +198,7 @@ describe("a way that leads nowhere", () => {
       "credential plugin must be installed",
     ],
   ])("%s shows at the first request", async (_, content, why, fix) => {
-    const { api } = await open({ config: await writeConfig(await content()) });
+    const { api } = await lab.open({ config: await lab.writeConfig(await content()) });
     const [evidence, remedy] = (await failure(api.hasNamespace("default"))).split("What to do: ");
     expect(evidence).toContain(why);
     expect(remedy).toContain(fix);
@@ -292,12 +212,12 @@ describe("a way that leads nowhere", () => {
     ],
     [
       "a kubeconfig that is none",
-      { config: () => writeConfig("clusters: [") },
+      { config: () => lab.writeConfig("clusters: [") },
       /^kubectl could not open a way to the cluster\.\nWhy: .*kubeconfig/,
     ],
     [
       "a kubeconfig without credentials",
-      { config: () => writeConfig(kubeconfig({ server: "https://127.0.0.1:1" })) },
+      { config: () => lab.writeConfig(kubeconfig({ server: "https://127.0.0.1:1" })) },
       /^kubectl could not open a way to the cluster\.\nWhy: error: EOF\nWhat to do: the kubeconfig has no credentials/,
     ],
     [
@@ -306,8 +226,8 @@ describe("a way that leads nowhere", () => {
       /^kubectl \(\/nonexistent\/kubectl\) could not be started/,
     ],
   ])("%s is refused at once, and no program is left", async (_, { config, ...options }, message) => {
-    const folder = await privateDirectory({ RUNNER_TEMP: directory });
-    const opening = open({ ...options, folder, ...(config && { config: await config() }) });
+    const folder = await privateDirectory({ RUNNER_TEMP: lab.directory });
+    const opening = lab.open({ ...options, folder, ...(config && { config: await config() }) });
     expect(await failure(opening)).toMatch(message);
     expect(processesOf(folder)).toEqual([]);
   });
@@ -315,7 +235,7 @@ describe("a way that leads nowhere", () => {
 
 describe("kubectl proxy", () => {
   test("listens on a socket in a folder that only this user can enter, and is gone when it is closed", async () => {
-    const { api, folder } = await open();
+    const { api, folder } = await lab.open();
     expect((await stat(folder)).mode & 0o777).toBe(0o700);
     expect((await stat(join(folder, "kubectl.sock"))).isSocket()).toBe(true);
     expect(await api.hasNamespace("default")).toBe(true);
@@ -325,9 +245,9 @@ describe("kubectl proxy", () => {
   });
 
   test("listens on loopback when the folder's path is too long for a socket", async () => {
-    const folder = join(await privateDirectory({ RUNNER_TEMP: directory }), "d".repeat(80));
+    const folder = join(await privateDirectory({ RUNNER_TEMP: lab.directory }), "d".repeat(80));
     await mkdir(folder);
-    const { api } = await open({ folder });
+    const { api } = await lab.open({ folder });
     expect(await api.hasNamespace("default")).toBe(true);
     expect(await readdir(folder)).toEqual([]);
     await api.close();
@@ -335,13 +255,13 @@ describe("kubectl proxy", () => {
   });
 
   test("keeps the path of the API server's URL", async () => {
-    const api = await throughGateway();
+    const api = await lab.throughGateway();
     expect(await api.hasNamespace("default")).toBe(true);
-    expect(gateway.paths).toContain("/api/v1/namespaces/default");
+    expect(lab.gateway.paths).toContain("/api/v1/namespaces/default");
   });
 
   test("whose end nobody wanted is what the next request and every watch fail with", async () => {
-    const { api, folder } = await open();
+    const { api, folder } = await lab.open();
     const { done, seen } = record(api, "default");
     await expect.poll(() => seen).toHaveLength(1);
     for (const pid of processesOf(folder)) signalProcess(pid, "SIGKILL");
@@ -352,9 +272,9 @@ describe("kubectl proxy", () => {
   });
 
   test.each([429, 503])("a request that the API server has no time for (%d) is sent anew", async (code) => {
-    const api = await throughGateway();
+    const api = await lab.throughGateway();
     let refused = 0;
-    gateway.intercept = (_, response) => {
+    lab.gateway.intercept = (_, response) => {
       if (refused > 0) return false;
       refused += 1;
       response.writeHead(code, { "content-type": "application/json" });
@@ -366,8 +286,8 @@ describe("kubectl proxy", () => {
   });
 
   test("an answer that breaks off is an error, not half an object", async () => {
-    const api = await throughGateway();
-    gateway.intercept = (_, response) => {
+    const api = await lab.throughGateway();
+    lab.gateway.intercept = (_, response) => {
       response.writeHead(200, { "content-type": "application/json" });
       response.write('{"kind":"Namespace",', () => response.destroy());
       return true;
@@ -378,16 +298,14 @@ describe("kubectl proxy", () => {
 
 describe("apply", () => {
   beforeAll(async () => {
-    const config = new KubeConfig();
-    config.loadFromFile(controlPlane.kubeconfig);
-    await createCrds(config, new AbortController().signal);
+    await lab.createCrds();
   });
 
   const version = ({ metadata }: KubernetesObject) => metadata.resourceVersion;
 
   test("creates, keeps and changes, and owns what it has applied", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     const apply = (timeoutSec: number) =>
       api.apply(backendConfig(namespace, { timeoutSec, logging: { enable: true } }), { dryRun: false });
     const created = await apply(30);
@@ -406,8 +324,8 @@ describe("apply", () => {
   });
 
   test("stores nothing in a dry run, and tells what would be", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     const rehearsed = await api.apply(secret(namespace, "s", { key: "value" }), { dryRun: true });
     expect(rehearsed).toMatchObject({
       kind: "Secret",
@@ -438,8 +356,8 @@ describe("apply", () => {
       /Why: namespaces "no-such-namespace" not found/,
     ],
   ])("refuses %s", async (_, manifest, message) => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     expect(await failure(api.apply(manifest(namespace), { dryRun: true }))).toMatch(message);
     expect(await failure(api.apply(manifest(namespace), { dryRun: false }))).not.toContain(
       "nothing was changed",
@@ -447,10 +365,13 @@ describe("apply", () => {
   });
 
   test("names who else manages a field, and leaves it to them", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     const theirs = backendConfig(namespace, { timeoutSec: 30 });
-    await kubectl(["apply", "--server-side", "--field-manager=gitops", "-f", "-"], JSON.stringify(theirs));
+    await lab.kubectl(
+      ["apply", "--server-side", "--field-manager=gitops", "-f", "-"],
+      JSON.stringify(theirs),
+    );
     const before = await api.get("BackendConfig", namespace, "backend");
 
     const ours = backendConfig(namespace, { timeoutSec: 3600 });
@@ -464,6 +385,7 @@ describe("apply", () => {
     );
     for (const message of [rehearsed, applied]) {
       expect(message).toMatch(/Why: .*conflict with "gitops".*\.spec\.timeoutSec/);
+      expect(message).toContain("set adopt to true");
       expect(message).toContain("ingress_name, backend_config_name, tls_secret");
     }
     expect(await api.get("BackendConfig", namespace, "backend")).toEqual(before);
@@ -473,11 +395,11 @@ describe("apply", () => {
   });
 
   test("of an object in deletion doesn't bring it back, and shows that it is leaving", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     await api.apply(secret(namespace, "s"), { dryRun: false });
     const finalizers = (value: string) =>
-      kubectl([
+      lab.kubectl([
         "patch",
         "secret",
         "s",
@@ -488,7 +410,7 @@ describe("apply", () => {
         `{"metadata":{"finalizers":${value}}}`,
       ]);
     await finalizers('["example.com/hold"]');
-    await kubectl(["delete", "secret", "s", "-n", namespace, "--wait=false"]);
+    await lab.kubectl(["delete", "secret", "s", "-n", namespace, "--wait=false"]);
     const applied = await api.apply(secret(namespace, "s", { key: "value" }), { dryRun: true });
     expect(applied.metadata.deletionTimestamp).toBeDefined();
     await finalizers("[]");
@@ -496,17 +418,17 @@ describe("apply", () => {
   });
 
   test("tells a quota and a leaving namespace from missing rights", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
-    await kubectl(["create", "quota", "q", "-n", namespace, "--hard=count/secrets=0"]);
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
+    await lab.kubectl(["create", "quota", "q", "-n", namespace, "--hard=count/secrets=0"]);
     const message = () => failure(api.apply(secret(namespace, "s"), { dryRun: true }));
     await vi.waitFor(async () =>
       expect(await message()).toMatch(/Why: .*exceeded quota.*\nWhat to do: raise/),
     );
 
-    await kubectl(["create", "configmap", "holder", "-n", namespace]);
+    await lab.kubectl(["create", "configmap", "holder", "-n", namespace]);
     const finalizers = (value: string) =>
-      kubectl([
+      lab.kubectl([
         "patch",
         "configmap",
         "holder",
@@ -517,8 +439,8 @@ describe("apply", () => {
         `{"metadata":{"finalizers":${value}}}`,
       ]);
     await finalizers('["example.com/hold"]');
-    await kubectl(["delete", "quota", "q", "-n", namespace]);
-    await kubectl(["delete", "namespace", namespace, "--wait=false"]);
+    await lab.kubectl(["delete", "quota", "q", "-n", namespace]);
+    await lab.kubectl(["delete", "namespace", namespace, "--wait=false"]);
     await vi.waitFor(async () =>
       expect(await message()).toMatch(/Why: .*being terminated\nWhat to do: the namespace is being deleted/),
     );
@@ -528,10 +450,10 @@ describe("apply", () => {
 
 describe("annotate", () => {
   test("sets an annotation beside others, also one of somebody else's", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
-    await kubectl(["create", "service", "clusterip", "s", "-n", namespace, "--tcp=80"]);
-    await kubectl(["annotate", "service", "s", "-n", namespace, "theirs=1", "synced=1"]);
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
+    await lab.kubectl(["create", "service", "clusterip", "s", "-n", namespace, "--tcp=80"]);
+    await lab.kubectl(["annotate", "service", "s", "-n", namespace, "theirs=1", "synced=1"]);
     await api.annotate("Service", namespace, "s", "synced", "2");
     expect(await api.get("Service", namespace, "s")).toMatchObject({
       metadata: { annotations: { theirs: "1", synced: "2" } },
@@ -539,7 +461,7 @@ describe("annotate", () => {
   });
 
   test("doesn't make an object that isn't there", async () => {
-    const { api } = await open();
+    const { api } = await lab.open();
     const annotating = api.annotate("Service", "default", "absent", "a", "b");
     expect(await failure(annotating)).toMatch(
       /Service default\/absent be annotated\.\nWhy: services "absent" not found/,
@@ -586,12 +508,13 @@ const LIMIT = { timeout: 20_000 };
 
 describe("follow", () => {
   const create = (namespace: string, name: string) =>
-    kubectl(["create", "secret", "generic", name, "-n", namespace]);
-  const remove = (namespace: string, name: string) => kubectl(["delete", "secret", name, "-n", namespace]);
+    lab.kubectl(["create", "secret", "generic", name, "-n", namespace]);
+  const remove = (namespace: string, name: string) =>
+    lab.kubectl(["delete", "secret", name, "-n", namespace]);
 
   test("hands over what there is, then every change in its order", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     await create(namespace, "first");
     const { seen, troubles } = record(api, namespace);
     await expect.poll(() => seen, LIMIT).toEqual(["list: first"]);
@@ -612,8 +535,8 @@ describe("follow", () => {
   });
 
   test("a watch ends by itself when its time is over", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     await create(namespace, "there");
     const lines: string[] = [];
     const query = { selector: ANY, resourceVersion: "", timeoutSeconds: 1 };
@@ -624,11 +547,11 @@ describe("follow", () => {
   });
 
   test("takes a stream that the API server has ended up anew, without a word", async () => {
-    const api = await throughGateway();
-    const namespace = await newNamespace();
+    const api = await lab.throughGateway();
+    const namespace = await lab.newNamespace();
     const { seen, troubles } = record(api, namespace);
-    await expect.poll(() => gateway.watches.size, LIMIT).toBe(1);
-    for (const watch of gateway.watches) watch.end();
+    await expect.poll(() => lab.gateway.watches.size, LIMIT).toBe(1);
+    for (const watch of lab.gateway.watches) watch.end();
     await expect.poll(() => seen, LIMIT).toEqual(["list: ", "list: "]);
     await create(namespace, "later");
     await expect.poll(() => seen, LIMIT).toEqual(["list: ", "list: ", "ADDED later"]);
@@ -636,10 +559,10 @@ describe("follow", () => {
   });
 
   test("a change that comes in pieces is handed over whole, half a one never", async () => {
-    const api = await throughGateway();
-    const namespace = await newNamespace();
+    const api = await lab.throughGateway();
+    const namespace = await lab.newNamespace();
     const streams: ServerResponse[] = [];
-    gateway.intercept = (path, response) => {
+    lab.gateway.intercept = (path, response) => {
       if (!path.includes("watch=1") || streams.length > 0) return false;
       response.writeHead(200, { "content-type": "application/json" });
       response.flushHeaders();
@@ -661,20 +584,20 @@ describe("follow", () => {
   });
 
   test("a connection that breaks in the middle of a line: what was deleted meanwhile is missed by the next list", async () => {
-    const api = await throughGateway();
-    const namespace = await newNamespace();
+    const api = await lab.throughGateway();
+    const namespace = await lab.newNamespace();
     await create(namespace, "goes");
     await create(namespace, "stays");
     const { seen, troubles } = record(api, namespace);
-    await expect.poll(() => gateway.watches.size, LIMIT).toBe(1);
-    gateway.intercept = (_, response) => {
+    await expect.poll(() => lab.gateway.watches.size, LIMIT).toBe(1);
+    lab.gateway.intercept = (_, response) => {
       response.destroy();
       return true;
     };
-    for (const watch of gateway.watches) watch.write('{"type":"MODIFIED","obj', () => watch.destroy());
+    for (const watch of lab.gateway.watches) watch.write('{"type":"MODIFIED","obj', () => watch.destroy());
     await expect.poll(() => troubles.length, LIMIT).toBeGreaterThan(0);
     await remove(namespace, "goes");
-    gateway.intercept = undefined;
+    lab.gateway.intercept = undefined;
     await expect.poll(() => seen, LIMIT).toEqual(["list: goes stays", "list: stays"]);
     await create(namespace, "comes");
     await expect.poll(() => seen, LIMIT).toEqual(["list: goes stays", "list: stays", "ADDED comes"]);
@@ -684,10 +607,10 @@ describe("follow", () => {
   });
 
   test("a version that is too old (410) is followed by a fresh list", async () => {
-    const api = await throughGateway();
-    const namespace = await newNamespace();
+    const api = await lab.throughGateway();
+    const namespace = await lab.newNamespace();
     let expired = false;
-    gateway.intercept = (path, response) => {
+    lab.gateway.intercept = (path, response) => {
       if (!path.includes("watch=1") || expired) return false;
       expired = true;
       const object = { kind: "Status", code: 410, reason: "Expired", message: "too old resource version" };
@@ -701,15 +624,15 @@ describe("follow", () => {
   });
 
   test("what the account may not see is refused for good", async () => {
-    const { api } = await open({ flags: ["--as=nobody"] });
+    const { api } = await lab.open({ flags: ["--as=nobody"] });
     const { done, seen, troubles } = record(api, "default");
     expect(await failure(done)).toContain('is forbidden: User "nobody" cannot list resource "secrets"');
     expect([seen, troubles]).toEqual([[], []]);
   });
 
   test.each(["onList", "onChange"])("what a listener throws ends it: %s", async (listener) => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     const listed = Promise.withResolvers<void>();
     const troubles: string[] = [];
     const done = follow(
@@ -734,18 +657,18 @@ describe("follow", () => {
   });
 
   test("an abort ends a stream, for the API server too", async () => {
-    const api = await throughGateway();
-    const { done, abort } = record(api, await newNamespace());
-    await expect.poll(() => gateway.watches.size, LIMIT).toBe(1);
+    const api = await lab.throughGateway();
+    const { done, abort } = record(api, await lab.newNamespace());
+    await expect.poll(() => lab.gateway.watches.size, LIMIT).toBe(1);
     abort();
     await done;
-    await expect.poll(() => gateway.watches.size, LIMIT).toBe(0);
+    await expect.poll(() => lab.gateway.watches.size, LIMIT).toBe(0);
   });
 
   test("an abort ends a list that isn't answered", async () => {
-    const api = await throughGateway();
+    const api = await lab.throughGateway();
     const unanswered: ServerResponse[] = [];
-    gateway.intercept = (_, response) => {
+    lab.gateway.intercept = (_, response) => {
       unanswered.push(response);
       return true;
     };
@@ -758,8 +681,8 @@ describe("follow", () => {
   });
 
   test("an abort ends the pause after a failure", async () => {
-    const { api } = await open({
-      config: await writeConfig(kubeconfig({ server: "https://127.0.0.1:1", token: "t" })),
+    const { api } = await lab.open({
+      config: await lab.writeConfig(kubeconfig({ server: "https://127.0.0.1:1", token: "t" })),
     });
     const { done, abort, troubles } = record(api, "default");
     await expect.poll(() => troubles, LIMIT).toHaveLength(1);
@@ -775,6 +698,8 @@ describe("the load balancer as the cluster shows it", () => {
     host: "my-release.milvus.io",
     ingress: INGRESS,
     backendConfig: "my-release-backendconfig",
+    frontendConfig: "my-release-frontendconfig",
+    managedCertificate: undefined,
     tlsSecret: "my-release-milvus-tls",
     service: "my-release-milvus",
   });
@@ -799,7 +724,7 @@ describe("the load balancer as the cluster shows it", () => {
       message,
       lastTimestamp: new Date(seconds * 1000).toISOString(),
     };
-    return kubectl(["apply", "-f", "-"], JSON.stringify(event));
+    return lab.kubectl(["apply", "-f", "-"], JSON.stringify(event));
   }
 
   const ingress = (namespace: string) => ({
@@ -812,8 +737,8 @@ describe("the load balancer as the cluster shows it", () => {
   const messages = ({ state }: Front) => state.complaints.map(({ message }) => message);
 
   test("is what there was, then what happens; Warnings from before only explain", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     await api.apply(ingress(namespace), { dryRun: false });
     await complain(namespace, "older", "an older one");
     await complain(namespace, "old", "an old one");
@@ -835,23 +760,23 @@ describe("the load balancer as the cluster shows it", () => {
   });
 
   test("what happens while the API server can't be reached is seen afterwards, and nothing twice", async () => {
-    const api = await throughGateway();
-    const namespace = await newNamespace();
+    const api = await lab.throughGateway();
+    const namespace = await lab.newNamespace();
     await api.apply(ingress(namespace), { dryRun: false });
     await complain(namespace, "old", "an old one");
     const front = await openFront(api, namespace);
     await complain(namespace, "seen", "one that was seen");
     await expect.poll(() => messages(front), LIMIT).toEqual(["one that was seen"]);
 
-    gateway.intercept = (_, response) => {
+    lab.gateway.intercept = (_, response) => {
       response.destroy();
       return true;
     };
-    for (const watch of gateway.watches) watch.destroy();
-    await kubectl(["delete", "ingress", INGRESS, "-n", namespace]);
+    for (const watch of lab.gateway.watches) watch.destroy();
+    await lab.kubectl(["delete", "ingress", INGRESS, "-n", namespace]);
     await complain(namespace, "missed", "one that was missed");
     const { lastSeen } = front.state.complaints[0] ?? {};
-    gateway.intercept = undefined;
+    lab.gateway.intercept = undefined;
 
     await expect.poll(() => front.state.ingress, LIMIT).toEqual({ state: "deleted" });
     await expect.poll(() => messages(front), LIMIT).toEqual(["one that was seen", "one that was missed"]);
@@ -859,8 +784,8 @@ describe("the load balancer as the cluster shows it", () => {
   });
 
   test("a nudge changes the Ingress and nothing that anyone reads", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     await api.apply(ingress(namespace), { dryRun: false });
     const front = await openFront(api, namespace);
     await front.nudge();
@@ -875,13 +800,13 @@ describe("the load balancer as the cluster shows it", () => {
   });
 
   test("an account that may not watch it is told so", async () => {
-    const { api } = await open({ flags: ["--as=nobody"] });
+    const { api } = await lab.open({ flags: ["--as=nobody"] });
     expect(await failure(Front.open(api, names("default")))).toContain("roles/container.developer");
   });
 
   test("a wait ends when the way to the cluster is lost", async () => {
-    const { api, folder } = await open();
-    const front = await openFront(api, await newNamespace());
+    const { api, folder } = await lab.open();
+    const front = await openFront(api, await lab.newNamespace());
     const waiting = front.until(() => undefined, {
       limit: 60_000,
       onLimit: () => new Error("the limit has passed"),
@@ -910,7 +835,7 @@ describe("the pods of a release while it is being upgraded", () => {
     return { ...rest, spec: { ...spec, nodeSelector: { absent: "true" } } };
   };
   const start = (...object: object[]) =>
-    kubectl(["create", "-f", "-"], object.map((each) => JSON.stringify(each)).join("\n---\n"));
+    lab.kubectl(["create", "-f", "-"], object.map((each) => JSON.stringify(each)).join("\n---\n"));
 
   function watch(api: ApiServer, namespace: string, upgradeLimit: number) {
     const rollout = watchRollout(api, namespace, "my-release", upgradeLimit);
@@ -926,8 +851,8 @@ describe("the pods of a release while it is being upgraded", () => {
   }
 
   test("a crash loop ends it, with the last lines from before the crash", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     const { rollout, ended } = watch(api, namespace, 3000);
     await start(pod(namespace, "fine"), pod(namespace, "proxy", "crash-loop"));
     expect(await ended).toBe(
@@ -945,8 +870,8 @@ describe("the pods of a release while it is being upgraded", () => {
   });
 
   test("an image that can't be pulled ends it", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     const { ended } = watch(api, namespace, 3000);
     await start(pod(namespace, "proxy", "image-pull-back-off"));
     expect(await ended).toMatch(
@@ -955,8 +880,8 @@ describe("the pods of a release while it is being upgraded", () => {
   });
 
   test("a pod that no node takes ends it", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     const { ended } = watch(api, namespace, 3000);
     await start(unschedulable(namespace, "proxy"));
     expect(await ended).toMatch(
@@ -965,8 +890,8 @@ describe("the pods of a release while it is being upgraded", () => {
   });
 
   test("a pod that mends in time, one that goes away and another release's don't", async () => {
-    const { api } = await open();
-    const namespace = await newNamespace();
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
     const { rollout, ended } = watch(api, namespace, 18_000);
     const other = pod(namespace, "other", "crash-loop");
     await start(
@@ -980,7 +905,7 @@ describe("the pods of a release while it is being upgraded", () => {
       .toMatch(/^0 of 3(?=.* goes: Crash)(?=.* mends: Crash)(?=.* waits: Unschedulable)/);
     const status = { conditions: [{ type: "Ready", status: "True" }] };
     await Promise.all([
-      kubectl([
+      lab.kubectl([
         "patch",
         "pod",
         "mends",
@@ -990,7 +915,7 @@ describe("the pods of a release while it is being upgraded", () => {
         "-p",
         JSON.stringify({ status }),
       ]),
-      kubectl(["delete", "pod", "goes", "waits", "-n", namespace, "--grace-period=0", "--force"]),
+      lab.kubectl(["delete", "pod", "goes", "waits", "-n", namespace, "--grace-period=0", "--force"]),
     ]);
     await expect.poll(() => rollout.describe(), LIMIT).toBe("1 of 1 pods are ready");
     // Its patience ends after theirs would have.
@@ -999,7 +924,7 @@ describe("the pods of a release while it is being upgraded", () => {
   });
 
   test("it goes on when the account may not see them", async () => {
-    const { api } = await open({ flags: ["--as=nobody"] });
+    const { api } = await lab.open({ flags: ["--as=nobody"] });
     const { rollout } = watch(api, "default", 3000);
     await vi.waitFor(() =>
       expect(String(vi.mocked(process.stdout.write).mock.calls)).toContain("can't be watched"),

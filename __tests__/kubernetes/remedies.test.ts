@@ -60,6 +60,22 @@ test.each<[text: string, fix: string | undefined]>([
     "the API server does not know cloud.google.com/v1, the API of BackendConfig.",
     "HttpLoadBalancing=ENABLED",
   ],
+  [
+    "the API server does not know networking.gke.io/v1, the API of ManagedCertificate.",
+    "HttpLoadBalancing=ENABLED",
+  ],
+  [
+    'Invalid Secret "s" is invalid: type: Invalid value: "kubernetes.io/tls": field is immutable',
+    "delete the object and run again",
+  ],
+  [
+    'Conflict Operation cannot be fulfilled on Secret "s": the UID in the precondition (a) does not match the UID in record (b).',
+    "somebody has deleted that object",
+  ],
+  [
+    'Conflict Operation cannot be fulfilled on ingresses "i": Precondition failed: UID in precondition: a, UID in object meta: b',
+    "somebody has deleted that object",
+  ],
   ["error: something else", undefined],
   ["", undefined],
 ])("%s", (text, fix) => {

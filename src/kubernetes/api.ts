@@ -1,67 +1,54 @@
-import type { IncomingMessage } from "node:http";
-import { text } from "node:stream/consumers";
-import { setTimeout as delay } from "node:timers/promises";
 import * as v from "valibot";
-import { ActionError, messageOf } from "../errors.ts";
+import { ActionError } from "../errors.ts";
 import type { Program } from "../process.ts";
+import { type Answer, conflictError, conflictsIn, refusal, statusOf, unreachable } from "./answers.ts";
+import { Discovery } from "./discovery.ts";
+import { FIELD_MANAGER } from "./managed-fields.ts";
 import { KubernetesList, KubernetesObject } from "./objects.ts";
 import { type KubectlProxy, startProxy } from "./proxy.ts";
-import { remedyOf } from "./remedies.ts";
+import { answerOf, ask, type PatchType, type RequestOptions } from "./requests.ts";
+import {
+  type Kind,
+  objectPath,
+  type Resource,
+  resourceOf,
+  type Selector,
+  selectionPath,
+  titleOf,
+} from "./resources.ts";
+import { takeOverPatch } from "./take-over.ts";
 
-/** The owner of every field that this action applies (server-side apply's field manager). */
-export const FIELD_MANAGER = "milvus-gke-load-balancer";
-
-/** The kinds of objects that are read or written here, with where the API server has them. */
-const COLLECTIONS = {
-  Ingress: "/apis/networking.k8s.io/v1/namespaces/NAMESPACE/ingresses",
-  BackendConfig: "/apis/cloud.google.com/v1/namespaces/NAMESPACE/backendconfigs",
-  Secret: "/api/v1/namespaces/NAMESPACE/secrets",
-  Service: "/api/v1/namespaces/NAMESPACE/services",
-  Pod: "/api/v1/namespaces/NAMESPACE/pods",
-  Event: "/api/v1/namespaces/NAMESPACE/events",
-} as const;
-export type Kind = keyof typeof COLLECTIONS;
+export type { Kind, Selector } from "./resources.ts";
 
 /** An object to apply. */
 export interface Manifest {
   apiVersion: string;
-  kind: Kind;
-  metadata: { name: string; namespace: string; annotations?: Record<string, string> };
+  kind: string;
+  metadata: {
+    name: string;
+    /** Doesn't count where the kind isn't namespaced. */
+    namespace?: string;
+    annotations?: Record<string, string>;
+  };
 }
 
-/** Which objects of a collection, in the API server's words. */
-export type Selector = `${"fieldSelector" | "labelSelector"}=${string}`;
-
-/** How long one request may take, in milliseconds, before the API server counts as unreachable. */
-const REQUEST_LIMIT_MS = 30_000;
-/** Pauses before a request is sent anew that the API server had no time for (429, 503), in milliseconds. */
-const BUSY_PAUSES_MS = [500, 2000, 5000];
-
-const Status = v.looseObject({
-  kind: v.literal("Status"),
-  message: v.optional(v.string(), ""),
-  reason: v.optional(v.string(), ""),
-});
+export interface ApplyOptions {
+  /** The API server validates and merges, and stores nothing. */
+  dryRun: boolean;
+  /** Takes over the fields that others manage, where that would be refused otherwise. */
+  force?: boolean;
+  /** Where the manifest comes from, for errors, e.g. `k8s/policy.yaml, line 12`. */
+  origin?: string | undefined;
+}
 
 const Version = v.looseObject({ gitVersion: v.string() });
 
 const AccessReview = v.looseObject({ status: v.looseObject({ allowed: v.boolean() }) });
 
-interface RequestOptions {
-  contentType?: string;
-  body?: object;
-  /** Ends the request. */
-  signal?: AbortSignal | undefined;
-}
-
-interface Answer {
-  code: number;
-  body: string;
-}
-
 /** The cluster's API server. Every method throws an ActionError when it can't be reached or refuses. */
 export class ApiServer {
   readonly #proxy: KubectlProxy;
+  readonly #discovery = new Discovery((path) => this.#ask("GET", path));
 
   private constructor(proxy: KubectlProxy) {
     this.#proxy = proxy;
@@ -95,18 +82,30 @@ export class ApiServer {
     if (answer.code === 200) return v.parse(Version, JSON.parse(answer.body)).gitVersion;
     if (answer.code === 403) return undefined;
     const what = answer.code === 401 ? "does not let this job in" : "does not answer";
-    throw refusal(`The cluster's API server ${what}.`, "", answer);
+    throw refusal(`The cluster's API server ${what}.`, answer);
   }
 
   /** Returns an object, undefined when there is none of that name. */
   async get(kind: Kind, namespace: string, name: string): Promise<unknown> {
-    return this.#find(`${kind} ${namespace}/${name}`, objectPath(kind, namespace, name));
+    return this.#find(resourceOf(kind), namespace, name);
+  }
+
+  /** Returns the object that a manifest is of, undefined when there is none, also for want of its kind. */
+  async find({ apiVersion, kind, metadata }: Manifest): Promise<KubernetesObject | undefined> {
+    const resource = await this.#discovery.find(apiVersion, kind);
+    const object = resource && (await this.#find(resource, metadata.namespace ?? "", metadata.name));
+    return object === undefined ? undefined : v.parse(KubernetesObject, object);
+  }
+
+  /** Tells whether the cluster knows a manifest's kind. */
+  async knows({ apiVersion, kind }: Manifest): Promise<boolean> {
+    return (await this.#discovery.find(apiVersion, kind)) !== undefined;
   }
 
   /** Tells whether a namespace exists. */
   async hasNamespace(name: string): Promise<boolean> {
-    const path = `/api/v1/namespaces/${encodeURIComponent(name)}`;
-    return (await this.#find(`Namespace ${name}`, path)) !== undefined;
+    const resource = { apiVersion: "v1", kind: "Namespace", plural: "namespaces", namespaced: false };
+    return (await this.#find(resource, "", name)) !== undefined;
   }
 
   /**
@@ -123,8 +122,7 @@ export class ApiServer {
     };
     const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     const answer = await this.#ask("POST", path, { contentType: "application/json", body: review });
-    if (answer.code !== 201)
-      throw refusal("The API server does not tell what the account may do.", "", answer);
+    if (answer.code !== 201) throw refusal("The API server does not tell what the account may do.", answer);
     return v.parse(AccessReview, JSON.parse(answer.body)).status.allowed;
   }
 
@@ -139,9 +137,12 @@ export class ApiServer {
     selector: Selector,
     signal?: AbortSignal,
   ): Promise<{ items: unknown[]; resourceVersion: string }> {
-    const what = `the ${kind} list of namespace ${namespace}`;
-    const answer = await this.#ask("GET", collectionPath(kind, namespace, selector), { signal });
-    if (answer.code !== 200) throw refusal(`The API server does not show ${what}.`, kind, answer);
+    const resource = resourceOf(kind);
+    const answer = await this.#ask("GET", selectionPath(resource, namespace, selector), { signal });
+    if (answer.code !== 200) {
+      const what = `the ${kind} list of namespace ${namespace}`;
+      throw refusal(`The API server does not show ${what}.`, answer, resource);
+    }
     const { items, metadata } = v.parse(KubernetesList, JSON.parse(answer.body));
     return { items, resourceVersion: metadata?.resourceVersion ?? "" };
   }
@@ -160,46 +161,121 @@ export class ApiServer {
     signal: AbortSignal,
   ): Promise<void> {
     const { selector, resourceVersion, timeoutSeconds } = query;
-    const path = `${collectionPath(kind, namespace, selector)}&watch=1&resourceVersion=${resourceVersion}&timeoutSeconds=${timeoutSeconds}`;
-    for await (const line of this.#stream(kind, namespace, path, signal)) onLine(line);
+    const resource = resourceOf(kind);
+    const path = `${selectionPath(resource, namespace, selector)}&watch=1&resourceVersion=${resourceVersion}&timeoutSeconds=${timeoutSeconds}`;
+    for await (const line of this.#stream(resource, namespace, path, signal)) onLine(line);
   }
 
   /**
-   * Applies one object server-side and returns it as the API server has it then.
+   * Applies one object of any kind server-side and returns it as the API server has it then.
    *
-   * @param dryRun the API server validates and merges, and stores nothing
-   * @throws ActionError when it is refused, or has fields that something else manages
+   * @throws ActionError when it is refused, the cluster doesn't know its kind, or something else manages fields of it
    */
-  async apply(manifest: Manifest, options: { dryRun: boolean }): Promise<KubernetesObject> {
-    const { kind, metadata } = manifest;
-    const { name, namespace } = metadata;
+  async apply(manifest: Manifest, options: ApplyOptions): Promise<KubernetesObject> {
+    const { dryRun, force = false, origin } = options;
+    const { apiVersion, kind } = manifest;
+    const from = origin === undefined ? "" : ` (${origin})`;
+    const resource = await this.#discovery.find(apiVersion, kind);
+    const { namespace, ...metadata } = manifest.metadata;
+    if (!resource) throw await this.#discovery.unknown(`${kind} ${metadata.name}${from}`, apiVersion, kind);
+    const scope = resource.namespaced && namespace !== undefined ? { namespace } : {};
+    const object = `${titleOf(resource, namespace ?? "", metadata.name)}${from}`;
+
     // Strict: a field that the API server doesn't know is an error, not dropped without a word.
-    const query = `fieldManager=${FIELD_MANAGER}&fieldValidation=Strict${options.dryRun ? "&dryRun=All" : ""}`;
-    const path = `${objectPath(kind, namespace, name)}?${query}`;
-    const contentType = "application/apply-patch+yaml";
-    const answer = await this.#ask("PATCH", path, { contentType, body: manifest });
-    if (answer.code === 409) throw conflict(`${kind} ${namespace}/${name}`, answer, options.dryRun);
+    const query = `fieldValidation=Strict&force=${force}${dryRun ? "&dryRun=All" : ""}`;
+    const path = objectPath(resource, namespace ?? "", metadata.name);
+    const body = { ...manifest, metadata: { ...metadata, ...scope } };
+    const answer = await this.#patch(path, query, "apply-patch+yaml", body);
+    const conflicts = conflictsIn(answer);
+    if (conflicts.size > 0) throw conflictError(object, conflicts, { dryRun, isOwn: origin === undefined });
     if (answer.code !== 200 && answer.code !== 201) {
-      const what = `The API server refuses ${kind} ${namespace}/${name}${options.dryRun ? "; nothing was changed" : ""}.`;
-      throw refusal(what, kind, answer);
+      const what = `The API server refuses ${object}${dryRun ? "; nothing was changed" : ""}.`;
+      throw refusal(what, answer, resource);
     }
     return v.parse(KubernetesObject, JSON.parse(answer.body));
   }
 
-  /** Sets one annotation, whoever owns it. */
+  /**
+   * Makes the fields that others manage this action's own, so that the next apply removes those it doesn't want, and
+   * returns the object as it is then. Status and whatever else the rest have written stays theirs.
+   *
+   * @param object as it was read from the cluster; read anew once where it has changed since
+   * @param managers whose fields
+   * @param options `dryRun`: nothing is stored
+   * @throws ActionError when it is refused, or the object is gone
+   */
+  async takeOver(
+    object: KubernetesObject,
+    managers: readonly string[],
+    options: { dryRun: boolean },
+  ): Promise<KubernetesObject> {
+    const { apiVersion, kind, metadata } = object;
+    const namespace = metadata.namespace ?? "";
+    const resource = await this.#discovery.find(apiVersion, kind);
+    if (!resource) throw await this.#discovery.unknown(`${kind} ${metadata.name}`, apiVersion, kind);
+    const path = objectPath(resource, namespace, metadata.name);
+    const patch = (current: KubernetesObject) =>
+      this.#patch(
+        path,
+        options.dryRun ? "dryRun=All" : "",
+        "json-patch+json",
+        takeOverPatch(current, managers),
+      );
+    let answer = await patch(object);
+    if (answer.code === 409) {
+      const current = await this.#find(resource, namespace, metadata.name);
+      if (current !== undefined) answer = await patch(v.parse(KubernetesObject, current));
+    }
+    if (answer.code !== 200) {
+      const title = titleOf(resource, namespace, metadata.name);
+      throw refusal(`The API server does not let ${title} be taken over.`, answer, resource);
+    }
+    return v.parse(KubernetesObject, JSON.parse(answer.body));
+  }
+
+  /**
+   * Deletes an object, and tells whether there was one. With finalizers it stays until their controllers are done.
+   *
+   * @param options `uid`: only this very object, not a later one of its name; `dryRun`: nothing is deleted
+   * @throws ActionError when it is refused, or the object is another one than `uid` says
+   */
+  async delete(
+    kind: Kind,
+    namespace: string,
+    name: string,
+    options: { uid?: string | undefined; dryRun?: boolean } = {},
+  ): Promise<boolean> {
+    const { uid, dryRun = false } = options;
+    const resource = resourceOf(kind);
+    const body = {
+      apiVersion: "v1",
+      kind: "DeleteOptions",
+      ...(uid !== undefined && { preconditions: { uid } }),
+      ...(dryRun && { dryRun: ["All"] }),
+    };
+    const path = objectPath(resource, namespace, name);
+    const answer = await this.#ask("DELETE", path, { contentType: "application/json", body });
+    if (answer.code === 200 || answer.code === 202) return true;
+    if (answer.code === 404 && statusOf(answer)) return false;
+    const title = titleOf(resource, namespace, name);
+    throw refusal(`The API server does not delete ${title}.`, answer, resource);
+  }
+
+  /** Sets one annotation, or removes it with null, whoever owns it. */
   async annotate(
     kind: Kind,
     namespace: string,
     name: string,
     annotation: string,
-    value: string,
+    value: string | null,
   ): Promise<void> {
-    const path = `${objectPath(kind, namespace, name)}?fieldManager=${FIELD_MANAGER}`;
-    const patch = { metadata: { annotations: { [annotation]: value } } };
-    const contentType = "application/merge-patch+json";
-    const answer = await this.#ask("PATCH", path, { contentType, body: patch });
+    const resource = resourceOf(kind);
+    const path = objectPath(resource, namespace, name);
+    const body = { metadata: { annotations: { [annotation]: value } } };
+    const answer = await this.#patch(path, "", "merge-patch+json", body);
     if (answer.code !== 200) {
-      throw refusal(`The API server does not let ${kind} ${namespace}/${name} be annotated.`, kind, answer);
+      const title = titleOf(resource, namespace, name);
+      throw refusal(`The API server does not let ${title} be annotated.`, answer, resource);
     }
   }
 
@@ -211,26 +287,22 @@ export class ApiServer {
     options: { lines: number; previous: boolean },
   ): Promise<string> {
     const query = `container=${encodeURIComponent(container)}&tailLines=${options.lines}&previous=${options.previous}`;
-    const answer = await this.#ask("GET", `${objectPath("Pod", namespace, pod)}/log?${query}`);
+    const answer = await this.#ask("GET", `${objectPath(resourceOf("Pod"), namespace, pod)}/log?${query}`);
     if (answer.code === 200) return answer.body.trimEnd();
-    throw refusal(
-      `The log of container ${container} of pod ${namespace}/${pod} can't be read.`,
-      "Pod",
-      answer,
-    );
+    throw refusal(`The log of container ${container} of pod ${namespace}/${pod} can't be read.`, answer);
   }
 
   /** What its reader throws is no failure of the stream's. */
   async *#stream(
-    kind: Kind,
+    resource: Resource,
     namespace: string,
     path: string,
     signal: AbortSignal,
   ): AsyncGenerator<string, void, void> {
-    const what = `The watch of the ${kind} list of namespace ${namespace} broke.`;
+    const what = `The watch of the ${resource.kind} list of namespace ${namespace} broke.`;
     try {
       const response = await this.#proxy.send("GET", path, { signal });
-      if (response.statusCode !== 200) throw refusal(what, kind, await answerOf(response));
+      if (response.statusCode !== 200) throw refusal(what, await answerOf(response), resource);
       let rest = "";
       for await (const chunk of response.setEncoding("utf8")) {
         const lines = `${rest}${chunk}`.split("\n");
@@ -243,86 +315,20 @@ export class ApiServer {
     }
   }
 
-  async #find(what: string, path: string): Promise<unknown> {
-    const answer = await this.#ask("GET", path);
+  async #find(resource: Resource, namespace: string, name: string): Promise<unknown> {
+    const answer = await this.#ask("GET", objectPath(resource, namespace, name));
     if (answer.code === 200) return JSON.parse(answer.body);
     if (answer.code === 404 && statusOf(answer)) return undefined;
-    throw refusal(`The API server does not show ${what}.`, what.split(" ")[0] ?? what, answer);
+    const title = titleOf(resource, namespace, name);
+    throw refusal(`The API server does not show ${title}.`, answer, resource);
   }
 
-  async #ask(method: string, path: string, request: RequestOptions = {}): Promise<Answer> {
-    const { contentType, body, signal: ended } = request;
-    const content = body && contentType !== undefined && { body: JSON.stringify(body), contentType };
-    for (const pause of [...BUSY_PAUSES_MS, undefined]) {
-      const limit = AbortSignal.timeout(REQUEST_LIMIT_MS);
-      const signal = ended ? AbortSignal.any([limit, ended]) : limit;
-      try {
-        const answer = await answerOf(await this.#proxy.send(method, path, { ...content, signal }));
-        const busy = answer.code === 429 || answer.code === 503;
-        if (!busy || pause === undefined) return answer;
-      } catch (error) {
-        ended?.throwIfAborted();
-        if (error instanceof ActionError) throw error;
-        const why = limit.aborted ? `it did not answer within ${REQUEST_LIMIT_MS / 1000}s` : error;
-        throw unreachable("The cluster's API server does not answer.", why);
-      }
-      await delay(pause, undefined, { ...(ended && { signal: ended }) });
-    }
-    throw new Error("unreachable: the last pause is undefined");
+  #patch(path: string, query: string, type: PatchType, body: object): Promise<Answer> {
+    const url = `${path}?fieldManager=${FIELD_MANAGER}${query && `&${query}`}`;
+    return this.#ask("PATCH", url, { contentType: `application/${type}`, body });
   }
-}
 
-function collectionPath(kind: Kind, namespace: string, selector: Selector): string {
-  const [name, expression = ""] = selector.split(/=(.*)/s);
-  return `${COLLECTIONS[kind].replace("NAMESPACE", namespace)}?${name}=${encodeURIComponent(expression)}`;
-}
-
-function objectPath(kind: Kind, namespace: string, name: string): string {
-  return `${COLLECTIONS[kind].replace("NAMESPACE", namespace)}/${encodeURIComponent(name)}`;
-}
-
-async function answerOf(response: IncomingMessage): Promise<Answer> {
-  return { code: response.statusCode ?? 0, body: await text(response) };
-}
-
-function statusOf({ body }: Answer): v.InferOutput<typeof Status> | undefined {
-  try {
-    const parsed = v.safeParse(Status, JSON.parse(body));
-    return parsed.success ? parsed.output : undefined;
-  } catch {
-    return undefined;
+  #ask(method: string, path: string, request: RequestOptions = {}): Promise<Answer> {
+    return ask(this.#proxy, method, path, request);
   }
-}
-
-/** Turns an answer that is none into an error with the API server's own words and what the user can change. */
-function refusal(what: string, kind: string, answer: Answer): ActionError {
-  const status = statusOf(answer);
-  const missing = answer.code === 404 && !status && kind === "BackendConfig";
-  const why = missing
-    ? "the API server does not know cloud.google.com/v1, the API of BackendConfig."
-    : status?.message || answer.body.trim().slice(0, 500) || `HTTP status ${answer.code}`;
-  return new ActionError(missing ? "The cluster has no BackendConfig; nothing was changed." : what, {
-    why,
-    ...remedyOf(`${status?.reason ?? ""} ${why}`),
-  });
-}
-
-function conflict(object: string, answer: Answer, dryRun: boolean): ActionError {
-  const what = dryRun
-    ? `${object} has fields that something else manages; nothing was changed.`
-    : `Applying ${object} failed: something else manages fields of it.`;
-  return new ActionError(what, {
-    why: statusOf(answer)?.message ?? answer.body,
-    fix: "delete that object if it is no longer needed, or give this action's objects other names (ingress_name, backend_config_name, tls_secret).",
-  });
-}
-
-function unreachable(what: string, error: unknown): ActionError {
-  const why = messageOf(error);
-  const remedy = remedyOf(why);
-  return new ActionError(what, {
-    why,
-    ...(remedy.fix ? remedy : remedyOf("connection refused")),
-    cause: error,
-  });
 }

@@ -8,6 +8,7 @@ const Metadata = v.looseObject({
   labels: v.optional(v.record(v.string(), v.string()), {}),
   annotations: v.optional(v.record(v.string(), v.string()), {}),
   finalizers: v.optional(v.array(v.string()), []),
+  ownerReferences: v.optional(v.array(v.looseObject({ kind: v.string(), name: v.string() })), []),
   deletionTimestamp: v.optional(v.string()),
 });
 
@@ -41,11 +42,53 @@ export const Service = v.looseObject({
       [],
     ),
   }),
+  status: v.optional(
+    v.looseObject({
+      loadBalancer: v.optional(
+        v.looseObject({
+          ingress: v.optional(
+            v.array(v.looseObject({ ip: v.optional(v.string()), hostname: v.optional(v.string()) })),
+            [],
+          ),
+        }),
+        {},
+      ),
+    }),
+    {},
+  ),
 });
 export type Service = v.InferOutput<typeof Service>;
 
 export const Ingress = v.looseObject({
   metadata: Metadata,
+  spec: v.optional(
+    v.looseObject({
+      tls: v.optional(v.array(v.looseObject({ secretName: v.optional(v.string()) })), []),
+      rules: v.optional(
+        v.array(
+          v.looseObject({
+            host: v.optional(v.string()),
+            http: v.optional(
+              v.looseObject({
+                paths: v.optional(
+                  v.array(
+                    v.looseObject({
+                      backend: v.looseObject({
+                        service: v.optional(v.looseObject({ name: v.string() })),
+                      }),
+                    }),
+                  ),
+                  [],
+                ),
+              }),
+            ),
+          }),
+        ),
+        [],
+      ),
+    }),
+    {},
+  ),
   status: v.optional(
     v.looseObject({
       loadBalancer: v.optional(
@@ -62,6 +105,23 @@ export const Secret = v.looseObject({
   data: v.optional(v.record(v.string(), v.string()), {}),
 });
 export type Secret = v.InferOutput<typeof Secret>;
+
+/** Google's order for a certificate (networking.gke.io/v1); its controller writes the status. */
+export const ManagedCertificate = v.looseObject({
+  metadata: Metadata,
+  spec: v.looseObject({ domains: v.optional(v.array(v.string()), []) }),
+  status: v.optional(
+    v.looseObject({
+      /** The name of the certificate at Google. */
+      certificateName: v.optional(v.string(), ""),
+      certificateStatus: v.optional(v.string(), ""),
+      domainStatus: v.optional(v.array(v.looseObject({ domain: v.string(), status: v.string() })), []),
+      expireTime: v.optional(v.string(), ""),
+    }),
+    {},
+  ),
+});
+export type ManagedCertificate = v.InferOutput<typeof ManagedCertificate>;
 
 /** An event of the core API: one object, changed each time that the same thing happens again. */
 export const Event = v.looseObject({

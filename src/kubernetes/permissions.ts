@@ -2,8 +2,11 @@ import { allOf } from "../async.ts";
 import { ActionError } from "../errors.ts";
 import type { ApiServer } from "./api.ts";
 
-/** What every deployment does in the release's namespace, by itself or through Helm: resource, then verbs. */
-const NEEDED: readonly [resource: string, ...verbs: string[]][] = [
+/** What may be done with a resource, which is named with its API group, e.g. `deployments.apps`. */
+export type Rights = readonly [resource: string, ...verbs: string[]];
+
+/** What every deployment does in the release's namespace, by itself or through Helm. */
+export const DEPLOY: readonly Rights[] = [
   // Helm keeps each revision of a release in a Secret, and removes the oldest.
   ["secrets", "get", "list", "watch", "create", "update", "patch", "delete"],
   ["services", "get", "list", "watch", "patch"],
@@ -16,19 +19,44 @@ const NEEDED: readonly [resource: string, ...verbs: string[]][] = [
   ["backendconfigs.cloud.google.com", "get", "create", "patch"],
 ];
 
+/** What a certificate of Google's needs besides; one for another host is made anew. */
+export const MANAGED_CERTIFICATE: readonly Rights[] = [
+  ["managedcertificates.networking.gke.io", "get", "list", "watch", "create", "patch", "delete"],
+];
+
+export const FRONTEND_CONFIG: readonly Rights[] = [
+  ["frontendconfigs.networking.gke.io", "get", "create", "patch"],
+];
+
+/** What a teardown needs besides: it waits for the end of what it deletes. */
+export const TEARDOWN: readonly Rights[] = [
+  ["ingresses.networking.k8s.io", "delete"],
+  ["backendconfigs.cloud.google.com", "list", "watch", "delete"],
+  ["secrets", "delete"],
+];
+
 /**
- * Asks the API server for each right that a deployment needs, side by side, and returns when it has them all.
+ * Asks the API server for each right that a run needs, side by side, and returns when it has them all.
  *
  * @throws ActionError naming those that are missing, or when the cluster can't be reached
  */
-export async function refuseMissingRights(api: ApiServer, namespace: string): Promise<void> {
-  const rights = NEEDED.flatMap(([resource, ...verbs]) => verbs.map((verb) => ({ resource, verb })));
+export async function refuseMissingRights(
+  api: ApiServer,
+  namespace: string,
+  needed: readonly Rights[] = DEPLOY,
+): Promise<void> {
+  const verbsOf = new Map<string, Set<string>>();
+  for (const [resource, ...verbs] of needed) {
+    verbsOf.set(resource, new Set([...(verbsOf.get(resource) ?? []), ...verbs]));
+  }
+  const rights = [...verbsOf].flatMap(([resource, verbs]) => [...verbs].map((verb) => ({ resource, verb })));
   const allowed = await allOf(rights.map(({ resource, verb }) => api.allows(namespace, resource, verb)));
   const missing = rights.filter((_, index) => !allowed[index]);
   if (missing.length === 0) return;
 
-  const verbsOf = Map.groupBy(missing, ({ resource }) => resource);
-  const list = [...verbsOf].map(([resource, of]) => `${of.map(({ verb }) => verb).join(", ")} ${resource}`);
+  const list = [...Map.groupBy(missing, ({ resource }) => resource)].map(
+    ([resource, of]) => `${of.map(({ verb }) => verb).join(", ")} ${resource}`,
+  );
   throw new ActionError(
     `The account lacks rights that a deployment needs in namespace ${namespace}; nothing was changed.`,
     {

@@ -39,6 +39,18 @@ const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
   ],
   [/context .* does not exist|context was not found/i, "set context to one that the kubeconfig has."],
   [
+    /field is immutable/,
+    "that field can only be set when the object is made: delete the object and run again, or give this action's objects other names (ingress_name, backend_config_name, tls_secret).",
+  ],
+  [
+    /UID in the precondition|Precondition failed: UID/,
+    "somebody has deleted that object and made another of its name meanwhile: look at that one, and run again.",
+  ],
+  [
+    /does not know networking\.gke\.io\//,
+    "GKE's certificates and FrontendConfigs come with its HTTP load balancing add-on: turn it on (gcloud container clusters update CLUSTER --update-addons=HttpLoadBalancing=ENABLED) and run again.",
+  ],
+  [
     /does not know cloud\.google\.com\/v1/,
     "the cluster has no BackendConfig: turn its HTTP load balancing add-on on (gcloud container clusters update CLUSTER --update-addons=HttpLoadBalancing=ENABLED) and run again.",
   ],

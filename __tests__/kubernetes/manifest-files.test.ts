@@ -1,0 +1,131 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { ActionError } from "../../src/errors.ts";
+import type { Manifest } from "../../src/kubernetes/api.ts";
+import { readManifests, refuseOwnObjects } from "../../src/kubernetes/manifest-files.ts";
+
+const object = (kind: string, name: string, apiVersion = "v1") =>
+  JSON.stringify({ apiVersion, kind, metadata: { name } });
+
+/** Makes a workspace with these files beside a folder `outside` and returns its path. */
+async function workspace(files: Record<string, string>): Promise<string> {
+  const parent = await mkdtemp(join(tmpdir(), "manifests-"));
+  onTestFinished(() => rm(parent, { recursive: true, force: true }));
+  const folder = join(parent, "workspace");
+  for (const [path, content] of Object.entries({ ".keep": "", ...files })) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), content);
+  }
+  return folder;
+}
+
+async function names(patterns: string[], folder: string): Promise<string[]> {
+  const manifests = await readManifests(patterns, folder, "milvus");
+  return manifests.map(({ manifest }) => manifest.metadata.name);
+}
+
+async function refused(patterns: string[], folder: string): Promise<string> {
+  const error = await readManifests(patterns, folder, "milvus").then(
+    () => expect.unreachable("it was accepted"),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ActionError);
+  return error instanceof ActionError ? error.message.replaceAll(folder, "WORKSPACE") : "";
+}
+
+const FILES = {
+  "b.yaml": object("Secret", "b"),
+  "a.yaml": object("Secret", "a"),
+  "k8s/c.json": object("Secret", "c"),
+  "k8s/deep/d.yaml": object("Secret", "d"),
+};
+
+test.each<[string, string[], string[]]>([
+  ["none", [], []],
+  ["a file", ["b.yaml"], ["b"]],
+  ["files in the order given", ["b.yaml", "a.yaml"], ["b", "a"]],
+  ["a glob in alphabetical order", ["*.yaml"], ["a", "b"]],
+  ["folders between files", ["k8s/*"], ["c"]],
+  ["files at any depth", ["**/*.{yaml,json}"], ["a", "b", "c", "d"]],
+  ["a file that several patterns match, once", ["b.yaml", "./b.yaml", "*.yaml"], ["b", "a"]],
+])("patterns: %s", async (_, patterns, expected) => {
+  expect(await names(patterns, await workspace(FILES))).toEqual(expected);
+});
+
+test("a file may be elsewhere: by its absolute path, a way out, or a link", async () => {
+  const folder = await workspace({ "../outside/o.yaml": object("Secret", "o") });
+  await symlink("../outside/o.yaml", join(folder, "link.yaml"));
+  await symlink("../outside", join(folder, "folder"));
+  for (const pattern of [
+    join(folder, "../outside/*.yaml"),
+    "../outside/o.yaml",
+    "link.yaml",
+    "folder/*.yaml",
+  ]) {
+    expect(await names([pattern], folder)).toEqual(["o"]);
+  }
+});
+
+test("definitions and namespaces come first, the rest as given", async () => {
+  const folder = await workspace({
+    "z.yaml": [
+      object("Widget", "w", "example.com/v1"),
+      object("Namespace", "n"),
+      object("Secret", "s"),
+      object("CustomResourceDefinition", "c", "apiextensions.k8s.io/v1"),
+    ].join("\n---\n"),
+    "y.yaml": object("ConfigMap", "m"),
+  });
+  expect(await names(["z.yaml", "y.yaml"], folder)).toEqual(["n", "c", "w", "s", "m"]);
+});
+
+test("all mistakes are told at once", async () => {
+  const folder = await workspace({
+    ...FILES,
+    "broken.yaml": "a: [",
+    "other.yaml": `${object("Secret", "x")}\n---\nkind: Secret\n`,
+  });
+  await symlink("nowhere", join(folder, "k8s/lost.yaml"));
+  expect(await refused(["none/*.yaml", "k8s", "k8s/*.yaml", "broken.yaml", "other.yaml"], folder)).toMatch(
+    new RegExp(
+      [
+        "^The manifests are not usable; nothing was changed\\.",
+        "- none/\\*\\.yaml matches no file in WORKSPACE",
+        "- k8s matches no file in WORKSPACE, but a folder \\(its files: k8s/\\*\\.yaml\\)",
+        "- k8s/lost\\.yaml can't be read: ENOENT.*",
+        "- broken\\.yaml is not valid YAML at line 1, column 5: .*",
+        "- other\\.yaml, document 2, line 3: apiVersion is missing, metadata is missing$",
+      ].join("\n"),
+    ),
+  );
+});
+
+test("an object that stands twice is refused, whatever its version", async () => {
+  const folder = await workspace({
+    "a.yaml": `${object("Widget", "w", "example.com/v1")}\n---\n${object("Widget", "w", "example.org/v1")}`,
+    "b.yaml": object("Widget", "w", "example.com/v2"),
+  });
+  expect(await refused(["a.yaml", "b.yaml"], folder)).toBe(
+    "The manifests are not usable; nothing was changed.\n" +
+      "- b.yaml, document 1, line 1: Widget milvus/w is also in a.yaml, document 1, line 1",
+  );
+});
+
+test("an object that this action makes itself is refused", async () => {
+  const folder = await workspace({
+    "a.yaml": `${object("Ingress", "front", "networking.k8s.io/v1")}\n---\n${object("Secret", "front")}`,
+  });
+  const manifests = await readManifests(["a.yaml"], folder, "milvus");
+  const own = (kind: string, namespace: string): Manifest[] => [
+    { apiVersion: "networking.k8s.io/v1", kind, metadata: { name: "front", namespace } },
+  ];
+  expect(() => refuseOwnObjects(manifests, own("Ingress", "milvus"))).toThrow(
+    "The manifests are not usable; nothing was changed.\n" +
+      "- a.yaml, document 1, line 1: Ingress milvus/front is one that this action makes itself\n" +
+      "What to do: take it out of manifests",
+  );
+  refuseOwnObjects(manifests, own("Ingress", "other"));
+  refuseOwnObjects(manifests, own("NetworkPolicy", "milvus"));
+});

@@ -1,0 +1,96 @@
+import { expect, test } from "vitest";
+import type { FieldTree } from "../../src/kubernetes/field-tree.ts";
+import { afterTakeOver, takeOverPatch } from "../../src/kubernetes/take-over.ts";
+
+const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
+const US = "milvus-gke-load-balancer";
+
+const entry = (manager: string, operation: "Apply" | "Update", fieldsV1: FieldTree, more: object = {}) => ({
+  manager,
+  operation,
+  apiVersion: "networking.k8s.io/v1",
+  fieldsType: "FieldsV1",
+  time: "2030-01-01T00:00:00Z",
+  fieldsV1,
+  ...more,
+});
+
+const annotated = (...names: string[]): FieldTree => ({
+  "f:metadata": { "f:annotations": Object.fromEntries(names.map((name) => [`f:${name}`, {}])) },
+});
+
+const object = (annotations: Record<string, string>, ...managedFields: object[]) => ({
+  apiVersion: "networking.k8s.io/v1",
+  kind: "Ingress",
+  metadata: {
+    name: "it",
+    resourceVersion: "7",
+    labels: {},
+    annotations,
+    finalizers: [],
+    ownerReferences: [],
+    managedFields,
+  },
+});
+
+const ours = (fieldsV1: FieldTree) => ({
+  manager: US,
+  operation: "Apply",
+  apiVersion: "networking.k8s.io/v1",
+  fieldsType: "FieldsV1",
+  fieldsV1,
+});
+
+test("the patch joins the managers' fields with ours, on this very version of the object", () => {
+  const controller = entry("glbc", "Update", annotated("backends"));
+  const status = entry("kubectl-edit", "Update", { "f:status": {} }, { subresource: "status" });
+  const nudge = entry(US, "Update", annotated("synced"));
+  const patch = takeOverPatch(
+    object(
+      { [LAST_APPLIED]: "{}", a: "1" },
+      entry("kubectl-client-side-apply", "Update", annotated("a", LAST_APPLIED)),
+      entry("kubectl-edit", "Update", { "f:spec": { "f:rules": {} } }),
+      controller,
+      entry(US, "Apply", annotated("b")),
+      status,
+      nudge,
+    ),
+    ["kubectl-client-side-apply", "kubectl-edit"],
+  );
+  expect(patch).toEqual([
+    {
+      op: "replace",
+      path: "/metadata/managedFields",
+      value: [
+        { ...controller, subresource: "" },
+        status,
+        { ...nudge, subresource: "" },
+        ours({ ...annotated("a", "b"), "f:spec": { "f:rules": {} } }),
+      ],
+    },
+    { op: "replace", path: "/metadata/resourceVersion", value: "7" },
+    { op: "remove", path: "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration" },
+  ]);
+});
+
+test("without an annotation of kubectl apply's there is none to remove", () => {
+  const patch = takeOverPatch(object({}, entry("helm", "Apply", { "f:spec": {} })), ["helm"]);
+  expect(patch.map(({ path }) => path)).toEqual(["/metadata/managedFields", "/metadata/resourceVersion"]);
+});
+
+test("what is foretold keeps what is ours or anybody else's", () => {
+  const theirs = entry("kubectl-create", "Update", annotated("a", "b", "c"));
+  const controller = entry("glbc", "Update", annotated("b"));
+  const before = object({ a: "1", b: "1", c: "1", d: "1" }, theirs, controller);
+  const forced = object(
+    { a: "1", b: "1", c: "2", d: "1" },
+    { ...theirs, fieldsV1: annotated("a", "b") },
+    controller,
+    entry(US, "Apply", annotated("c")),
+  );
+  expect(afterTakeOver(before, ["kubectl-create"], forced).metadata.annotations).toEqual({
+    b: "1",
+    c: "2",
+    d: "1",
+  });
+});

@@ -1,0 +1,106 @@
+import * as v from "valibot";
+import { ActionError } from "../errors.ts";
+import { parseYamlMap } from "../yaml.ts";
+import type { Manifest } from "./api.ts";
+
+/** An object of the user's, to apply together with this action's own. */
+export interface FileManifest {
+  manifest: Manifest;
+  /** Where it stands, for messages, e.g. `k8s/policy.yaml, document 2, line 12`. */
+  origin: string;
+}
+
+const Text = v.pipe(v.string(), v.nonEmpty());
+const Texts = v.record(v.string(), v.string());
+
+const ObjectManifest = v.looseObject({
+  apiVersion: Text,
+  kind: Text,
+  metadata: v.looseObject({
+    name: Text,
+    generateName: v.exactOptional(v.never()),
+    namespace: v.exactOptional(Text),
+    annotations: v.exactOptional(Texts),
+    labels: v.exactOptional(Texts),
+  }),
+});
+
+const List = v.looseObject({ kind: v.pipe(v.string(), v.endsWith("List")), items: v.array(v.unknown()) });
+
+/** A document of a YAML stream, with the number of its first line that isn't blank or a comment, from 1. */
+interface Document {
+  /** What comes before it is left out, but for the line ends: messages then have the file's line numbers. */
+  text: string;
+  line: number;
+}
+
+/**
+ * Returns the objects in a file of YAML or JSON documents, the items of lists among them, and what is wrong with the
+ * rest. Empty documents don't count.
+ *
+ * @param file its path, for messages
+ * @param namespace that of objects which name none
+ */
+export function readDocuments(
+  text: string,
+  file: string,
+  namespace: string,
+): { manifests: FileManifest[]; mistakes: string[] } {
+  const manifests: FileManifest[] = [];
+  const mistakes: string[] = [];
+  const read = (value: unknown, origin: string) => {
+    const list = v.safeParse(List, value);
+    if (list.success) {
+      for (const [index, item] of list.output.items.entries()) read(item, `${origin}, item ${index + 1}`);
+      return;
+    }
+    const { success, output, issues } = v.safeParse(ObjectManifest, value);
+    if (!success) {
+      mistakes.push(`${origin}: ${issues.map(describe).join(", ")}`);
+    } else {
+      const metadata = { ...output.metadata, namespace: output.metadata.namespace ?? namespace };
+      manifests.push({ manifest: { ...output, metadata }, origin });
+    }
+  };
+  for (const [index, document] of documentsOf(text).entries()) {
+    try {
+      const value = parseYamlMap(document.text, file);
+      const origin = `${file}, document ${index + 1}, line ${document.line}`;
+      if (Object.keys(value).length > 0) read(value, origin);
+    } catch (error) {
+      if (!(error instanceof ActionError)) throw error;
+      mistakes.push(error.message.replace(/\.$/, ""));
+    }
+  }
+  return { manifests, mistakes };
+}
+
+/** Splits a YAML stream. Only a document can begin or end at `---` and `...` in the first column. */
+function documentsOf(text: string): Document[] {
+  const lines = text.split("\n");
+  const starts = [0];
+  let begun = false;
+  for (const [index, line] of lines.entries()) {
+    const marker = /^(---|\.\.\.)(?=\s|$)/.exec(line)?.[1];
+    // Directives and comments before the first `---` belong to the document after it.
+    if (marker === "---" && begun) starts.push(index);
+    if (marker === "..." && begun) starts.push(index + 1);
+    begun = marker === "---" || (marker === undefined && (begun || !/^(\s*#|%|\s*$)/.test(line)));
+  }
+  return starts.map((start, index) => {
+    const own = lines.slice(start, starts[index + 1]);
+    const first = own.findIndex((line) => !/^(---)?\s*(#|$)|^%/.test(line));
+    return { text: `${"\n".repeat(start)}${own.join("\n")}`, line: start + Math.max(first, 0) + 1 };
+  });
+}
+
+function describe(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue);
+  const subject = path ?? "it";
+  if (issue.received === "undefined") return `${subject} is missing`;
+  if (issue.type === "non_empty") return `${subject} is empty`;
+  if (issue.expected === "never") return `${subject} would make another object in every run`;
+  const expected = issue.expected === "string" ? "a string" : "a map";
+  const received = typeof issue.input === "object" ? "a map or list" : issue.received;
+  return `${subject} must be ${expected}, but is ${issue.input === null ? "null" : received}`;
+}

@@ -1,0 +1,117 @@
+import { setTimeout as delay } from "node:timers/promises";
+import * as v from "valibot";
+import { allOf } from "../async.ts";
+import { ActionError } from "../errors.ts";
+import type { ApiServer, Manifest } from "./api.ts";
+import type { FileManifest } from "./manifest-documents.ts";
+import { KubernetesObject } from "./objects.ts";
+
+/** An object of the user's as it is, undefined where there is none, and as it would be. */
+export interface RehearsedManifest {
+  before: KubernetesObject | undefined;
+  after: KubernetesObject;
+}
+
+/** How long a new definition may take to be served; replicated API servers wait for each other for five seconds. */
+const SERVED_LIMIT_MS = 60_000;
+/** Between two looks at whether it is: what the API server serves can't be watched. */
+const LOOK_MS = 250;
+
+const Definition = v.looseObject({
+  kind: v.literal("CustomResourceDefinition"),
+  spec: v.looseObject({
+    group: v.string(),
+    names: v.looseObject({ kind: v.string() }),
+    versions: v.array(v.looseObject({ name: v.string(), served: v.boolean() })),
+  }),
+});
+
+const Conditions = v.array(
+  v.looseObject({ type: v.string(), status: v.string(), message: v.optional(v.string(), "") }),
+);
+const DefinitionStatus = v.looseObject({
+  status: v.optional(v.looseObject({ conditions: v.optional(Conditions, []) })),
+});
+
+/**
+ * Has the API server rehearse all manifests and stores nothing. What needs a namespace or a definition that is itself
+ * among them and isn't there yet can't be rehearsed: it is taken as it is written.
+ *
+ * @param options `force`: take the fields over that others manage
+ * @throws ActionError naming where the first manifest stands that is refused
+ */
+export async function rehearseManifests(
+  api: ApiServer,
+  files: readonly FileManifest[],
+  options: { force: boolean },
+): Promise<RehearsedManifest[]> {
+  const live = await allOf(files.map(({ manifest }) => api.find(manifest)));
+  const coming = files.filter((_, index) => live[index] === undefined).map(({ manifest }) => manifest);
+  return allOf(
+    files.map(async ({ manifest, origin }, index) => {
+      const before = live[index];
+      if (coming.some((other) => isNeededBy(other, manifest))) {
+        return { before, after: v.parse(KubernetesObject, manifest) };
+      }
+      return { before, after: await api.apply(manifest, { ...options, dryRun: true, origin }) };
+    }),
+  );
+}
+
+/**
+ * Applies all manifests in their order; a kind is waited for where its definition is among them.
+ *
+ * @param options `force`: take the fields over that others manage
+ * @throws ActionError naming where the manifest stands that is refused
+ */
+export async function applyManifests(
+  api: ApiServer,
+  files: readonly FileManifest[],
+  options: { force: boolean; signal: AbortSignal },
+): Promise<void> {
+  const { force, signal } = options;
+  for (const { manifest, origin } of files) {
+    const definition = files.find((other) => defines(other.manifest, manifest));
+    if (definition) await untilServed(api, definition.manifest, manifest, signal);
+    await api.apply(manifest, { dryRun: false, force, origin });
+  }
+}
+
+function isNeededBy(other: Manifest, manifest: Manifest): boolean {
+  const isNamespace = other.kind === "Namespace" && other.apiVersion === "v1";
+  return (isNamespace && other.metadata.name === manifest.metadata.namespace) || defines(other, manifest);
+}
+
+function defines(other: Manifest, { apiVersion, kind }: Manifest): boolean {
+  const { success, output } = v.safeParse(Definition, other);
+  if (!success) return false;
+  const { group, names, versions } = output.spec;
+  return (
+    names.kind === kind && versions.some(({ name, served }) => served && `${group}/${name}` === apiVersion)
+  );
+}
+
+async function untilServed(
+  api: ApiServer,
+  definition: Manifest,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<void> {
+  const limit = AbortSignal.timeout(SERVED_LIMIT_MS);
+  while (!(await api.knows(manifest))) {
+    const { status } = v.parse(DefinitionStatus, (await api.find(definition)) ?? {});
+    const unaccepted = status?.conditions.find(
+      (condition) => condition.type === "NamesAccepted" && condition.status === "False",
+    );
+    if (unaccepted || limit.aborted) {
+      throw new ActionError(
+        `The cluster does not serve CustomResourceDefinition ${definition.metadata.name} of the manifests.`,
+        {
+          why: unaccepted?.message ?? `it was applied ${SERVED_LIMIT_MS / 1000}s ago.`,
+          fix: "correct that definition, or take it out of manifests.",
+        },
+      );
+    }
+    await delay(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}

@@ -1,0 +1,72 @@
+/** Where the API server has the objects of a kind. */
+export interface Resource {
+  /** Group and version, e.g. `networking.k8s.io/v1`; `v1` for the core API. */
+  apiVersion: string;
+  kind: string;
+  plural: string;
+  namespaced: boolean;
+}
+
+/** The kinds of objects that this action itself reads or writes. */
+const OWN = {
+  Ingress: { apiVersion: "networking.k8s.io/v1", plural: "ingresses", namespaced: true },
+  BackendConfig: { apiVersion: "cloud.google.com/v1", plural: "backendconfigs", namespaced: true },
+  FrontendConfig: { apiVersion: "networking.gke.io/v1beta1", plural: "frontendconfigs", namespaced: true },
+  ManagedCertificate: {
+    apiVersion: "networking.gke.io/v1",
+    plural: "managedcertificates",
+    namespaced: true,
+  },
+  Secret: { apiVersion: "v1", plural: "secrets", namespaced: true },
+  Service: { apiVersion: "v1", plural: "services", namespaced: true },
+  Pod: { apiVersion: "v1", plural: "pods", namespaced: true },
+  Event: { apiVersion: "v1", plural: "events", namespaced: true },
+  CustomResourceDefinition: {
+    apiVersion: "apiextensions.k8s.io/v1",
+    plural: "customresourcedefinitions",
+    namespaced: false,
+  },
+} as const;
+export type Kind = keyof typeof OWN;
+
+/** Which objects of a collection, in the API server's words. */
+export type Selector = `${"fieldSelector" | "labelSelector"}=${string}`;
+
+/** Returns where the objects of one of this action's own kinds are. */
+export function resourceOf(kind: Kind): Resource {
+  return { kind, ...OWN[kind] };
+}
+
+/** Returns where the objects of a kind are, undefined when it isn't one of this action's own. */
+export function ownResource(apiVersion: string, kind: string): Resource | undefined {
+  const [name, own] = Object.entries(OWN).find(([name]) => name === kind) ?? [];
+  return name !== undefined && own?.apiVersion === apiVersion ? { kind: name, ...own } : undefined;
+}
+
+/** Returns the path of the list of an API's resources, e.g. `/apis/networking.k8s.io/v1`. */
+export function apiPath(apiVersion: string): string {
+  const path = apiVersion.split("/").map(encodeURIComponent).join("/");
+  return apiVersion.includes("/") ? `/apis/${path}` : `/api/${path}`;
+}
+
+/** Returns the path of a collection; the namespace of what isn't namespaced doesn't count. */
+export function collectionPath(resource: Resource, namespace: string): string {
+  const { apiVersion, plural, namespaced } = resource;
+  const scope = namespaced ? `namespaces/${encodeURIComponent(namespace)}/` : "";
+  return `${apiPath(apiVersion)}/${scope}${plural}`;
+}
+
+/** Returns the path of those objects of a collection that a selector chooses. */
+export function selectionPath(resource: Resource, namespace: string, selector: Selector): string {
+  const [name, expression = ""] = selector.split(/=(.*)/s);
+  return `${collectionPath(resource, namespace)}?${name}=${encodeURIComponent(expression)}`;
+}
+
+export function objectPath(resource: Resource, namespace: string, name: string): string {
+  return `${collectionPath(resource, namespace)}/${encodeURIComponent(name)}`;
+}
+
+/** Returns what an object is called in messages, e.g. `Ingress default/my-release-milvus`. */
+export function titleOf({ kind, namespaced }: Resource, namespace: string, name: string): string {
+  return `${kind} ${namespaced ? `${namespace}/` : ""}${name}`;
+}
