@@ -1,8 +1,11 @@
 import { info, warning } from "@actions/core";
 import { allOf } from "./async.ts";
-import { messageOf } from "./errors.ts";
+import { ActionError, messageOf } from "./errors.ts";
+import type { AccessToken } from "./gke/access-token.ts";
 import type { Cluster } from "./gke/cluster.ts";
 import { connectToCluster } from "./gke/connect.ts";
+import { type GoogleCredentials, googleCredentials } from "./gke/credentials.ts";
+import type { GoogleProject } from "./gke/google-api.ts";
 import { givenKubeconfig, type Kubeconfig } from "./gke/kubeconfig.ts";
 import { unreachable } from "./gke/unreachable.ts";
 import type { Helm } from "./helm/upgrade.ts";
@@ -14,17 +17,28 @@ import type { Session } from "./session.ts";
 import { provideHelm } from "./tools/helm.ts";
 import { provideKubectl } from "./tools/kubectl.ts";
 
+/** A token with less than this left is replaced by a new one before it is used, in milliseconds. */
+const TOKEN_MARGIN_MS = 60_000;
+
 /** The way into the cluster, with the programs that use it. */
 export interface Access {
   api: ApiServer;
   helm: Helm;
+  /** What Google says of the cluster; undefined when a kubeconfig is given instead. */
+  cluster: Cluster | undefined;
+  /**
+   * Returns the project that the load balancer is in.
+   *
+   * @throws ActionError when there are no credentials for it
+   */
+  project(): Promise<GoogleProject>;
   /** Ends the way to the API server and the renewal of its token. */
   close(): Promise<void>;
 }
 
 /** Finds or installs the tools and finds the way into the cluster, side by side. */
 export async function reachCluster(settings: Settings, session: Session): Promise<Access> {
-  const [helm, { kubeconfig, kubectl, cluster, stop }] = await withProgress(
+  const [helm, { kubeconfig, kubectl, cluster, project, stop }] = await withProgress(
     () => "waiting for kubectl, Helm and Google's answer about the cluster",
     () =>
       allOf([
@@ -45,28 +59,70 @@ export async function reachCluster(settings: Settings, session: Session): Promis
     await close();
     throw (cluster && unreachable(cluster, messageOf(error))) ?? error;
   }
-  return { api, helm: { ...helm, ...pointedAt(kubeconfig, "--kube-context") }, close };
+  return { api, helm: { ...helm, ...pointedAt(kubeconfig, "--kube-context") }, cluster, project, close };
+}
+
+interface Found extends Pick<Access, "cluster" | "project"> {
+  kubeconfig: Kubeconfig;
+  kubectl: Program;
+  stop(): void;
 }
 
 /** Returns a kubeconfig for the cluster and a kubectl that suits it. */
 async function findCluster(
-  { cluster, kubectlVersion: version, kubectlMirror: mirror }: Settings,
+  { cluster, google, kubectlVersion: version, kubectlMirror: mirror }: Settings,
   session: Session,
-): Promise<{ kubeconfig: Kubeconfig; kubectl: Program; cluster: Cluster | undefined; stop(): void }> {
+): Promise<Found> {
   const { directory, environment } = session;
   if (cluster.kind === "kubeconfig") {
     const [kubeconfig, kubectl] = await allOf([
       givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment),
       provideKubectl({ version, mirror }),
     ]);
-    return { kubeconfig, kubectl, cluster: undefined, stop: () => {} };
+    const project = async () =>
+      projectWith(await googleCredentials(google.credentials, environment), google.projectId, session);
+    return { kubeconfig, kubectl, cluster: undefined, project, stop: () => {} };
   }
-  const connection = await connectToCluster(cluster, cluster.credentials, directory, environment, warning);
+  const connection = await connectToCluster(
+    { ...cluster, projectId: google.projectId },
+    google.credentials,
+    directory,
+    environment,
+    warning,
+  );
   session.credentialsFile = connection.credentialsFile;
-  const { server, endpoint, reason, version: clusterVersion } = connection.cluster;
+  const { server, endpoint, reason, version: clusterVersion, projectId } = connection.cluster;
   info(`Cluster ${connection.kubeconfig.context} (Kubernetes ${clusterVersion}) at ${server}.`);
   info(`Its endpoint ${endpoint} is used because ${reason}.`);
-  return { ...connection, kubectl: await provideKubectl({ version, mirror, clusterVersion }) };
+  return {
+    ...connection,
+    kubectl: await provideKubectl({ version, mirror, clusterVersion }),
+    project: async () => projectWith(connection.credentials, projectId, session),
+  };
+}
+
+function projectWith(
+  credentials: GoogleCredentials,
+  wanted: string | undefined,
+  { environment, signal }: Session,
+): GoogleProject {
+  const projectId = wanted ?? credentials.projectId;
+  if (!projectId) {
+    throw new ActionError(
+      "The Google Cloud project of the load balancer is not known; nothing was changed.",
+      {
+        why: `${credentials.description} names none, and GOOGLE_CLOUD_PROJECT is not set.`,
+        fix: "set the input project_id.",
+      },
+    );
+  }
+  const { universe } = credentials;
+  let token: AccessToken | undefined;
+  const accessToken = async () => {
+    if (!token || token.expires < Date.now() + TOKEN_MARGIN_MS) token = await credentials.accessToken();
+    return token.value;
+  };
+  return { projectId, environment, universe, accessToken, signal };
 }
 
 function pointedAt(kubeconfig: Kubeconfig, flag: string): Pick<Program, "env" | "leadingArgs"> {

@@ -7,6 +7,7 @@ import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
 import { readSettings, type Settings } from "./inputs.ts";
 import { type Known, setOutputs } from "./report/known.ts";
 import { summaryOf } from "./report/summary.ts";
+import { teardown } from "./teardown.ts";
 
 /** State that tells the post step from the main one. */
 const STARTED = "started";
@@ -25,11 +26,13 @@ async function main(): Promise<void> {
   });
   saveState(STARTED, "true");
   try {
-    settings = readSettings(getInput, process.env.GITHUB_WORKSPACE ?? process.cwd());
+    const workspace = process.env.GITHUB_WORKSPACE ?? process.cwd();
+    settings = readSettings(getInput, workspace);
     const directory = await privateDirectory(process.env);
     saveState(DIRECTORY, directory);
-    const session = { directory, environment: process.env, signal: cancelled, known };
-    await untilCancelled(deploy(settings, session), cancelled);
+    const session = { directory, workspace, environment: process.env, signal: cancelled, known };
+    const work = settings.mode === "teardown" ? teardown : deploy;
+    await untilCancelled(work(settings, session), cancelled);
   } catch (error) {
     failure = describe(error, known);
     setFailed(failure);

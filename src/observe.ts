@@ -1,21 +1,31 @@
 import * as v from "valibot";
+import type { Access } from "./access.ts";
 import { allOf } from "./async.ts";
 import { ActionError } from "./errors.ts";
 import { type Release, readRelease } from "./helm/release.ts";
+import type { LocalChart } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
+import { observeInstallation } from "./installation.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
-import { Ingress, KubernetesObject, Secret, Service } from "./kubernetes/objects.ts";
-import type { Program } from "./process.ts";
+import { Ingress, KubernetesObject, ManagedCertificate, Secret, Service } from "./kubernetes/objects.ts";
+import type { Kind } from "./kubernetes/resources.ts";
+import { FRONTEND_CONFIG } from "./loadbalancer/manifests.ts";
+import { type CertificateReferences, isNamedAfter, referencesOf } from "./loadbalancer/references.ts";
+import type { Session } from "./session.ts";
 
 /** The cluster as it is before this run changes anything. */
 export interface Observed {
   release: Release;
   /** The Service through which Milvus is reached. */
   service: Service;
-  /** Those of the objects that this action makes which exist already. */
+  /** Those of the objects that this action makes which exist already, and the certificates that the Ingress names. */
   objects: KubernetesObject[];
   ingress: Ingress | undefined;
+  /** The Secret of the name that is set, whoever has made it. */
   tlsSecret: Secret | undefined;
+  managedCertificates: ManagedCertificate[];
+  /** The chart of a release that is yet to be installed. */
+  chart: LocalChart | undefined;
 }
 
 /**
@@ -23,27 +33,45 @@ export interface Observed {
  *
  * @throws ActionError when the release, its namespace or its Service isn't there, or the cluster can't make load balancers
  */
-export async function observe(settings: Settings, api: ApiServer, helm: Program): Promise<Observed> {
+export async function observe(
+  settings: Settings,
+  session: Session,
+  { api, helm }: Pick<Access, "api" | "helm">,
+): Promise<Observed> {
   const { namespace, release: name } = settings;
-  const [release, services, ...found] = await allOf([
+  const [deployed, services, objects] = await allOf([
     readRelease(helm, name, namespace),
     api.list(
       "Service",
       namespace,
       `labelSelector=app.kubernetes.io/instance=${name},component in (proxy,standalone)`,
     ),
-    api.get("Ingress", namespace, settings.ingressName),
-    api.get("BackendConfig", namespace, settings.backendConfigName),
-    api.get("Secret", namespace, settings.tlsSecret),
+    observeObjects(settings, api),
   ]);
-  if (!release) throw await noRelease(api, name, namespace);
+  refuseLeaving(objects, namespace);
+  const found = {
+    objects,
+    ingress: parsed(Ingress, find(objects, "Ingress", settings.ingressName)),
+    tlsSecret: parsed(Secret, find(objects, "Secret", settings.tlsSecret)),
+    managedCertificates: objects
+      .filter(({ kind }) => kind === "ManagedCertificate")
+      .map((object) => v.parse(ManagedCertificate, object)),
+  };
+  if (deployed)
+    return { ...found, release: deployed, service: serviceOf(deployed, services.items), chart: undefined };
+  if (!settings.install) throw await noRelease(api, name, namespace);
+  if (!(await api.hasNamespace(namespace))) throw noNamespace(namespace);
+  return { ...found, ...(await observeInstallation(settings, session, helm)) };
+}
 
-  const [service, ...others] = services.items.map((item) => v.parse(Service, item));
+/** Returns the Service through which Milvus is reached. */
+function serviceOf({ name, namespace, chart, chartVersion }: Release, items: readonly unknown[]): Service {
+  const [service, ...others] = items.map((item) => v.parse(Service, item));
   if (!service) {
     throw new ActionError(
       `Release ${name} in namespace ${namespace} has no Milvus Service; nothing was changed.`,
       {
-        why: `no Service there has the labels app.kubernetes.io/instance=${name} and component=proxy or component=standalone; the release's chart is ${release.chart} ${release.chartVersion}.`,
+        why: `no Service there has the labels app.kubernetes.io/instance=${name} and component=proxy or component=standalone; the release's chart is ${chart} ${chartVersion}.`,
         fix: "set release to one that Milvus's own Helm chart was installed as.",
       },
     );
@@ -57,39 +85,87 @@ export async function observe(settings: Settings, api: ApiServer, helm: Program)
       },
     );
   }
-  const objects = found.flatMap((item) => (item === undefined ? [] : [v.parse(KubernetesObject, item)]));
+  return service;
+}
+
+function refuseLeaving(objects: readonly KubernetesObject[], namespace: string): void {
   const leaving = objects.find(({ metadata }) => metadata.deletionTimestamp);
-  if (leaving) {
-    throw new ActionError(
-      `${leaving.kind} ${namespace}/${leaving.metadata.name} is being deleted; nothing was changed.`,
-      {
-        why: `deletionTimestamp ${leaving.metadata.deletionTimestamp}, finalizers: ${leaving.metadata.finalizers.join(", ") || "none"}.`,
-        fix: "run again when it is gone; an Ingress goes when Google has removed its load balancer.",
-      },
-    );
-  }
-  const ofKind = (kind: string) => objects.find((object) => object.kind === kind);
-  const [ingress, tlsSecret] = [ofKind("Ingress"), ofKind("Secret")];
-  return {
-    release,
-    service,
-    objects,
-    ingress: ingress && v.parse(Ingress, ingress),
-    tlsSecret: tlsSecret && v.parse(Secret, tlsSecret),
+  if (!leaving) return;
+  const { name, deletionTimestamp, finalizers } = leaving.metadata;
+  throw new ActionError(`${leaving.kind} ${namespace}/${name} is being deleted; nothing was changed.`, {
+    why: `deletionTimestamp ${deletionTimestamp}, finalizers: ${finalizers.join(", ") || "none"}.`,
+    fix: "run again when it is gone; an Ingress goes when Google has removed its load balancer.",
+  });
+}
+
+export function parsed<T>(schema: v.GenericSchema<unknown, T>, object: unknown): T | undefined {
+  return object === undefined ? undefined : v.parse(schema, object);
+}
+
+/** Reads what this action makes in a namespace, and the certificates that its Ingress names. */
+export async function observeObjects(settings: Settings, api: ApiServer): Promise<KubernetesObject[]> {
+  const { namespace } = settings;
+  const get = async (kind: Kind, name: string) => {
+    const object = await api.get(kind, namespace, name);
+    return object === undefined ? [] : [v.parse(KubernetesObject, object)];
   };
+  const named = await allOf([
+    get("Ingress", settings.ingressName),
+    get("BackendConfig", settings.backendConfigName),
+    get("Secret", settings.tlsSecret),
+  ]);
+  const objects = named.flat();
+  const ingress = find(objects, "Ingress", settings.ingressName);
+  const live = referencesOf(ingress && v.parse(Ingress, ingress));
+  const secrets = live.secrets.filter((name) => name !== settings.tlsSecret);
+  const isManaged = settings.certificate.kind === "google-managed" || live.managed.length > 0;
+  const isFrontendConfigured =
+    settings.frontendConfig !== undefined || ingress?.metadata.annotations[FRONTEND_CONFIG] !== undefined;
+  // Only asked for where they matter: their kinds, and the right to read them, aren't everywhere.
+  const more = await allOf([
+    isFrontendConfigured ? get("FrontendConfig", settings.frontendConfigName) : Promise.resolve([]),
+    isManaged ? managedCertificates(api, settings, live) : Promise.resolve([]),
+    ...secrets.map((name) => get("Secret", name)),
+  ]);
+  return [...objects, ...more.flat()];
+}
+
+/** Returns those that the Ingress names, and those that are named as this action names them for it. */
+async function managedCertificates(
+  api: ApiServer,
+  { namespace, tlsSecret }: Settings,
+  live: CertificateReferences,
+): Promise<KubernetesObject[]> {
+  const { items } = await api.list("ManagedCertificate", namespace, "labelSelector=");
+  return (
+    items
+      // The items of a list of custom resources carry their kind.
+      .map((item) => v.parse(KubernetesObject, item))
+      .filter(({ metadata: { name } }) => isNamedAfter(tlsSecret, name) || live.managed.includes(name))
+  );
+}
+
+function find(
+  objects: readonly KubernetesObject[],
+  kind: string,
+  name: string,
+): KubernetesObject | undefined {
+  return objects.find((object) => object.kind === kind && object.metadata.name === name);
 }
 
 /** Tells a release that isn't there from a namespace that isn't. */
 async function noRelease(api: ApiServer, release: string, namespace: string): Promise<ActionError> {
-  if (!(await api.hasNamespace(namespace))) {
-    return new ActionError(`There is no namespace ${namespace} in the cluster; nothing was changed.`, {
-      fix: "set namespace to the one that Milvus's Helm release is in (`helm list --all-namespaces`), and check that it is the right cluster.",
-    });
-  }
+  if (!(await api.hasNamespace(namespace))) return noNamespace(namespace);
   return new ActionError(
     `There is no Helm release ${release} in namespace ${namespace}; nothing was changed.`,
     {
-      fix: "set release and namespace to those of the Milvus release (`helm list --all-namespaces`), and check that it is the right cluster.",
+      fix: "set release and namespace to those of the Milvus release (`helm list --all-namespaces`), and check that it is the right cluster; install: true installs it.",
     },
   );
+}
+
+function noNamespace(namespace: string): ActionError {
+  return new ActionError(`There is no namespace ${namespace} in the cluster; nothing was changed.`, {
+    fix: "set namespace to the one that Milvus's Helm release is in (`helm list --all-namespaces`), and check that it is the right cluster.",
+  });
 }

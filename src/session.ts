@@ -6,6 +6,8 @@ import type { Known } from "./report/known.ts";
 export interface Session {
   /** A folder that only this job's user can read and that the post step removes. */
   directory: string;
+  /** The folder that relative paths start from. */
+  workspace: string;
   environment: NodeJS.ProcessEnv;
   /** Aborted when the job is cancelled. */
   signal: AbortSignal;

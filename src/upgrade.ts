@@ -2,36 +2,49 @@ import { info } from "@actions/core";
 import type { Access } from "./access.ts";
 import { formatDuration } from "./duration.ts";
 import { ActionError, messageOf } from "./errors.ts";
+import { ReleaseBusyError } from "./helm/error.ts";
 import { isPending, lastDeployed, type Revision, readHistory } from "./helm/history.ts";
+import { install } from "./helm/install.ts";
 import { untilSettled } from "./helm/pending.ts";
-import { type Release, readRelease } from "./helm/release.ts";
+import { NOT_INSTALLED, type Release, readRelease } from "./helm/release.ts";
 import { rollback } from "./helm/rollback.ts";
 import { watchRollout } from "./helm/rollout.ts";
-import { type LocalChart, upgrade } from "./helm/upgrade.ts";
+import { type Helm, type LocalChart, upgrade } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
-import type { Observed } from "./observe.ts";
-import type { Plan } from "./plan.ts";
 import { withProgress } from "./report/progress.ts";
 import { type Session, step } from "./session.ts";
+import type { YamlMap } from "./yaml.ts";
+
+/** One Helm upgrade that is to be made. */
+export interface Undertaking {
+  /** The step's name in the log. */
+  title: string;
+  /** As it is before the upgrade. */
+  release: Release;
+  chart: LocalChart;
+  /** Laid over the values of the release and of the inputs. */
+  overlay: YamlMap;
+  /** Put `overlay` in the place of all of them instead. */
+  replacesValues?: boolean;
+}
 
 /** Upgrades the release. When that fails, the release goes back to what was deployed, and the error says so. */
 export async function upgradeOrRollBack(
   settings: Settings,
   session: Session,
   access: Access,
-  observed: Observed,
-  plan: Plan,
-  chart: LocalChart,
+  undertaking: Undertaking,
 ): Promise<number> {
   try {
-    return await step(session, "Upgrade the Helm release", () =>
-      upgradeRelease(settings, session, access, observed, plan, chart),
+    return await step(session, undertaking.title, () =>
+      upgradeRelease(settings, session, access, undertaking),
     );
   } catch (error) {
     // The runner gives a cancelled job ten seconds: not enough for a rollback.
     if (!settings.rollbackOnFailure || session.signal.aborted) throw error;
-    const ending = await undoUpgrade(settings, session, access, observed.release).catch(
+    if (error instanceof ReleaseBusyError) throw error;
+    const ending = await undoUpgrade(settings, session, access, undertaking.release).catch(
       (failure: unknown) => `The release could not be rolled back either. ${messageOf(failure)}`,
     );
     throw ending === undefined ? error : new ActionError(`${messageOf(error)}\n${ending}`, { cause: error });
@@ -42,23 +55,35 @@ async function upgradeRelease(
   settings: Settings,
   { signal, directory }: Session,
   { api, helm }: Access,
-  { release }: Observed,
-  plan: Plan,
-  chart: LocalChart,
+  { release, chart, overlay, replacesValues = false }: Undertaking,
 ): Promise<number> {
+  const { helmTimeout: timeout } = settings;
+  const userValues = replacesValues ? [] : settings.values;
+  const make = release.status === NOT_INSTALLED ? install : upgrade;
+  if (release.status === "failed" && !release.serverSide) await takeBack(helm, release, timeout);
   const revision = await followRollout("upgrade", settings, api, (failed) =>
-    upgrade(helm, {
+    make(helm, {
       release,
       chart,
-      userValues: settings.values,
-      overlay: plan.upgrade?.overlay ?? {},
-      timeout: settings.helmTimeout,
+      userValues,
+      overlay,
+      replacesValues,
+      timeout,
       directory,
       signal: AbortSignal.any([signal, failed]),
     }),
   );
   info(`Release ${release.name} is at revision ${revision}, chart ${chart.version}.`);
   return revision;
+}
+
+/**
+ * Takes back what a failed upgrade has set. A client-side upgrade goes on from the deployed revision (helm
+ * pkg/action/upgrade.go, prepareUpgrade): fields that only the failed one has would stay, and crash the pods for good.
+ */
+async function takeBack(helm: Helm, release: Release, timeout: number): Promise<void> {
+  const target = lastDeployed(await readHistory(helm, release.name, release.namespace));
+  if (target) await rollback(helm, { release, revision: target.revision, timeout, wait: false });
 }
 
 /** Returns how the rollback of a failed upgrade has ended, as a sentence; undefined when there is nothing to undo. */
@@ -130,6 +155,12 @@ async function rollBackPending(
     });
   }
   session.known.changed = true;
+  const newest = history.at(-1);
+  if (newest?.status === "pending-rollback" && newest.description === `Rollback to ${target.revision}`) {
+    // Helm takes this record for what is in the cluster (helm pkg/action/rollback.go, prepareRollback) and client-side
+    // leaves what only the revision before has, though the rollback was perhaps killed before it had removed anything.
+    await access.api.delete("Secret", namespace, `sh.helm.release.v1.${name}.v${newest.revision}`);
+  }
   await rollBack(settings, session, access, release, target);
 }
 
@@ -142,7 +173,7 @@ async function rollBack(
 ): Promise<void> {
   session.known.releaseRevision = await step(session, `Roll back to revision ${target}`, async () => {
     const revision = await followRollout("rollback", settings, api, () =>
-      rollback(helm, { release, revision: target, timeout: settings.helmTimeout }),
+      rollback(helm, { release, revision: target, timeout: settings.helmTimeout, wait: true }),
     );
     info(`Release ${release.name} is at revision ${revision}, as it was at revision ${target}.`);
     return revision;

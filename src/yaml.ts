@@ -63,7 +63,7 @@ export function parseYamlMap(text: string, origin: string): YamlMap {
   if (value === null || value === undefined) return {};
   if (!isMap(value)) {
     const kind = Array.isArray(value) ? "a list" : `a ${typeof value}`;
-    throw new ActionError(`${origin} must be a YAML map of Helm values, but holds ${kind}.`);
+    throw new ActionError(`${origin} must be a YAML map, but holds ${kind}.`);
   }
   return value;
 }

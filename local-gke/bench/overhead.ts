@@ -1,7 +1,8 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readRelease } from "../../src/helm/release.ts";
-import { makeCertificate } from "../../src/loadbalancer/certificate.ts";
+import { readSettings } from "../../src/inputs.ts";
+import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { backendConfig, ingress, tlsSecret } from "../../src/loadbalancer/manifests.ts";
 import { loadBalancerValues } from "../../src/milvus/values.ts";
 import type { Figure } from "./figure.ts";
@@ -48,21 +49,25 @@ export async function overhead(lab: Lab): Promise<Figure[]> {
 async function bareSequence({ helm, kubectl, chart, gke }: Lab, namespace: string): Promise<number> {
   const release = await readRelease(helm, RELEASE, namespace);
   if (!release) throw new Error(`there is no release ${namespace}/${RELEASE}`);
+  const inputs: Record<string, string> = { host: HOST, release: RELEASE, ...THROUGH_GOOGLE };
+  const settings = readSettings((name) => inputs[name] ?? "", "/");
   const names = {
     namespace,
     host: HOST,
-    ingress: `${RELEASE}-milvus`,
-    backendConfig: `${RELEASE}-backendconfig`,
-    tlsSecret: `${RELEASE}-milvus-tls`,
+    ingress: settings.ingressName,
+    backendConfig: settings.backendConfigName,
+    frontendConfig: settings.frontendConfigName,
+    tlsSecret: settings.tlsSecret,
+    managedCertificate: undefined,
     service: `${RELEASE}-milvus`,
   };
   const port = { name: "milvus", port: 19530 };
   const folder = await mkdtemp(join(gke.directory, "bare-"));
   const [overlay, manifests] = [join(folder, "overlay.json"), join(folder, "manifests.json")];
   const items = [
-    backendConfig(names, 3600),
-    tlsSecret(names, await makeCertificate(HOST, Date.now())),
-    ingress(names, port, false),
+    backendConfig(names, settings),
+    tlsSecret(namespace, names.tlsSecret, await makeCertificate(HOST, Date.now())),
+    ingress(names, port, settings, { secrets: [names.tlsSecret], preShared: [], managed: [] }),
   ];
   const values = loadBalancerValues(release.computedValues, port, names.backendConfig);
   await writeFile(overlay, JSON.stringify(values));

@@ -1,5 +1,11 @@
 import type { EventEmitter } from "node:events";
-import type { BackendService } from "../cloud.ts";
+
+/** One port of a Service. */
+export interface ServicePort {
+  namespace: string;
+  service: string;
+  port: number;
+}
 
 /** A pod of a network endpoint group. */
 export interface Endpoint {
@@ -13,6 +19,6 @@ export interface Endpoint {
 
 /** The network endpoint groups, and word of their changes. */
 export interface Endpoints extends EventEmitter<{ change: [] }> {
-  /** Returns the ready pods behind the Service's port that a backend service is for. */
-  of(backend: BackendService): Endpoint[];
+  /** Returns the ready pods behind a Service's port. */
+  of(port: ServicePort): Endpoint[];
 }

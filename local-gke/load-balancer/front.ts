@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { Cloud } from "../cloud.ts";
+import { startServiceController } from "../layer4/service-controller.ts";
 import type { Milvus } from "../milvus/server.ts";
 import { Backends } from "./backend.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -9,8 +10,9 @@ import { Listener } from "./listener.ts";
 import { NetworkEndpointGroups } from "./network-endpoint-groups.ts";
 
 /**
- * Starts the data path of the pretended Google project: every load balancer of `cloud` is served on its own
- * loopback address, in front of the Milvus pods of the cluster, and `cloud.healthOf` tells how these are.
+ * Starts the data path of the pretended Google project: every load balancer of `cloud` and every Service of type
+ * LoadBalancer is served on its own loopback address, in front of the Milvus pods of the cluster, and `cloud.healthOf`
+ * tells how these are.
  *
  * @param options `milvus`: what all pods forward to; they begin to listen when it has started
  * @throws Error when ports below 1024 can't be bound, with what to do
@@ -23,10 +25,12 @@ export async function startLoadBalancers(options: {
   await checkPorts();
   const groups = new NetworkEndpointGroups(options.kubeconfig, options.milvus);
   await groups.start();
-  const front = await serveLoadBalancers(options.cloud, groups);
+  const { kubeconfig, cloud } = options;
+  const services = await startServiceController({ kubeconfig, cloud, endpoints: groups });
+  const front = await serveLoadBalancers(cloud, groups);
   return {
     async stop() {
-      await front.stop();
+      await Promise.all([front.stop(), services.stop()]);
       await groups.stop();
     },
   };

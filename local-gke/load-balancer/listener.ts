@@ -1,19 +1,21 @@
-import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { performServerHandshake } from "node:http2";
-import type { Server, Socket } from "node:net";
+import type { Server } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
 import type { Cloud, LoadBalancer } from "../cloud.ts";
-import { answerHttp1, answerHttp2, type Handler } from "../milvus/exchange.ts";
+import { answerHttp1, answerHttp2, type Handler, response } from "../milvus/exchange.ts";
 import { type Backends, notFound } from "./backend.ts";
 import { certificateFor, secureContext } from "./certificates.ts";
+import { listen } from "./listen.ts";
 import { backendFor } from "./url-map.ts";
 
 /** The frontends of one load balancer: port 443 while it has certificates, port 80 while it allows HTTP. */
 export class Listener {
   readonly address: string;
   readonly #handler: Handler;
-  readonly #sockets = new Map<Server, Set<Socket>>();
+  /** Of requests without TLS. */
+  readonly #plainHandler: Handler;
+  readonly #closers = new Map<Server, () => Promise<void>>();
   #loadBalancer: LoadBalancer;
   #http: Server | undefined;
   #https: TlsServer | undefined;
@@ -26,16 +28,21 @@ export class Listener {
       const backend = name === undefined ? undefined : cloud.backends.get(name);
       return backend ? backends.forward(backend, request) : notFound(request);
     };
+    this.#plainHandler = async (request) => {
+      const status = this.#loadBalancer.httpRedirect;
+      if (status === undefined) return this.#handler(request);
+      return response(status, { location: `https://${request.authority}${request.path}` });
+    };
   }
 
   /** Takes over rules and certificates without touching a connection; opens and closes ports as needed. */
   async update(loadBalancer: LoadBalancer): Promise<void> {
     this.#loadBalancer = loadBalancer;
-    const [first] = loadBalancer.certificates;
-    if (first) {
+    if (loadBalancer.certificates.length > 0) {
       const https = this.#https ?? this.#httpsServer();
       // For clients that name no server; the others are served by the SNI callback.
-      https.setSecureContext({ cert: first.certificate, key: first.privateKey });
+      const first = certificateFor(loadBalancer.certificates, undefined);
+      https.setSecureContext(first ? { cert: first.certificate, key: first.privateKey } : {});
       if (!this.#https) await this.#open(https, 443);
       this.#https = https;
     } else {
@@ -44,7 +51,7 @@ export class Listener {
     }
     if (loadBalancer.http) {
       this.#http ??= await this.#open(
-        createHttpServer((req, res) => answerHttp1(req, res, this.#handler)),
+        createHttpServer((req, res) => answerHttp1(req, res, this.#plainHandler)),
         80,
       );
     } else {
@@ -80,24 +87,14 @@ export class Listener {
   }
 
   async #open<T extends Server>(server: T, port: number): Promise<T> {
-    const sockets = new Set<Socket>();
-    server.on("connection", (socket: Socket) => {
-      sockets.add(socket);
-      socket.once("close", () => sockets.delete(socket));
-    });
-    server.listen(port, this.address);
-    await once(server, "listening");
-    this.#sockets.set(server, sockets);
+    this.#closers.set(server, await listen(server, port, this.address));
     return server;
   }
 
   async #close(server: Server | undefined): Promise<void> {
-    const sockets = server && this.#sockets.get(server);
-    if (!sockets) return;
-    this.#sockets.delete(server);
-    const closed = once(server, "close");
-    server.close();
-    for (const socket of sockets) socket.destroy();
-    await closed;
+    const close = server && this.#closers.get(server);
+    if (!close) return;
+    this.#closers.delete(server);
+    await close();
   }
 }

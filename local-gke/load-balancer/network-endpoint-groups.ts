@@ -8,11 +8,10 @@ import {
   type V1Pod,
   type V1PodSpec,
 } from "@kubernetes/client-node";
-import type { BackendService } from "../cloud.ts";
 import { proxyConfig } from "../milvus/config.ts";
 import { type MilvusPod, startPod } from "../milvus/pod.ts";
 import type { Milvus } from "../milvus/server.ts";
-import type { Endpoint, Endpoints } from "./endpoints.ts";
+import type { Endpoint, Endpoints, ServicePort } from "./endpoints.ts";
 import { crashPanickingPods } from "./panics.ts";
 import { configFiles, isFrontend, isReady, portBehind, selects } from "./pod-object.ts";
 
@@ -69,13 +68,13 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
     for (const { pod } of this.#members.values()) this.#end(pod);
   }
 
-  of(backend: BackendService): Endpoint[] {
-    const service = this.#services.get(backend.service, backend.namespace);
+  of({ namespace, service: name, port: number }: ServicePort): Endpoint[] {
+    const service = this.#services.get(name, namespace);
     if (!service) return [];
     const endpoints: Endpoint[] = [];
     for (const { pod, served } of this.#members.values()) {
-      if (pod.metadata?.namespace !== backend.namespace || !isReady(pod) || !selects(service, pod)) continue;
-      const port = portBehind(service, backend.port, pod);
+      if (pod.metadata?.namespace !== namespace || !isReady(pod) || !selects(service, pod)) continue;
+      const port = portBehind(service, number, pod);
       if (port === undefined) continue;
       endpoints.push({ pod: nameOf(pod), port, ports: served?.ports ?? new Map() });
     }

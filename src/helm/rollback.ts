@@ -12,10 +12,12 @@ export interface Rollback {
   revision: number;
   /** Milliseconds. */
   timeout: number;
+  /** Whether to wait for the rollout. */
+  wait: boolean;
 }
 
 /**
- * Runs `helm rollback`, waiting for the rollout, and returns the new revision, a copy of the one gone back to. Other
+ * Runs `helm rollback` and returns the new revision, a copy of the one gone back to. Other
  * than the next upgrade it also removes what only the newest revision has: Helm merges from that one, and a client-side
  * upgrade from the deployed one.
  *
@@ -23,7 +25,7 @@ export interface Rollback {
  *
  * @throws ActionError with Helm's own words
  */
-export async function rollback(helm: Helm, { release, revision, timeout }: Rollback): Promise<number> {
+export async function rollback(helm: Helm, { release, revision, timeout, wait }: Rollback): Promise<number> {
   const { name, namespace } = release;
   const what = `helm rollback of release ${name} in namespace ${namespace} to revision ${revision}`;
   const output = await stream(
@@ -34,7 +36,7 @@ export async function rollback(helm: Helm, { release, revision, timeout }: Rollb
       String(revision),
       "--namespace",
       namespace,
-      ...waitFlags(helm.version),
+      ...(wait ? waitFlags(helm.version) : []),
       ...conflictFlags(release),
       ...timeoutFlags(timeout),
     ],

@@ -5,7 +5,7 @@ import { load } from "js-yaml";
 import * as v from "valibot";
 import { ActionError } from "../errors.ts";
 import { type Output, type Program, run, stream } from "../process.ts";
-import { helmError } from "./error.ts";
+import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import type { Release } from "./release.ts";
 import { type ValueLayers, withValues } from "./value-layers.ts";
@@ -152,10 +152,10 @@ function upgradeError(output: Output, { release, signal, timeout }: Upgrade): Er
   // Whoever has ended the upgrade knows better than Helm why.
   if (signal.aborted && signal.reason instanceof Error) return signal.reason;
   const what = `helm upgrade of release ${release.name} in namespace ${release.namespace} failed.`;
-  if (/another operation .* is in progress/.test(output.stderr)) {
-    return helmError(what, output, {
-      fix: `another run is at work on the release, or one was killed: see \`helm history ${release.name} -n ${release.namespace}\`, and \`helm rollback\` to the last deployed revision when nobody is.`,
-    });
+  // Of two that begin at the same moment one can't record its revision, as it is there already.
+  if (/another operation .* is in progress|release: already exists/.test(output.stderr)) {
+    const fix = `another run is at work on the release, or one was killed: see \`helm history ${release.name} -n ${release.namespace}\`, and \`helm rollback\` to the last deployed revision when nobody is.`;
+    return new ReleaseBusyError(what, evidenceIn(output, { fix }));
   }
   if (/timed out|deadline exceeded/.test(output.stderr)) {
     return helmError(what, output, {

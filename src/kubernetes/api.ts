@@ -41,6 +41,13 @@ export interface ApplyOptions {
   origin?: string | undefined;
 }
 
+interface DeleteOptions {
+  /** Only this very object, not a later one of its name. */
+  uid?: string | undefined;
+  /** Nothing is deleted. */
+  dryRun?: boolean;
+}
+
 const Version = v.looseObject({ gitVersion: v.string() });
 
 const AccessReview = v.looseObject({ status: v.looseObject({ allowed: v.boolean() }) });
@@ -90,10 +97,17 @@ export class ApiServer {
     return this.#find(resourceOf(kind), namespace, name);
   }
 
-  /** Returns the object that a manifest is of, undefined when there is none, also for want of its kind. */
-  async find({ apiVersion, kind, metadata }: Manifest): Promise<KubernetesObject | undefined> {
+  /**
+   * Returns the object that a manifest is of, undefined when there is none, also for want of its kind.
+   *
+   * @param origin where the manifest comes from, for errors
+   */
+  async find(
+    { apiVersion, kind, metadata }: Manifest,
+    origin?: string,
+  ): Promise<KubernetesObject | undefined> {
     const resource = await this.#discovery.find(apiVersion, kind);
-    const object = resource && (await this.#find(resource, metadata.namespace ?? "", metadata.name));
+    const object = resource && (await this.#find(resource, metadata.namespace ?? "", metadata.name, origin));
     return object === undefined ? undefined : v.parse(KubernetesObject, object);
   }
 
@@ -174,7 +188,7 @@ export class ApiServer {
   async apply(manifest: Manifest, options: ApplyOptions): Promise<KubernetesObject> {
     const { dryRun, force = false, origin } = options;
     const { apiVersion, kind } = manifest;
-    const from = origin === undefined ? "" : ` (${origin})`;
+    const from = fromOf(origin);
     const resource = await this.#discovery.find(apiVersion, kind);
     const { namespace, ...metadata } = manifest.metadata;
     if (!resource) throw await this.#discovery.unknown(`${kind} ${metadata.name}${from}`, apiVersion, kind);
@@ -236,29 +250,21 @@ export class ApiServer {
   /**
    * Deletes an object, and tells whether there was one. With finalizers it stays until their controllers are done.
    *
-   * @param options `uid`: only this very object, not a later one of its name; `dryRun`: nothing is deleted
    * @throws ActionError when it is refused, or the object is another one than `uid` says
    */
-  async delete(
-    kind: Kind,
-    namespace: string,
-    name: string,
-    options: { uid?: string | undefined; dryRun?: boolean } = {},
-  ): Promise<boolean> {
-    const { uid, dryRun = false } = options;
-    const resource = resourceOf(kind);
-    const body = {
-      apiVersion: "v1",
-      kind: "DeleteOptions",
-      ...(uid !== undefined && { preconditions: { uid } }),
-      ...(dryRun && { dryRun: ["All"] }),
-    };
-    const path = objectPath(resource, namespace, name);
-    const answer = await this.#ask("DELETE", path, { contentType: "application/json", body });
-    if (answer.code === 200 || answer.code === 202) return true;
-    if (answer.code === 404 && statusOf(answer)) return false;
-    const title = titleOf(resource, namespace, name);
-    throw refusal(`The API server does not delete ${title}.`, answer, resource);
+  async delete(kind: Kind, namespace: string, name: string, options: DeleteOptions = {}): Promise<boolean> {
+    return this.#delete(resourceOf(kind), namespace, name, options);
+  }
+
+  /**
+   * Deletes this very object, of any kind, and tells whether it was still there.
+   *
+   * @throws ActionError when it is refused, or there is another object of its name now
+   */
+  async remove({ apiVersion, kind, metadata }: KubernetesObject): Promise<boolean> {
+    const { namespace = "", name, uid } = metadata;
+    const resource = await this.#discovery.find(apiVersion, kind);
+    return resource !== undefined && (await this.#delete(resource, namespace, name, { uid }));
   }
 
   /** Sets one annotation, or removes it with null, whoever owns it. */
@@ -315,11 +321,31 @@ export class ApiServer {
     }
   }
 
-  async #find(resource: Resource, namespace: string, name: string): Promise<unknown> {
+  async #delete(
+    resource: Resource,
+    namespace: string,
+    name: string,
+    { uid, dryRun = false }: DeleteOptions,
+  ): Promise<boolean> {
+    const body = {
+      apiVersion: "v1",
+      kind: "DeleteOptions",
+      ...(uid !== undefined && { preconditions: { uid } }),
+      ...(dryRun && { dryRun: ["All"] }),
+    };
+    const path = objectPath(resource, namespace, name);
+    const answer = await this.#ask("DELETE", path, { contentType: "application/json", body });
+    if (answer.code === 200 || answer.code === 202) return true;
+    if (answer.code === 404 && statusOf(answer)) return false;
+    const title = titleOf(resource, namespace, name);
+    throw refusal(`The API server does not delete ${title}.`, answer, resource);
+  }
+
+  async #find(resource: Resource, namespace: string, name: string, origin?: string): Promise<unknown> {
     const answer = await this.#ask("GET", objectPath(resource, namespace, name));
     if (answer.code === 200) return JSON.parse(answer.body);
     if (answer.code === 404 && statusOf(answer)) return undefined;
-    const title = titleOf(resource, namespace, name);
+    const title = `${titleOf(resource, namespace, name)}${fromOf(origin)}`;
     throw refusal(`The API server does not show ${title}.`, answer, resource);
   }
 
@@ -331,4 +357,8 @@ export class ApiServer {
   #ask(method: string, path: string, request: RequestOptions = {}): Promise<Answer> {
     return ask(this.#proxy, method, path, request);
   }
+}
+
+function fromOf(origin: string | undefined): string {
+  return origin === undefined ? "" : ` (${origin})`;
 }

@@ -45,7 +45,7 @@ export async function rehearseManifests(
   files: readonly FileManifest[],
   options: { force: boolean },
 ): Promise<RehearsedManifest[]> {
-  const live = await allOf(files.map(({ manifest }) => api.find(manifest)));
+  const live = await allOf(files.map(({ manifest, origin }) => api.find(manifest, origin)));
   const coming = files.filter((_, index) => live[index] === undefined).map(({ manifest }) => manifest);
   return allOf(
     files.map(async ({ manifest, origin }, index) => {

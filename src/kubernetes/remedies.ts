@@ -39,6 +39,10 @@ const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
   ],
   [/context .* does not exist|context was not found/i, "set context to one that the kubeconfig has."],
   [
+    /failed to create typed patch object|field not declared in schema|unknown field/,
+    "correct that field where it comes from: in backend_config, frontend_config or the manifests' file.",
+  ],
+  [
     /field is immutable/,
     "that field can only be set when the object is made: delete the object and run again, or give this action's objects other names (ingress_name, backend_config_name, tls_secret).",
   ],

@@ -1,5 +1,5 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { rootCertificates } from "node:tls";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { getCACertificates } from "node:tls";
 import { messageOf } from "../errors.ts";
 
 /** A certificate (chain) and its private key, both PEM. */
@@ -9,8 +9,6 @@ export interface KeyPair {
 }
 
 const DAY_MS = 86_400_000;
-/** The longest validity that public certificates may have (CA/Browser Forum), which clients are used to. */
-const VALIDITY_DAYS = 397;
 /** A certificate is renewed when it has less than this left, so that a monthly pipeline never serves an expired one. */
 const RENEW_BEFORE_DAYS = 30;
 
@@ -18,8 +16,14 @@ const RENEW_BEFORE_DAYS = 30;
  * Returns why a key pair is no good for serving `host` any longer, or undefined while it is.
  *
  * @param now milliseconds since the epoch
+ * @param options `renewBefore`: with how many days left it counts as too old
  */
-export function problemOf(pair: KeyPair, host: string, now: number): string | undefined {
+export function problemOf(
+  pair: KeyPair,
+  host: string,
+  now: number,
+  { renewBefore = RENEW_BEFORE_DAYS } = {},
+): string | undefined {
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(pair.certificate);
@@ -34,15 +38,96 @@ export function problemOf(pair: KeyPair, host: string, now: number): string | un
     return `it is not for ${host} (subject alternative names: ${certificate.subjectAltName ?? "none"})`;
   }
   const days = Math.floor((certificate.validToDate.getTime() - now) / DAY_MS);
-  if (days < RENEW_BEFORE_DAYS) return days < 0 ? "it has expired" : `it expires in ${days} days`;
+  if (days < renewBefore) return days < 0 ? "it has expired" : `it expires in ${days} days`;
   if (certificate.validFromDate.getTime() > now) return `it is not valid before ${certificate.validFrom}`;
   return undefined;
 }
 
+/**
+ * Returns what is wrong with a key pair of the user's, in sentences that name the inputs: everything that Google or a
+ * client would refuse, found before anything is changed.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function problemOfGiven(pair: KeyPair, host: string, now: number): string[] {
+  let chain: X509Certificate[];
+  try {
+    chain = chainIn(pair.certificate);
+  } catch (error) {
+    return [`tls_certificate can't be parsed: ${messageOf(error)}`];
+  }
+  const [leaf, ...issuers] = chain;
+  if (!leaf) return ["tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----)"];
+  return [
+    ...problemOfKey(pair.privateKey, leaf),
+    ...(leaf.checkHost(host, { subject: "never", wildcards: true }) === undefined
+      ? [`tls_certificate is not for ${host} (subject alternative names: ${leaf.subjectAltName ?? "none"})`]
+      : []),
+    ...(leaf.ca && issuers.length > 0
+      ? ["tls_certificate begins with an authority's certificate: the host's own comes first"]
+      : []),
+    ...chain.flatMap((certificate, index) => problemOfDates(certificate, index, now)),
+    ...issuers.flatMap((issuer, index) => {
+      const issued = chain[index];
+      return !issued || (issued.checkIssued(issuer) && issued.verify(issuer.publicKey))
+        ? []
+        : [
+            `tls_certificate is not in order: certificate ${index + 1} (${nameOf(issued)}) is not signed by the next one (${nameOf(issuer)})`,
+          ];
+    }),
+  ];
+}
+
+function problemOfKey(privateKey: string, leaf: X509Certificate): string[] {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(privateKey);
+  } catch (error) {
+    const isEncrypted = /ENCRYPTED/.test(privateKey);
+    const why = isEncrypted ? "it is encrypted: give it without a passphrase" : messageOf(error);
+    return [`tls_private_key can't be read: ${why}`];
+  }
+  const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
+  // cloud.google.com/load-balancing/docs/ssl-certificates/self-managed-certs, "Create a private key and certificate".
+  const accepted = key.asymmetricKeyType === "rsa" ? modulusLength >= 2048 : namedCurve === "prime256v1";
+  return [
+    ...(accepted
+      ? []
+      : [
+          "tls_private_key is neither RSA with at least 2048 bits nor ECDSA P-256, and Google takes no other",
+        ]),
+    ...(leaf.checkPrivateKey(key)
+      ? []
+      : ["tls_private_key belongs to another certificate than the first one of tls_certificate"]),
+  ];
+}
+
+function problemOfDates(certificate: X509Certificate, index: number, now: number): string[] {
+  const which = index === 0 ? "tls_certificate" : `tls_certificate's certificate ${index + 1}`;
+  if (certificate.validToDate.getTime() <= now) return [`${which} has expired (${certificate.validTo})`];
+  if (certificate.validFromDate.getTime() > now)
+    return [`${which} is not valid before ${certificate.validFrom}`];
+  return [];
+}
+
+function nameOf({ subject }: X509Certificate): string {
+  return subject?.replaceAll("\n", ", ") || "no subject";
+}
+
+/** Parses the certificates in a PEM text, in their order. */
+function chainIn(text: string): X509Certificate[] {
+  return blocksIn(text).map((block) => new X509Certificate(block));
+}
+
+function blocksIn(text: string): string[] {
+  return text.match(/-----BEGIN CERTIFICATE-----[\w+/=\s]+-----END CERTIFICATE-----/g) ?? [];
+}
+
 /** Returns the certificates in a PEM text without whatever else stands between them. */
 export function certificatesIn(text: string): string {
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[\w+/=\s]+-----END CERTIFICATE-----/g) ?? [];
-  return blocks.map((block) => `${block}\n`).join("");
+  return blocksIn(text)
+    .map((block) => `${block}\n`)
+    .join("");
 }
 
 /** Returns the end of a certificate's validity as RFC 3339. */
@@ -51,42 +136,19 @@ export function expiryOf(certificate: string): string {
 }
 
 /**
- * Makes a self-signed certificate for `host`: X.509 v3, ECDSA P-256, the host as subject alternative name. Clients
- * that are given this certificate trust it and nothing that it could have signed.
- *
- * @param now milliseconds since the epoch
+ * Returns the PEM that a client must be given to accept a chain: what in it is its own authority. Undefined when
+ * nothing is, as with certificates of public authorities, which every client knows.
  */
-export async function makeCertificate(host: string, now: number): Promise<KeyPair> {
-  // Only needed when a certificate is due, once a year.
-  await import("reflect-metadata");
-  const x509 = await import("@peculiar/x509");
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    // A common name holds 64 characters (RFC 5280, ub-common-name); without one the subject stays empty.
-    name: host.length <= 64 ? `CN=${host}` : "",
-    // A clock that is an hour behind must not make the first calls fail.
-    notBefore: new Date(now - 3_600_000),
-    notAfter: new Date(now + VALIDITY_DAYS * DAY_MS - 3_600_000),
-    signingAlgorithm: algorithm,
-    keys,
-    extensions: [
-      new x509.SubjectAlternativeNameExtension([{ type: "dns", value: host }]),
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
-  });
-  const pkcs8 = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
-  return {
-    certificate: `${certificate.toString("pem")}\n`,
-    privateKey: `-----BEGIN PRIVATE KEY-----\n${pkcs8.replace(/(.{64})/g, "$1\n").trimEnd()}\n-----END PRIVATE KEY-----\n`,
-  };
+export function authorityIn(certificate: string): string | undefined {
+  const isKnown = chainIn(certificate).every(({ subject, issuer }) => subject !== issuer);
+  return isKnown ? undefined : certificate;
 }
 
-/** Returns the PEM that a client must trust to accept `certificate`: a self-signed one itself, else also the public authorities. */
+/**
+ * Returns the PEM that a client must trust to accept `certificate`: a self-signed one itself, else also the authorities
+ * that Node.js trusts, those of NODE_EXTRA_CA_CERTS among them.
+ */
 export function trustFor(certificate: string): string {
   const parsed = new X509Certificate(certificate);
-  return parsed.issuer === parsed.subject ? certificate : [certificate, ...rootCertificates].join("\n");
+  return parsed.issuer === parsed.subject ? certificate : [certificate, ...getCACertificates()].join("\n");
 }

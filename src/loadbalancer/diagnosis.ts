@@ -81,9 +81,25 @@ const SYMPTOMS: readonly Symptom[] = [
   },
   {
     pattern: /the given static IP name .* doesn't translate to an existing static IP/,
-    cause: "the reserved address that the Ingress names doesn't exist in the project as a global address.",
+    cause: "the reserved address that the Ingress names doesn't exist in the project, or is of another kind.",
     remedy:
-      "remove the annotation kubernetes.io/ingress.global-static-ip-name from the Ingress, or reserve that address.",
+      "set static_ip_name to a global address (a regional one with load_balancer: internal), or create_static_ip: true.",
+  },
+  {
+    pattern: /proxy-only subnet/,
+    cause: "the network has no room for an internal load balancer's proxies.",
+    remedy:
+      "have a proxy-only subnet (purpose REGIONAL_MANAGED_PROXY, role ACTIVE) made in the cluster's region and network.",
+  },
+  {
+    pattern: /securityPolicies\/\S+ was not found|security policy .* (not found|does not exist)/i,
+    cause: "the Cloud Armor policy that the BackendConfig names doesn't exist.",
+    remedy: "set securityPolicy.name in backend_config to one that exists in the project.",
+  },
+  {
+    pattern: /sslPolicies\/\S+ was not found/,
+    cause: "the SSL policy that the FrontendConfig names doesn't exist.",
+    remedy: "set sslPolicy in frontend_config to one that exists in the project.",
   },
   {
     pattern: /Error 403: (?!.*[Qq]uota).*(permission|forbidden)/i,

@@ -2,7 +2,7 @@ import { info } from "@actions/core";
 import * as v from "valibot";
 import { ActionError, messageOf } from "../errors.ts";
 import type { ApiServer, Selector } from "../kubernetes/api.ts";
-import { Event, Ingress, Secret, Service } from "../kubernetes/objects.ts";
+import { Event, Ingress, ManagedCertificate, Secret, Service } from "../kubernetes/objects.ts";
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
 import { type Complaint, recordComplaint } from "./diagnosis.ts";
 import type { FrontNames } from "./manifests.ts";
@@ -14,7 +14,10 @@ export type Followed<T> = { state: "unknown" } | { state: "present"; object: T }
 export interface FrontState {
   ingress: Followed<Ingress>;
   service: Followed<Service>;
+  /** Stays unknown for a certificate that is at Google. */
   tlsSecret: Followed<Secret>;
+  /** Stays unknown for a certificate that Google doesn't manage. */
+  managedCertificate: Followed<ManagedCertificate>;
   /** Warnings of Google's controllers since the watches began, oldest first. */
   complaints: Complaint[];
   /** The newest Warning from before: it may have been mended since, so it explains but ends nothing. */
@@ -24,12 +27,13 @@ export interface FrontState {
 /** An annotation that means nothing to anyone: changing it makes the ingress controller look at the Ingress at once. */
 const NUDGE_ANNOTATION = "milvus-gke-load-balancer/synced-at";
 
-/** Follows the Ingress, its Service, its Secret and their events until it is closed. */
+/** Follows the Ingress, its Service, its certificate and their events until it is closed. */
 export class Front {
   readonly state: FrontState = {
     ingress: { state: "unknown" },
     service: { state: "unknown" },
     tlsSecret: { state: "unknown" },
+    managedCertificate: { state: "unknown" },
     complaints: [],
     earlierWarning: undefined,
   };
@@ -64,14 +68,21 @@ export class Front {
         front.#objectFollower(Service, "service"),
       ],
       [
-        { kind: "Secret", namespace, selector: only(names.tlsSecret) },
-        front.#objectFollower(Secret, "tlsSecret"),
-      ],
-      [
         { kind: "Event", namespace, selector: "fieldSelector=involvedObject.kind!=Pod" },
         front.#eventFollower(),
       ],
     ];
+    if (names.tlsSecret !== undefined) {
+      const selector = only(names.tlsSecret);
+      followed.push([{ kind: "Secret", namespace, selector }, front.#objectFollower(Secret, "tlsSecret")]);
+    }
+    if (names.managedCertificate !== undefined) {
+      const selector = only(names.managedCertificate);
+      followed.push([
+        { kind: "ManagedCertificate", namespace, selector },
+        front.#objectFollower(ManagedCertificate, "managedCertificate"),
+      ]);
+    }
     const started = followed.map(([collection, follower]) => front.#follow(collection, follower));
     front.#followers = started.map(({ ended }) => ended);
     try {
@@ -154,9 +165,9 @@ export class Front {
     return { listed: listed.promise, ended };
   }
 
-  #objectFollower<S extends typeof Ingress | typeof Service | typeof Secret>(
+  #objectFollower<S extends typeof Ingress | typeof Service | typeof Secret | typeof ManagedCertificate>(
     schema: S,
-    key: "ingress" | "service" | "tlsSecret",
+    key: "ingress" | "service" | "tlsSecret" | "managedCertificate",
   ): Follower {
     const set = (followed: Followed<v.InferOutput<S>>) => {
       Object.assign(this.state, { [key]: followed });
@@ -179,7 +190,8 @@ export class Front {
     const concernsUs = ({ involvedObject: { kind, name }, type }: Event) =>
       type === "Warning" &&
       ((kind === "Ingress" && name === this.names.ingress) ||
-        (kind === "Service" && name === this.names.service));
+        (kind === "Service" && name === this.names.service) ||
+        (kind === "ManagedCertificate" && name === this.names.managedCertificate));
     /** The version of each Warning that was seen last, by its name. */
     const versions = new Map<string, string | undefined>();
     const isNews = ({ metadata: { name, resourceVersion } }: Event) => {

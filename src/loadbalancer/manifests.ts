@@ -1,6 +1,10 @@
+import type { FrontSettings } from "../front-inputs.ts";
+import { mergeValues } from "../helm/values.ts";
 import type { Manifest } from "../kubernetes/api.ts";
 import type { GrpcPort } from "../milvus/values.ts";
+import type { YamlMap } from "../yaml.ts";
 import type { KeyPair } from "./certificate.ts";
+import { type CertificateReferences, certificateAnnotations } from "./references.ts";
 
 /** What the manifests are made from. */
 export interface FrontNames {
@@ -8,52 +12,119 @@ export interface FrontNames {
   host: string;
   ingress: string;
   backendConfig: string;
-  tlsSecret: string;
+  frontendConfig: string;
+  /** The Secret with the certificate; undefined when it is at Google. */
+  tlsSecret: string | undefined;
+  /** Undefined for a certificate that Google doesn't manage. */
+  managedCertificate: string | undefined;
   service: string;
 }
 
+/** The annotation with which an Ingress names its FrontendConfig. */
+export const FRONTEND_CONFIG = "networking.gke.io/v1beta1.FrontendConfig";
+
+/** A BackendConfig's spec, as far as this action looks at it. */
+interface BackendConfigSpec extends YamlMap {
+  healthCheck: YamlMap;
+  cdn?: YamlMap;
+}
+
+/** How long a backend that leaves goes on serving the calls that it has, in seconds. */
+const DRAINING_SECONDS = 60;
+/** How long Milvus may take to answer a health check, in seconds, and how often one is made. */
+const HEALTH_CHECK = { timeoutSec: 10, checkIntervalSec: 15 };
+
 /**
- * Returns the BackendConfig. Milvus answers health checks on its metrics port only: HTTP /healthz on 9091, whatever
- * its TLS mode. With network endpoint groups the health check's port is the container's.
+ * Returns a BackendConfig's spec. Milvus answers health checks on its metrics port only: HTTP /healthz on 9091,
+ * whatever its TLS mode. With network endpoint groups the health check's port is the container's.
+ *
+ * @param overlay what the user lays over it
  */
-export function backendConfig(names: FrontNames, timeoutSeconds: number): Manifest & { spec: object } {
+export function backendConfigSpec(timeoutSeconds: number, overlay: YamlMap): BackendConfigSpec {
+  const { healthCheck, cdn, ...others } = overlay;
+  const theirs = asMap(healthCheck);
+  const interval = typeof theirs.checkIntervalSec === "number" ? theirs.checkIntervalSec : undefined;
+  const ours = {
+    type: "HTTP",
+    port: 9091,
+    requestPath: "/healthz",
+    ...HEALTH_CHECK,
+    // Google refuses a timeout above the interval, also when only one of them is set.
+    ...(interval && { timeoutSec: Math.max(1, Math.min(HEALTH_CHECK.timeoutSec, interval - 1)) }),
+  };
+  return {
+    ...mergeValues(
+      {
+        // Google's default of 30 s cuts longer searches and streams.
+        timeoutSec: timeoutSeconds,
+        connectionDraining: { drainingTimeoutSec: DRAINING_SECONDS },
+      },
+      others,
+    ),
+    healthCheck: mergeValues(ours, theirs),
+    ...(cdn !== undefined && { cdn: asMap(cdn) }),
+  };
+}
+
+export function backendConfig(names: FrontNames, settings: FrontSettings): Manifest & { spec: object } {
   return {
     apiVersion: "cloud.google.com/v1",
     kind: "BackendConfig",
     metadata: { name: names.backendConfig, namespace: names.namespace },
-    spec: {
-      // Google's default of 30 s cuts longer searches and streams.
-      timeoutSec: timeoutSeconds,
-      connectionDraining: { drainingTimeoutSec: 60 },
-      // Google refuses a timeout that isn't shorter than the interval when only one of them is set.
-      healthCheck: {
-        type: "HTTP",
-        port: 9091,
-        requestPath: "/healthz",
-        checkIntervalSec: 15,
-        timeoutSec: 10,
-      },
-    },
+    spec: backendConfigSpec(settings.backendTimeoutSeconds, settings.backendConfig),
+  };
+}
+
+export function frontendConfig(names: FrontNames, spec: YamlMap): Manifest & { spec: object } {
+  return {
+    apiVersion: "networking.gke.io/v1beta1",
+    kind: "FrontendConfig",
+    metadata: { name: names.frontendConfig, namespace: names.namespace },
+    spec,
   };
 }
 
 /** Returns the Secret that the load balancer's certificate is read from. */
-export function tlsSecret(names: FrontNames, pair: KeyPair): Manifest & { type: string; data: object } {
+export function tlsSecret(
+  namespace: string,
+  name: string,
+  pair: KeyPair,
+): Manifest & { type: string; data: object } {
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   return {
     apiVersion: "v1",
     kind: "Secret",
-    metadata: { name: names.tlsSecret, namespace: names.namespace },
+    metadata: { name, namespace },
     type: "kubernetes.io/tls",
     data: { "tls.crt": base64(pair.certificate), "tls.key": base64(pair.privateKey) },
+  };
+}
+
+/** Returns the ManagedCertificate with which Google is asked for a certificate for the host. */
+export function managedCertificate(names: FrontNames, name: string): Manifest & { spec: object } {
+  return {
+    apiVersion: "networking.gke.io/v1",
+    kind: "ManagedCertificate",
+    metadata: { name, namespace: names.namespace },
+    spec: { domains: [names.host] },
   };
 }
 
 /**
  * Returns the Ingress. The class must be the annotation: GKE's controller ignores `ingressClassName: gce` without a
  * word (kubernetes/ingress-gce, pkg/utils IsGCEIngress).
+ *
+ * @param certificates those that it presents
  */
-export function ingress(names: FrontNames, port: GrpcPort, allowHttp: boolean): Manifest & { spec: object } {
+export function ingress(
+  names: FrontNames,
+  port: GrpcPort,
+  settings: FrontSettings,
+  certificates: CertificateReferences,
+): Manifest & { spec: object } {
+  const isInternal = settings.loadBalancer === "internal";
+  const address = `kubernetes.io/ingress.${isInternal ? "regional" : "global"}-static-ip-name`;
+  const tls = certificates.secrets.map((secretName) => ({ hosts: [names.host], secretName }));
   return {
     apiVersion: "networking.k8s.io/v1",
     kind: "Ingress",
@@ -61,12 +132,17 @@ export function ingress(names: FrontNames, port: GrpcPort, allowHttp: boolean): 
       name: names.ingress,
       namespace: names.namespace,
       annotations: {
-        "kubernetes.io/ingress.class": "gce",
-        "kubernetes.io/ingress.allow-http": String(allowHttp),
+        "kubernetes.io/ingress.class": isInternal ? "gce-internal" : "gce",
+        "kubernetes.io/ingress.allow-http": String(settings.allowHttp),
+        ...(settings.staticIpName && { [address]: settings.staticIpName }),
+        ...(settings.frontendConfig && {
+          [FRONTEND_CONFIG]: names.frontendConfig,
+        }),
+        ...certificateAnnotations(certificates),
       },
     },
     spec: {
-      tls: [{ hosts: [names.host], secretName: names.tlsSecret }],
+      ...(tls.length > 0 && { tls }),
       rules: [
         {
           host: names.host,
@@ -83,4 +159,8 @@ export function ingress(names: FrontNames, port: GrpcPort, allowHttp: boolean): 
       ],
     },
   };
+}
+
+function asMap(value: unknown): YamlMap {
+  return typeof value === "object" && value !== null ? { ...value } : {};
 }

@@ -7,6 +7,7 @@ import type { Ingress } from "../kubernetes/objects.ts";
 import { withProgress } from "../report/progress.ts";
 import { isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
 import { type Front, type FrontState, vanished } from "./front.ts";
+import { presents } from "./references.ts";
 
 const HTTPS_RULE = "ingress.kubernetes.io/https-forwarding-rule";
 const BACKENDS = "ingress.kubernetes.io/backends";
@@ -47,14 +48,23 @@ export async function waitForAddress(front: Front, limit: number, signal: AbortS
 /**
  * Waits until the load balancer has its HTTPS front and Milvus's backend is healthy; returns all backends' health.
  *
+ * @param certificate what a Secret has in `tls.crt` and the front must present; undefined when it is at Google
  * @param limit milliseconds
  * @throws ActionError as {@link waitForAddress}
  */
-export async function waitForBackends(front: Front, limit: number, signal: AbortSignal): Promise<Backends> {
+export async function waitForBackends(
+  front: Front,
+  certificate: string | undefined,
+  limit: number,
+  signal: AbortSignal,
+): Promise<Backends> {
   const { namespace, ingress, service } = front.names;
+  const isPresented = ({ ingress }: FrontState) =>
+    certificate === undefined || (ingress.state === "present" && presents(ingress.object, certificate));
   const describe = () => {
     const { https, backends, milvus } = healthOf(front.state);
     if (!https) return `no HTTPS front yet; ${lastWords(front.state)}`;
+    if (!isPresented(front.state)) return `the front has another certificate; ${lastWords(front.state)}`;
     const health = milvus
       ? `backend ${milvus} is ${backends[milvus] ?? "not known yet"}`
       : "no network endpoint group yet";
@@ -67,7 +77,8 @@ export async function waitForBackends(front: Front, limit: number, signal: Abort
       () => `waiting for healthy backends of Ingress ${namespace}/${ingress}: ${describe()}`,
       (state) => {
         const { https, backends, milvus } = healthOf(state);
-        return https && milvus && backends[milvus] === "HEALTHY" ? backends : undefined;
+        const isReady = https && milvus && backends[milvus] === "HEALTHY" && isPresented(state);
+        return isReady ? backends : undefined;
       },
       {
         limit,
@@ -144,11 +155,20 @@ function parseJson<T>(schema: v.GenericSchema<unknown, T>, text: string | undefi
   }
 }
 
-function refuseLosses(front: Front, { ingress, service, tlsSecret }: FrontState): void {
+/**
+ * Refuses to wait on when something that is needed was deleted.
+ *
+ * @throws ActionError naming it
+ */
+export function refuseLosses(front: Front, state: FrontState): void {
+  const { ingress, service, tlsSecret, managedCertificate } = state;
   const { names } = front;
   if (ingress.state === "deleted") throw vanished("Ingress", names.namespace, names.ingress);
   if (service.state === "deleted") throw vanished("Service", names.namespace, names.service);
-  if (tlsSecret.state === "deleted") throw vanished("Secret", names.namespace, names.tlsSecret);
+  if (tlsSecret.state === "deleted") throw vanished("Secret", names.namespace, names.tlsSecret ?? "");
+  if (managedCertificate.state === "deleted") {
+    throw vanished("ManagedCertificate", names.namespace, names.managedCertificate ?? "");
+  }
 }
 
 function refuseLastingCause(front: Front, state: FrontState): void {

@@ -1,8 +1,16 @@
-import { isAlias, isScalar, isMap as isYamlMapNode, LineCounter, parseDocument, visit } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isScalar,
+  isMap as isYamlMapNode,
+  LineCounter,
+  parseDocument,
+  visit,
+} from "yaml";
 import { ActionError } from "../errors.ts";
 
 /** Where Milvus's REST server listens instead of sharing the gRPC port, as Milvus's own TLS page has it. */
-const HTTP_PORT = 8080;
+export const HTTP_PORT = 8080;
 
 /**
  * Returns Milvus's `user.yaml` with what a Google load balancer needs laid over it; everything else in it, comments
@@ -58,10 +66,7 @@ export function withTls(text: string | undefined): string {
       throw invalid(`has ${path.join(".")} as a plain value instead of a map`);
     }
   }
-  const value = (...path: string[]): string => {
-    const node = document.getIn(path, true);
-    return isScalar(node) && !isNull(node) ? String(node.value) : "";
-  };
+  const value = (...path: string[]) => scalarAt(document, path);
 
   const tlsMode = value("common", "security", "tlsMode");
   if (tlsMode === "2") {
@@ -91,6 +96,64 @@ export function withTls(text: string | undefined): string {
   if (needsTls) document.setIn(["common", "security", "tlsMode"], "1");
   if (needsHttpPort) document.setIn(["proxy", "http", "port"], String(HTTP_PORT));
   return document.toString({ lineWidth: 0 });
+}
+
+/**
+ * Returns a `user.yaml` without what {@link withTls} has put into it, everything else as it stands; undefined when there
+ * was none before and nothing else has come.
+ *
+ * @param former the text from before
+ */
+export function withoutTls(text: unknown, former: unknown): string | undefined {
+  const before = typeof former === "string" ? former : undefined;
+  if (typeof text !== "string" || text === withTls(before)) return before;
+  const document = parseDocument(text, { schema: "failsafe" });
+  const old = parseDocument(before ?? "", { schema: "failsafe" });
+  for (const path of [
+    ["common", "security", "tlsMode"],
+    ["proxy", "http", "port"],
+  ]) {
+    if (isYamlMapNode(old.contents) && old.hasIn(path)) document.setIn(path, old.getIn(path));
+    else removeAt(document, path);
+  }
+  const isEmpty =
+    document.contents === null || (isYamlMapNode(document.contents) && document.contents.items.length === 0);
+  return isEmpty ? before : document.toString({ lineWidth: 0 });
+}
+
+/** Removes a key, with the maps that are empty then. */
+function removeAt(document: Document, path: readonly string[]): void {
+  if (path.length === 0 || !document.hasIn(path)) return;
+  document.deleteIn(path);
+  const above = document.getIn(path.slice(0, -1), true);
+  if (path.length > 1 && isYamlMapNode(above) && above.items.length === 0)
+    removeAt(document, path.slice(0, -1));
+}
+
+/** How Milvus itself is reached. */
+export interface NetworkSettings {
+  tls: boolean;
+  /** Whether it serves its REST API. */
+  http: boolean;
+  /** The REST API's own port; empty: it shares the gRPC port. */
+  httpPort: string;
+}
+
+/** Returns how Milvus is reached, as its `user.yaml` has it. A text that doesn't parse says nothing. */
+export function networkSettings(text: string | undefined): NetworkSettings {
+  const document = parseDocument(text ?? "", { schema: "failsafe" });
+  const value = (...path: string[]) => scalarAt(document, path);
+  return {
+    tls: /^[12]$/.test(value("common", "security", "tlsMode")),
+    http: value("proxy", "http", "enabled").toLowerCase() !== "false",
+    httpPort: value("proxy", "http", "port"),
+  };
+}
+
+/** Returns the scalar at a path as it is written, empty when there is none. */
+function scalarAt(document: Document, path: readonly string[]): string {
+  const node = document.getIn(path, true);
+  return isScalar(node) && !isNull(node) ? String(node.value) : "";
 }
 
 /** Tells null, in whichever way it is written, from a text of the same letters. */

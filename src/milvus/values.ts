@@ -4,6 +4,15 @@ import type { Service } from "../kubernetes/objects.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
 import { withTls } from "./user-yaml.ts";
 
+/** Has GKE make network endpoint groups for a Service: a release whose values have it is under this action's care. */
+export const NEG_ANNOTATION = "cloud.google.com/neg";
+/** The Service annotations that this action sets. */
+export const SERVICE_ANNOTATIONS = [
+  "cloud.google.com/app-protocols",
+  "cloud.google.com/backend-config",
+  NEG_ANNOTATION,
+] as const;
+
 /** The port of Milvus's Service that serves gRPC, as the upgrade will leave it. */
 export interface GrpcPort {
   name: string;
@@ -125,10 +134,10 @@ export function loadBalancerValues(values: YamlMap, port: GrpcPort, backendConfi
  * in the same annotations stays.
  */
 function serviceAnnotations(present: YamlMap, port: GrpcPort, backendConfig: string): Record<string, string> {
-  const needed: Record<string, YamlMap> = {
+  const needed: Record<(typeof SERVICE_ANNOTATIONS)[number], YamlMap> = {
     "cloud.google.com/app-protocols": { [port.name]: "HTTP2" },
     "cloud.google.com/backend-config": { default: backendConfig },
-    "cloud.google.com/neg": { ingress: true },
+    [NEG_ANNOTATION]: { ingress: true },
   };
   return Object.fromEntries(
     Object.entries(needed).map(([name, ours]) => {

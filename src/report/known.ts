@@ -2,13 +2,21 @@ import { setOutput } from "@actions/core";
 import type { Backends } from "../loadbalancer/waits.ts";
 import type { ObjectChange } from "../plan.ts";
 
-/** One thing that a run changes, or in mode plan would change. */
+/** What a run changes, or in mode plan would change. */
 export interface PlanReport {
   /** Why the release is upgraded; empty when it isn't. */
   upgrade: string[];
+  /** Why it is upgraded again once Milvus answers through the load balancer. */
+  later: string[];
   /** Paths of the Helm values that change. Values of the user's own may be secret: only ours are shown. */
   values: { path: string; before?: unknown; after?: unknown }[];
   objects: ObjectChange[];
+  /** Workloads whose pods are replaced. */
+  restarts: string[];
+  /** What that means for those who use Milvus today. */
+  consequences: string[];
+  /** Values that earlier revisions of the release had, with the newest one that did. */
+  lost: { path: string; revision: number }[];
 }
 
 /** What a run has found out so far: it is reported even when the run fails. */
@@ -17,7 +25,7 @@ export interface Known {
   ingress?: string;
   address?: string;
   certificateStatus?: "Active" | "Provisioning";
-  certificateExpires?: string;
+  certificateExpires?: string | undefined;
   caCertificate?: string;
   caCertificateFile?: string;
   releaseRevision?: number;

@@ -1,8 +1,9 @@
 import { formatDuration } from "../duration.ts";
-import { type Known, uriOf } from "./known.ts";
+import type { Settings } from "../inputs.ts";
+import { type Known, type PlanReport, uriOf } from "./known.ts";
 
 /** Returns the job summary of a run as Markdown. */
-export function summaryOf(known: Known, mode: "deploy" | "plan", failure: string | undefined): string {
+export function summaryOf(known: Known, mode: Settings["mode"], failure: string | undefined): string {
   const parts = [`## Milvus behind a layer-7 load balancer${known.host ? `: ${code(known.host)}` : ""}`];
   if (failure) parts.push(`**The run failed.**\n\n${fence(failure, "text")}`);
   const plan = known.plan && planTable(known.plan, mode, failure !== undefined);
@@ -50,8 +51,8 @@ function endpointRows(known: Known): string[][] {
 }
 
 function planTable(
-  { upgrade, values, objects }: NonNullable<Known["plan"]>,
-  mode: "deploy" | "plan",
+  { upgrade, later, values, objects, restarts, consequences, lost }: PlanReport,
+  mode: Settings["mode"],
   failed: boolean,
 ): string {
   const show = (value: unknown) =>
@@ -61,14 +62,29 @@ function planTable(
     ...objects
       .filter(({ action }) => action !== "keep")
       .map(({ kind, name, action }) => [`${kind} ${code(name)}`, "", action]),
+    ...restarts.map((workload) => [`pods of ${workload}`, "", "replaced"]),
   ];
   if (rows.length === 0 && upgrade.length === 0)
     return mode === "plan" ? "Nothing to change." : "Nothing had to be changed.";
-  const title =
-    mode === "plan" ? "What a deployment would change" : failed ? "What was to change" : "What changed";
-  const reasons =
-    upgrade.length > 0 ? `\n\nHelm upgrade, because ${upgrade.join("; ")}.` : "\n\nNo Helm upgrade.";
-  return `### ${title}${reasons}\n\n${table(["what", "before", "after"], rows)}`;
+  const title = mode === "plan" ? "What a run would change" : failed ? "What was to change" : "What changed";
+  const parts = [
+    `### ${title}`,
+    upgrade.length > 0 ? `Helm upgrade, because ${upgrade.join("; ")}.` : "No Helm upgrade.",
+    ...(later.length > 0
+      ? [`A second one once Milvus answers through the load balancer, because ${later.join("; ")}.`]
+      : []),
+    ...(rows.length > 0 ? [table(["what", "before", "after"], rows)] : []),
+    ...consequences.map((consequence) => `> ${consequence}`),
+    ...(lost.length > 0
+      ? [
+          `Values that earlier revisions had (the input \`values\` can give them back):\n\n${table(
+            ["value", "last in revision"],
+            lost.map(({ path, revision }) => [code(path), String(revision)]),
+          )}`,
+        ]
+      : []),
+  ];
+  return parts.join("\n\n");
 }
 
 /** A Python program that works when pasted: it brings the certificate along. */

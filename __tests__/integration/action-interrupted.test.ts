@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { killProcessesOf } from "../../local-gke/control-plane/processes.ts";
+import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import { holdUpdates } from "./support/hold.ts";
+import type { Job, Step } from "./support/job.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+
+const HELMS = ["helm3", "helm4"] as const;
+const CRASH = "annotations:\n  local-gke/pod: crash-loop\n";
+const NEVER_READY = "annotations:\n  local-gke/ready-after: 1h\n";
+const DEPLOYMENT = ["deployment/my-release-milvus-standalone", "-o"];
+
+/** Puts a small release behind the load balancer, without waiting for that. */
+async function settle(namespace: string, helm: HelmName): Promise<void> {
+  await cluster.installSmall(namespace, {}, helm);
+  const result = await (await cluster.job({ helm })).main({ ...inputsFor(namespace), wait_for: "none" });
+  expect(result.errors, result.lines.join("\n")).toEqual([]);
+}
+
+async function podTemplate(namespace: string): Promise<unknown> {
+  return JSON.parse(
+    await cluster.kubectl("get", "-n", namespace, ...DEPLOYMENT, "jsonpath={.spec.template}"),
+  );
+}
+
+/** Starts an upgrade that fails; it is rolled back to revision 2. */
+async function startFailing(namespace: string, helm: HelmName): Promise<{ job: Job; step: Step }> {
+  const job = await cluster.job({ helm });
+  const step = job.start({ ...inputsFor(namespace), values: CRASH, helm_timeout: "9s" });
+  return { job, step };
+}
+
+/** Cancels and kills everything at once. */
+async function kill({ job, step }: { job: Job; step: Step }): Promise<void> {
+  step.kill("SIGINT");
+  step.kill("SIGTERM");
+  await killProcessesOf(job.directory);
+  await step.ended;
+}
+
+describe("a rollback that is cancelled and killed", () => {
+  /** Kills the rollback once Helm has recorded it and waits to change the first object. */
+  async function beforeChange(namespace: string, helm: HelmName): Promise<void> {
+    const hold = await holdUpdates(
+      cluster.gke.kubeconfig,
+      namespace,
+      (before, after) => before.includes("crash-loop") && !after.includes("crash-loop"),
+    );
+    try {
+      const failing = await startFailing(namespace, helm);
+      await hold.reached;
+      await kill(failing);
+    } finally {
+      await hold.end();
+    }
+  }
+
+  /** Kills the rollback once the Deployment, which was upgraded twice, is changed and Helm waits for its pods. */
+  async function afterChange(namespace: string, helm: HelmName): Promise<void> {
+    const failing = await startFailing(namespace, helm);
+    const rolledBack = ["--for=jsonpath={.metadata.generation}=4", "--timeout=60s"];
+    await cluster.kubectl("wait", ...rolledBack, "-n", namespace, DEPLOYMENT[0] ?? "");
+    await kill(failing);
+  }
+
+  test.each<{ when: string; namespace: string; helm: HelmName; interrupt: typeof beforeChange }>([
+    { when: "before a change", namespace: "before-helm3", helm: "helm3", interrupt: beforeChange },
+    { when: "before a change", namespace: "before-helm4", helm: "helm4", interrupt: beforeChange },
+    { when: "after a change", namespace: "after-helm3", helm: "helm3", interrupt: afterChange },
+    { when: "after a change", namespace: "after-helm4", helm: "helm4", interrupt: afterChange },
+  ])("$helm, $when: the next run goes on", async ({ namespace, helm, interrupt }) => {
+    await settle(namespace, helm);
+    const [values, template] = [await cluster.values(namespace), await podTemplate(namespace)];
+    await interrupt(namespace, helm);
+    const statuses = ["superseded", "deployed", "failed", "pending-rollback"];
+    expect(await cluster.revisions(namespace)).toEqual(statuses);
+
+    const inputs = { ...inputsFor(namespace), recover_pending: "1s", wait_for: "none", helm_timeout: "20s" };
+    const next = await (await cluster.job({ helm })).main(inputs);
+    expect(next.errors, next.lines.join("\n")).toEqual([]);
+    expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");
+    expect(await cluster.values(namespace)).toEqual(values);
+    expect(await podTemplate(namespace)).toEqual(template);
+  });
+});
+
+describe("an upgrade that is cancelled", () => {
+  test.each(HELMS)("%s: what only it has set is gone after the next run", async (helm) => {
+    const namespace = `cancelled-${helm}`;
+    await settle(namespace, helm);
+    const [values, template] = [await cluster.values(namespace), await podTemplate(namespace)];
+
+    const cancelled = (await cluster.job({ helm })).start({ ...inputsFor(namespace), values: NEVER_READY });
+    const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
+    await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT[0] ?? "", "--timeout=60s");
+    cancelled.kill("SIGINT");
+    await cancelled.ended;
+    expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed", "failed"]);
+
+    const inputs = { ...inputsFor(namespace), wait_for: "none", helm_timeout: "15s" };
+    const next = await (await cluster.job({ helm })).main(inputs);
+    expect(next.errors, next.lines.join("\n")).toEqual([]);
+    expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");
+    expect(await cluster.values(namespace)).toEqual(values);
+    expect(await podTemplate(namespace)).toEqual(template);
+  });
+});

@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { filesIn } from "../../local-gke/control-plane/programs.ts";
+import { DEPLOYER } from "../../local-gke/control-plane/tokens.ts";
+import { HELM, inputsFor, TestCluster } from "./support/cluster.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+
+interface Request {
+  verb: string;
+  requestURI: string;
+  objectRef?: { resource: string };
+}
+
+/** Everything that the jobs' Google account has asked the API server for, from its audit log. */
+async function requests(): Promise<Request[]> {
+  const log = await readFile(filesIn(cluster.gke.directory).auditLog, "utf8");
+  const lines = log.split("\n").filter((line) => line.includes(DEPLOYER));
+  return lines.map((line): Request => JSON.parse(line));
+}
+
+/** Those of the requests that change something. */
+function writes(all: Request[]): string[] {
+  return all
+    .filter(({ verb, requestURI }) => !["get", "list", "watch"].includes(verb) && !isRehearsal(requestURI))
+    .filter(({ objectRef }) => objectRef?.resource !== "selfsubjectaccessreviews")
+    .map(({ verb, requestURI }) => `${verb} ${requestURI}`);
+}
+
+function isRehearsal(uri: string): boolean {
+  return new URL(uri, "https://kubernetes.default.svc").searchParams.get("dryRun") === "All";
+}
+
+test.each([
+  { what: "a release that has no front yet", namespace: "plan-fresh", inputs: {} },
+  {
+    what: "a change of values",
+    namespace: "plan-values",
+    inputs: { values: "annotations:\n  example.com/owner: me\n" },
+  },
+])("mode plan on $what asks for nothing that changes anything", async ({ namespace, inputs }) => {
+  await cluster.installSmall(namespace, {}, HELM);
+  // The pod and the old load balancer come by themselves.
+  const available = ["--for=condition=Available", "deployment/my-release-milvus-standalone", "--timeout=60s"];
+  await cluster.kubectl("wait", ...available, "-n", namespace);
+  const [before, asked] = [await cluster.snapshot(namespace), (await requests()).length];
+
+  const planned = await (await cluster.job()).main({ ...inputsFor(namespace), ...inputs, mode: "plan" });
+  expect(planned.errors, planned.lines.join("\n")).toEqual([]);
+  const during = (await requests()).slice(asked);
+  expect(writes(during)).toEqual([]);
+  expect(during.some(({ requestURI }) => isRehearsal(requestURI))).toBe(true);
+  expect(await cluster.snapshot(namespace)).toEqual(before);
+  expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
+  expect(planned.outputs).toMatchObject({ changed: "false", release_revision: "1" });
+  expect(JSON.parse(planned.outputs.plan ?? "")).toMatchObject({
+    upgrade: expect.arrayContaining(["value service.type changes"]),
+    objects: expect.arrayContaining([{ kind: "Ingress", name: "my-release-milvus", action: "create" }]),
+  });
+
+  const deployed = await (await cluster.job()).main({
+    ...inputsFor(namespace),
+    ...inputs,
+    wait_for: "none",
+  });
+  expect(deployed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
+  expect(writes((await requests()).slice(asked))).not.toEqual([]);
+});
+
+test("mode plan on a pending release recovers nothing: it says who is at work", async () => {
+  await cluster.installSmall("plan-pending");
+  const upgrading = (await cluster.job()).start({
+    ...inputsFor("plan-pending"),
+    values: "annotations:\n  local-gke/ready-after: 1h\n",
+  });
+  const begun = ["--for=create", "secret/sh.helm.release.v1.my-release.v2", "--timeout=60s"];
+  await cluster.kubectl("wait", ...begun, "-n", "plan-pending");
+  const inputs = { ...inputsFor("plan-pending"), mode: "plan", recover_pending: "1s" };
+  const { errors } = await (await cluster.job()).main(inputs);
+  expect(errors).toEqual([expect.stringMatching(/^Revision 2 of release my-release .* pending-upgrade/)]);
+  expect(await cluster.revisions("plan-pending")).toEqual(["deployed", "pending-upgrade"]);
+  upgrading.kill("SIGINT");
+  await upgrading.ended;
+});

@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import type { StepResult } from "./support/job.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+
+const RUNS = ["a", "b"] as const;
+/** Of the run that came second, and was not told to wait. */
+const REFUSED = /another (Helm )?run is at work on the release/;
+
+/** Values of one run, none of which the other has. */
+function valuesOf(run: string): string {
+  return JSON.stringify({ annotations: { [`example.com/${run}`]: run } });
+}
+
+describe.each<{ helm: HelmName; recover: string }>([
+  { helm: "helm3", recover: "never" },
+  { helm: "helm4", recover: "never" },
+  { helm: "helm3", recover: "10m" },
+  { helm: "helm4", recover: "10m" },
+])("two runs at the same moment, $helm, recover_pending: $recover", ({ helm, recover }) => {
+  const namespace = `together-${helm}-${recover}`;
+  const results: StepResult[] = [];
+  const succeeded = () => RUNS.filter((_, index) => results[index]?.exitCode === 0);
+
+  beforeAll(async () => {
+    await cluster.installSmall(namespace, {}, helm);
+    const jobs = await Promise.all(RUNS.map(() => cluster.job({ helm })));
+    const inputs = { ...inputsFor(namespace), recover_pending: recover };
+    const steps = jobs.map((job, index) => job.start({ ...inputs, values: valuesOf(RUNS[index] ?? "") }));
+    results.push(...(await Promise.all(steps.map(({ ended }) => ended))));
+  });
+
+  test("one at least succeeds; the other one too, or it says that it was not alone", () => {
+    const failed = results.filter(({ exitCode }) => exitCode !== 0);
+    expect(failed.length, JSON.stringify(results.map(({ errors }) => errors))).toBeLessThan(2);
+    for (const { errors } of failed) expect(errors).toEqual([expect.stringMatching(REFUSED)]);
+    if (recover !== "never") expect(failed.map(({ errors }) => errors)).toEqual([]);
+  });
+
+  test("the history is whole", async () => {
+    const revisions = await cluster.revisions(namespace);
+    expect(revisions).toEqual([...revisions.slice(0, -1).map(() => "superseded"), "deployed"]);
+    expect(revisions).toHaveLength(1 + succeeded().length);
+  });
+
+  test("the release has the values of all runs that succeeded, beside its own", async () => {
+    const runs = succeeded();
+    const { annotations, extraConfigFiles, externalS3 } = await cluster.values(namespace);
+    expect(annotations).toEqual(Object.fromEntries(runs.map((run) => [`example.com/${run}`, run])));
+    expect(externalS3).toMatchObject({ bucketName: "my-milvus-bucket" });
+    expect(parse(Object(extraConfigFiles)["user.yaml"])).toMatchObject({
+      common: { security: { authorizationEnabled: true, tlsMode: 1 } },
+    });
+  });
+
+  test("the certificate that a run tells is the one that is served", async () => {
+    const { data } = await cluster.get(namespace, "secret", "my-release-milvus-tls");
+    const certificate = Buffer.from(data?.["tls.crt"] ?? "", "base64").toString();
+    for (const { exitCode, outputs } of results) {
+      if (exitCode === 0) expect(outputs.ca_certificate).toBe(certificate);
+    }
+  });
+
+  test("the next run finds nothing to do", async () => {
+    const next = await (await cluster.job({ helm })).main(inputsFor(namespace));
+    expect(next.errors, next.lines.join("\n")).toEqual([]);
+    expect(next.outputs).toMatchObject({ changed: "false" });
+  });
+});

@@ -1,0 +1,173 @@
+import {
+  ApiException,
+  CoreV1Api,
+  type Informer,
+  KubeConfig,
+  makeInformer,
+  type ObjectCache,
+  PatchStrategy,
+  setHeaderOptions,
+  type V1Service,
+} from "@kubernetes/client-node";
+import { messageOf } from "../../src/errors.ts";
+import type { Cloud } from "../cloud.ts";
+import { EventRecorder, type Subject } from "../ingress/events.ts";
+import { WorkQueue } from "../ingress/queue.ts";
+import type { Endpoints } from "../load-balancer/endpoints.ts";
+import { ForwardingRule } from "./forwarding-rule.ts";
+
+/** Keeps a Service until its load balancer is gone (k8s.io/cloud-provider/service/helpers, helper.go). */
+const FINALIZER = "service.kubernetes.io/load-balancer-cleanup";
+const BACKOFF_MS = 50;
+const RECONNECT_MS = 500;
+
+const MERGE = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);
+
+/**
+ * Starts the stand-in for GKE's service controller: every Service of type LoadBalancer has an address of its own, at
+ * which its ports lead to its ready pods, until its type is another one or it is deleted. Order and events are those of
+ * k8s.io/cloud-provider (controllers/service/controller.go, syncLoadBalancerIfNeeded).
+ *
+ * @returns how to end it, the addresses included, once the Services that exist are known
+ */
+export async function startServiceController(options: {
+  kubeconfig: string;
+  cloud: Cloud;
+  endpoints: Endpoints;
+}): Promise<{ stop(): Promise<void> }> {
+  const config = new KubeConfig();
+  config.loadFromFile(options.kubeconfig);
+  const core = config.makeApiClient(CoreV1Api);
+  const services = makeInformer(config, "/api/v1/services", () => core.listServiceForAllNamespaces());
+  const controller = new ServiceController(core, services, options.cloud, options.endpoints);
+  await controller.start();
+  return controller;
+}
+
+class ServiceController {
+  readonly #core: CoreV1Api;
+  readonly #services: Informer<V1Service> & ObjectCache<V1Service>;
+  readonly #cloud: Cloud;
+  readonly #endpoints: Endpoints;
+  readonly #events: EventRecorder;
+  /** By `namespace/name` of the Service. */
+  readonly #rules = new Map<string, ForwardingRule>();
+  readonly #queue = new WorkQueue(
+    (key) => this.#sync(key),
+    () => BACKOFF_MS,
+  );
+  #turn = 0;
+  #stopped = false;
+
+  constructor(
+    core: CoreV1Api,
+    services: Informer<V1Service> & ObjectCache<V1Service>,
+    cloud: Cloud,
+    endpoints: Endpoints,
+  ) {
+    this.#core = core;
+    this.#services = services;
+    this.#cloud = cloud;
+    this.#endpoints = endpoints;
+    this.#events = new EventRecorder(core, "service-controller");
+  }
+
+  async start(): Promise<void> {
+    this.#services.on("change", ({ metadata }) =>
+      this.#queue.add(`${metadata?.namespace}/${metadata?.name}`),
+    );
+    this.#services.on("error", (error: unknown) => {
+      // Ending a watch is reported as an error, too.
+      if (this.#stopped) return;
+      console.error(`service controller: watching again: ${messageOf(error)}`);
+      setTimeout(() => !this.#stopped && this.#services.start(), RECONNECT_MS).unref();
+    });
+    await this.#services.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#services.stop();
+    await this.#queue.stop();
+    await Promise.all([...this.#rules.values()].map((rule) => rule.setPorts([])));
+    await this.#events.flush();
+  }
+
+  async #sync(key: string): Promise<void> {
+    const [namespace = "", name = ""] = key.split("/");
+    const service = this.#services.get(name, namespace);
+    try {
+      if (service && wantsLoadBalancer(service)) await this.#ensure(key, service);
+      else await this.#ensureDeleted(key, service);
+    } catch (error) {
+      // Deleted meanwhile: the watch is about to tell.
+      if (!(error instanceof ApiException && error.code === 404)) throw error;
+    }
+  }
+
+  async #ensure(key: string, service: V1Service): Promise<void> {
+    const { name, namespace, uid } = subjectOf(service);
+    const address = this.#cloud.allocateAddress(addressOwner(key));
+    const known = this.#rules.get(key);
+    if (!known) this.#record(service, "EnsuringLoadBalancer", "Ensuring load balancer");
+    if (!service.metadata?.finalizers?.includes(FINALIZER)) {
+      const body = { metadata: { uid, finalizers: [FINALIZER] } };
+      await this.#core.patchNamespacedService({ name, namespace, body }, MERGE);
+    }
+    const rule = known ?? new ForwardingRule(address, (port) => this.#podFor(namespace, name, port));
+    this.#rules.set(key, rule);
+    const ports = (service.spec?.ports ?? []).filter(({ protocol = "TCP" }) => protocol === "TCP");
+    await rule.setPorts(ports.map(({ port }) => port));
+    if (service.status?.loadBalancer?.ingress?.[0]?.ip !== address) {
+      const body = { status: { loadBalancer: { ingress: [{ ip: address, ipMode: "VIP" }] } } };
+      await this.#core.patchNamespacedServiceStatus({ name, namespace, body }, MERGE);
+    }
+    if (!known) this.#record(service, "EnsuredLoadBalancer", "Ensured load balancer");
+  }
+
+  /** @param service undefined when it is gone without having waited for its finalizer */
+  async #ensureDeleted(key: string, service: V1Service | undefined): Promise<void> {
+    const rule = this.#rules.get(key);
+    if (rule) {
+      if (service) this.#record(service, "DeletingLoadBalancer", "Deleting load balancer");
+      await rule.setPorts([]);
+      this.#rules.delete(key);
+      this.#cloud.releaseAddress(addressOwner(key));
+      if (service) this.#record(service, "DeletedLoadBalancer", "Deleted load balancer");
+    }
+    if (!service) return;
+    const { name, namespace } = subjectOf(service);
+    if (service.status?.loadBalancer?.ingress && !service.metadata?.deletionTimestamp) {
+      const body = { status: { loadBalancer: { ingress: null } } };
+      await this.#core.patchNamespacedServiceStatus({ name, namespace, body }, MERGE);
+    }
+    if (service.metadata?.finalizers?.includes(FINALIZER)) {
+      const body = { metadata: { "$deleteFromPrimitiveList/finalizers": [FINALIZER] } };
+      await this.#core.patchNamespacedService({ name, namespace, body }, MERGE);
+    }
+  }
+
+  #podFor(namespace: string, service: string, port: number): number | undefined {
+    const pods = this.#endpoints.of({ namespace, service, port });
+    const pod = pods[this.#turn++ % pods.length];
+    return pod?.ports.get(pod.port);
+  }
+
+  #record(service: V1Service, reason: string, message: string): void {
+    this.#events.record(subjectOf(service), "Normal", reason, message);
+  }
+}
+
+function wantsLoadBalancer({ spec, metadata }: V1Service): boolean {
+  return spec?.type === "LoadBalancer" && !metadata?.deletionTimestamp;
+}
+
+/** An Ingress of the same name has an address, too. */
+function addressOwner(key: string): string {
+  return `service ${key}`;
+}
+
+function subjectOf({ metadata = {} }: V1Service): Subject {
+  const { namespace = "", name = "", uid = "", resourceVersion = "" } = metadata;
+  return { apiVersion: "v1", kind: "Service", namespace, name, uid, resourceVersion };
+}

@@ -1,0 +1,180 @@
+import { randomInt } from "node:crypto";
+import { mkdtemp } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import * as v from "valibot";
+import { type Release, readRelease } from "../../src/helm/release.ts";
+import { isMap, type YamlMap } from "../../src/yaml.ts";
+import { HOST, RELEASE, succeed, THROUGH_GOOGLE } from "../bench/lab.ts";
+import { binaries } from "../binaries/binaries.ts";
+import type { Say } from "../cache.ts";
+import type { LocalGke } from "../cluster.ts";
+import { killProcessesOf, MARK } from "../control-plane/processes.ts";
+import { installRelease } from "../release.ts";
+import { PROJECT, runAction } from "../run-action.ts";
+
+/** What became of a release whose runs were killed. */
+export interface KillFigures {
+  helm: string;
+  kills: number;
+  /** How many kills left the release in each status. */
+  left: Record<string, number>;
+  /** How many of them the next run went on from, with nothing lost. */
+  survived: number;
+}
+
+export const HELMS = ["helm3", "helm4"] as const;
+/** What all annotations of the pods begin with that runs set: one with the run's name, and one that no other run has. */
+const OF_RUNS = "example.com/";
+const ANNOTATION = `${OF_RUNS}run`;
+
+/** From where moments are counted in turn: while Helm is at work there is most to lose. */
+const MOMENTS = [/^/, /^::group::(Upgrade|Roll back)/];
+
+/** So many milliseconds after the first line of a run's log that matches. */
+interface Moment {
+  line: RegExp;
+  milliseconds: number;
+}
+
+/** One release and the runs on it. */
+interface Subject {
+  helm: (typeof HELMS)[number];
+  namespace: string;
+  /** Runs the action until it ends, or until it has ended or is killed at a moment. */
+  act(run: string, moment?: Moment): Promise<{ exitCode: number; milliseconds: number; log: string[] }>;
+  read(): Promise<Release>;
+  /** Returns the annotations that runs have set on the pods of each Deployment. */
+  annotations(): Promise<Record<string, string>[]>;
+}
+
+const Deployments = v.object({
+  items: v.array(
+    v.object({
+      spec: v.object({
+        template: v.object({
+          metadata: v.object({ annotations: v.optional(v.record(v.string(), v.string()), {}) }),
+        }),
+      }),
+    }),
+  ),
+});
+
+async function subject(gke: LocalGke, helm: Subject["helm"]): Promise<Subject> {
+  const tools = await binaries([helm, "kubectl"]);
+  const namespace = `kill-${helm}`;
+  const { kubeconfig } = gke;
+  await installRelease({ kubeconfig, helm: tools[helm], release: RELEASE, namespace });
+  const inputs = {
+    ...THROUGH_GOOGLE,
+    host: HOST,
+    release: RELEASE,
+    namespace,
+    chart: join(PROJECT, "local-gke/chart/milvus"),
+    recover_pending: "1s",
+    wait_for: "none",
+    gcloud_version: "none",
+  };
+  return {
+    helm,
+    namespace,
+    async act(run, moment) {
+      const directory = await mkdtemp(join(gke.directory, "job-"));
+      const log: string[] = [];
+      const reached = Promise.withResolvers<void>();
+      const running = runAction({
+        inputs: { ...inputs, values: JSON.stringify({ annotations: annotationsOf(run) }) },
+        env: { ...gke.env, [MARK]: directory },
+        tools: Object.values(tools),
+        directory,
+        onLine(line) {
+          log.push(line);
+          if (moment?.line.test(line)) reached.resolve();
+        },
+      });
+      if (moment) {
+        const { milliseconds } = moment;
+        await Promise.race([running, reached.promise.then(() => delay(milliseconds))]);
+        await killProcessesOf(directory);
+      }
+      const { exitCode, milliseconds } = await running;
+      return { exitCode, milliseconds, log };
+    },
+    async read() {
+      const program = { name: "helm", path: tools[helm], env: { KUBECONFIG: kubeconfig } };
+      const release = await readRelease(program, RELEASE, namespace);
+      if (!release) throw new Error(`release ${namespace}/${RELEASE} is gone`);
+      return release;
+    },
+    async annotations() {
+      const kubectl = { name: "kubectl", path: tools.kubectl, env: { KUBECONFIG: kubeconfig } };
+      const get = ["get", "deployments", "--namespace", namespace, "--output", "json"];
+      const { items } = v.parse(Deployments, JSON.parse((await succeed(kubectl, get)).stdout));
+      return items.map(({ spec }) => {
+        const all = Object.entries(spec.template.metadata.annotations);
+        return Object.fromEntries(all.filter(([name]) => name.startsWith(OF_RUNS)));
+      });
+    },
+  };
+}
+
+/**
+ * Kills runs with all that they have started, at random moments, and lets the next one go on after one kill or several
+ * in a row.
+ *
+ * @param say is told how far it is
+ * @throws Error with a run's log when it doesn't go on, or what has been lost
+ */
+export async function surviveKills(
+  gke: LocalGke,
+  helm: (typeof HELMS)[number],
+  kills: number,
+  say: Say,
+): Promise<KillFigures> {
+  const release = await subject(gke, helm);
+  const settled = await finish(release, "0");
+  const left: Record<string, number> = {};
+  let unproven = 0;
+  let survived = 0;
+  for (let kill = 1; kill <= kills; kill += 1) {
+    const line = MOMENTS[kill % MOMENTS.length] ?? /^/;
+    await release.act(`${kill}`, { line, milliseconds: randomInt(Math.ceil(settled.milliseconds / 2)) });
+    const { status } = await release.read();
+    left[status] = (left[status] ?? 0) + 1;
+    unproven += 1;
+    if (kill < kills && randomInt(2) === 0) continue;
+    const { values } = await finish(release, `after ${kill}`);
+    if (!isDeepStrictEqual(values, settled.values)) {
+      throw new Error(`${helm}: values were lost after kill ${kill}: ${JSON.stringify(values)}`);
+    }
+    survived += unproven;
+    unproven = 0;
+    say(`${helm}: ${survived} of ${kills} kills survived`);
+  }
+  return { helm, kills, left, survived };
+}
+
+/**
+ * Runs the action to its end and returns the release's values but for the runs' own.
+ *
+ * @throws Error with the log when it fails, the release isn't deployed with the run's values afterwards, or its pods have others
+ */
+async function finish(release: Subject, run: string): Promise<{ values: YamlMap; milliseconds: number }> {
+  const { exitCode, milliseconds, log } = await release.act(run);
+  const { status, values } = await release.read();
+  const { annotations, ...others } = values;
+  const pods = await release.annotations();
+  const hasRun = isMap(annotations) && annotations[ANNOTATION] === run;
+  const left = pods.find((pod) => !isDeepStrictEqual(pod, annotations));
+  if (exitCode !== 0 || status !== "deployed" || !hasRun || left) {
+    const state = `${release.helm}: run "${run}" ended with ${exitCode}, the release is ${status}`;
+    const found = `values: ${JSON.stringify(annotations)}, pods: ${JSON.stringify(left)}`;
+    throw new Error(`${state}, ${found}:\n${log.join("\n")}`);
+  }
+  return { values: others, milliseconds };
+}
+
+function annotationsOf(run: string): Record<string, string> {
+  return { [ANNOTATION]: run, [`${ANNOTATION}-${run.replaceAll(" ", "-")}`]: "" };
+}

@@ -1,0 +1,65 @@
+import * as v from "valibot";
+import { chartDefaults } from "./helm/chart-defaults.ts";
+import { releaseToInstall } from "./helm/release.ts";
+import { fetchChart } from "./helm/upgrade.ts";
+import { mergeValues, valueAt } from "./helm/values.ts";
+import type { Settings } from "./inputs.ts";
+import { Service } from "./kubernetes/objects.ts";
+import type { Observed } from "./observe.ts";
+import type { Program } from "./process.ts";
+import type { Session } from "./session.ts";
+import type { YamlMap } from "./yaml.ts";
+
+/** Where Milvus's chart serves gRPC when nothing says otherwise. */
+const DEFAULT_PORT = { name: "milvus", port: 19530 };
+
+/**
+ * Returns a release that is yet to be installed as if it were there, with no values of its own, so that it is planned
+ * like any other.
+ *
+ * @throws ActionError when the chart isn't to be had
+ */
+export async function observeInstallation(
+  settings: Settings,
+  { directory }: Session,
+  helm: Program,
+): Promise<Pick<Observed, "release" | "service" | "chart">> {
+  const { release: name, namespace, chartRepository: repository, chartVersion } = settings;
+  const reference = { chart: settings.chart, repository, version: chartVersion?.replace(/^v/, "") };
+  const chart = await fetchChart(helm, reference, directory);
+  const defaults = await chartDefaults(helm, chart);
+  const effective = settings.values.reduce<YamlMap>(
+    (base, { values }) => mergeValues(base, values),
+    defaults.values,
+  );
+  return {
+    chart,
+    release: releaseToInstall(name, namespace, defaults),
+    service: serviceToCome(name, namespace, effective),
+  };
+}
+
+/** The Service that the chart will make (zilliztech/milvus-helm, templates/_helpers.tpl, milvus.fullname). */
+function serviceToCome(release: string, namespace: string, values: YamlMap): Service {
+  const text = (...path: string[]) => {
+    const value = valueAt(values, ...path);
+    return typeof value === "string" && value !== "" ? value : undefined;
+  };
+  const chart = text("nameOverride") ?? "milvus";
+  const usual = release.includes(chart) ? release : `${release}-${chart}`;
+  const name = (text("fullnameOverride") ?? usual).slice(0, 63).replace(/-$/, "");
+  const port = valueAt(values, "service", "port");
+  return v.parse(Service, {
+    metadata: { name, namespace },
+    spec: {
+      type: text("service", "type"),
+      ports: [
+        {
+          name: text("service", "portName") ?? DEFAULT_PORT.name,
+          port: typeof port === "number" ? port : DEFAULT_PORT.port,
+          targetPort: "milvus",
+        },
+      ],
+    },
+  });
+}

@@ -1,0 +1,183 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { info, warning } from "@actions/core";
+import { formatDuration } from "../duration.ts";
+import { ActionError } from "../errors.ts";
+import type { ManagedCertificate } from "../kubernetes/objects.ts";
+import { withProgress } from "../report/progress.ts";
+import {
+  type Authorizations,
+  dnsAdvice,
+  type Found,
+  type HostAddresses,
+  lookUp,
+  lookUpAuthorizations,
+} from "./dns.ts";
+import type { Front, FrontState } from "./front.ts";
+import { isGivenUp } from "./references.ts";
+import { refuseLosses } from "./waits.ts";
+
+export interface CertificateWait {
+  /** Where the load balancer is. */
+  address: string;
+  /** What DNS says of the host when the wait begins. */
+  found: Found<HostAddresses>;
+  /** Wait also while DNS leads the host elsewhere. */
+  insist: boolean;
+  /** Milliseconds. */
+  limit: number;
+  environment: NodeJS.ProcessEnv;
+  signal: AbortSignal;
+}
+
+/** The authorities that Google has its managed certificates issued by (cloud.google.com/load-balancing, managed certificates). */
+const AUTHORITIES = ["pki.goog", "letsencrypt.org"];
+/** Longest wait for DNS, in milliseconds. */
+const LOOK_UP_MS = 10_000;
+/** Between two looks at DNS while the certificate waits for it, in milliseconds: nobody tells when a record changes. */
+const LOOK_AGAIN_MS = 15_000;
+
+/** Why the wait for the certificate has something to do. */
+type Turn = { kind: "active" } | { kind: "stuck"; status: string };
+
+/**
+ * Waits until Google has issued its certificate and the load balancer presents it. Returns false, with a warning that
+ * says what to change, when DNS leads the host elsewhere, without which the certificate can't become Active.
+ *
+ * @throws ActionError when Google has given the certificate up or refuses it for a reason that lasts, or at the limit
+ */
+export async function waitForCertificate(front: Front, wait: CertificateWait): Promise<boolean> {
+  const { host } = front.names;
+  const { address, insist, limit, signal, environment } = wait;
+  let { found } = wait;
+  const advice = dnsAdvice(host, address, found);
+  if (found.state !== "unknown" && advice && !insist && !isActive(front.state)) {
+    warning(`The certificate can't become Active yet. ${advice}`);
+    return false;
+  }
+  const giveUp = Date.now() + limit;
+  const describe = () =>
+    `waiting for ManagedCertificate ${nameOf(front)}, which is ${statusOf(front.state)}${adviceOn(front, address, found)}`;
+  const settled = new AbortController();
+  if (advice) void keepLooking(front, wait, settled.signal, (news) => (found = news));
+  try {
+    return await withProgress(describe, async () => {
+      /** What Google was seen to complain of although it can be no longer so. */
+      const stale = new Set<string>();
+      for (;;) {
+        const turn = await front.until<Turn>((state) => turnOf(front, state, stale), {
+          limit: Math.max(1, giveUp - Date.now()),
+          onLimit: () => tooLate(front, address, found, limit),
+          signal,
+        });
+        if (turn.kind === "active") return true;
+        if (turn.status !== "FailedNotVisible") {
+          const records = await lookUpAuthorizations(host, environment, signal, LOOK_UP_MS);
+          if (!permits(records)) throw forbidden(front, turn.status, records);
+        } else if (found.state === "unknown" && !insist) {
+          warning(`The certificate can't become Active yet: Google doesn't find ${host}. ${advice ?? ""}`);
+          return false;
+        }
+        info(`Google says ${turn.status} of ${host}, and will look again.`);
+        stale.add(turn.status);
+      }
+    });
+  } finally {
+    settled.abort();
+  }
+}
+
+/** Asks DNS now where the host leads. */
+export function lookUpHost(
+  host: string,
+  environment: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Found<HostAddresses>> {
+  return lookUp(host, environment, signal, LOOK_UP_MS);
+}
+
+function turnOf(front: Front, state: FrontState, stale: ReadonlySet<string>): Turn | undefined {
+  refuseLosses(front, state);
+  if (isActive(state)) return { kind: "active" };
+  const certificate = certificateIn(state);
+  if (certificate && isGivenUp(certificate)) throw givenUp(front);
+  const status = domainStatusIn(state);
+  const isStuck = /^Failed(NotVisible|Caa)/.test(status) && !stale.has(status);
+  return isStuck ? { kind: "stuck", status } : undefined;
+}
+
+/** Until the wait is over: progress and error tell what DNS says then, not what it has said. */
+async function keepLooking(
+  { names }: Front,
+  { environment, signal }: CertificateWait,
+  settled: AbortSignal,
+  tell: (found: Found<HostAddresses>) => void,
+): Promise<void> {
+  const ended = AbortSignal.any([signal, settled]);
+  while (!ended.aborted) {
+    await delay(LOOK_AGAIN_MS, undefined, { signal: ended }).catch(() => {});
+    if (ended.aborted) return;
+    const found = await lookUpHost(names.host, environment, ended).catch(() => undefined);
+    if (found) tell(found);
+  }
+}
+
+function certificateIn({ managedCertificate }: FrontState): ManagedCertificate | undefined {
+  return managedCertificate.state === "present" ? managedCertificate.object : undefined;
+}
+
+function isActive(state: FrontState): boolean {
+  return certificateIn(state)?.status.certificateStatus === "Active";
+}
+
+function domainStatusIn(state: FrontState): string {
+  return certificateIn(state)?.status.domainStatus[0]?.status ?? "";
+}
+
+/** Returns the status in words: that of the certificate, and that of its domain where it says more. */
+function statusOf(state: FrontState): string {
+  const status = certificateIn(state)?.status.certificateStatus || "not looked at yet";
+  const domain = domainStatusIn(state);
+  return domain === "" || domain === status ? status : `${status} (${domain})`;
+}
+
+function adviceOn({ names }: Front, address: string, found: Found<HostAddresses>): string {
+  const advice = dnsAdvice(names.host, address, found);
+  return advice ? `; ${advice}` : "; DNS is right";
+}
+
+function nameOf({ names }: Front): string {
+  return `${names.namespace}/${names.managedCertificate}`;
+}
+
+/** RFC 8659, 4: without a record that names who may issue, everybody may. */
+function permits(found: Found<Authorizations>): boolean {
+  if (found.state !== "resolved") return true;
+  const issuers = found.records.filter((record) => / issue /.test(record));
+  return issuers.length === 0 || issuers.some((record) => AUTHORITIES.some((name) => record.includes(name)));
+}
+
+function givenUp(front: Front): ActionError {
+  return new ActionError(`Google has given up ManagedCertificate ${nameOf(front)}.`, {
+    why: `its status is ${statusOf(front.state)}, which is final.`,
+    fix: "check that the host is a public name that points to the load balancer, and run again: this action then has a new one made and deletes this one.",
+  });
+}
+
+function forbidden(front: Front, status: string, found: Found<Authorizations>): ActionError {
+  const { host } = front.names;
+  const seen = found.state === "resolved" ? `${found.domain} has ${found.records.join(", ")}` : "";
+  return new ActionError(`Google may not have a certificate issued for ${host}.`, {
+    why: `ManagedCertificate ${nameOf(front)} is ${status}; the CAA records: ${seen}.`,
+    fix: `add the CAA record \`0 issue "pki.goog"\` beside them, or use another kind of certificate.`,
+  });
+}
+
+function tooLate(front: Front, address: string, found: Found<HostAddresses>, limit: number): ActionError {
+  return new ActionError(
+    `ManagedCertificate ${nameOf(front)} is not Active after ${formatDuration(limit)}.`,
+    {
+      why: `it is ${statusOf(front.state)}${adviceOn(front, address, found)}.`,
+      fix: "correct DNS where it is wrong; else Google only needs more time (up to an hour): raise certificate_timeout, or run again.",
+    },
+  );
+}

@@ -1,0 +1,110 @@
+import { info, warning } from "@actions/core";
+import { ActionError } from "../errors.ts";
+import type { SslCertificate } from "../gke/compute.ts";
+import type { Settings } from "../inputs.ts";
+import type { Secret } from "../kubernetes/objects.ts";
+import { certificatesIn, expiryOf, type KeyPair, problemOf } from "./certificate.ts";
+import { makeCertificate } from "./make-certificate.ts";
+
+/** What the load balancer is to present, as far as it is known beforehand. */
+export interface ChosenCertificate {
+  /** To be put into the Secret; undefined when it holds it, or the certificate is at Google. */
+  newPair: KeyPair | undefined;
+  /** PEM; undefined for one that Google makes. */
+  certificate: string | undefined;
+  /** The text of `tls.crt` that the Secret has or gets; undefined when the certificate is at Google. */
+  secretText: string | undefined;
+}
+
+/**
+ * Decides which certificate the load balancer presents. One that this action has made is kept while it is good.
+ *
+ * @param secret the one of the name that is set, as it is
+ * @param sslCertificates those at Google that are to be presented
+ * @throws ActionError when the user's own won't do
+ */
+export async function chooseCertificate(
+  { certificate: wanted, host, tlsSecret, namespace }: Settings,
+  secret: Secret | undefined,
+  sslCertificates: readonly SslCertificate[] | undefined,
+): Promise<ChosenCertificate> {
+  const now = Date.now();
+  const live = secret && pairIn(secret);
+  switch (wanted.kind) {
+    case "google-managed":
+      return { newPair: undefined, certificate: undefined, secretText: undefined };
+    case "pre-shared":
+      return {
+        newPair: undefined,
+        certificate: sslCertificates?.map(({ certificate = "" }) => certificate).join("") || undefined,
+        secretText: undefined,
+      };
+    case "secret": {
+      if (!secret || !live) throw noSecret(namespace, tlsSecret);
+      refuseUnusable(live, host, `${namespace}/${tlsSecret}`, now);
+      return { newPair: undefined, certificate: live.certificate, secretText: textOf(secret) };
+    }
+    case "self-managed": {
+      if (wanted.given) return given(wanted.given, live, tlsSecret, secret);
+      const problem = live && problemOf(live, host, now);
+      if (secret && live && !problem) {
+        info(`The certificate in Secret ${tlsSecret} stays: it is good until ${expiryOf(live.certificate)}.`);
+        return { newPair: undefined, certificate: live.certificate, secretText: textOf(secret) };
+      }
+      if (problem) info(`The certificate in Secret ${tlsSecret} is replaced: ${problem}.`);
+      return fresh(await makeCertificate(host, now));
+    }
+  }
+}
+
+function given(
+  pair: KeyPair,
+  live: KeyPair | undefined,
+  tlsSecret: string,
+  secret: Secret | undefined,
+): ChosenCertificate {
+  const isThere =
+    live?.certificate === certificatesIn(pair.certificate) && live.privateKey === pair.privateKey;
+  if (!isThere || !secret) {
+    info(`The certificate of the input tls_certificate goes into Secret ${tlsSecret}.`);
+    return fresh(pair);
+  }
+  info(`Secret ${tlsSecret} holds the certificate of the input tls_certificate.`);
+  return { newPair: undefined, certificate: live.certificate, secretText: textOf(secret) };
+}
+
+function fresh(pair: KeyPair): ChosenCertificate {
+  return { newPair: pair, certificate: certificatesIn(pair.certificate), secretText: pair.certificate };
+}
+
+function pairIn(secret: Secret): KeyPair {
+  return { certificate: certificatesIn(textOf(secret)), privateKey: decode(secret, "tls.key") };
+}
+
+function textOf(secret: Secret): string {
+  return decode(secret, "tls.crt");
+}
+
+function decode(secret: Secret, key: string): string {
+  return Buffer.from(secret.data[key] ?? "", "base64").toString();
+}
+
+function noSecret(namespace: string, name: string): ActionError {
+  return new ActionError(`There is no Secret ${namespace}/${name}; nothing was changed.`, {
+    why: "certificate: secret presents the certificate of a Secret that is there already.",
+    fix: "set tls_secret to the Secret's name, or create it first (kubectl create secret tls), or set certificate: self-managed to have one made.",
+  });
+}
+
+/** One that somebody else renews is no concern of ours until it is of no use. */
+function refuseUnusable(pair: KeyPair, host: string, secret: string, now: number): void {
+  const problem = problemOf(pair, host, now, { renewBefore: 0 });
+  if (problem) {
+    throw new ActionError(`The certificate in Secret ${secret} can't be used; nothing was changed.`, {
+      why: `${problem}.`,
+      fix: "put a certificate for the host, with its key, into tls.crt and tls.key of that Secret, or name another one with tls_secret.",
+    });
+  }
+  const soon = problemOf(pair, host, now);
+  if (soon) warning(`The certificate in Secret ${secret}: ${soon}. Whoever keeps that Secret must renew it.`);
+}

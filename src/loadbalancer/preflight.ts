@@ -1,0 +1,53 @@
+import { ActionError } from "../errors.ts";
+import type { SslCertificate } from "../gke/compute.ts";
+
+/** Returns the error for certificates at Google that can't be presented for a host, undefined when they can. */
+export function problemsOfPreShared(
+  wanted: readonly { name: string; certificate: SslCertificate | undefined }[],
+  host: string,
+  projectId: string,
+  now: number,
+): ActionError | undefined {
+  const problems = wanted.flatMap(({ name, certificate }) => {
+    if (!certificate) return [`there is no SSL certificate ${name} in the project ${projectId}`];
+    const expires = Date.parse(certificate.expireTime ?? "");
+    return expires <= now ? [`${name} has expired (${certificate.expireTime})`] : [];
+  });
+  const covered = wanted.some(({ certificate }) => certificate && namesOf(certificate).some(covers(host)));
+  if (problems.length === 0 && !covered) {
+    const names = wanted.flatMap(({ certificate }) => (certificate ? namesOf(certificate) : []));
+    problems.push(`none of them is for ${host}: they are for ${names.join(", ") || "no name at all"}`);
+  }
+  if (problems.length === 0) return undefined;
+  return new ActionError("pre_shared_certificates can't be used; nothing was changed.", {
+    why: `${problems.join("; ")}.`,
+    fix: "set pre_shared_certificates to names that `gcloud compute ssl-certificates list` shows for this host (global ones for an external load balancer, those of the region for an internal one).",
+  });
+}
+
+function namesOf({ subjectAlternativeNames, managed }: SslCertificate): string[] {
+  return [...subjectAlternativeNames, ...(managed?.domains ?? [])];
+}
+
+/** A wildcard stands for one label (RFC 6125, 6.4.3). */
+function covers(host: string): (name: string) => boolean {
+  const above = host.replace(/^[^.]+\./, "*.");
+  return (name) => name.toLowerCase() === host || name.toLowerCase() === above;
+}
+
+/** @param subnets names of the network's active proxy-only subnets in the region */
+export function problemOfSubnets(
+  subnets: readonly string[],
+  region: string,
+  network: string,
+): ActionError | undefined {
+  if (subnets.length > 0) return undefined;
+  const name = network.split("/").at(-1) ?? network;
+  return new ActionError(
+    `The network ${name} has no proxy-only subnet in ${region}, which an internal load balancer needs; nothing was changed.`,
+    {
+      why: `no subnet of ${network} in ${region} has the purpose REGIONAL_MANAGED_PROXY and the role ACTIVE.`,
+      fix: `have one made: gcloud compute networks subnets create proxy-only --purpose=REGIONAL_MANAGED_PROXY --role=ACTIVE --region=${region} --network=${name} --range=<a free range, /23 is advised>`,
+    },
+  );
+}

@@ -1,0 +1,133 @@
+import { createHash } from "node:crypto";
+import type { Ingress, ManagedCertificate } from "../kubernetes/objects.ts";
+
+/** The certificates that an Ingress presents, by where they are. */
+export interface CertificateReferences {
+  /** Secrets, in `spec.tls`. */
+  secrets: string[];
+  /** SSL certificates at Google, in an annotation; those that ManagedCertificates stand for among them. */
+  preShared: string[];
+  /** ManagedCertificates, in an annotation. */
+  managed: string[];
+}
+
+export const MANAGED_CERTIFICATES = "networking.gke.io/managed-certificates";
+export const PRE_SHARED_CERTIFICATES = "ingress.gcp.kubernetes.io/pre-shared-cert";
+/** The certificates that the load balancer has, as the ingress controller writes them down. */
+const SSL_CERTIFICATES = "ingress.kubernetes.io/ssl-cert";
+
+/** Returns the certificates that an Ingress names. */
+export function referencesOf(ingress: Ingress | undefined): CertificateReferences {
+  const annotations = ingress?.metadata.annotations ?? {};
+  return {
+    secrets: (ingress?.spec.tls ?? []).flatMap(({ secretName }) => (secretName ? [secretName] : [])),
+    preShared: listIn(annotations[PRE_SHARED_CERTIFICATES]),
+    managed: listIn(annotations[MANAGED_CERTIFICATES]),
+  };
+}
+
+/** Returns the annotations with which an Ingress names its certificates. */
+export function certificateAnnotations({
+  preShared,
+  managed,
+}: CertificateReferences): Record<string, string> {
+  return {
+    ...(managed.length > 0 && { [MANAGED_CERTIFICATES]: managed.join(",") }),
+    // Beside ManagedCertificates Google's controller keeps its own names there: as long as there are no others the
+    // annotation is its alone.
+    ...(preShared.some((name) => managed.length === 0 || !isManagedName(name)) && {
+      [PRE_SHARED_CERTIFICATES]: preShared.join(","),
+    }),
+  };
+}
+
+/**
+ * Returns what an Ingress must name until the wanted certificates are served. A certificate of Google's becomes Active
+ * only some time after the load balancer names it: what is served until then stays beside it.
+ *
+ * @param live what the Ingress names now
+ */
+export function untilServed(
+  wanted: CertificateReferences,
+  live: CertificateReferences,
+  isServed: boolean,
+): CertificateReferences {
+  if (isServed || wanted.managed.length === 0) return wanted;
+  const union = (key: keyof CertificateReferences) => [...new Set([...wanted[key], ...live[key]])];
+  // Sorted, as Google's controller writes it: an equal value is no conflict.
+  return { secrets: union("secrets"), preShared: union("preShared").sort(), managed: union("managed") };
+}
+
+/**
+ * Returns the value that the annotation with the certificates at Google must have when the wanted ones are served,
+ * undefined while it has it. Google's controller never removes a name from it whose ManagedCertificate lives on, nor
+ * one that it doesn't know (GoogleCloudPlatform/gke-managed-certs, pkg/controller/sync).
+ *
+ * @param certificateNames the names at Google of the wanted ManagedCertificates
+ */
+export function leftoverCleared(
+  ingress: Ingress,
+  wanted: CertificateReferences,
+  certificateNames: readonly string[],
+): string | null | undefined {
+  const live = referencesOf(ingress).preShared;
+  const kept = live.filter((name) => wanted.preShared.includes(name) || certificateNames.includes(name));
+  if (kept.length === live.length) return undefined;
+  return kept.length === 0 ? null : kept.join(",");
+}
+
+/**
+ * Returns the name of the ManagedCertificate for a host. A certificate whose domains change is made anew, so another
+ * host has another one beside it until that is served. So has one that Google has given up: its controller makes
+ * nothing new of that name as long as the load balancer has the old one (gke-managed-certs, pkg/controller/sync).
+ *
+ * @param existing those in the Ingress's namespace
+ */
+export function managedCertificateName(
+  base: string,
+  host: string,
+  existing: readonly ManagedCertificate[],
+): string {
+  const other = `${base}-${createHash("sha256").update(host).digest("hex").slice(0, 8)}`;
+  const named = (name: string) => existing.find(({ metadata }) => metadata.name === name);
+  const isUsable = (certificate: ManagedCertificate) => isFor(certificate, host) && !isGivenUp(certificate);
+  const [first, second] = [named(base), named(other)];
+  // The other one stays when the first, of a former host, is gone.
+  return (first ? isUsable(first) : !(second && isUsable(second))) ? base : other;
+}
+
+/** Tells whether Google will never issue a certificate, whatever is mended. */
+export function isGivenUp({ status }: ManagedCertificate): boolean {
+  return status.certificateStatus === "ProvisioningFailedPermanently";
+}
+
+/** Tells whether a ManagedCertificate is one of those that {@link managedCertificateName} names. */
+export function isNamedAfter(base: string, name: string): boolean {
+  return name === base || (name.startsWith(`${base}-`) && /^[0-9a-f]{8}$/.test(name.slice(base.length + 1)));
+}
+
+function isFor({ spec }: ManagedCertificate, host: string): boolean {
+  return spec.domains.length === 1 && spec.domains[0] === host;
+}
+
+/**
+ * Tells whether the load balancer has a certificate of a Secret: the controller names it after the text of `tls.crt`
+ * (kubernetes/ingress-gce, pkg/translator GetCertHash). Where it says nothing of certificates there is nothing to tell.
+ */
+export function presents(ingress: Ingress, certificate: string): boolean {
+  const names = listIn(ingress.metadata.annotations[SSL_CERTIFICATES]);
+  const hash = createHash("sha256").update(certificate).digest("hex").slice(0, 16);
+  return names.length === 0 || names.some((name) => name.includes(hash));
+}
+
+/** A name that Google's managed-certificate controller gives (gke-managed-certs, pkg/utils/random). */
+function isManagedName(name: string): boolean {
+  return name.startsWith("mcrt-");
+}
+
+function listIn(annotation: string | undefined): string[] {
+  return (annotation ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+}

@@ -1,0 +1,83 @@
+import * as v from "valibot";
+import { ActionError } from "../errors.ts";
+import type { Manifest } from "../kubernetes/api.ts";
+import { Ingress, type KubernetesObject, ManagedCertificate, Secret } from "../kubernetes/objects.ts";
+import { type Owner, ownerOf } from "../kubernetes/ownership.ts";
+import { isMap } from "../yaml.ts";
+import type { FrontNames } from "./manifests.ts";
+
+/** What a BackendConfig has that Milvus's page, or this action, puts into it. */
+const BACKEND_CONFIG_FIELDS = new Set(["healthCheck", "timeoutSec", "connectionDraining"]);
+
+/**
+ * Returns those of the objects to apply that someone has made by hand as Milvus's page says: they are taken over
+ * without a question, as nothing of anybody's is lost. With `adopt` any other is taken over too.
+ *
+ * @param live the objects that are there
+ * @throws ActionError naming an object that belongs to somebody else, and whom
+ */
+export function takeOverOrRefuse(
+  live: readonly KubernetesObject[],
+  manifests: readonly Manifest[],
+  names: FrontNames,
+  adopt: boolean,
+): KubernetesObject[] {
+  return manifests.flatMap((manifest) => {
+    const object = live.find(
+      ({ kind, metadata }) => kind === manifest.kind && metadata.name === manifest.metadata.name,
+    );
+    if (!object) return [];
+    const owner = ownerOf(object);
+    if (owner.kind === "ours") return [];
+    if (!adopt && !(owner.kind === "kubectl" && isOfThePage(object, names))) {
+      throw foreign(object, owner);
+    }
+    return [object];
+  });
+}
+
+/** Tells an object that Milvus's page has its readers make for this very host from one that serves something else too. */
+function isOfThePage(object: KubernetesObject, { host, service }: FrontNames): boolean {
+  switch (object.kind) {
+    case "Ingress":
+      return v
+        .parse(Ingress, object)
+        .spec.rules.every(
+          (rule) =>
+            (rule.host ?? host) === host &&
+            (rule.http?.paths ?? []).every(({ backend }) => backend.service?.name === service),
+        );
+    case "BackendConfig":
+      return (
+        isMap(object.spec) && Object.keys(object.spec).every((field) => BACKEND_CONFIG_FIELDS.has(field))
+      );
+    case "Secret":
+      return Object.keys(v.parse(Secret, object).data).every((key) => key === "tls.crt" || key === "tls.key");
+    case "ManagedCertificate":
+      return v.parse(ManagedCertificate, object).spec.domains.every((domain) => domain === host);
+    default:
+      return false;
+  }
+}
+
+function foreign({ kind, metadata }: KubernetesObject, owner: Exclude<Owner, { kind: "ours" }>): ActionError {
+  const input = {
+    Ingress: "ingress_name",
+    BackendConfig: "backend_config_name",
+    Secret: "tls_secret",
+    ManagedCertificate: "tls_secret",
+  }[kind];
+  const instead = [
+    ...(input ? [`give this action's another name (${input})`] : []),
+    ...(kind === "Secret" ? ["set certificate: secret to use it as it is"] : []),
+  ];
+  const managers = owner.managers.length > 0 ? `its fields are managed by ${owner.managers.join(", ")}` : "";
+  const signs = owner.kind === "other" ? owner.signs : ["it is not as Milvus's page has it made"];
+  return new ActionError(
+    `${kind} ${metadata.namespace}/${metadata.name} belongs to somebody else; nothing was changed.`,
+    {
+      why: `${[managers, ...signs].filter(Boolean).join("; ") || "nothing in it tells who has made it"}.`,
+      fix: `set adopt: true to have this action take it over (what it doesn't know in it is removed)${instead.map((way) => `, or ${way}`).join("")}.`,
+    },
+  );
+}

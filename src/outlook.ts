@@ -1,0 +1,77 @@
+import { info } from "@actions/core";
+import type { Access } from "./access.ts";
+import { allOf } from "./async.ts";
+import type { Settings } from "./inputs.ts";
+import type { FileManifest } from "./kubernetes/manifest-documents.ts";
+import { refuseOwnObjects } from "./kubernetes/manifest-files.ts";
+import {
+  DEPLOY,
+  FRONTEND_CONFIG,
+  MANAGED_CERTIFICATE,
+  type Rights,
+  refuseMissingRights,
+} from "./kubernetes/permissions.ts";
+import { type ChosenCertificate, chooseCertificate } from "./loadbalancer/choose-certificate.ts";
+import { type Observed, observe } from "./observe.ts";
+import { observePlace, type Place } from "./place.ts";
+import { makePlan, type Plan } from "./plan.ts";
+import type { Session } from "./session.ts";
+
+/** What a run knows before it changes anything. */
+export interface Outlook {
+  observed: Observed;
+  place: Place;
+  certificate: ChosenCertificate;
+  plan: Plan;
+  /** The user's own objects. */
+  files: readonly FileManifest[];
+}
+
+/**
+ * Looks at the cluster and at what there is at Google, and decides what the run will do.
+ *
+ * @throws ActionError when rights are missing, or the release can't be put behind the load balancer as things are
+ */
+export async function lookAndPlan(
+  settings: Settings,
+  session: Session,
+  access: Access,
+  files: readonly FileManifest[],
+): Promise<Outlook> {
+  const { namespace } = settings;
+  const [, observed] = await allOf([
+    refuseMissingRights(access.api, namespace, rightsFor(settings)),
+    observe(settings, session, access),
+  ]);
+  const place = await observePlace(settings, access, observed.ingress);
+  const certificate = await chooseCertificate(settings, observed.tlsSecret, place.sslCertificates);
+  const plan = makePlan(settings, observed, certificate.newPair);
+  refuseOwnObjects(files, plan.front.manifests);
+  describe(observed, plan);
+  return { observed, place, certificate, plan, files };
+}
+
+function rightsFor({ certificate, frontendConfig }: Settings): Rights[] {
+  return [
+    ...DEPLOY,
+    ...(certificate.kind === "google-managed" ? MANAGED_CERTIFICATE : []),
+    ...(frontendConfig ? FRONTEND_CONFIG : []),
+  ];
+}
+
+function describe({ release, service }: Observed, plan: Plan): void {
+  const { name, namespace, revision, status, chart, chartVersion, appVersion } = release;
+  const { port } = plan.release;
+  if (revision === 0) {
+    info(
+      `Release ${namespace}/${name} is to be installed: chart ${chart} ${chartVersion}, Milvus ${appVersion}.`,
+    );
+    return;
+  }
+  info(
+    `Release ${namespace}/${name}: revision ${revision}, ${status}, chart ${chart} ${chartVersion}, Milvus ${appVersion}.`,
+  );
+  info(
+    `Service ${namespace}/${service.metadata.name}: ${service.spec.type}, gRPC on port ${port.port} (${port.name}).`,
+  );
+}

@@ -1,0 +1,47 @@
+import type { LostValue } from "../helm/lost-values.ts";
+import type { ManifestChange, ObjectName } from "../helm/manifest.ts";
+import type { ValueChange } from "../helm/values.ts";
+import type { ObjectChange, Plan } from "../plan.ts";
+import type { PlanReport } from "./known.ts";
+
+/** Returns what a run changes without any value that may be a secret. */
+export function reportPlan(
+  { release: { upgrade, switchOver } }: Plan,
+  preview: ManifestChange | undefined,
+  objects: readonly ObjectChange[],
+  consequences: readonly string[],
+  lost: readonly LostValue[],
+): PlanReport {
+  const ofRelease = (names: readonly ObjectName[] = [], action: ObjectChange["action"]) =>
+    names.map(({ kind, name }) => ({ kind, name, action }));
+  return {
+    upgrade: upgrade?.reasons ?? [],
+    later: switchOver?.reasons ?? [],
+    values: [...(upgrade?.changes ?? []), ...(switchOver?.changes ?? [])].map(redacted),
+    objects: [...ofRelease(preview?.creates, "create"), ...ofRelease(preview?.deletes, "delete"), ...objects],
+    restarts: (preview?.restarts ?? []).map(({ kind, name }) => `${kind} ${name}`),
+    consequences: [...consequences],
+    lost: lost.map(({ path, revision }) => ({ path, revision })),
+  };
+}
+
+/** Only the values that this action itself sets are shown: any other may be a secret. */
+function redacted({ path, before, after }: ValueChange): PlanReport["values"][number] {
+  return /^service\.(type|annotations\."cloud\.google\.com)/.test(path) ? { path, before, after } : { path };
+}
+
+/** Returns the plan as lines of the log. */
+export function describePlan(plan: PlanReport): string[] {
+  const { upgrade, later, objects, restarts, consequences } = plan;
+  return [
+    upgrade.length > 0
+      ? `The release is upgraded:\n- ${upgrade.join("\n- ")}`
+      : "The release is as it should be: no Helm upgrade.",
+    ...(restarts.length > 0 ? [`Pods are replaced by it: ${restarts.join(", ")}.`] : []),
+    ...(later.length > 0
+      ? [`Once Milvus answers through the load balancer it is upgraded again:\n- ${later.join("\n- ")}`]
+      : []),
+    ...objects.map(({ kind, name, action }) => `${kind} ${name}: ${action}`),
+    ...consequences,
+  ];
+}
