@@ -32,7 +32,8 @@ describe("names of Google's resources", () => {
   });
 
   test("a certificate's last part, and only that, follows its content", () => {
-    const [one, other] = ["one", "other"].map((pem) => certificateName(IDS, "lb", pem));
+    const names = frontendNames(IDS, "default", "my-release-milvus");
+    const [one, other] = ["one", "other"].map((pem) => certificateName(names, pem));
     expect(one).toMatch(/^k8s2-cr-[0-9a-z]{8}-[0-9a-z]{16}-[0-9a-f]{16}$/);
     expect(other).not.toBe(one);
     expect(other?.slice(0, -16)).toBe(one?.slice(0, -16));

@@ -9,6 +9,9 @@ export const NEG_STATUS = "cloud.google.com/neg-status";
 /** Prefix of what the ingress controller writes on an Ingress. */
 export const STATUS_PREFIX = "ingress.kubernetes.io/";
 
+/** Names of certificates that exist at Google; also written by the managed-certificate controller. */
+export const PRE_SHARED_CERTIFICATES = "ingress.gcp.kubernetes.io/pre-shared-cert";
+
 const CLASS = "kubernetes.io/ingress.class";
 const PROTOCOLS: readonly string[] = ["HTTP", "HTTPS", "HTTP2"] satisfies Protocol[];
 
@@ -21,6 +24,11 @@ export function googleClass(ingress: V1Ingress): "gce" | "gce-internal" | undefi
   return name === "gce" || name === "gce-internal" ? name : undefined;
 }
 
+/** Whether an Ingress asks for an internal load balancer: all that belongs to it is in the cluster's region. */
+export function isInternal(ingress: V1Ingress): boolean {
+  return googleClass(ingress) === "gce-internal";
+}
+
 /** Whether port 80 is to be served: yes unless the annotation says false in one of Go's spellings. */
 export function allowsHttp(ingress: V1Ingress): boolean {
   const value = annotation(ingress, "kubernetes.io/ingress.allow-http") ?? "true";
@@ -29,11 +37,17 @@ export function allowsHttp(ingress: V1Ingress): boolean {
 
 /** Returns the names of the certificates that exist at Google already. */
 export function preSharedCertificates(ingress: V1Ingress): string[] {
-  const names = annotation(ingress, "ingress.gcp.kubernetes.io/pre-shared-cert") ?? "";
-  return names
-    .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
+  return names(annotation(ingress, PRE_SHARED_CERTIFICATES));
+}
+
+/** Returns the names of the ManagedCertificates that an Ingress refers to. */
+export function managedCertificates(ingress: V1Ingress): string[] {
+  return names(annotation(ingress, "networking.gke.io/managed-certificates"));
+}
+
+/** Whether the managed-certificate controller looks at an Ingress: unlike ingress-gce's, its class is external. */
+export function usesManagedCertificates(ingress: V1Ingress): boolean {
+  return ["", "gce"].includes(annotation(ingress, CLASS) ?? "");
 }
 
 /** Returns the name of the reserved address to use. @throws Error when a global and a regional one are named */
@@ -116,6 +130,13 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 
 function annotation(object: V1Ingress | V1Service, name: string): string | undefined {
   return object.metadata?.annotations?.[name];
+}
+
+function names(list = ""): string[] {
+  return list
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 }
 
 /** A JSON text's value; undefined, which no JSON text means, when it is malformed. */

@@ -18,6 +18,8 @@ export interface BackendConfig {
   logSampleRate: number | undefined;
   iap: boolean;
   cdn: boolean;
+  /** Name of a policy of Cloud Armor; empty: one that is there is taken off. */
+  securityPolicy: string | undefined;
 }
 
 /** Returns a BackendConfig from the `spec` of its object, whose types the CRD's schema has checked. */
@@ -41,6 +43,7 @@ export function parseBackendConfig(namespace: string, name: string, spec: unknow
     logSampleRate: number(record(root.logging).sampleRate),
     iap: record(root.iap).enabled === true,
     cdn: record(root.cdn).enabled === true,
+    securityPolicy: isRecord(root.securityPolicy) ? (string(root.securityPolicy.name) ?? "") : undefined,
   };
 }
 

@@ -1,12 +1,16 @@
 import {
   ApiException,
   CoreV1Api,
+  CustomObjectsApi,
   KubeConfig,
   NetworkingV1Api,
   type V1EndpointSlice,
   type V1Ingress,
 } from "@kubernetes/client-node";
 import type { Cloud, Fault } from "../cloud.ts";
+import { PublicAuthority } from "../managed-certificates/authority.ts";
+import { type Entry, ManagedCertificateController } from "../managed-certificates/controller.ts";
+import { startProvisioning } from "../managed-certificates/provisioning.ts";
 import { backendConfigName, FINALIZER, frontendConfigName, googleClass } from "./annotations.ts";
 import { Compute } from "./compute.ts";
 import { createCrds, deleteCrds } from "./crds.ts";
@@ -28,13 +32,16 @@ const POLL_MS = 25;
 export interface Controllers {
   /** May be changed at any time. */
   timing: Timing;
+  /** Certificate of the authority that issues managed certificates, PEM. */
+  publicAuthority: string;
   /** Ends them at once, whatever they wait for. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts the stand-ins for GKE's ingress and NEG controllers on the cluster of a kubeconfig file, and creates the
- * CRDs and the default backend that GKE brings. Resolves when they are at work.
+ * Starts the stand-ins for GKE's ingress, NEG and managed-certificate controllers on the cluster of a kubeconfig file,
+ * and creates the CRDs and the default backend that GKE brings; issues managed certificates. Resolves when they are at
+ * work.
  *
  * While the fault `no-ingress-controller` is on there is none of that, as on a cluster whose add-on
  * HttpLoadBalancing is off; it can be switched at any time.
@@ -50,11 +57,14 @@ export async function startControllers(options: {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(options.kubeconfig);
   const timing = { ...DEFAULT_TIMING, ...options.timing };
+  const authority = await PublicAuthority.create();
+  const provisioning = startProvisioning({ cloud, timing, authority });
+  const entries = new Map<string, Entry>();
   let running: Running | undefined;
 
   const followFault = async () => {
     const wanted = !cloud.faults.has("no-ingress-controller");
-    if (wanted && !running) running = await Running.start(kubeConfig, cloud, timing);
+    if (wanted && !running) running = await Running.start(kubeConfig, cloud, timing, entries);
     else if (!wanted && running) {
       await running.stop();
       running = undefined;
@@ -73,10 +83,11 @@ export async function startControllers(options: {
 
   return {
     timing,
+    publicAuthority: authority.certificate,
     async stop() {
       cloud.off("fault", onFault);
       await following;
-      await running?.stop();
+      await Promise.all([running?.stop(), provisioning.stop()]);
     },
   };
 }
@@ -86,14 +97,21 @@ class Running {
   readonly #store: Store;
   readonly #events: EventRecorder;
   readonly #negEvents: EventRecorder;
+  readonly #certificateEvents: EventRecorder;
   readonly #negs: NegController;
+  readonly #certificates: ManagedCertificateController;
   readonly #sync: IngressSync;
   readonly #queue: WorkQueue;
   readonly #timing: Timing;
   readonly #abort: AbortController;
   #resync: NodeJS.Timeout | undefined;
 
-  static async start(kubeConfig: KubeConfig, cloud: Cloud, timing: Timing): Promise<Running> {
+  static async start(
+    kubeConfig: KubeConfig,
+    cloud: Cloud,
+    timing: Timing,
+    entries: Map<string, Entry>,
+  ): Promise<Running> {
     const abort = new AbortController();
     const core = kubeConfig.makeApiClient(CoreV1Api);
     const [uid] = await Promise.all([
@@ -103,7 +121,7 @@ class Running {
       }),
       createCrds(kubeConfig, abort.signal),
     ]);
-    const running = new Running(kubeConfig, core, cloud, timing, uid, abort);
+    const running = new Running(kubeConfig, core, cloud, timing, entries, uid, abort);
     await running.#start();
     return running;
   }
@@ -113,12 +131,14 @@ class Running {
     core: CoreV1Api,
     cloud: Cloud,
     timing: Timing,
+    entries: Map<string, Entry>,
     kubeSystemUid: string,
     abort: AbortController,
   ) {
     const ids = clusterIds(kubeSystemUid);
     const store = new Store(kubeConfig);
     const compute = new Compute(timing, abort.signal);
+    const networking = kubeConfig.makeApiClient(NetworkingV1Api);
     this.#store = store;
     this.#timing = timing;
     this.#abort = abort;
@@ -141,8 +161,20 @@ class Running {
       negs: this.#negs,
       events: this.#events,
       timing,
-      networking: kubeConfig.makeApiClient(NetworkingV1Api),
+      networking,
       core,
+      stopped: abort.signal,
+    });
+    this.#certificateEvents = new EventRecorder(core, "managed-certificate-controller");
+    this.#certificates = new ManagedCertificateController({
+      store,
+      cloud,
+      compute,
+      events: this.#certificateEvents,
+      timing,
+      networking,
+      custom: kubeConfig.makeApiClient(CustomObjectsApi),
+      entries,
       stopped: abort.signal,
     });
     this.#queue = new WorkQueue(
@@ -156,8 +188,9 @@ class Running {
     clearTimeout(this.#resync);
     this.#sync.interruptAll();
     await this.#store.stop();
-    await Promise.all([this.#queue.stop(), this.#negs.stop()]);
-    await Promise.all([this.#events.flush(), this.#negEvents.flush()]);
+    await Promise.all([this.#queue.stop(), this.#negs.stop(), this.#certificates.stop()]);
+    const recorders = [this.#events, this.#negEvents, this.#certificateEvents];
+    await Promise.all(recorders.map((recorder) => recorder.flush()));
   }
 
   async #start(): Promise<void> {
@@ -179,12 +212,17 @@ class Running {
           (ingress) => ingress.metadata?.namespace === namespace && frontendConfigName(ingress) === name,
         );
       },
+      managedCertificate: ({ metadata }) =>
+        this.#certificates.certificateChanged(`${metadata?.namespace}/${metadata?.name}`),
       endpointSlice: (slice) => this.#onEndpointSlice(slice),
     });
+    // What was deleted while nobody looked.
+    this.#certificates.resync();
     this.#resyncLater();
   }
 
   #onIngress(ingress: V1Ingress): void {
+    this.#certificates.ingressChanged(ingressKey(ingress));
     if (googleClass(ingress)) this.#events.record(subjectOf(ingress), "Normal", "Sync", "Scheduled for sync");
     // One that was of our class and has our finalizer still is ours to clean up.
     else if (!ingress.metadata?.finalizers?.includes(FINALIZER)) return;
@@ -226,6 +264,7 @@ class Running {
   #resyncLater(): void {
     this.#resync = setTimeout(() => {
       for (const ingress of this.#store.ingresses()) if (googleClass(ingress)) this.#onIngress(ingress);
+      this.#certificates.resync();
       this.#resyncLater();
     }, this.#timing.resyncMs);
   }

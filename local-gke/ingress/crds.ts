@@ -3,6 +3,7 @@ import {
   ApiextensionsV1Api,
   CustomObjectsApi,
   type KubeConfig,
+  type V1CustomResourceColumnDefinition,
   type V1CustomResourceDefinition,
   type V1JSONSchemaProps,
 } from "@kubernetes/client-node";
@@ -98,6 +99,8 @@ interface Kind {
   /** The first one is stored. */
   versions: string[];
   schema: Record<string, V1JSONSchemaProps>;
+  /** What kubectl get shows besides the name. */
+  columns?: V1CustomResourceColumnDefinition[];
 }
 
 const KINDS: Kind[] = [
@@ -124,6 +127,15 @@ const KINDS: Kind[] = [
     shortNames: ["mcrt"],
     versions: ["v1"],
     schema: { spec: managedCertificateSpec, status: managedCertificateStatus },
+    columns: [
+      { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+      {
+        name: "Status",
+        type: "string",
+        description: "Status of the managed certificate",
+        jsonPath: ".status.certificateStatus",
+      },
+    ],
   },
 ];
 
@@ -198,6 +210,7 @@ function definition(kind: Kind): V1CustomResourceDefinition {
         served: true,
         storage: index === 0,
         schema: { openAPIV3Schema: schema },
+        ...(kind.columns && { additionalPrinterColumns: kind.columns }),
       })),
     },
   };

@@ -22,6 +22,9 @@ export interface Subject {
 const BURST = 25;
 const REFILL_MS = 300_000;
 
+/** Tells events of one millisecond apart, whoever records them: objects of different kinds may have one name. */
+let sequence = 0;
+
 /** Decides which events of one object and type are sent; the others are lost, as with client-go. */
 export class EventRation {
   #tokens = BURST;
@@ -55,7 +58,6 @@ export class EventRecorder {
   readonly #rations = new Map<string, EventRation>();
   /** What is being sent of each object: its events keep their order. */
   readonly #sending = new Map<string, Promise<void>>();
-  #sequence = 0;
 
   /** @param component the event's source, e.g. `loadbalancer-controller` */
   constructor(api: CoreV1Api, component: string) {
@@ -115,8 +117,8 @@ export class EventRecorder {
 
   #event(subject: Subject, type: EventType, reason: string, message: string, count: number): CoreV1Event {
     const now = new Date();
-    this.#sequence += 1;
-    const suffix = (BigInt(now.getTime()) * 1_000_000n + BigInt(this.#sequence)).toString(16);
+    sequence += 1;
+    const suffix = (BigInt(now.getTime()) * 1_000_000n + BigInt(sequence)).toString(16);
     return {
       metadata: { name: `${subject.name}.${suffix}`, namespace: subject.namespace },
       involvedObject: { ...subject },

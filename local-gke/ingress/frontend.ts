@@ -3,19 +3,37 @@ import { messageOf } from "../../src/errors.ts";
 import type { Cloud, LoadBalancer, SslCertificate, UrlRule } from "../cloud.ts";
 import {
   allowsHttp,
-  googleClass,
+  isInternal,
   preSharedCertificates,
   STATUS_PREFIX,
   staticAddressName,
 } from "./annotations.ts";
 import { isUsable } from "./certificates.ts";
 import type { Compute } from "./compute.ts";
+import type { EventType } from "./events.ts";
+import { type ForwardingRule, ForwardingRules } from "./forwarding-rules.ts";
+import { type FrontendConfig, redirectStatus } from "./frontend-config.ts";
 import { type ClusterIds, certificateName, type FrontendNames, frontendNames } from "./names.ts";
+
+const INTERNAL_NEEDS_STATIC_IP =
+  "gce-internal Ingress class must be configured with a static-ip to use both HTTP and HTTPS served on the same IP. " +
+  "Please configure a static-ip with Purpose=SHARED_LOADBALANCER_VIP and attach it to the ingress with the " +
+  "kubernetes.io/ingress.regional-static-ip-name annotation.";
 
 /** A certificate and key as the Ingress's Secret has them. */
 export interface KeyPair {
   certificate: string;
   privateKey: string;
+}
+
+/** What a frontend is to be, besides what the Ingress's annotations say. */
+export interface FrontendSpec {
+  rules: UrlRule[];
+  /** Of the Secrets of spec.tls. */
+  keyPairs: KeyPair[];
+  frontendConfig: FrontendConfig | undefined;
+  /** Called with each event; without type and reason it is a Normal `Sync`. */
+  record(message: string, type?: EventType, reason?: string): void;
 }
 
 /** What a sync has made: the address and the annotations to write, `undefined` ones to remove. */
@@ -29,34 +47,37 @@ export class Frontends {
   readonly #cloud: Cloud;
   readonly #compute: Compute;
   readonly #ids: ClusterIds;
-  /** Addresses of the forwarding rules, by the rule's name. */
-  readonly #addresses = new Map<string, string>();
+  readonly #forwardingRules: ForwardingRules;
   /** Certificates that the HTTPS proxies present, by the proxy's name. */
   readonly #certificates = new Map<string, SslCertificate[]>();
+  /** Status of the redirects to HTTPS, by the HTTP proxy's name. */
+  readonly #redirects = new Map<string, number>();
 
   constructor(cloud: Cloud, compute: Compute, ids: ClusterIds) {
     this.#cloud = cloud;
     this.#compute = compute;
     this.#ids = ids;
+    this.#forwardingRules = new ForwardingRules(cloud, compute);
+    // What another controller has left goes on being presented.
+    for (const { httpsProxy, certificates } of cloud.loadBalancers.values()) {
+      if (httpsProxy !== undefined) this.#certificates.set(httpsProxy, certificates);
+    }
   }
 
   /**
    * Brings an Ingress's frontend to what its annotations and Secrets ask for, and programs the cloud as far as it
    * gets. The order is ingress-gce's: a failure leaves what comes before it in place.
    *
-   * @param record called with each Normal event
    * @throws Error with the controller's text
    */
-  async ensure(
-    ingress: V1Ingress,
-    rules: UrlRule[],
-    keyPairs: KeyPair[],
-    record: (message: string) => void,
-  ): Promise<Frontend> {
+  async ensure(ingress: V1Ingress, spec: FrontendSpec): Promise<Frontend> {
     const names = this.#names(ingress);
     try {
-      return await this.#ensure(ingress, names, rules, keyPairs, record);
+      return await this.#ensure(ingress, names, spec);
     } catch (error) {
+      // A rule that was deleted for another serves nobody any more.
+      const rules = this.#cloud.loadBalancers.get(ingressKey(ingress))?.rules ?? spec.rules;
+      this.#program(ingress, names, rules);
       throw new Error(`loadbalancer ${names.loadBalancer} does not exist: ${messageOf(error)}`, {
         cause: error,
       });
@@ -71,17 +92,14 @@ export class Frontends {
     this.#removeHttps(names);
     this.#compute.delete(staticAddress(names));
     this.#compute.delete(names.urlMap);
+    this.#compute.delete(names.redirectUrlMap);
     this.#cloud.removeLoadBalancer(key);
     this.#cloud.releaseAddress(key);
+    this.#deleteUnusedCertificates(names);
   }
 
-  async #ensure(
-    ingress: V1Ingress,
-    names: FrontendNames,
-    rules: UrlRule[],
-    keyPairs: KeyPair[],
-    record: (message: string) => void,
-  ): Promise<Frontend> {
+  async #ensure(ingress: V1Ingress, names: FrontendNames, spec: FrontendSpec): Promise<Frontend> {
+    const { rules, keyPairs, frontendConfig, record } = spec;
     const preShared = preSharedCertificates(ingress);
     const http = allowsHttp(ingress);
     const https = preShared.length + keyPairs.length > 0;
@@ -92,13 +110,16 @@ export class Frontends {
       );
     }
     const reserved = staticAddressName(ingress);
-    if (googleClass(ingress) === "gce-internal" && http && https && reserved === undefined) {
+    if (isInternal(ingress) && http && https && reserved === undefined) {
+      record(INTERNAL_NEEDS_STATIC_IP, "Warning", "WillNotConfigureFrontend");
       throw new Error("error invalid internal ingress https config");
     }
     if (await this.#compute.insert(names.urlMap)) record(`UrlMap "${names.urlMap}" created`);
+    await this.#redirectUrlMap(ingress, names, frontendConfig?.redirect);
     if (http) {
-      if (await this.#compute.insert(names.httpProxy)) record(`TargetProxy "${names.httpProxy}" created`);
-      await this.#forwardingRule(ingress, names.httpForwardingRule, reserved, record);
+      await this.#httpProxy(names, frontendConfig?.redirect, record);
+      const target = { targetKind: "targetHttpProxies", target: names.httpProxy } as const;
+      await this.#forwardingRule(ingress, { name: names.httpForwardingRule, ...target }, record);
     } else {
       this.#removeHttp(names);
     }
@@ -107,43 +128,70 @@ export class Frontends {
     if (!https) this.#removeHttps(names);
     this.#program(ingress, names, rules);
     if (https) {
-      const certificates = await this.#ensureCertificates(names, preShared, keyPairs);
-      await this.#httpsProxy(names.httpsProxy, certificates, record);
-      await this.#forwardingRule(ingress, names.httpsForwardingRule, reserved, record);
+      const certificates = await this.#ensureCertificates(ingress, names, preShared, keyPairs);
+      this.#checkSslPolicy(frontendConfig?.sslPolicy);
+      await this.#httpsProxy(ingress, names.httpsProxy, certificates, record);
+      const target = { targetKind: "targetHttpsProxies", target: names.httpsProxy } as const;
+      await this.#forwardingRule(ingress, { name: names.httpsForwardingRule, ...target }, record);
       this.#program(ingress, names, rules);
     }
+    this.#deleteUnusedCertificates(names);
     const address = this.#address(names);
     if (address === undefined) throw new Error(`the load balancer of ${ingressKey(ingress)} has no address`);
     return { address, annotations: this.#annotations(names) };
   }
 
+  /** @throws Error with the controller's or Google's text when an Ingress's redirect can't be */
+  async #redirectUrlMap(
+    ingress: V1Ingress,
+    names: FrontendNames,
+    redirect: string | undefined,
+  ): Promise<void> {
+    if (redirect === undefined) {
+      this.#compute.delete(names.redirectUrlMap);
+      return;
+    }
+    try {
+      if (isInternal(ingress)) throw new Error("error: cannot enable HTTPS Redirects with L7 ILB");
+      redirectStatus(redirect);
+    } catch (error) {
+      throw new Error(`ensureRedirectUrlMap() = ${messageOf(error)}`, { cause: error });
+    }
+    await this.#compute.insert(names.redirectUrlMap);
+  }
+
+  async #httpProxy(
+    { httpProxy }: FrontendNames,
+    redirect: string | undefined,
+    record: FrontendSpec["record"],
+  ): Promise<void> {
+    const status = redirect === undefined ? undefined : redirectStatus(redirect);
+    const before = this.#redirects.get(httpProxy);
+    if (await this.#compute.insert(httpProxy)) record(`TargetProxy "${httpProxy}" created`);
+    else if ((before === undefined) !== (status === undefined)) record(`TargetProxy "${httpProxy}" updated`);
+    if (status === undefined) this.#redirects.delete(httpProxy);
+    else this.#redirects.set(httpProxy, status);
+  }
+
+  #checkSslPolicy(name: string | undefined): void {
+    if (name === undefined || this.#cloud.sslPolicies.has(name)) return;
+    const resource = `projects/${this.#cloud.projectId}/global/sslPolicies/${name}`;
+    throw new Error(`googleapi: Error 404: The resource '${resource}' was not found, notFound`);
+  }
+
   async #forwardingRule(
     ingress: V1Ingress,
-    name: string,
-    reserved: string | undefined,
-    record: (message: string) => void,
+    rule: Omit<ForwardingRule, "siblings">,
+    record: FrontendSpec["record"],
   ): Promise<void> {
-    const address =
-      reserved === undefined
-        ? this.#cloud.allocateAddress(ingressKey(ingress))
-        : this.#cloud.staticAddresses.get(reserved);
-    if (address === undefined) {
-      throw new Error(`the given static IP name ${reserved} doesn't translate to an existing static IP.`);
-    }
-    const present = this.#addresses.get(name);
-    // Without a name any address will do, the one that is there above all.
-    if (present === address || (present !== undefined && reserved === undefined)) return;
-    if (present !== undefined) {
-      this.#compute.delete(name);
-      record(`ForwardingRule "${name}" deleted`);
-    }
-    await this.#compute.insert(name);
-    this.#addresses.set(name, address);
-    record(`ForwardingRule "${name}" created`);
+    const { httpForwardingRule, httpsForwardingRule } = this.#names(ingress);
+    const siblings = [httpForwardingRule, httpsForwardingRule];
+    await this.#forwardingRules.ensure(ingress, ingressKey(ingress), { ...rule, siblings }, record);
   }
 
   /** Returns the certificates made from Secrets, and the names of those that Google has already. */
   async #ensureCertificates(
+    ingress: V1Ingress,
     names: FrontendNames,
     preShared: string[],
     keyPairs: KeyPair[],
@@ -151,14 +199,21 @@ export class Frontends {
     const made = new Map<string, SslCertificate>();
     const failures: string[] = [];
     for (const keyPair of keyPairs) {
-      const name = certificateName(this.#ids, names.loadBalancer, keyPair.certificate);
-      const failure = this.#compute.has(name) ? undefined : this.#certificateRefusal(keyPair);
-      if (failure === undefined) {
-        await this.#compute.insert(name);
-        made.set(name, { name, ...keyPair });
-      } else {
-        failures.push(`${name} Error:${failure}`);
+      const name = certificateName(names, keyPair.certificate);
+      const existing = this.#cloud.sslCertificates.get(name);
+      if (existing) {
+        made.set(name, existing);
+        continue;
       }
+      const failure = this.#certificateRefusal(keyPair);
+      if (failure !== undefined) {
+        failures.push(`${name} Error:${failure}`);
+        continue;
+      }
+      await this.#compute.insert(name);
+      const certificate = { name, ...keyPair, ...(isInternal(ingress) && { region: this.#cloud.region }) };
+      this.#cloud.setSslCertificate(certificate);
+      made.set(name, certificate);
     }
     if (failures.length > 0) throw new Error(`Cert creation failures - ${failures.join(",")}`);
     return [...preShared, ...made.values()];
@@ -174,44 +229,48 @@ export class Frontends {
   }
 
   async #httpsProxy(
+    ingress: V1Ingress,
     proxy: string,
     wanted: (string | SslCertificate)[],
-    record: (message: string) => void,
+    record: FrontendSpec["record"],
   ): Promise<void> {
     const present = this.#certificates.get(proxy) ?? [];
     const certificates = wanted.map((certificate) => {
       if (typeof certificate !== "string") return certificate;
       const found =
         this.#cloud.sslCertificates.get(certificate) ?? present.find(({ name }) => name === certificate);
-      if (found) return found;
-      const resource = `projects/${this.#cloud.projectId}/global/sslCertificates/${certificate}`;
+      const region = isInternal(ingress) ? this.#cloud.region : undefined;
+      if (found && found.region === region) return found;
+      const scope = region === undefined ? "global" : `regions/${region}`;
+      const resource = `projects/${this.#cloud.projectId}/${scope}/sslCertificates/${certificate}`;
       throw new Error(`googleapi: Error 404: The resource '${resource}' was not found, notFound`);
     });
     const created = await this.#compute.insert(proxy);
     this.#certificates.set(proxy, certificates);
     if (created) record(`TargetProxy "${proxy}" created`);
     else if (nameList(present) !== nameList(certificates)) record(`TargetProxy "${proxy}" certs updated`);
-    this.#deleteCertificates(
-      present.filter(({ name }) => !certificates.some((other) => other.name === name)),
-    );
   }
 
   #removeHttp(names: FrontendNames): void {
-    this.#compute.delete(names.httpForwardingRule);
-    this.#addresses.delete(names.httpForwardingRule);
+    this.#forwardingRules.delete(names.httpForwardingRule);
     this.#compute.delete(names.httpProxy);
+    this.#redirects.delete(names.httpProxy);
   }
 
   #removeHttps(names: FrontendNames): void {
-    this.#compute.delete(names.httpsForwardingRule);
-    this.#addresses.delete(names.httpsForwardingRule);
+    this.#forwardingRules.delete(names.httpsForwardingRule);
     this.#compute.delete(names.httpsProxy);
-    this.#deleteCertificates(this.#certificates.get(names.httpsProxy) ?? []);
     this.#certificates.delete(names.httpsProxy);
   }
 
-  #deleteCertificates(certificates: SslCertificate[]): void {
-    for (const { name } of certificates) this.#compute.delete(name);
+  /** Deletes the certificates made from Secrets that the HTTPS proxy has let go of. */
+  #deleteUnusedCertificates({ httpsProxy, certificatePrefix }: FrontendNames): void {
+    const used = new Set((this.#certificates.get(httpsProxy) ?? []).map(({ name }) => name));
+    for (const name of this.#cloud.sslCertificates.keys()) {
+      if (!name.startsWith(certificatePrefix) || used.has(name)) continue;
+      this.#cloud.deleteSslCertificate(name);
+      this.#compute.delete(name);
+    }
   }
 
   /** Tells the data path what the forwarding rules lead to now. */
@@ -222,13 +281,19 @@ export class Frontends {
       this.#cloud.removeLoadBalancer(key);
       return;
     }
-    const https = this.#addresses.has(names.httpsForwardingRule);
+    const { forwardingRules, sslCertificates } = this.#cloud;
+    const https = forwardingRules.has(names.httpsForwardingRule);
+    const redirect = this.#redirects.get(names.httpProxy);
+    const certificates = https ? (this.#certificates.get(names.httpsProxy) ?? []) : [];
     const loadBalancer: LoadBalancer = {
       ingress: key,
       address,
-      http: this.#addresses.has(names.httpForwardingRule),
-      certificates: https ? (this.#certificates.get(names.httpsProxy) ?? []) : [],
+      http: forwardingRules.has(names.httpForwardingRule),
+      // What the proxy refers to may have been issued meanwhile.
+      certificates: certificates.map((attached) => sslCertificates.get(attached.name) ?? attached),
       rules,
+      ...(https && { httpsProxy: names.httpsProxy }),
+      ...(redirect !== undefined && { httpRedirect: redirect }),
     };
     if (JSON.stringify(this.#cloud.loadBalancers.get(key)) !== JSON.stringify(loadBalancer)) {
       this.#cloud.setLoadBalancer(loadBalancer);
@@ -236,7 +301,8 @@ export class Frontends {
   }
 
   #address(names: FrontendNames): string | undefined {
-    return this.#addresses.get(names.httpForwardingRule) ?? this.#addresses.get(names.httpsForwardingRule);
+    const { forwardingRules } = this.#cloud;
+    return forwardingRules.get(names.httpForwardingRule) ?? forwardingRules.get(names.httpsForwardingRule);
   }
 
   #annotations(names: FrontendNames): Record<string, string | undefined> {
@@ -249,6 +315,7 @@ export class Frontends {
       [`${STATUS_PREFIX}https-forwarding-rule`]: existing(names.httpsForwardingRule),
       [`${STATUS_PREFIX}https-target-proxy`]: existing(names.httpsProxy),
       [`${STATUS_PREFIX}ssl-cert`]: certificates || undefined,
+      [`${STATUS_PREFIX}redirect-url-map`]: existing(names.redirectUrlMap),
     };
     // Once written it is never taken away.
     if (this.#compute.has(staticAddress(names)))

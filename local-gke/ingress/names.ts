@@ -12,10 +12,14 @@ export interface ClusterIds {
 export interface FrontendNames {
   loadBalancer: string;
   urlMap: string;
+  /** The URL map that redirects HTTP to HTTPS. */
+  redirectUrlMap: string;
   httpProxy: string;
   httpsProxy: string;
   httpForwardingRule: string;
   httpsForwardingRule: string;
+  /** What the names of the certificates made from its Secrets begin with. */
+  certificatePrefix: string;
 }
 
 // A resource's name has at most 63 characters, its fixed parts leave this much.
@@ -34,16 +38,18 @@ export function frontendNames(ids: ClusterIds, namespace: string, ingress: strin
   return {
     loadBalancer,
     urlMap: `k8s2-um-${loadBalancer}`,
+    redirectUrlMap: `k8s2-rm-${loadBalancer}`,
     httpProxy: `k8s2-tp-${loadBalancer}`,
     httpsProxy: `k8s2-ts-${loadBalancer}`,
     httpForwardingRule: `k8s2-fr-${loadBalancer}`,
     httpsForwardingRule: `k8s2-fs-${loadBalancer}`,
+    certificatePrefix: `k8s2-cr-${ids.frontend}-${base36(loadBalancer, 16)}-`,
   };
 }
 
 /** Returns the name of the certificate made from a Secret; its last part changes with the certificate. */
-export function certificateName(ids: ClusterIds, loadBalancer: string, certificatePem: string): string {
-  return `k8s2-cr-${ids.frontend}-${base36(loadBalancer, 16)}-${hex(certificatePem, 16)}`;
+export function certificateName({ certificatePrefix }: FrontendNames, certificatePem: string): string {
+  return certificatePrefix + hex(certificatePem, 16);
 }
 
 /** Returns the name of the network endpoint group of a Service's port, which is also its backend's name. */

@@ -16,10 +16,12 @@ import {
 } from "@kubernetes/client-node";
 import { messageOf } from "../../src/errors.ts";
 import { type BackendConfig, parseBackendConfig } from "./backend-config.ts";
+import { type FrontendConfig, parseFrontendConfig } from "./frontend-config.ts";
 
 /** An object of a kind that a CRD defines. */
 export interface CustomObject extends KubernetesObject {
   spec?: unknown;
+  status?: unknown;
 }
 
 /** What a change in the cluster calls. */
@@ -30,6 +32,8 @@ export interface Handlers {
   endpointSlice(slice: V1EndpointSlice): void;
   backendConfig(config: CustomObject): void;
   frontendConfig(config: CustomObject): void;
+  /** Also called with one that is gone. */
+  managedCertificate(certificate: CustomObject): void;
 }
 
 type Cache<T extends KubernetesObject> = Informer<T> & ObjectCache<T>;
@@ -44,6 +48,7 @@ export class Store {
   readonly #endpointSlices: Cache<V1EndpointSlice>;
   readonly #backendConfigs: Cache<CustomObject>;
   readonly #frontendConfigs: Cache<CustomObject>;
+  readonly #managedCertificates: Cache<CustomObject>;
   /** What our own writes returned, by UID: newer than the cache until the watch has brought it. */
   readonly #written = new Map<string, V1Ingress>();
   readonly #reconnects = new Set<NodeJS.Timeout>();
@@ -77,6 +82,13 @@ export class Store {
         resourcePlural: "frontendconfigs",
       }),
     );
+    this.#managedCertificates = cache<CustomObject>("/apis/networking.gke.io/v1/managedcertificates", () =>
+      custom.listCustomObjectForAllNamespaces({
+        group: "networking.gke.io",
+        version: "v1",
+        resourcePlural: "managedcertificates",
+      }),
+    );
   }
 
   /** Starts the watches; resolves when the caches hold what there is. The Ingresses come last: theirs is the work. */
@@ -87,6 +99,7 @@ export class Store {
     this.#endpointSlices.on("change", handlers.endpointSlice);
     this.#backendConfigs.on("change", handlers.backendConfig);
     this.#frontendConfigs.on("change", handlers.frontendConfig);
+    this.#managedCertificates.on("change", handlers.managedCertificate);
     this.#ingresses.on("add", handlers.ingress);
     this.#ingresses.on("update", handlers.ingress);
     this.#ingresses.on("delete", (ingress) => {
@@ -98,6 +111,7 @@ export class Store {
       this.#watch(this.#endpointSlices),
       this.#watch(this.#backendConfigs),
       this.#watch(this.#frontendConfigs),
+      this.#watch(this.#managedCertificates),
     ]);
     await this.#watch(this.#ingresses);
   }
@@ -111,6 +125,7 @@ export class Store {
       this.#endpointSlices.stop(),
       this.#backendConfigs.stop(),
       this.#frontendConfigs.stop(),
+      this.#managedCertificates.stop(),
     ]);
   }
 
@@ -140,8 +155,18 @@ export class Store {
     return found && parseBackendConfig(namespace, name, found.spec);
   }
 
-  hasFrontendConfig(namespace: string, name: string): boolean {
-    return this.#frontendConfigs.get(name, namespace) !== undefined;
+  frontendConfig(namespace: string, name: string): FrontendConfig | undefined {
+    const found = this.#frontendConfigs.get(name, namespace);
+    return found && parseFrontendConfig(found.spec);
+  }
+
+  managedCertificates(): readonly CustomObject[] {
+    return this.#managedCertificates.list();
+  }
+
+  managedCertificate(key: string): CustomObject | undefined {
+    const [namespace = "", name = ""] = key.split("/");
+    return this.#managedCertificates.get(name, namespace);
   }
 
   /** How many pods serve a port of a Service. */

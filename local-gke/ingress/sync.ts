@@ -9,11 +9,12 @@ import {
 } from "@kubernetes/client-node";
 import { messageOf } from "../../src/errors.ts";
 import type { BackendService, Cloud } from "../cloud.ts";
-import { FINALIZER, frontendConfigName, googleClass, STATUS_PREFIX } from "./annotations.ts";
+import { FINALIZER, frontendConfigName, googleClass, isInternal, STATUS_PREFIX } from "./annotations.ts";
 import { healthCheck } from "./backend-config.ts";
 import type { Compute } from "./compute.ts";
 import type { EventRecorder, EventType, Subject } from "./events.ts";
 import { type Frontends, ingressKey, type KeyPair } from "./frontend.ts";
+import type { FrontendConfig } from "./frontend-config.ts";
 import type { ClusterIds } from "./names.ts";
 import type { NegController } from "./neg.ts";
 import { Retry } from "./queue.ts";
@@ -121,14 +122,18 @@ export class IngressSync {
 
   async #program(ingress: V1Ingress, translation: Translation, interrupted: AbortSignal): Promise<void> {
     let routine = "backend syncing";
-    let frontendConfigMissing = false;
+    let frontendConfig: FrontendConfig | "missing" | undefined;
     try {
       await this.#syncBackends(ingress, translation.servicePorts);
       routine = "load balancer syncing";
       const keyPairs = await this.#keyPairs(ingress);
-      frontendConfigMissing = this.#missesFrontendConfig(ingress);
-      const record = (message: string) => this.#record(ingress, "Normal", "Sync", message);
-      const frontend = await this.#context.frontends.ensure(ingress, translation.rules, keyPairs, record);
+      frontendConfig = this.#frontendConfig(ingress);
+      const frontend = await this.#context.frontends.ensure(ingress, {
+        rules: translation.rules,
+        keyPairs,
+        frontendConfig: frontendConfig === "missing" ? undefined : frontendConfig,
+        record: (message, type = "Normal", reason = "Sync") => this.#record(ingress, type, reason, message),
+      });
       routine = "post-process";
       if (!(await this.#addressIsDue(ingressKey(ingress), interrupted))) return;
       const withAddress = await this.#writeAddress(ingress, frontend.address);
@@ -143,13 +148,13 @@ export class IngressSync {
       this.#collectBackends();
     }
     // The event was sent and nothing is blocked, but the sync counts as failed.
-    if (frontendConfigMissing) throw new Retry(NO_FRONTEND_CONFIG);
+    if (frontendConfig === "missing") throw new Retry(NO_FRONTEND_CONFIG);
   }
 
   async #syncBackends(ingress: V1Ingress, ports: ServicePort[]): Promise<void> {
     const { cloud, negs } = this.#context;
     this.#backends.set(ingressKey(ingress), ports);
-    for (const port of ports) await this.#ensureBackend(port);
+    for (const port of ports) await this.#ensureBackend(port, isInternal(ingress));
     for (const port of ports) {
       if (!port.neg || negs.exists(port.backend)) continue;
       const resource = `projects/${cloud.projectId}/zones/${cloud.zone}/networkEndpointGroups/${port.backend}`;
@@ -157,7 +162,7 @@ export class IngressSync {
     }
   }
 
-  async #ensureBackend(port: ServicePort): Promise<void> {
+  async #ensureBackend(port: ServicePort, internal: boolean): Promise<void> {
     const { cloud, compute } = this.#context;
     const backend = this.#backendService(port);
     await compute.insert(`health check ${port.backend}`);
@@ -168,10 +173,29 @@ export class IngressSync {
       );
     }
     await compute.insert(resource);
+    this.#checkSecurityPolicy(port, internal);
     // Google's own 404 server is no backend of the data path.
     if (isSystemDefault(port)) return;
     if (JSON.stringify(cloud.backends.get(port.backend)) !== JSON.stringify(backend))
       cloud.setBackend(backend);
+  }
+
+  #checkSecurityPolicy(port: ServicePort, internal: boolean): void {
+    const { cloud } = this.#context;
+    const policy = port.backendConfig?.securityPolicy;
+    if (policy === undefined) return;
+    if (internal) {
+      throw new Error(
+        `cloud armor security policies not supported for regional backend service ${port.backend}`,
+      );
+    }
+    if (policy === "" || cloud.securityPolicies.has(policy)) return;
+    const resource = `projects/${cloud.projectId}/global/securityPolicies/${policy}`;
+    throw new Error(
+      `failed to set security policy from "" to "${policy}" for backend service ${port.backend} ` +
+        `(${port.namespace}/${port.service}:&ServiceBackendPort{Name:,Number:${port.port},}): ` +
+        `googleapi: Error 404: The resource '${resource}' was not found, notFound`,
+    );
   }
 
   #backendService(port: ServicePort): BackendService {
@@ -223,12 +247,13 @@ export class IngressSync {
     }
   }
 
-  #missesFrontendConfig(ingress: V1Ingress): boolean {
+  #frontendConfig(ingress: V1Ingress): FrontendConfig | "missing" | undefined {
     const name = frontendConfigName(ingress);
-    if (name === undefined) return false;
-    if (this.#context.store.hasFrontendConfig(ingress.metadata?.namespace ?? "", name)) return false;
+    if (name === undefined) return undefined;
+    const found = this.#context.store.frontendConfig(ingress.metadata?.namespace ?? "", name);
+    if (found) return found;
     this.#record(ingress, "Warning", "Sync", `Error: ${NO_FRONTEND_CONFIG}`);
-    return true;
+    return "missing";
   }
 
   /** Waits until the load balancer is old enough to have an address; false when interrupted. */

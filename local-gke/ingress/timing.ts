@@ -4,10 +4,14 @@ export interface Timing {
   addressDelayMs: number;
   /** What every insert at Google takes. */
   insertDelayMs: number;
-  /** Between two syncs of an Ingress that nobody touches; a change counts from the next one. */
+  /** Between two syncs of an Ingress or a ManagedCertificate that nobody touches; a change counts from the next one. */
   resyncMs: number;
   /** Wait after the first failed try; it doubles with every further one. */
   backoffBaseMs: number;
+  /** Between two looks at the DNS of a managed certificate that is attached and was not issued yet. */
+  dnsCheckMs: number;
+  /** From the look that finds a managed certificate's DNS right to its issue. */
+  certificateIssueMs: number;
 }
 
 /** Google's times where they are known, and none where a local cluster need not wait. */
@@ -16,6 +20,8 @@ export const DEFAULT_TIMING: Timing = {
   insertDelayMs: 0,
   resyncMs: 600_000,
   backoffBaseMs: 5,
+  dnsCheckMs: 500,
+  certificateIssueMs: 200,
 };
 
 // Within this time a delay that was changed while it was waited for is noticed.

@@ -7,7 +7,7 @@ import type {
 } from "@kubernetes/client-node";
 import { messageOf } from "../../src/errors.ts";
 import type { UrlRule } from "../cloud.ts";
-import { appProtocol, backendConfigName, googleClass, negForIngress, type Protocol } from "./annotations.ts";
+import { appProtocol, backendConfigName, isInternal, negForIngress, type Protocol } from "./annotations.ts";
 import { type BackendConfig, refusal } from "./backend-config.ts";
 import { type ClusterIds, negName, nodePortBackendName } from "./names.ts";
 
@@ -60,7 +60,7 @@ export function referencedServices(ingress: V1Ingress): ServiceReference[] {
 /** Translates an Ingress into URL rules and backends, or the reasons why the controller can't. */
 export function translate(ingress: V1Ingress, inventory: Inventory): Translation {
   const namespace = ingress.metadata?.namespace ?? "";
-  const internal = googleClass(ingress) === "gce-internal";
+  const internal = isInternal(ingress);
   const ports = new Map<string, ServicePort>();
   const rules: UrlRule[] = [];
   const errors: string[] = [];
