@@ -64,9 +64,9 @@ test.each([
   ["a: 1\na: 2", "values is not valid YAML at line 2, column 1: duplicated mapping key"],
   ["a: *b", 'values is not valid YAML at line 1, column 5: unidentified alias "b"'],
   ["a: 1\n---\nb: 2", "values must be one YAML document, but holds 2."],
-  ["- a", "values must be a YAML map of Helm values, but holds a list."],
-  ["service.type=ClusterIP", "values must be a YAML map of Helm values, but holds a string."],
-  ["5", "values must be a YAML map of Helm values, but holds a number."],
+  ["- a", "values must be a YAML map, but holds a list."],
+  ["service.type=ClusterIP", "values must be a YAML map, but holds a string."],
+  ["5", "values must be a YAML map, but holds a number."],
 ])("refuses %j", (text, message) => {
   expect(() => parseYamlMap(text, "values")).toThrow(message);
 });

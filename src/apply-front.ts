@@ -4,11 +4,10 @@ import type { FrontPlan } from "./front-plan.ts";
 import type { Settings } from "./inputs.ts";
 import { adopt } from "./kubernetes/adoption.ts";
 import type { ApiServer, Manifest } from "./kubernetes/api.ts";
-import type { ObjectReference } from "./kubernetes/deletion.ts";
 import { applyManifests } from "./kubernetes/manifest-set.ts";
 import { Ingress, type KubernetesObject } from "./kubernetes/objects.ts";
 import type { Front } from "./loadbalancer/front.ts";
-import { leftoverCleared, PRE_SHARED_CERTIFICATES } from "./loadbalancer/references.ts";
+import { isManagedName, leftoverCleared, PRE_SHARED_CERTIFICATES } from "./loadbalancer/references.ts";
 import type { Outlook } from "./outlook.ts";
 import type { Session } from "./session.ts";
 
@@ -29,11 +28,8 @@ export async function applyFront(
   }
   if (givenUp) {
     const { name, uid } = givenUp.metadata;
-    await remove(
-      api,
-      { kind: "ManagedCertificate", namespace: names.namespace, name, uid },
-      "Google has given it up",
-    );
+    await api.delete("ManagedCertificate", names.namespace, name, { uid });
+    info(`ManagedCertificate ${name} is deleted: Google has given it up.`);
   }
 }
 
@@ -51,25 +47,33 @@ export async function settleFront(
   { names, certificates, finalIngress, orphans }: FrontPlan,
   front: Front,
 ): Promise<void> {
-  const { ingress, managedCertificate } = front.state;
+  const { managedCertificate } = front.state;
   const made =
     managedCertificate.state === "present" ? [managedCertificate.object.status.certificateName] : [];
-  // Google's controller writes a certificate's name back as long as the Ingress names the ManagedCertificate.
-  const last = finalIngress
-    ? v.parse(Ingress, await api.apply(finalIngress, { dryRun: false, force: true }))
-    : ingress.state === "present"
-      ? ingress.object
-      : undefined;
-  const value = last && leftoverCleared(last, certificates, made);
-  if (value !== undefined) {
+  const isWanted = (name: string) => certificates.preShared.includes(name) || made.includes(name);
+  const clear = async (ingress: Ingress, isKept: (name: string) => boolean) => {
+    const value = leftoverCleared(ingress, isKept);
+    if (value === undefined) return;
+    known.changed = true;
     await api.annotate("Ingress", names.namespace, names.ingress, PRE_SHARED_CERTIFICATES, value);
-  }
-  if (finalIngress || value !== undefined || orphans.length > 0) known.changed = true;
-  // After the Ingress: a sync that misses what it names fails.
-  for (const orphan of orphans) await remove(api, orphan, "nothing needs it any more");
-}
+  };
 
-async function remove(api: ApiServer, object: ObjectReference, why: string): Promise<void> {
-  const { kind, namespace, name, uid } = object;
-  if (await api.delete(kind, namespace, name, { uid })) info(`${kind} ${name} is deleted: ${why}.`);
+  const { ingress } = front.state;
+  if (ingress.state !== "present") return;
+  if (finalIngress) {
+    known.changed = true;
+    // As long as the annotation has names of ours, leaving it out of the manifest could take Google's own away too.
+    await clear(ingress.object, (name) => isWanted(name) || isManagedName(name));
+    const settled = await api.apply(finalIngress, { dryRun: false, force: true });
+    // As long as the Ingress names its ManagedCertificate, Google's controller would bring back what is removed here.
+    await clear(v.parse(Ingress, settled), isWanted);
+  } else {
+    await clear(ingress.object, isWanted);
+  }
+  // After the Ingress: a sync that misses what it names fails.
+  for (const { kind, namespace, name, uid } of orphans) {
+    if (!(await api.delete(kind, namespace, name, { uid }))) continue;
+    known.changed = true;
+    info(`${kind} ${name} is deleted: nothing needs it any more.`);
+  }
 }

@@ -39,7 +39,9 @@ export async function deploy(settings: Settings, session: Session): Promise<void
 
 async function deployLoadBalancer(settings: Settings, session: Session): Promise<void> {
   const { known } = session;
-  if (settings.milvusToken) setSecret(settings.milvusToken);
+  const { certificate } = settings;
+  const privateKey = certificate.kind === "self-managed" ? certificate.given?.privateKey : undefined;
+  for (const secret of [settings.milvusToken, privateKey]) if (secret) setSecret(secret);
   known.host = settings.host;
   known.ingress = `${settings.namespace}/${settings.ingressName}`;
   const files = await readManifests(settings.manifests, session.workspace, settings.namespace);

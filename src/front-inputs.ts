@@ -145,7 +145,8 @@ function readCertificate(
         return { kind, given: undefined };
       }
       const given = { certificate: `${certificate}\n`, privateKey: `${privateKey}\n` };
-      mistakes.push(...problemOfGiven(given, host, Date.now()));
+      // Without a host there is enough to correct.
+      if (host !== "") mistakes.push(...problemOfGiven(given, host, Date.now()));
       return { kind, given };
     }
     case "google-managed":

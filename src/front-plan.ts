@@ -43,7 +43,7 @@ export interface FrontPlan {
   /** The Ingress without what it names only until the new certificate is served; undefined when there is no such thing. */
   finalIngress: Manifest | undefined;
   /** Objects of ours that nothing refers to any more, once the load balancer works without them. */
-  orphans: ObjectReference[];
+  orphans: (ObjectReference & { kind: (typeof ORPHAN_KINDS)[number] })[];
 }
 
 /**
@@ -71,7 +71,9 @@ export function planFront(
     ...(names.managedCertificate ? [managedCertificate(names, names.managedCertificate)] : []),
     first,
   ];
-  const orphans = ORPHAN_KINDS.flatMap((kind) =>
+  // Only a run that sees the load balancer work can tell that nothing needs them.
+  const isProven = settings.waitFor === "ready" || settings.waitFor === "certificate";
+  const orphans = (isProven ? ORPHAN_KINDS : []).flatMap((kind) =>
     observed.objects
       .filter((object) => object.kind === kind && isOrphan(object, settings, names, observed))
       .map(({ metadata: { name, uid } }) => ({ kind, namespace: names.namespace, name, uid })),

@@ -10,7 +10,12 @@ import type { ApiServer } from "./kubernetes/api.ts";
 import { Ingress, KubernetesObject, ManagedCertificate, Secret, Service } from "./kubernetes/objects.ts";
 import type { Kind } from "./kubernetes/resources.ts";
 import { FRONTEND_CONFIG } from "./loadbalancer/manifests.ts";
-import { type CertificateReferences, isNamedAfter, referencesOf } from "./loadbalancer/references.ts";
+import {
+  type CertificateReferences,
+  isManagedName,
+  isNamedAfter,
+  referencesOf,
+} from "./loadbalancer/references.ts";
 import type { Session } from "./session.ts";
 
 /** The cluster as it is before this run changes anything. */
@@ -118,7 +123,11 @@ export async function observeObjects(settings: Settings, api: ApiServer): Promis
   const ingress = find(objects, "Ingress", settings.ingressName);
   const live = referencesOf(ingress && v.parse(Ingress, ingress));
   const secrets = live.secrets.filter((name) => name !== settings.tlsSecret);
-  const isManaged = settings.certificate.kind === "google-managed" || live.managed.length > 0;
+  // Google's controller leaves its name in the Ingress also when that names the ManagedCertificate no more.
+  const isManaged =
+    settings.certificate.kind === "google-managed" ||
+    live.managed.length > 0 ||
+    live.preShared.some(isManagedName);
   const isFrontendConfigured =
     settings.frontendConfig !== undefined || ingress?.metadata.annotations[FRONTEND_CONFIG] !== undefined;
   // Only asked for where they matter: their kinds, and the right to read them, aren't everywhere.

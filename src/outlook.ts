@@ -5,6 +5,7 @@ import type { Settings } from "./inputs.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { refuseOwnObjects } from "./kubernetes/manifest-files.ts";
 import {
+  CLEAR,
   DEPLOY,
   FRONTEND_CONFIG,
   MANAGED_CERTIFICATE,
@@ -47,6 +48,8 @@ export async function lookAndPlan(
   const certificate = await chooseCertificate(settings, observed.tlsSecret, place.sslCertificates);
   const plan = makePlan(settings, observed, certificate.newPair);
   refuseOwnObjects(files, plan.front.manifests);
+  const leftovers = plan.front.orphans.map(({ kind }) => CLEAR[kind]);
+  if (leftovers.length > 0) await refuseMissingRights(access.api, namespace, leftovers);
   describe(observed, plan);
   return { observed, place, certificate, plan, files };
 }

@@ -93,9 +93,14 @@ export async function reservePlace(
   if (place.address !== undefined || !name || !createStaticIp) return place.address;
   const description = `Milvus's load balancer, Ingress ${namespace}/${ingressName}`;
   const details = { description, subnetwork: access.cluster?.subnetwork };
-  known.changed = true;
   const project = await access.project();
-  const address = await reserveAddress(scopeOf(settings), name, details, project);
+  const { changed } = known;
+  // Said beforehand: a run that is cancelled meanwhile may have changed something too.
+  known.changed = true;
+  const address = await reserveAddress(scopeOf(settings), name, details, project).catch((error: unknown) => {
+    known.changed = changed;
+    throw error;
+  });
   // Another run may have been faster, and for another load balancer.
   const problem = problemOfAddress(
     name,

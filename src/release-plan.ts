@@ -52,7 +52,8 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
 
   const port = grpcPort(service, effective);
   const complete = loadBalancerValues(effective, port, settings.backendConfigName);
-  const keepsLayer4 = settings.keepLayer4 && valueAt(effective, "service", "type") === "LoadBalancer";
+  const hasLayer4 = [service.spec.type, valueAt(effective, "service", "type")].includes("LoadBalancer");
+  const keepsLayer4 = settings.keepLayer4 && hasLayer4;
   const overlay = keepsLayer4 ? joinValues(complete, { service: { type: "LoadBalancer" } }) : complete;
 
   const chartVersion = settings.chartVersion?.replace(/^v/, "") ?? release.chartVersion;

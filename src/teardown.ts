@@ -85,7 +85,7 @@ async function look(settings: Settings, session: Session, access: Access): Promi
   const [, objects, release, zone, manifests] = await allOf([
     refuseMissingRights(api, namespace, rights),
     observeObjects(settings, api),
-    readRelease(helm, settings.release, namespace),
+    restoreLayer4 ? readRelease(helm, settings.release, namespace) : undefined,
     observeZone(settings, access),
     allOf(files.map(({ manifest }) => api.find(manifest))),
   ]);
@@ -99,7 +99,7 @@ async function look(settings: Settings, session: Session, access: Access): Promi
     zone,
     address: ingress && addressOf(ingress),
     unwanted: await observeUnwantedAddress(settings, access, ingress),
-    restore: restoreLayer4 && release ? await lookBack(settings, session, access, release) : undefined,
+    restore: release && (await lookBack(settings, session, access, release)),
   };
   const { restore } = plan;
   const report = {

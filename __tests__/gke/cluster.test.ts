@@ -42,6 +42,8 @@ test("a cluster is looked up with one request", async () => {
     version: "1.35.4-gke.100",
     authorizedNetworks: false,
     offers: ["public", "private", "connect_gateway"],
+    network: "projects/my-project/global/networks/default",
+    subnetwork: "projects/my-project/regions/us-central1/subnetworks/default",
   });
   expect(google.requests).toEqual([REQUEST]);
 });
@@ -239,6 +241,8 @@ describe("a cluster that does not answer", () => {
     version: "1.35.4",
     authorizedNetworks: false,
     offers: ["public"],
+    network: undefined,
+    subnetwork: undefined,
   } satisfies Cluster;
   const rows: [string, Partial<Cluster>, RegExp][] = [
     [

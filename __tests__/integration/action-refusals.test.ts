@@ -218,9 +218,10 @@ describe.concurrent("an object that is in the way", () => {
     await cluster.kubectlWith(ingress("foreign-ingress", []), ...apply);
     const error = await refusal("foreign-ingress", {});
     expect(error).toContain(
-      "Ingress foreign-ingress/my-release-milvus has fields that something else manages; nothing was changed.",
+      "Ingress foreign-ingress/my-release-milvus belongs to somebody else; nothing was changed.",
     );
-    expect(error).toContain('conflicts with "argocd"');
+    expect(error).toContain("its fields are managed by argocd");
+    expect(error).toContain("adopt: true");
     expect(error).toContain("ingress_name");
   });
 

@@ -1,49 +1,19 @@
-import { createPrivateKey, type webcrypto, X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
-import "reflect-metadata";
-import * as x509 from "@peculiar/x509";
 import { describe, expect, test } from "vitest";
 import {
+  authorityIn,
   certificatesIn,
   expiryOf,
-  type KeyPair,
-  makeCertificate,
   problemOf,
+  problemOfGiven,
   trustFor,
 } from "../../src/loadbalancer/certificate.ts";
+import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
+import { certificateWith, DAY, ECDSA_P384, encrypted, NOW, rsa } from "./certificates.ts";
 
 const HOST = "my-release.milvus.io";
-const NOW = Date.UTC(2026, 0, 15, 12);
-const DAY = 86_400_000;
 const LONG_HOST = `${"a".repeat(60)}.${"b".repeat(60)}.example.com`;
-
-/** Makes a certificate that is signed by `issuer`, or by itself. */
-async function certificateWith(
-  settings: { subject: string; names?: string[]; from?: number; days: number },
-  issuer?: { name: string; keys: webcrypto.CryptoKeyPair },
-): Promise<KeyPair & { keys: webcrypto.CryptoKeyPair }> {
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const from = settings.from ?? NOW - DAY;
-  const certificate = await x509.X509CertificateGenerator.create({
-    subject: settings.subject,
-    issuer: issuer?.name ?? settings.subject,
-    notBefore: new Date(from),
-    notAfter: new Date(from + settings.days * DAY),
-    signingAlgorithm: algorithm,
-    publicKey: keys.publicKey,
-    signingKey: (issuer?.keys ?? keys).privateKey,
-    extensions: settings.names
-      ? [new x509.SubjectAlternativeNameExtension(settings.names.map((value) => ({ type: "dns", value })))]
-      : [],
-  });
-  const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
-  return {
-    certificate: certificate.toString("pem"),
-    privateKey: x509.PemConverter.encode(pkcs8, "PRIVATE KEY"),
-    keys,
-  };
-}
 
 describe("the certificate that is made", () => {
   test("is an X.509 v3 server certificate for the host, good for 397 days", async () => {
@@ -158,10 +128,7 @@ describe("trustFor", () => {
 
   test("one that an authority has signed needs the authorities too", async () => {
     const authority = await certificateWith({ subject: "CN=Authority", days: 900 });
-    const signed = await certificateWith(
-      { subject: `CN=${HOST}`, names: [HOST], days: 365 },
-      { name: "CN=Authority", keys: authority.keys },
-    );
+    const signed = await certificateWith({ subject: `CN=${HOST}`, names: [HOST], days: 365 }, authority);
     const trusted = trustFor(signed.certificate);
     expect(trusted).toContain(signed.certificate);
     expect(trusted).toContain(rootCertificates[0]);
@@ -173,4 +140,140 @@ test("what stands between the certificates of a PEM text is left out", async () 
   const text = `subject=CN=x\n"""\nimport os # not a certificate\n${certificate}issuer=y\n${certificate.trim()}`;
   expect(certificatesIn(text)).toBe(certificate.repeat(2));
   expect(certificatesIn("nothing")).toBe("");
+});
+
+describe("problemOfGiven", async () => {
+  const root = await certificateWith({ subject: "CN=Root", days: 9000, isAuthority: true });
+  const between = await certificateWith({ subject: "CN=Between", days: 900, isAuthority: true }, root);
+  const request = { subject: `CN=${HOST}`, names: [HOST], days: 365 };
+  const leaf = await certificateWith(request, between);
+  const { privateKey } = leaf;
+  const chain = (...links: { certificate: string }[]) => links.map(({ certificate }) => certificate).join("");
+
+  const stranger = await certificateWith({ subject: "CN=Between", days: 900, isAuthority: true }, root);
+  const selfSigned = await certificateWith({ ...request, isAuthority: true });
+  const longRsa = await certificateWith({ ...request, algorithm: rsa(2048) });
+  test.each([
+    ["the host's own alone", leaf.certificate, privateKey],
+    ["with its issuer", chain(leaf, between), privateKey],
+    ["the whole chain", chain(leaf, between, root), privateKey],
+    ["with text between", `subject=x\n${leaf.certificate}\nissuer=y\n${between.certificate}`, privateKey],
+    [
+      "a self-signed one that calls itself an authority, as openssl req makes it",
+      selfSigned.certificate,
+      selfSigned.privateKey,
+    ],
+    ["RSA 2048", longRsa.certificate, longRsa.privateKey],
+  ])("%s will do", (_, certificate, key) => {
+    expect(problemOfGiven({ certificate, privateKey: key }, HOST, NOW)).toEqual([]);
+  });
+
+  test("in its last second, and in its first", () => {
+    const at = (now: number) => problemOfGiven({ certificate: leaf.certificate, privateKey }, HOST, now);
+    expect(at(NOW - DAY)).toEqual([]);
+    expect(at(NOW + 364 * DAY - 1000)).toEqual([]);
+  });
+
+  const shortRsa = await certificateWith({ ...request, algorithm: rsa(1024) });
+  const p384 = await certificateWith({ ...request, algorithm: ECDSA_P384 });
+  const inCommonName = await certificateWith({ subject: `CN=${HOST}`, days: 365 });
+  const elsewhere = await certificateWith({ ...request, names: ["other.example.com"] });
+  const KIND =
+    "tls_private_key is neither RSA with at least 2048 bits nor ECDSA P-256, and Google takes no other";
+  const FOREIGN = "tls_private_key belongs to another certificate than the first one of tls_certificate";
+  const other = (name: string) => `tls_certificate is not for ${HOST} (subject alternative names: ${name})`;
+  test.each<[string, string, string, string[]]>([
+    [
+      "the chain upside down",
+      chain(between, leaf),
+      privateKey,
+      [
+        FOREIGN,
+        other("none"),
+        "tls_certificate begins with an authority's certificate: the host's own comes first",
+        `tls_certificate is not in order: certificate 1 (CN=Between) is not signed by the next one (CN=${HOST})`,
+      ],
+    ],
+    [
+      "a chain with a gap",
+      chain(leaf, root),
+      privateKey,
+      [`tls_certificate is not in order: certificate 1 (CN=${HOST}) is not signed by the next one (CN=Root)`],
+    ],
+    [
+      "the issuers in the wrong order",
+      chain(leaf, root, between),
+      privateKey,
+      [
+        `tls_certificate is not in order: certificate 1 (CN=${HOST}) is not signed by the next one (CN=Root)`,
+        "tls_certificate is not in order: certificate 2 (CN=Root) is not signed by the next one (CN=Between)",
+      ],
+    ],
+    [
+      "an issuer of the same name with another key",
+      chain(leaf, stranger),
+      privateKey,
+      [
+        `tls_certificate is not in order: certificate 1 (CN=${HOST}) is not signed by the next one (CN=Between)`,
+      ],
+    ],
+    ["the key of another certificate", leaf.certificate, root.privateKey, [FOREIGN]],
+    ["RSA 1024", shortRsa.certificate, shortRsa.privateKey, [KIND]],
+    ["ECDSA P-384", p384.certificate, p384.privateKey, [KIND]],
+    [
+      "an encrypted key",
+      leaf.certificate,
+      encrypted(privateKey),
+      ["tls_private_key can't be read: it is encrypted: give it without a passphrase"],
+    ],
+    ["the host in the common name only", inCommonName.certificate, inCommonName.privateKey, [other("none")]],
+    ["another host", elsewhere.certificate, elsewhere.privateKey, [other("DNS:other.example.com")]],
+    [
+      "no PEM at all",
+      "MIIBszCCAVmgAwIBAgI",
+      privateKey,
+      ["tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----)"],
+    ],
+    [
+      "the key in the certificate's place",
+      privateKey,
+      privateKey,
+      ["tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----)"],
+    ],
+  ])("%s", (_, certificate, key, problems) => {
+    expect(problemOfGiven({ certificate, privateKey: key }, HOST, NOW)).toEqual(problems);
+  });
+
+  test.each([
+    ["expired", NOW + 364 * DAY, /^tls_certificate has expired \(Jan 14 12:00:00 2027 GMT\)$/],
+    ["not valid yet", NOW - 2 * DAY, /^tls_certificate is not valid before Jan 14 12:00:00 2026 GMT$/],
+  ])("%s", (_, now, problem) => {
+    const problems = problemOfGiven({ certificate: leaf.certificate, privateKey }, HOST, now);
+    expect(problems).toEqual([expect.stringMatching(problem)]);
+  });
+
+  test("an issuer that has expired is told by its place", () => {
+    const late = problemOfGiven({ certificate: chain(leaf, between), privateKey }, HOST, NOW + 1000 * DAY);
+    expect(late).toEqual([
+      expect.stringMatching(/^tls_certificate has expired \(/),
+      expect.stringMatching(/^tls_certificate's certificate 2 has expired \(/),
+    ]);
+  });
+
+  test.each([
+    ["tls_certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", privateKey],
+    ["tls_private_key", leaf.certificate, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"],
+    ["tls_private_key", leaf.certificate, "not a key"],
+  ])("rubbish as %s", (input, certificate, key) => {
+    const problems = problemOfGiven({ certificate, privateKey: key }, HOST, NOW);
+    expect(problems).toEqual([expect.stringMatching(new RegExp(`^${input} can't be (parsed|read): .+`))]);
+    expect(problems.join()).not.toContain("AAAA");
+  });
+
+  test("authorityIn: what a client must be given, if anything", () => {
+    expect(authorityIn(leaf.certificate)).toBeUndefined();
+    expect(authorityIn(chain(leaf, between))).toBeUndefined();
+    expect(authorityIn(chain(leaf, between, root))).toBe(chain(leaf, between, root));
+    expect(authorityIn(selfSigned.certificate)).toBe(selfSigned.certificate);
+  });
 });

@@ -62,7 +62,7 @@ describe("only someone can mend", () => {
     ],
     [
       `${LB}the given static IP name my-release-ip doesn't translate to an existing static IP.`,
-      "kubernetes.io/ingress.global-static-ip-name",
+      "set static_ip_name to a global address",
     ],
     [
       `${BACKEND}error ensuring health check: googleapi: Error 400: Invalid value for field 'resource.timeoutSec': '15'. TimeoutSec should be less than checkIntervalSec., invalid`,

@@ -47,6 +47,7 @@ describe("healthOf", () => {
         ? { state: "present", object: v.parse(Service, { ...metadata(onService), spec: {} }) }
         : { state: "deleted" },
       tlsSecret: { state: "unknown" },
+      managedCertificate: { state: "unknown" },
       complaints: [],
       earlierWarning: undefined,
     };

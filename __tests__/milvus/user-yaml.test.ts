@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parseDocument } from "yaml";
 import { ActionError } from "../../src/errors.ts";
 import { mergeValues, valueAt } from "../../src/helm/values.ts";
-import { withTls } from "../../src/milvus/user-yaml.ts";
+import { withoutTls, withTls } from "../../src/milvus/user-yaml.ts";
 import { isMap, type YamlMap } from "../../src/yaml.ts";
 
 const ALL = "common:\n  security:\n    tlsMode: 1\nproxy:\n  http:\n    port: 8080\n";
@@ -198,6 +198,53 @@ describe("any user.yaml", () => {
       ),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe("withoutTls takes away what withTls has put there", () => {
+  test.each<[string, string | undefined]>([
+    ["no user.yaml", undefined],
+    ["an empty one", ""],
+    ["comments and order", "# head\nproxy: # p\n  http:\n    enabled: true # on\n\n# between\ncommon: {}\n"],
+    ["CRLF", "common:\r\n  security:\r\n    tlsMode: 0\r\n"],
+    ["flow maps", "common: {security: {tlsMode: 0}}\n"],
+    ["TLS that was on already", "common:\n  security:\n    tlsMode: 1\nproxy: {http: {port: 9999}}\n"],
+    ["REST switched off", "proxy:\n  http:\n    enabled: false\n"],
+  ])("to the letter when nothing else has changed: %s", (_, before) => {
+    expect(withoutTls(withTls(before), before)).toBe(before);
+  });
+
+  test.each<[string, string, string | undefined, string | undefined]>([
+    [
+      "an edit stays, with its comment",
+      `${ALL}log:\n  level: debug # loud\n`,
+      undefined,
+      "log:\n  level: debug # loud\n",
+    ],
+    [
+      "a key beside ours stays",
+      "common:\n  security:\n    tlsMode: 1\n    superUsers: root\n",
+      "",
+      "common:\n  security:\n    superUsers: root\n",
+    ],
+    ["scalars stay as they are written", `${ALL}mode: 0755\nno: "0"\n`, undefined, 'mode: 0755\nno: "0"\n'],
+    ["our keys in another notation", "{common: {security: {tlsMode: 1}}, a: 1}\n", undefined, "{ a: 1 }\n"],
+    [
+      "the former mode comes back",
+      `${ALL}a: 1\n`,
+      "common: {security: {tlsMode: 0}}\n",
+      "common:\n  security:\n    tlsMode: 0\na: 1\n",
+    ],
+    ["nothing but ours is left", ALL, "a: 1\n", "a: 1\n"],
+    [
+      "nothing but ours is left, in another notation",
+      "common: {security: {tlsMode: 1}}\n",
+      undefined,
+      undefined,
+    ],
+    ["what the user has taken away stays away", "a: 1\n", undefined, "a: 1\n"],
+  ])("%s", (_, text, before, after) => {
+    expect(withoutTls(text, before)).toBe(after);
   });
 });
 

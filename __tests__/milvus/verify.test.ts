@@ -9,7 +9,7 @@ import {
 } from "@grpc/grpc-js";
 import { afterEach, describe, expect, test } from "vitest";
 import { ActionError, CancelledError } from "../../src/errors.ts";
-import { makeCertificate } from "../../src/loadbalancer/certificate.ts";
+import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { type Verification, type Verified, verify } from "../../src/milvus/verify.ts";
 
 const HOST = "my-release.milvus.io";

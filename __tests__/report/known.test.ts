@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type Known, setOutputs, uriOf } from "../../src/report/known.ts";
+import { type Known, type PlanReport, setOutputs, uriOf } from "../../src/report/known.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -40,7 +40,15 @@ test("a run that failed early sets what it knows, and no more", async () => {
 });
 
 test("a run that went through sets all of them", async () => {
-  const plan = { upgrade: ["x"], values: [{ path: "a" }], objects: [] };
+  const plan: PlanReport = {
+    upgrade: ["x"],
+    later: ["y"],
+    values: [{ path: "a" }],
+    objects: [],
+    restarts: ["Deployment my-release-milvus-standalone"],
+    consequences: ["z"],
+    lost: [{ path: "b", revision: 2 }],
+  };
   const pem = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
   const known: Known = {
     host: "my-release.milvus.io",

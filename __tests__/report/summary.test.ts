@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { makeCertificate } from "../../src/loadbalancer/certificate.ts";
-import type { Known } from "../../src/report/known.ts";
+import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
+import type { Known, PlanReport } from "../../src/report/known.ts";
 import { summaryOf } from "../../src/report/summary.ts";
 
 const EMPTY: Known = { changed: false, steps: [] };
@@ -86,19 +86,23 @@ describe("a failure", () => {
 });
 
 describe("the plan", () => {
-  const PLAN = {
+  const PLAN: PlanReport = {
     upgrade: ["value service.type changes"],
+    later: [],
     values: [{ path: "service.type", before: "LoadBalancer", after: "ClusterIP" }, { path: "image.tag" }],
     objects: [
-      { kind: "Ingress", name: "i", action: "create" as const },
-      { kind: "Secret", name: "s", action: "keep" as const },
+      { kind: "Ingress", name: "i", action: "create" },
+      { kind: "Secret", name: "s", action: "keep" },
     ],
+    restarts: [],
+    consequences: [],
+    lost: [],
   };
 
   test("tells what changes, and no value that may be secret", () => {
     const summary = summaryOf({ ...EMPTY, plan: PLAN }, "plan", undefined);
     expect(summary).toContain(
-      "### What a deployment would change\n\nHelm upgrade, because value service.type changes.",
+      "### What a run would change\n\nHelm upgrade, because value service.type changes.",
     );
     expect(summary).toContain("| value `service.type` | `LoadBalancer` | `ClusterIP` |");
     expect(summary).toContain("| value `image.tag` |  |  |");
@@ -108,14 +112,60 @@ describe("the plan", () => {
     expect(summaryOf({ ...EMPTY, plan: PLAN }, "deploy", "x")).toContain("### What was to change");
   });
 
+  test("tells what it means, what comes later, and what was lost before", () => {
+    const plan: PlanReport = {
+      ...PLAN,
+      later: ["value service.type changes"],
+      restarts: ["Deployment my-release-milvus-standalone"],
+      objects: [
+        { kind: "static address", name: "a", action: "create" },
+        { kind: "BackendConfig", name: "b", action: "take over" },
+        { kind: "Secret", name: "t", action: "delete" },
+      ],
+      consequences: ["The layer-4 load balancer at 203.0.113.9 is deleted.", "Milvus itself speaks TLS."],
+      lost: [{ path: 'extraConfigFiles."user.yaml"', revision: 3 }],
+    };
+    const summary = summaryOf({ ...EMPTY, plan }, "plan", undefined);
+    for (const line of [
+      "Another Helm upgrade once Milvus answers through the load balancer, because value service.type changes.",
+      "| static address `a` |  | create |",
+      "| BackendConfig `b` |  | take over |",
+      "| Secret `t` |  | delete |",
+      "| pods of Deployment my-release-milvus-standalone |  | replaced |",
+      "> The layer-4 load balancer at 203.0.113.9 is deleted.",
+      "> Milvus itself speaks TLS.",
+      '| `extraConfigFiles."user.yaml"` | 3 |',
+    ]) {
+      expect(summary.split("\n")).toContain(line);
+    }
+    expect(summary).toContain("Values that earlier revisions had");
+  });
+
+  test("only a later upgrade is something to do, and the first one", () => {
+    const plan: PlanReport = {
+      ...PLAN,
+      upgrade: [],
+      later: ["value service.type changes"],
+      values: [],
+      objects: [],
+    };
+    const summary = summaryOf({ ...EMPTY, plan }, "plan", undefined);
+    expect(summary).not.toContain("Nothing to change");
+    expect(summary).toContain(
+      "\n\nA Helm upgrade once Milvus answers through the load balancer, because value service.type changes.",
+    );
+    expect(summary).not.toMatch(/No Helm upgrade|Another/);
+  });
+
   test.each([
     ["plan", "Nothing to change."],
     ["deploy", "Nothing had to be changed."],
   ] as const)("nothing to do (%s)", (mode, text) => {
-    const plan = {
+    const plan: PlanReport = {
+      ...PLAN,
       upgrade: [],
       values: [],
-      objects: [{ kind: "Ingress", name: "i", action: "keep" as const }],
+      objects: [{ kind: "Ingress", name: "i", action: "keep" }],
     };
     expect(summaryOf({ ...EMPTY, plan }, mode, undefined)).toContain(text);
   });

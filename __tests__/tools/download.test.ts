@@ -6,7 +6,7 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { makeCertificate } from "../../src/loadbalancer/certificate.ts";
+import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { parseGoogHash, parseSum } from "../../src/tools/checksum.ts";
 import { type Download, downloadInto, install } from "../../src/tools/download.ts";
 import { DownloadError, parseRetryAfter } from "../../src/tools/http.ts";

@@ -28,6 +28,13 @@ export const FRONTEND_CONFIG: readonly Rights[] = [
   ["frontendconfigs.networking.gke.io", "get", "create", "patch"],
 ];
 
+/** What it takes to delete what a former certificate or frontend_config has left behind. */
+export const CLEAR: Record<"FrontendConfig" | "ManagedCertificate" | "Secret", Rights> = {
+  FrontendConfig: ["frontendconfigs.networking.gke.io", "delete"],
+  ManagedCertificate: ["managedcertificates.networking.gke.io", "delete"],
+  Secret: ["secrets", "delete"],
+};
+
 /** What a teardown needs besides: it waits for the end of what it deletes. */
 export const TEARDOWN: readonly Rights[] = [
   ["ingresses.networking.k8s.io", "delete"],

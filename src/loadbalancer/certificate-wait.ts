@@ -177,7 +177,10 @@ function tooLate(front: Front, address: string, found: Found<HostAddresses>, lim
     `ManagedCertificate ${nameOf(front)} is not Active after ${formatDuration(limit)}.`,
     {
       why: `it is ${statusOf(front.state)}${adviceOn(front, address, found)}.`,
-      fix: "correct DNS where it is wrong; else Google only needs more time (up to an hour): raise certificate_timeout, or run again.",
+      fix:
+        domainStatusIn(front.state) === "FailedRateLimited"
+          ? "the authority's limit for this domain is reached: run again when it has passed (Google goes on trying), or use another kind of certificate."
+          : "correct DNS where it is wrong; else Google only needs more time (up to an hour): raise certificate_timeout, or run again.",
     },
   );
 }

@@ -33,8 +33,7 @@ export function problemOf(
   } catch (error) {
     return `it can't be parsed (${messageOf(error)})`;
   }
-  // Go's and gRPC's clients look at the subject alternative names only.
-  if (certificate.checkHost(host, { subject: "never", wildcards: true }) === undefined) {
+  if (!isForHost(certificate, host)) {
     return `it is not for ${host} (subject alternative names: ${certificate.subjectAltName ?? "none"})`;
   }
   const days = Math.floor((certificate.validToDate.getTime() - now) / DAY_MS);
@@ -60,7 +59,7 @@ export function problemOfGiven(pair: KeyPair, host: string, now: number): string
   if (!leaf) return ["tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----)"];
   return [
     ...problemOfKey(pair.privateKey, leaf),
-    ...(leaf.checkHost(host, { subject: "never", wildcards: true }) === undefined
+    ...(!isForHost(leaf, host)
       ? [`tls_certificate is not for ${host} (subject alternative names: ${leaf.subjectAltName ?? "none"})`]
       : []),
     ...(leaf.ca && issuers.length > 0
@@ -130,6 +129,11 @@ export function certificatesIn(text: string): string {
     .join("");
 }
 
+function isForHost(certificate: X509Certificate, host: string): boolean {
+  // Go's and gRPC's clients look at the subject alternative names only.
+  return certificate.checkHost(host, { subject: "never", wildcards: true }) !== undefined;
+}
+
 /** Returns the end of a certificate's validity as RFC 3339. */
 export function expiryOf(certificate: string): string {
   return new X509Certificate(certificate).validToDate.toISOString().replace(".000Z", "Z");
@@ -145,10 +149,16 @@ export function authorityIn(certificate: string): string | undefined {
 }
 
 /**
- * Returns the PEM that a client must trust to accept `certificate`: a self-signed one itself, else also the authorities
- * that Node.js trusts, those of NODE_EXTRA_CA_CERTS among them.
+ * Returns the PEM that a client must trust to accept any of `certificates`: self-signed ones themselves, for others
+ * also the authorities that Node.js trusts, those of NODE_EXTRA_CA_CERTS among them.
  */
-export function trustFor(certificate: string): string {
-  const parsed = new X509Certificate(certificate);
-  return parsed.issuer === parsed.subject ? certificate : [certificate, ...getCACertificates()].join("\n");
+export function trustFor(certificates: string): string {
+  const isEnough = blocksIn(certificates).every(isSelfSigned);
+  return isEnough ? certificates : [certificates, ...getCACertificates()].join("\n");
+}
+
+/** Tells whether the first certificate of a PEM text is its own authority, as those are that this action makes. */
+export function isSelfSigned(certificate: string): boolean {
+  const { issuer, subject } = new X509Certificate(certificate);
+  return issuer === subject;
 }

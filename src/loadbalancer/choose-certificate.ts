@@ -1,10 +1,13 @@
 import { info, warning } from "@actions/core";
+import * as v from "valibot";
 import { ActionError } from "../errors.ts";
 import type { SslCertificate } from "../gke/compute.ts";
 import type { Settings } from "../inputs.ts";
-import type { Secret } from "../kubernetes/objects.ts";
-import { certificatesIn, expiryOf, type KeyPair, problemOf } from "./certificate.ts";
+import { KubernetesObject, type Secret } from "../kubernetes/objects.ts";
+import { ownerOf } from "../kubernetes/ownership.ts";
+import { certificatesIn, expiryOf, isSelfSigned, type KeyPair, problemOf } from "./certificate.ts";
 import { makeCertificate } from "./make-certificate.ts";
+import { isForHost } from "./preflight.ts";
 
 /** What the load balancer is to present, as far as it is known beforehand. */
 export interface ChosenCertificate {
@@ -36,17 +39,18 @@ export async function chooseCertificate(
     case "pre-shared":
       return {
         newPair: undefined,
-        certificate: sslCertificates?.map(({ certificate = "" }) => certificate).join("") || undefined,
+        certificate: sslCertificates && presentedFor(host, sslCertificates),
         secretText: undefined,
       };
     case "secret": {
       if (!secret || !live) throw noSecret(namespace, tlsSecret);
+      refuseMissingKeys(secret, `${namespace}/${tlsSecret}`);
       refuseUnusable(live, host, `${namespace}/${tlsSecret}`, now);
       return { newPair: undefined, certificate: live.certificate, secretText: textOf(secret) };
     }
     case "self-managed": {
       if (wanted.given) return given(wanted.given, live, tlsSecret, secret);
-      const problem = live && problemOf(live, host, now);
+      const problem = live && (problemOf(live, host, now) ?? problemOfOrigin(secret, live));
       if (secret && live && !problem) {
         info(`The certificate in Secret ${tlsSecret} stays: it is good until ${expiryOf(live.certificate)}.`);
         return { newPair: undefined, certificate: live.certificate, secretText: textOf(secret) };
@@ -77,6 +81,22 @@ function fresh(pair: KeyPair): ChosenCertificate {
   return { newPair: pair, certificate: certificatesIn(pair.certificate), secretText: pair.certificate };
 }
 
+/** Returns those of the certificates at Google that are presented for a host, of which any may be. */
+function presentedFor(host: string, sslCertificates: readonly SslCertificate[]): string | undefined {
+  const fitting = sslCertificates.filter((sslCertificate) => isForHost(sslCertificate, host));
+  return (
+    fitting.map(({ certificate = "" }) => certificate && `${certificate.trim()}\n`).join("") || undefined
+  );
+}
+
+/** What was given once is not renewed here: the certificate that is made in its stead begins when it is given no more. */
+function problemOfOrigin(secret: Secret, { certificate }: KeyPair): string | undefined {
+  const { kind } = ownerOf(v.parse(KubernetesObject, { apiVersion: "v1", kind: "Secret", ...secret }));
+  return kind === "ours" && !isSelfSigned(certificate)
+    ? "it is of the input tls_certificate, which is not set any more"
+    : undefined;
+}
+
 function pairIn(secret: Secret): KeyPair {
   return { certificate: certificatesIn(textOf(secret)), privateKey: decode(secret, "tls.key") };
 }
@@ -93,6 +113,15 @@ function noSecret(namespace: string, name: string): ActionError {
   return new ActionError(`There is no Secret ${namespace}/${name}; nothing was changed.`, {
     why: "certificate: secret presents the certificate of a Secret that is there already.",
     fix: "set tls_secret to the Secret's name, or create it first (kubectl create secret tls), or set certificate: self-managed to have one made.",
+  });
+}
+
+function refuseMissingKeys({ data }: Secret, secret: string): void {
+  const missing = ["tls.crt", "tls.key"].filter((key) => !data[key]);
+  if (missing.length === 0) return;
+  throw new ActionError(`Secret ${secret} holds no certificate with its key; nothing was changed.`, {
+    why: `it lacks ${missing.join(" and ")}; it has ${Object.keys(data).join(", ") || "nothing"}.`,
+    fix: "put the certificate chain (PEM) into tls.crt and its private key into tls.key of that Secret, whatever its type, or name another one with tls_secret.",
   });
 }
 

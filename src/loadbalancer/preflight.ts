@@ -13,7 +13,7 @@ export function problemsOfPreShared(
     const expires = Date.parse(certificate.expireTime ?? "");
     return expires <= now ? [`${name} has expired (${certificate.expireTime})`] : [];
   });
-  const covered = wanted.some(({ certificate }) => certificate && namesOf(certificate).some(covers(host)));
+  const covered = wanted.some(({ certificate }) => certificate && isForHost(certificate, host));
   if (problems.length === 0 && !covered) {
     const names = wanted.flatMap(({ certificate }) => (certificate ? namesOf(certificate) : []));
     problems.push(`none of them is for ${host}: they are for ${names.join(", ") || "no name at all"}`);
@@ -23,6 +23,11 @@ export function problemsOfPreShared(
     why: `${problems.join("; ")}.`,
     fix: "set pre_shared_certificates to names that `gcloud compute ssl-certificates list` shows for this host (global ones for an external load balancer, those of the region for an internal one).",
   });
+}
+
+/** Tells whether a certificate at Google is for a host. */
+export function isForHost(certificate: SslCertificate, host: string): boolean {
+  return namesOf(certificate).some(covers(host));
 }
 
 function namesOf({ subjectAlternativeNames, managed }: SslCertificate): string[] {

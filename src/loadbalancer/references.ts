@@ -59,19 +59,16 @@ export function untilServed(
 }
 
 /**
- * Returns the value that the annotation with the certificates at Google must have when the wanted ones are served,
- * undefined while it has it. Google's controller never removes a name from it whose ManagedCertificate lives on, nor
- * one that it doesn't know (GoogleCloudPlatform/gke-managed-certs, pkg/controller/sync).
- *
- * @param certificateNames the names at Google of the wanted ManagedCertificates
+ * Returns the value that the annotation with the certificates at Google must have to name only those that are kept,
+ * undefined while it does. Google's controller never removes a name from it whose ManagedCertificate lives on, nor one
+ * that it doesn't know (GoogleCloudPlatform/gke-managed-certs, pkg/controller/sync).
  */
 export function leftoverCleared(
   ingress: Ingress,
-  wanted: CertificateReferences,
-  certificateNames: readonly string[],
+  isKept: (name: string) => boolean,
 ): string | null | undefined {
   const live = referencesOf(ingress).preShared;
-  const kept = live.filter((name) => wanted.preShared.includes(name) || certificateNames.includes(name));
+  const kept = live.filter(isKept);
   if (kept.length === live.length) return undefined;
   return kept.length === 0 ? null : kept.join(",");
 }
@@ -120,8 +117,8 @@ export function presents(ingress: Ingress, certificate: string): boolean {
   return names.length === 0 || names.some((name) => name.includes(hash));
 }
 
-/** A name that Google's managed-certificate controller gives (gke-managed-certs, pkg/utils/random). */
-function isManagedName(name: string): boolean {
+/** Tells a name that Google's managed-certificate controller gives (gke-managed-certs, pkg/utils/random). */
+export function isManagedName(name: string): boolean {
   return name.startsWith("mcrt-");
 }
 

@@ -10,7 +10,7 @@ import {
 import { ActionError } from "../errors.ts";
 
 /** Where Milvus's REST server listens instead of sharing the gRPC port, as Milvus's own TLS page has it. */
-export const HTTP_PORT = 8080;
+const HTTP_PORT = 8080;
 
 /**
  * Returns Milvus's `user.yaml` with what a Google load balancer needs laid over it; everything else in it, comments

@@ -25,22 +25,26 @@ export function reportPlan(
   };
 }
 
-/** Only the values that this action itself sets are shown: any other may be a secret. */
+/** The values that this action itself sets, but for Milvus's `user.yaml`. */
+const OURS = /^service\.(type|annotations\."cloud\.google\.com\/(app-protocols|backend-config|neg)")$/;
+
+/** Any value of the user's own may be a secret. */
 function redacted({ path, before, after }: ValueChange): PlanReport["values"][number] {
-  return /^service\.(type|annotations\."cloud\.google\.com)/.test(path) ? { path, before, after } : { path };
+  return OURS.test(path) ? { path, before, after } : { path };
 }
 
 /** Returns the plan as lines of the log. */
 export function describePlan(plan: PlanReport): string[] {
   const { upgrade, later, objects, restarts, consequences } = plan;
   return [
-    upgrade.length > 0
-      ? `The release is upgraded:\n- ${upgrade.join("\n- ")}`
-      : "The release is as it should be: no Helm upgrade.",
+    ...(upgrade.length > 0 ? [`The release is upgraded:\n- ${upgrade.join("\n- ")}`] : []),
     ...(restarts.length > 0 ? [`Pods are replaced by it: ${restarts.join(", ")}.`] : []),
     ...(later.length > 0
-      ? [`Once Milvus answers through the load balancer it is upgraded again:\n- ${later.join("\n- ")}`]
+      ? [
+          `The release is upgraded${upgrade.length > 0 ? " again" : ""} once Milvus answers through the load balancer:\n- ${later.join("\n- ")}`,
+        ]
       : []),
+    ...(upgrade.length + later.length === 0 ? ["The release is as it should be: no Helm upgrade."] : []),
     ...objects.map(({ kind, name, action }) => `${kind} ${name}: ${action}`),
     ...consequences,
   ];

@@ -64,15 +64,18 @@ function planTable(
       .map(({ kind, name, action }) => [`${kind} ${code(name)}`, "", action]),
     ...restarts.map((workload) => [`pods of ${workload}`, "", "replaced"]),
   ];
-  if (rows.length === 0 && upgrade.length === 0)
+  if (rows.length + upgrade.length + later.length === 0)
     return mode === "plan" ? "Nothing to change." : "Nothing had to be changed.";
   const title = mode === "plan" ? "What a run would change" : failed ? "What was to change" : "What changed";
   const parts = [
     `### ${title}`,
-    upgrade.length > 0 ? `Helm upgrade, because ${upgrade.join("; ")}.` : "No Helm upgrade.",
+    ...(upgrade.length > 0 ? [`Helm upgrade, because ${upgrade.join("; ")}.`] : []),
     ...(later.length > 0
-      ? [`A second one once Milvus answers through the load balancer, because ${later.join("; ")}.`]
+      ? [
+          `${upgrade.length > 0 ? "Another" : "A"} Helm upgrade once Milvus answers through the load balancer, because ${later.join("; ")}.`,
+        ]
       : []),
+    ...(upgrade.length + later.length === 0 ? ["No Helm upgrade."] : []),
     ...(rows.length > 0 ? [table(["what", "before", "after"], rows)] : []),
     ...consequences.map((consequence) => `> ${consequence}`),
     ...(lost.length > 0

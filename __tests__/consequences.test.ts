@@ -1,0 +1,100 @@
+import * as v from "valibot";
+import { expect, test } from "vitest";
+import { consequencesOf } from "../src/consequences.ts";
+import { NOT_INSTALLED } from "../src/helm/release.ts";
+import { mergeValues } from "../src/helm/values.ts";
+import { Service } from "../src/kubernetes/objects.ts";
+import type { Observed } from "../src/observe.ts";
+import { planRelease } from "../src/release-plan.ts";
+import type { YamlMap } from "../src/yaml.ts";
+import { observed, STARTING, settings } from "./observed.ts";
+
+const TLS =
+  "Milvus itself speaks TLS from the Helm upgrade on: whoever reaches it directly (inside the cluster) must use TLS from then on.";
+const TLS_WITH_LAYER_4 =
+  "Milvus itself speaks TLS from the Helm upgrade on: whoever reaches it directly (inside the cluster, through the layer-4 load balancer) must use TLS from then on.";
+const restOn = (port: number) =>
+  `Milvus's REST API moves from its gRPC port to port ${port} of the pods, as with TLS the two can't share one.`;
+const goesAtOnce = (address: string, hint = " (keep_layer4: true keeps it until Milvus answers there)") =>
+  `The layer-4 load balancer at ${address} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${hint}.`;
+const goesLater = (address: string) =>
+  `The layer-4 load balancer at ${address} is deleted at Google once Milvus answers through the new one: from then on its clients reach nothing there.`;
+
+const CLUSTER_IP: YamlMap = { minio: { enabled: false } };
+const userYaml = (text: string) => ({ extraConfigFiles: { "user.yaml": text } });
+const KEEP = { keep_layer4: "true" };
+
+function withAddresses(seen: Observed, ...ingress: object[]): Observed {
+  return { ...seen, service: v.parse(Service, { ...seen.service, status: { loadBalancer: { ingress } } }) };
+}
+
+/** The release as it is after a run with these inputs, before the layer-4 load balancer goes. */
+function after(inputs: Record<string, string>, values: YamlMap): YamlMap {
+  return mergeValues(values, planRelease(settings(inputs), observed(values)).upgrade?.overlay ?? {});
+}
+
+const AT = { ip: "203.0.113.9" };
+test.each<[string, Record<string, string>, Observed, string[]]>([
+  ["a Service inside the cluster", {}, observed(CLUSTER_IP), [TLS, restOn(8080)]],
+  [
+    "a layer-4 load balancer",
+    {},
+    withAddresses(observed(STARTING), AT),
+    [goesAtOnce("203.0.113.9"), TLS, restOn(8080)],
+  ],
+  [
+    "one that is kept",
+    KEEP,
+    withAddresses(observed(STARTING), AT),
+    [goesLater("203.0.113.9"), TLS_WITH_LAYER_4, restOn(8080)],
+  ],
+  [
+    "one that an earlier run has kept",
+    KEEP,
+    withAddresses(observed(after(KEEP, STARTING)), AT),
+    [goesLater("203.0.113.9")],
+  ],
+  ["one without an address", {}, observed(STARTING), [goesAtOnce("no address yet"), TLS, restOn(8080)]],
+  [
+    "one with several addresses",
+    {},
+    withAddresses(observed(STARTING), AT, { hostname: "h.example.com" }),
+    [goesAtOnce("203.0.113.9, h.example.com"), TLS, restOn(8080)],
+  ],
+  [
+    "TLS already",
+    {},
+    observed({ ...STARTING, ...userYaml("common: { security: { tlsMode: 1 } }\n") }),
+    [goesAtOnce("no address yet"), restOn(8080)],
+  ],
+  [
+    "a REST API with a port of its own",
+    {},
+    observed({ ...CLUSTER_IP, ...userYaml("proxy: { http: { port: 9999 } }\n") }),
+    [TLS],
+  ],
+  [
+    "a REST API that this run gives a port",
+    { values: "extraConfigFiles:\n  user.yaml: |\n    proxy: { http: { port: 9999 } }\n" },
+    observed(CLUSTER_IP),
+    [TLS, restOn(9999)],
+  ],
+  [
+    "no REST API",
+    {},
+    observed({ ...CLUSTER_IP, ...userYaml("proxy: { http: { enabled: false } }\n") }),
+    [TLS],
+  ],
+  [
+    "a REST API that this run switches off",
+    { values: "extraConfigFiles:\n  user.yaml: |\n    proxy: { http: { enabled: false, port: 9999 } }\n" },
+    observed(CLUSTER_IP),
+    [TLS],
+  ],
+  ["nothing changes", {}, observed(after({}, STARTING)), []],
+  ["another chart, and nothing else", { chart_version: "5.0.20" }, observed(after({}, STARTING)), []],
+  ["nobody uses what isn't installed", {}, observed({}, { revision: 0, status: NOT_INSTALLED }), []],
+])("%s", (_, inputs, seen, sentences) => {
+  const wanted = settings(inputs);
+  expect(consequencesOf(wanted, seen, planRelease(wanted, seen))).toEqual(sentences);
+});

@@ -1,0 +1,193 @@
+import * as v from "valibot";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { SslCertificate } from "../../src/gke/compute.ts";
+import { Secret } from "../../src/kubernetes/objects.ts";
+import { type KeyPair, problemOf } from "../../src/loadbalancer/certificate.ts";
+import { type ChosenCertificate, chooseCertificate } from "../../src/loadbalancer/choose-certificate.ts";
+import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
+import { HOST, settings } from "../observed.ts";
+import { certificateWith, DAY } from "./certificates.ts";
+
+let log = "";
+beforeEach(() => {
+  log = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    log += String(text);
+    return true;
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+const NOWHERE: ChosenCertificate = { newPair: undefined, certificate: undefined, secretText: undefined };
+
+function secretWith({ certificate, privateKey }: KeyPair, metadata: object = {}): Secret {
+  const base64 = (text: string) => Buffer.from(text).toString("base64");
+  return v.parse(Secret, {
+    metadata: { name: "my-release-milvus-tls", ...metadata },
+    data: { "tls.crt": base64(certificate), "tls.key": base64(privateKey) },
+  });
+}
+
+const lasting = (days: number, names = [HOST]) =>
+  certificateWith({ subject: `CN=${HOST}`, names, days: days + 1, from: Date.now() - DAY });
+
+const choose = (inputs: Record<string, string>, secret?: Secret, atGoogle?: SslCertificate[]) =>
+  chooseCertificate(settings(inputs), secret, atGoogle);
+
+describe("one that this action makes", () => {
+  test("is new where there is none", async () => {
+    const chosen = await choose({});
+    const { newPair } = chosen;
+    expect(newPair && problemOf(newPair, HOST, Date.now())).toBeUndefined();
+    expect(chosen).toEqual({
+      newPair: expect.anything(),
+      certificate: newPair?.certificate,
+      secretText: newPair?.certificate,
+    });
+  });
+
+  test("stays while it is good", async () => {
+    const live = await makeCertificate(HOST, Date.now());
+    const { certificate } = live;
+    expect(await choose({}, secretWith(live))).toEqual({
+      newPair: undefined,
+      certificate,
+      secretText: certificate,
+    });
+    expect(log).toContain("The certificate in Secret my-release-milvus-tls stays: it is good until ");
+  });
+
+  test("stays when it is another's and good, chain and remarks included", async () => {
+    const live = await lasting(90);
+    const text = `# mine\n${live.certificate}# and its issuer\n${live.certificate}`;
+    const chosen = await choose({}, secretWith({ ...live, certificate: text }));
+    expect(chosen).toEqual({ newPair: undefined, certificate: live.certificate.repeat(2), secretText: text });
+  });
+
+  test.each<[string, () => Promise<KeyPair>, RegExp]>([
+    ["near its end", () => lasting(20), /is replaced: it expires in (19|20) days\./],
+    [
+      "another host's",
+      () => lasting(90, ["other.example.com"]),
+      /is replaced: it is not for milvus\.example\.com /,
+    ],
+    [
+      "of another key",
+      async () => ({ ...(await lasting(90)), privateKey: (await lasting(90)).privateKey }),
+      /is replaced: its private key belongs to another certificate\./,
+    ],
+    ["no certificate", async () => ({ certificate: "", privateKey: "" }), /is replaced: it can't be parsed /],
+  ])("is renewed when what is there is %s", async (_, live, message) => {
+    const { newPair } = await choose({}, secretWith(await live()));
+    expect(newPair && problemOf(newPair, HOST, Date.now())).toBeUndefined();
+    expect(newPair).toBeDefined();
+    expect(log).toMatch(message);
+  });
+});
+
+describe("one that was given to an earlier run, and is given no more", async () => {
+  const OURS = {
+    managedFields: [{ manager: "milvus-gke-load-balancer", operation: "Apply", fieldsV1: { "f:data": {} } }],
+  };
+  const authority = await certificateWith({ subject: "CN=CA", days: 900, isAuthority: true });
+  const request = { subject: `CN=${HOST}`, names: [HOST], days: 90, from: Date.now() - DAY };
+
+  test("gives way to one that is made here", async () => {
+    const { newPair } = await choose({}, secretWith(await certificateWith(request, authority), OURS));
+    expect(newPair).toBeDefined();
+    expect(log).toContain("is replaced: it is of the input tls_certificate, which is not set any more.");
+  });
+
+  test("stays when it is as good as one that is made here, or somebody else keeps it", async () => {
+    expect((await choose({}, secretWith(await certificateWith(request), OURS))).newPair).toBeUndefined();
+    expect((await choose({}, secretWith(await certificateWith(request, authority)))).newPair).toBeUndefined();
+  });
+});
+
+describe("one of the user's", () => {
+  const inputs = ({ certificate, privateKey }: KeyPair) => ({
+    tls_certificate: certificate,
+    tls_private_key: privateKey,
+  });
+
+  test("goes into the Secret, and only once", async () => {
+    const mine = await lasting(90);
+    const first = await choose(inputs(mine), secretWith(await lasting(90)));
+    const { certificate, privateKey } = mine;
+    expect(first).toEqual({
+      newPair: { certificate, privateKey },
+      certificate,
+      secretText: certificate,
+    });
+    expect(await choose(inputs(mine), first.newPair && secretWith(first.newPair))).toEqual({
+      newPair: undefined,
+      certificate,
+      secretText: certificate,
+    });
+  });
+
+  test("goes in anew with another chain or key", async () => {
+    const [mine, other] = [await lasting(90), await lasting(90)];
+    expect((await choose(inputs(mine), secretWith(other))).newPair).toBeDefined();
+    const mixed = { certificate: mine.certificate, privateKey: other.privateKey };
+    expect((await choose(inputs(mine), secretWith(mixed))).newPair?.privateKey).toBe(mine.privateKey);
+    expect(log).not.toContain(mine.privateKey.split("\n")[1]);
+  });
+});
+
+describe("one in a Secret of the user's", () => {
+  const secret = { certificate: "secret" };
+
+  test("is left as it is, and its end told 30 days before", async () => {
+    const live = await lasting(90);
+    const { certificate } = live;
+    const chosen = { newPair: undefined, certificate, secretText: certificate };
+    expect(await choose(secret, secretWith(live))).toEqual(chosen);
+    expect(log).toBe("");
+    const soon = await lasting(10);
+    expect((await choose(secret, secretWith(soon))).newPair).toBeUndefined();
+    expect(log).toMatch(
+      /^::warning::The certificate in Secret default\/my-release-milvus-tls: it expires in (9|10) days\./,
+    );
+  });
+
+  test.each<[string, () => Promise<Secret | undefined>, string]>([
+    [
+      "isn't there",
+      async () => undefined,
+      "There is no Secret default/my-release-milvus-tls; nothing was changed.",
+    ],
+    ["has expired", async () => secretWith(await lasting(-0.5)), "Why: it has expired."],
+    ["is another host's", async () => secretWith(await lasting(9, ["b"])), `Why: it is not for ${HOST} `],
+    [
+      "holds something else",
+      async () => v.parse(Secret, { metadata: { name: "x" }, data: { password: "eA==" } }),
+      "Why: it lacks tls.crt and tls.key; it has password.",
+    ],
+  ])("that %s is refused", async (_, live, message) => {
+    await expect(choose(secret, await live())).rejects.toThrow(message);
+  });
+});
+
+test("one that Google makes is known to nobody yet", async () => {
+  const live = secretWith(await makeCertificate(HOST, Date.now()));
+  expect(await choose({ certificate: "google-managed" }, live)).toEqual(NOWHERE);
+});
+
+describe("those at Google", () => {
+  const inputs = { certificate: "pre-shared", pre_shared_certificates: "a,b" };
+  const atGoogle = (certificate?: string): SslCertificate => ({
+    name: "a",
+    type: "SELF_MANAGED",
+    subjectAlternativeNames: [HOST],
+    ...(certificate && { certificate }),
+  });
+
+  test.each<[string, SslCertificate[] | undefined, string | undefined]>([
+    ["can't be looked up", undefined, undefined],
+    ["have no text", [atGoogle()], undefined],
+    ["are told together", [atGoogle("x\n"), atGoogle(), atGoogle("y\n")], "x\ny\n"],
+  ])("%s", async (_, found, certificate) => {
+    expect(await choose(inputs, undefined, found)).toEqual({ ...NOWHERE, certificate });
+  });
+});

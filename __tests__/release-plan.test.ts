@@ -1,0 +1,276 @@
+import { describe, expect, test } from "vitest";
+import { type Release, releaseToInstall } from "../src/helm/release.ts";
+import { mergeValues, valueAt } from "../src/helm/values.ts";
+import type { Service } from "../src/kubernetes/objects.ts";
+import { planRelease, type ReleasePlan } from "../src/release-plan.ts";
+import type { YamlMap } from "../src/yaml.ts";
+import { DEFAULTS, observed, STARTING, settings } from "./observed.ts";
+
+/** Does what the plan says to the release's values, as `helm upgrade --reset-then-reuse-values` does. */
+function upgraded(values: YamlMap, plan: ReleasePlan): YamlMap {
+  return mergeValues(values, plan.upgrade?.overlay ?? {});
+}
+
+function reasons(plan: ReleasePlan): string[] {
+  return plan.upgrade?.reasons ?? [];
+}
+
+describe("the upgrade", () => {
+  test("what the load balancer needs is laid over a release as the page's reader has it, and nothing is lost", () => {
+    const plan = planRelease(settings(), observed(STARTING));
+    expect(plan).toMatchObject({ chartVersion: "5.0.19", port: { name: "milvus", port: 19530 } });
+    expect(reasons(plan)).toEqual([
+      "value service.type changes",
+      'value service.annotations."cloud.google.com/app-protocols" changes',
+      'value service.annotations."cloud.google.com/backend-config" changes',
+      'value service.annotations."cloud.google.com/neg" changes',
+      'value extraConfigFiles."user.yaml" changes',
+    ]);
+    expect(upgraded(STARTING, plan)).toMatchObject({
+      minio: { enabled: false },
+      service: { type: "ClusterIP" },
+      extraConfigFiles: {
+        "user.yaml":
+          "common:\n  security:\n    authorizationEnabled: true\n    tlsMode: 1\nproxy:\n  http:\n    port: 8080\n",
+      },
+    });
+  });
+
+  const settled = upgraded(STARTING, planRelease(settings(), observed(STARTING)));
+
+  test("a second run needs none", () => {
+    expect(planRelease(settings(), observed(settled)).upgrade).toBeUndefined();
+  });
+
+  test.each<[string, Record<string, string>, Partial<Release>, string[]]>([
+    ["the same chart version, on request", { chart_version: "v5.0.19" }, {}, []],
+    ["another chart version", { chart_version: "5.0.20" }, {}, ["chart 5.0.19 becomes 5.0.20"]],
+    ["a failed revision", {}, { status: "failed" }, ["revision 3 is failed"]],
+    ["values that are there already", { values: "minio: {enabled: no}" }, {}, []],
+    [
+      "a number in Go's notation",
+      { values: "minio: {enabled: false, port: 1e3}" },
+      { values: mergeValues(settled, { minio: { port: 1000 } }) },
+      [],
+    ],
+    [
+      "a text that only YAML 1.1 takes for a number",
+      { values: "window: 12:30" },
+      { values: { ...settled, window: "12:30" } },
+      [],
+    ],
+    ["a value of the user's", { values: "image: {tag: v2}" }, {}, ["value image.tag changes"]],
+    ["a value that Helm removes", { values: "minio: null" }, {}, ["value minio changes"]],
+    [
+      "a null that the release has already",
+      { values: "etcd: null" },
+      { values: { ...settled, etcd: null } },
+      [],
+    ],
+    [
+      "another BackendConfig",
+      { backend_config_name: "other" },
+      {},
+      ['value service.annotations."cloud.google.com/backend-config" changes'],
+    ],
+  ])("%s", (_, inputs, release, expected) => {
+    expect(reasons(planRelease(settings(inputs), observed(settled, release)))).toEqual(expected);
+  });
+
+  test("what a later file of values sets to null removes what the release has, not what an earlier file sets", () => {
+    const both = settings({ values: "minio: null" });
+    both.values.unshift({
+      origin: "values_files: a.yaml",
+      text: "minio: {enabled: true}",
+      values: { minio: { enabled: true } },
+    });
+    expect(planRelease(both, observed(settled)).upgrade?.changes).toEqual([
+      { path: "minio", before: { enabled: false }, after: undefined },
+    ]);
+  });
+
+  test("the user's own user.yaml is kept too", () => {
+    const inputs = { values: "extraConfigFiles:\n  user.yaml: |\n    log:\n      level: debug\n" };
+    const plan = planRelease(settings(inputs), observed(settled));
+    expect(valueAt(plan.upgrade?.overlay ?? {}, "extraConfigFiles", "user.yaml")).toBe(
+      "log:\n  level: debug\ncommon:\n  security:\n    tlsMode: 1\nproxy:\n  http:\n    port: 8080\n",
+    );
+  });
+
+  describe("drift of the Service, which only an upgrade mends", () => {
+    test.each<[string, (service: Service) => void, string[]]>([
+      ["none", () => {}, []],
+      [
+        "annotations of others",
+        ({ metadata }) => {
+          metadata.annotations["x/y"] = "z";
+        },
+        [],
+      ],
+      [
+        "a lost annotation",
+        ({ metadata }) => {
+          delete metadata.annotations["cloud.google.com/neg"];
+        },
+        ["Service my-release-milvus has lost annotation cloud.google.com/neg"],
+      ],
+      [
+        "a changed annotation",
+        ({ metadata }) => {
+          metadata.annotations["cloud.google.com/app-protocols"] = "{}";
+        },
+        ["Service my-release-milvus has lost annotation cloud.google.com/app-protocols"],
+      ],
+      [
+        "another type",
+        ({ spec }) => {
+          spec.type = "NodePort";
+        },
+        ["Service my-release-milvus was changed to type NodePort"],
+      ],
+    ])("%s", (_, change, expected) => {
+      const seen = observed(settled);
+      change(seen.service);
+      expect(reasons(planRelease(settings(), seen))).toEqual(expected);
+    });
+
+    test("what the release doesn't have yet is no drift", () => {
+      const seen = observed({});
+      expect(reasons(planRelease(settings(), seen)).join()).not.toContain("Service");
+    });
+  });
+});
+
+describe("keep_layer4", () => {
+  const keep = settings({ keep_layer4: "true" });
+  const TO_CLUSTER_IP = [{ path: "service.type", before: "LoadBalancer", after: "ClusterIP" }];
+
+  test("the first run leaves the Service's type and switches it later, without touching anything else", () => {
+    const plan = planRelease(keep, observed(STARTING));
+    expect(reasons(plan)).toEqual([
+      'value service.annotations."cloud.google.com/app-protocols" changes',
+      'value service.annotations."cloud.google.com/backend-config" changes',
+      'value service.annotations."cloud.google.com/neg" changes',
+      'value extraConfigFiles."user.yaml" changes',
+    ]);
+    const kept = upgraded(STARTING, plan);
+    expect(valueAt(kept, "service", "type")).toBe("LoadBalancer");
+    expect(plan.switchOver).toEqual({
+      reasons: ["value service.type changes"],
+      overlay: { service: { type: "ClusterIP" } },
+      changes: TO_CLUSTER_IP,
+    });
+    expect(mergeValues(kept, plan.switchOver?.overlay ?? {})).toEqual(
+      upgraded(STARTING, planRelease(settings(), observed(STARTING))),
+    );
+  });
+
+  const kept = upgraded(STARTING, planRelease(keep, observed(STARTING)));
+
+  test("the next run, of one that ended before the switch, has only the switch to do", () => {
+    const plan = planRelease(keep, observed(kept));
+    expect(plan.upgrade).toBeUndefined();
+    expect(plan.switchOver?.changes).toEqual(TO_CLUSTER_IP);
+  });
+
+  test("once it is switched there is nothing more to do", () => {
+    const plan = planRelease(keep, observed(mergeValues(kept, { service: { type: "ClusterIP" } })));
+    expect(plan).toMatchObject({ upgrade: undefined, switchOver: undefined });
+  });
+
+  test("no longer asked for, the type changes with the upgrade", () => {
+    const plan = planRelease(settings(), observed(kept));
+    expect(plan.upgrade?.changes).toEqual(TO_CLUSTER_IP);
+    expect(plan.switchOver).toBeUndefined();
+  });
+
+  test.each(["ClusterIP", "NodePort"])("a Service of type %s has none to keep", (type) => {
+    const plan = planRelease(keep, observed({ service: { type } }));
+    expect(valueAt(plan.upgrade?.overlay ?? {}, "service", "type")).toBe("ClusterIP");
+    expect(plan.switchOver).toBeUndefined();
+  });
+
+  test("a Service whose type someone has changed gets the kept one back first", () => {
+    const seen = observed(kept);
+    seen.service.spec.type = "ClusterIP";
+    const plan = planRelease(keep, seen);
+    expect(reasons(plan)).toEqual(["Service my-release-milvus was changed to type ClusterIP"]);
+    expect(plan.switchOver?.changes).toEqual(TO_CLUSTER_IP);
+  });
+});
+
+describe("a release that is yet to be installed", () => {
+  const chart = { name: "milvus", version: "5.0.19", appVersion: "2.6.15", values: DEFAULTS };
+  const release = releaseToInstall("my-release", "default", chart);
+  const inputs = { install: "true", values: "minio: {enabled: false}" };
+
+  test("gets the user's values and what the load balancer needs", () => {
+    const plan = planRelease(settings(inputs), observed({}, release));
+    expect(plan.chartVersion).toBe("5.0.19");
+    expect(reasons(plan)).toEqual([
+      "value minio.enabled changes",
+      "value service.type changes",
+      'value service.annotations."cloud.google.com/app-protocols" changes',
+      'value service.annotations."cloud.google.com/backend-config" changes',
+      'value service.annotations."cloud.google.com/neg" changes',
+      'value extraConfigFiles."user.yaml" changes',
+    ]);
+    expect(plan.upgrade?.changes).toContainEqual({ path: "minio.enabled", before: undefined, after: false });
+    expect(plan.switchOver).toBeUndefined();
+  });
+
+  test("is refused what contradicts the load balancer, as any other", () => {
+    const contradicting = settings({ ...inputs, values: "ingress: {enabled: true}" });
+    expect(() => planRelease(contradicting, observed({}, release))).toThrow("ingress.enabled");
+  });
+});
+
+describe("refused", () => {
+  test.each([
+    ["pending-upgrade", "helm rollback my-release -n default"],
+    ["pending-rollback", "helm rollback my-release -n default"],
+    ["pending-install", "helm uninstall my-release -n default"],
+    ["uninstalled", "install Milvus again"],
+    ["uninstalling", "install Milvus again"],
+  ])("a release that is %s", (status, remedy) => {
+    const plan = () => planRelease(settings(), observed({}, { status }));
+    expect(plan).toThrow(
+      new RegExp(`[Rr]elease my-release in namespace default is ${status}; nothing was changed`),
+    );
+    expect(plan).toThrow(remedy);
+  });
+
+  test.each([
+    ["the release's own Ingress", { ingress: { enabled: true } }, {}, "ingress.enabled"],
+    [
+      "an Ingress that this run would switch on",
+      {},
+      { values: "ingress: {enabled: true}" },
+      "ingress.enabled",
+    ],
+    ["a ConfigMap of the user's own", { customConfigMap: "mine" }, {}, "customConfigMap: mine"],
+    ["user.yaml as a map", {}, { values: "extraConfigFiles: {user.yaml: {a: 1}}" }, "is not text"],
+    [
+      "a layer-4 load balancer that this run would make",
+      {},
+      { values: "service: {type: LoadBalancer}", keep_layer4: "true" },
+      "The input values sets service.type: LoadBalancer",
+    ],
+    [
+      "another name",
+      {},
+      { values: "fullnameOverride: other" },
+      'The input values sets fullnameOverride: "other"',
+    ],
+  ])("%s", (_, values, inputs, message) => {
+    expect(() => planRelease(settings(inputs), observed(values))).toThrow(message);
+  });
+
+  test("what this run itself switches off is admitted", () => {
+    const inputs = { values: 'ingress: {enabled: false}\ncustomConfigMap: ""' };
+    const values = { ingress: { enabled: true }, customConfigMap: "mine" };
+    expect(reasons(planRelease(settings(inputs), observed(values)))).toContain(
+      "value ingress.enabled changes",
+    );
+  });
+});

@@ -1,0 +1,154 @@
+import { describe, expect, test } from "vitest";
+import { makePlan, type ObjectChange } from "../../src/plan.ts";
+import type { PlanReport } from "../../src/report/known.ts";
+import { describePlan, reportPlan } from "../../src/report/plan.ts";
+import { summaryOf } from "../../src/report/summary.ts";
+import { observed, STARTING, settings } from "../observed.ts";
+
+const SECRET = "correct-horse-battery-staple";
+const REMOVED = "tr0ub4dor-and-3";
+
+/** A run that meets secrets wherever a user can have them. */
+function planWithSecrets() {
+  const values = [
+    `minio: {accessKey: ${SECRET}, secretKey: ${SECRET}}`,
+    "service:",
+    `  annotations: {example.com/token: ${SECRET}}`,
+    `  loadBalancerIP: ${SECRET}`,
+    `  typeOfSecret: ${SECRET}`,
+    "externalS3: null",
+    `extraConfigFiles: {user.yaml: "common: {security: {defaultRootPassword: ${SECRET}}}"}`,
+  ].join("\n");
+  const inputs = { values, keep_layer4: "true", adopt: "true" };
+  const release = { ...STARTING, externalS3: { secretKey: REMOVED }, minio: { secretKey: REMOVED } };
+  return makePlan(settings(inputs), observed(release), { certificate: SECRET, privateKey: SECRET });
+}
+
+const OBJECTS: ObjectChange[] = [
+  { kind: "Secret", name: "t", action: "create" },
+  { kind: "Ingress", name: "i", action: "keep" },
+];
+const PREVIEW = {
+  restarts: [{ kind: "Deployment", name: "d" }],
+  creates: [{ kind: "ConfigMap", name: "c" }],
+  deletes: [{ kind: "Service", name: "s" }],
+};
+
+describe("reportPlan", () => {
+  const report = reportPlan(
+    planWithSecrets(),
+    PREVIEW,
+    OBJECTS,
+    ["It means x."],
+    [{ path: "minio.secretKey", revision: 2 }],
+  );
+
+  test("no value that may be secret shows up, in JSON, log or summary", () => {
+    const known = { changed: false, steps: [], plan: report };
+    const everything = [
+      JSON.stringify(report),
+      ...describePlan(report),
+      summaryOf(known, "plan", undefined),
+      summaryOf(known, "deploy", "it failed"),
+    ].join("\n");
+    expect(everything).not.toContain(SECRET);
+    expect(everything).not.toContain(REMOVED);
+    expect(everything).not.toContain("authorizationEnabled");
+  });
+
+  test("paths of all that changes, and the values of this action's own", () => {
+    const changes = new Map(report.values.map(({ path, ...change }) => [path, change]));
+    for (const path of [
+      "minio.accessKey",
+      "minio.secretKey",
+      'service.annotations."example.com/token"',
+      "service.loadBalancerIP",
+      "service.typeOfSecret",
+      "externalS3",
+      'extraConfigFiles."user.yaml"',
+    ]) {
+      expect(changes.get(path)).toEqual({});
+    }
+    expect(changes.get("service.type")).toEqual({ before: "LoadBalancer", after: "ClusterIP" });
+    expect(changes.get('service.annotations."cloud.google.com/neg"')).toEqual({
+      before: undefined,
+      after: '{"ingress":true}',
+    });
+  });
+
+  test("the release's objects, then the load balancer's; what is replaced, meant, and lost", () => {
+    expect(report).toMatchObject({
+      later: ["value service.type changes"],
+      objects: [
+        { kind: "ConfigMap", name: "c", action: "create" },
+        { kind: "Service", name: "s", action: "delete" },
+        ...OBJECTS,
+      ],
+      restarts: ["Deployment d"],
+      consequences: ["It means x."],
+    });
+    expect(report.lost).toEqual([{ path: "minio.secretKey", revision: 2 }]);
+  });
+
+  test("a release that stays as it is", () => {
+    const settled = {
+      ...planWithSecrets(),
+      release: { ...planWithSecrets().release, upgrade: undefined, switchOver: undefined },
+    };
+    expect(reportPlan(settled, undefined, [], [], [])).toEqual({
+      upgrade: [],
+      later: [],
+      values: [],
+      objects: [],
+      restarts: [],
+      consequences: [],
+      lost: [],
+    });
+  });
+});
+
+describe("describePlan", () => {
+  const NOTHING: PlanReport = {
+    upgrade: [],
+    later: [],
+    values: [],
+    objects: [],
+    restarts: [],
+    consequences: [],
+    lost: [],
+  };
+  test.each<[string, Partial<PlanReport>, string[]]>([
+    ["nothing", {}, ["The release is as it should be: no Helm upgrade."]],
+    ["an upgrade", { upgrade: ["a", "b"] }, ["The release is upgraded:\n- a\n- b"]],
+    [
+      "an upgrade that replaces pods",
+      { upgrade: ["a"], restarts: ["Deployment d", "StatefulSet s"] },
+      ["The release is upgraded:\n- a", "Pods are replaced by it: Deployment d, StatefulSet s."],
+    ],
+    [
+      "an upgrade and one more",
+      { upgrade: ["a"], later: ["b"] },
+      [
+        "The release is upgraded:\n- a",
+        "The release is upgraded again once Milvus answers through the load balancer:\n- b",
+      ],
+    ],
+    [
+      "only the later one",
+      { later: ["b"] },
+      ["The release is upgraded once Milvus answers through the load balancer:\n- b"],
+    ],
+    [
+      "objects and what it means",
+      { objects: OBJECTS, consequences: ["It means x."] },
+      [
+        "The release is as it should be: no Helm upgrade.",
+        "Secret t: create",
+        "Ingress i: keep",
+        "It means x.",
+      ],
+    ],
+  ])("%s", (_, parts, lines) => {
+    expect(describePlan({ ...NOTHING, ...parts })).toEqual(lines);
+  });
+});
