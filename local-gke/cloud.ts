@@ -160,7 +160,7 @@ export class Cloud extends EventEmitter<CloudEvents> {
   /** Set by whatever checks the backends' health. */
   healthOf: (backend: BackendService) => Health = () => "HEALTHY";
   readonly #network: string;
-  readonly #addresses = new Map<string, string>();
+  readonly #addresses = new Map<string, { address: string; addressType: AddressSettings["addressType"] }>();
   #externalHosts = 0;
   #internalHosts = 0;
 
@@ -172,11 +172,11 @@ export class Cloud extends EventEmitter<CloudEvents> {
   }
 
   /** Returns the ephemeral address of an Ingress, the same one until it is released. */
-  allocateAddress(ingress: string, addressType?: AddressSettings["addressType"]): string {
+  allocateAddress(ingress: string, addressType: AddressSettings["addressType"] = "EXTERNAL"): string {
     const known = this.#addresses.get(ingress);
-    if (known) return known;
+    if (known?.addressType === addressType) return known.address;
     const address = this.#nextAddress(addressType);
-    this.#addresses.set(ingress, address);
+    this.#addresses.set(ingress, { address, addressType });
     return address;
   }
 

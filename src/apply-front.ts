@@ -7,7 +7,13 @@ import type { ApiServer, Manifest } from "./kubernetes/api.ts";
 import { applyManifests } from "./kubernetes/manifest-set.ts";
 import { Ingress, type KubernetesObject } from "./kubernetes/objects.ts";
 import type { Front } from "./loadbalancer/front.ts";
-import { isManagedName, leftoverCleared, PRE_SHARED_CERTIFICATES } from "./loadbalancer/references.ts";
+import {
+  isManagedName,
+  leftoverCleared,
+  MANAGED_CERTIFICATES,
+  PRE_SHARED_CERTIFICATES,
+  referencesOf,
+} from "./loadbalancer/references.ts";
 import type { Outlook } from "./outlook.ts";
 import type { Session } from "./session.ts";
 
@@ -58,17 +64,26 @@ export async function settleFront(
     await api.annotate("Ingress", names.namespace, names.ingress, PRE_SHARED_CERTIFICATES, value);
   };
 
-  const { ingress } = front.state;
-  if (ingress.state !== "present") return;
+  // Read anew: what the watch has seen may be older than what this run has applied.
+  const found = await api.get("Ingress", names.namespace, names.ingress);
+  if (found === undefined) return;
+  const ingress = v.parse(Ingress, found);
   if (finalIngress) {
     known.changed = true;
     // As long as the annotation has names of ours, leaving it out of the manifest could take Google's own away too.
-    await clear(ingress.object, (name) => isWanted(name) || isManagedName(name));
+    await clear(ingress, (name) => isWanted(name) || isManagedName(name));
     const settled = await api.apply(finalIngress, { dryRun: false, force: true });
     // As long as the Ingress names its ManagedCertificate, Google's controller would bring back what is removed here.
     await clear(v.parse(Ingress, settled), isWanted);
   } else {
-    await clear(ingress.object, isWanted);
+    await clear(ingress, isWanted);
+  }
+  const { managed } = referencesOf(ingress);
+  // With one that somebody else has added, Google's controller would attach its certificate again.
+  if (!finalIngress && managed.some((name) => !certificates.managed.includes(name))) {
+    known.changed = true;
+    const value = certificates.managed.join(",") || null;
+    await api.annotate("Ingress", names.namespace, names.ingress, MANAGED_CERTIFICATES, value);
   }
   // After the Ingress: a sync that misses what it names fails.
   for (const { kind, namespace, name, uid } of orphans) {

@@ -7,7 +7,7 @@ import type { Settings } from "./inputs.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
 import { Front } from "./loadbalancer/front.ts";
-import { addressOf, healthOf, waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
+import { addressOf, healthOf, isInternal, waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
 import { lookAndPlan, type Outlook } from "./outlook.ts";
 import { pointHost, reservePlace } from "./place.ts";
 import { proveCertificate, proveMilvus, reportCertificate, reportDns } from "./proof.ts";
@@ -145,12 +145,15 @@ async function bringUp(
     const kept = objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
     const served = observed.ingress && addressOf(observed.ingress) !== undefined;
     if (kept && (certificate.newPair || !served)) await front.nudge();
-    const address = await waitForAddress(front, settings.addressTimeout, signal);
+    const isOther =
+      observed.ingress && isInternal(observed.ingress) !== (settings.loadBalancer === "internal");
+    const former = observed.ingress && isOther ? addressOf(observed.ingress) : undefined;
+    const address = await waitForAddress(front, { reserved, former }, settings.addressTimeout, signal);
     info(`The load balancer's address is ${address}.`);
     return address;
   });
   known.address = address;
-  if (address !== reserved) await pointHost(settings, session, place, address);
+  if (reserved === undefined) await pointHost(settings, session, place, address);
   const dns = reportDns(settings, session, address);
   // It fails when the job is cancelled, of which the wait beside it tells.
   dns.catch(() => {});
@@ -159,7 +162,7 @@ async function bringUp(
   known.backends = await step(session, "Wait for healthy backends", () =>
     waitForBackends(front, certificate.secretText, settings.backendsTimeout, signal),
   );
-  if (!(await proveCertificate(settings, session, front, address, await dns))) {
+  if (!(await proveCertificate(settings, session, front, address, dns))) {
     if (switchOver) info("The layer-4 load balancer stays until the certificate is Active.");
     return;
   }
@@ -169,6 +172,7 @@ async function bringUp(
       proveMilvus(verify, settings, session, certificate),
     );
   }
+  await dns;
   await settleFront(session, access.api, plan.front, front);
   if (switchOver && chart) {
     known.changed = true;

@@ -4,6 +4,7 @@ import { allOf } from "./async.ts";
 import type { Settings } from "./inputs.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { refuseOwnObjects } from "./kubernetes/manifest-files.ts";
+import { ownerOf } from "./kubernetes/ownership.ts";
 import {
   CLEAR,
   DEPLOY,
@@ -62,9 +63,14 @@ function rightsFor({ certificate, frontendConfig }: Settings): Rights[] {
   ];
 }
 
-function describe({ release, service }: Observed, plan: Plan): void {
+function describe({ release, service, objects }: Observed, plan: Plan): void {
   const { name, namespace, revision, status, chart, chartVersion, appVersion } = release;
   const { port } = plan.release;
+  for (const object of objects.filter(({ kind }) => kind === "ManagedCertificate")) {
+    if (ownerOf(object).kind === "ours" || plan.front.takenOver.includes(object)) continue;
+    const title = `ManagedCertificate ${namespace}/${object.metadata.name}`;
+    info(`${title} was not made by this action, and stays: delete it if nothing else needs it.`);
+  }
   if (revision === 0) {
     info(
       `Release ${namespace}/${name} is to be installed: chart ${chart} ${chartVersion}, Milvus ${appVersion}.`,

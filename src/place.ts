@@ -141,6 +141,8 @@ export interface UnwantedAddress {
   name: string;
   scope: Scope;
   project: GoogleProject;
+  /** Whether it is still there. */
+  isReserved: boolean;
 }
 
 /**
@@ -162,7 +164,7 @@ export async function observeUnwantedAddress(
   const found = { address, elsewhere: undefined };
   const problem = address && problemOfAddress(name, found, useOf(settings, project, ingress));
   if (problem) throw problem;
-  return { name, scope, project };
+  return { name, scope, project, isReserved: address !== undefined };
 }
 
 /** Returns where a load balancer's address is: an external one is global. */

@@ -3,12 +3,15 @@ import { join } from "node:path";
 import { info, warning } from "@actions/core";
 import type { Settings } from "./inputs.ts";
 import { authorityIn, expiryOf, trustFor } from "./loadbalancer/certificate.ts";
-import { lookUpHost, waitForCertificate } from "./loadbalancer/certificate-wait.ts";
+import { LOOK_UP_MS, waitForCertificate } from "./loadbalancer/certificate-wait.ts";
 import type { ChosenCertificate } from "./loadbalancer/choose-certificate.ts";
-import { dnsAdvice, type Found, type HostAddresses } from "./loadbalancer/dns.ts";
+import { dnsAdvice, type Found, type HostAddresses, lookUp } from "./loadbalancer/dns.ts";
 import type { Front } from "./loadbalancer/front.ts";
 import type { verify as Verify } from "./milvus/verify.ts";
 import { type Session, step } from "./session.ts";
+
+/** Longest wait for DNS, in milliseconds, where it is only told what it says. */
+const BRIEF_LOOK_UP_MS = 3000;
 
 /** Tells what is known of the certificate, and writes it to where later steps of the job find it. */
 export async function reportCertificate(
@@ -32,7 +35,8 @@ export async function reportDns(
   { environment, signal }: Session,
   address: string,
 ): Promise<Found<HostAddresses>> {
-  const found = await lookUpHost(host, environment, signal);
+  const limit = certificate.kind === "google-managed" ? LOOK_UP_MS : BRIEF_LOOK_UP_MS;
+  const found = await lookUp(host, environment, signal, limit);
   const advice = dnsAdvice(host, address, found, { zone });
   // A client can do without DNS, by the address and server_name; but not with a name that leads it elsewhere. The wait
   // for a certificate of Google's says it itself.
@@ -48,12 +52,13 @@ export async function proveCertificate(
   session: Session,
   front: Front,
   address: string,
-  found: Found<HostAddresses>,
+  dns: Promise<Found<HostAddresses>>,
 ): Promise<boolean> {
   const { known, environment, signal } = session;
   const { certificateTimeout: limit, waitFor, dnsZone } = settings;
   if (settings.certificate.kind === "google-managed") {
     const insist = waitFor === "certificate" || dnsZone !== undefined;
+    const found = await dns;
     const isActive = await step(session, "Wait for the certificate", () =>
       waitForCertificate(front, { address, found, insist, limit, environment, signal }),
     );

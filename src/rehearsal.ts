@@ -6,7 +6,7 @@ import { chartDefaults } from "./helm/chart-defaults.ts";
 import { describeLostValues, type LostValue, readLostValues } from "./helm/lost-values.ts";
 import type { ManifestChange } from "./helm/manifest.ts";
 import { NOT_INSTALLED } from "./helm/release.ts";
-import { previewUpgrade } from "./helm/restarts.ts";
+import { previewInstall, previewUpgrade } from "./helm/restarts.ts";
 import { chartFor } from "./helm/stored-chart.ts";
 import type { LocalChart } from "./helm/upgrade.ts";
 import { joinValues, valueAt } from "./helm/values.ts";
@@ -84,22 +84,17 @@ async function rehearseUpgrade(
     version: chartVersion,
   };
   const chart = known ?? (await chartFor(helm, api, reference, release, directory));
-  if (known || !upgrade) return { chart, preview: undefined };
+  if (!upgrade) return { chart, preview: undefined };
   if (chartVersion !== release.chartVersion) {
     const { version, appVersion } = await chartDefaults(helm, chart);
     const before = { chart: release.chartVersion, app: release.appVersion };
     const announcement = describeVersionChange(before, { chart: version, app: appVersion });
     if (announcement) warning(announcement);
   }
-  const { overlay } = upgrade;
-  const preview = await previewUpgrade(helm, {
-    release,
-    chart,
-    userValues: settings.values,
-    overlay,
-    directory,
-  });
-  return { chart, preview };
+  const request = { release, chart, userValues: settings.values, overlay: upgrade.overlay, directory };
+  const preview =
+    release.status === NOT_INSTALLED ? previewInstall(helm, request) : previewUpgrade(helm, request);
+  return { chart, preview: await preview };
 }
 
 async function rehearseObjects(

@@ -48,7 +48,10 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   const requested = requestedValues(settings);
   const effective = mergeValues(release.computedValues, requested);
   refuseContradictions(effective, requested, release.name);
-  refuseRenaming(release.computedValues, effective, service.metadata.name);
+  // What isn't there yet can have any name.
+  if (release.status !== NOT_INSTALLED) {
+    refuseRenaming(release.computedValues, effective, service.metadata.name);
+  }
 
   const port = grpcPort(service, effective);
   const complete = loadBalancerValues(effective, port, settings.backendConfigName);

@@ -100,7 +100,7 @@ async function undoUpgrade(
   const target = lastDeployed(history);
   if (!target) return `Release ${name} has no deployed revision to roll back to: it stays as it failed.`;
   await rollBack(settings, session, access, release, target);
-  return `Release ${name} was rolled back to revision ${target.revision} and serves as before.`;
+  return `Release ${name} was rolled back to revision ${target.revision} and is as it was then.`;
 }
 
 /**

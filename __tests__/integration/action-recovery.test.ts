@@ -57,7 +57,7 @@ describe.concurrent("an upgrade that fails", () => {
     expect(failed.exitCode).toBe(1);
     expect(failed.errors).toEqual([
       expect.stringMatching(
-        /CrashLoopBackOff[\s\S]*\nRelease my-release was rolled back to revision 2 and serves as before\.$/,
+        /CrashLoopBackOff[\s\S]*\nRelease my-release was rolled back to revision 2 and is as it was then\.$/,
       ),
     ]);
     expect(failed.outputs).toMatchObject({ changed: "true", release_revision: "4", chart_version: "5.0.19" });

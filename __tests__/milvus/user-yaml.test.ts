@@ -242,6 +242,20 @@ describe("withoutTls takes away what withTls has put there", () => {
       undefined,
       undefined,
     ],
+    [
+      "a port that was set since stays",
+      "common: { security: { tlsMode: 1 } }\nproxy: { http: { port: 9999 } }\n",
+      undefined,
+      "proxy: { http: { port: 9999 } }\n",
+    ],
+    [
+      "mutual TLS comes back",
+      ALL,
+      "common:\n  security:\n    tlsMode: 2\n",
+      "common:\n  security:\n    tlsMode: 2\n",
+    ],
+    ["the former text could not be read", `${ALL}a: 1\n`, "common: [", "a: 1\n"],
+    ["a text that can't be read is nobody's to change", "common: [", "a: 1\n", "common: ["],
     ["what the user has taken away stays away", "a: 1\n", undefined, "a: 1\n"],
   ])("%s", (_, text, before, after) => {
     expect(withoutTls(text, before)).toBe(after);

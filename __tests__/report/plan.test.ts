@@ -118,35 +118,30 @@ describe("describePlan", () => {
     lost: [],
   };
   test.each<[string, Partial<PlanReport>, string[]]>([
-    ["nothing", {}, ["The release is as it should be: no Helm upgrade."]],
-    ["an upgrade", { upgrade: ["a", "b"] }, ["The release is upgraded:\n- a\n- b"]],
+    ["nothing", {}, ["The release stays as it is: no Helm upgrade."]],
+    ["an upgrade", { upgrade: ["a", "b"] }, ["Helm changes the release:\n- a\n- b"]],
     [
       "an upgrade that replaces pods",
       { upgrade: ["a"], restarts: ["Deployment d", "StatefulSet s"] },
-      ["The release is upgraded:\n- a", "Pods are replaced by it: Deployment d, StatefulSet s."],
+      ["Helm changes the release:\n- a", "Pods are replaced by that: Deployment d, StatefulSet s."],
     ],
     [
       "an upgrade and one more",
       { upgrade: ["a"], later: ["b"] },
       [
-        "The release is upgraded:\n- a",
-        "The release is upgraded again once Milvus answers through the load balancer:\n- b",
+        "Helm changes the release:\n- a",
+        "Helm changes the release again once Milvus answers through the load balancer:\n- b",
       ],
     ],
     [
       "only the later one",
       { later: ["b"] },
-      ["The release is upgraded once Milvus answers through the load balancer:\n- b"],
+      ["Helm changes the release once Milvus answers through the load balancer:\n- b"],
     ],
     [
       "objects and what it means",
       { objects: OBJECTS, consequences: ["It means x."] },
-      [
-        "The release is as it should be: no Helm upgrade.",
-        "Secret t: create",
-        "Ingress i: keep",
-        "It means x.",
-      ],
+      ["The release stays as it is: no Helm upgrade.", "Secret t: create", "Ingress i: keep", "It means x."],
     ],
   ])("%s", (_, parts, lines) => {
     expect(describePlan({ ...NOTHING, ...parts })).toEqual(lines);

@@ -15,17 +15,21 @@ export interface Install extends ValueLayers {
   signal: AbortSignal;
 }
 
+/** The start of an installation's arguments, so that a dry run makes what the installation does. */
+export function installArgs({ release, chart }: Pick<Install, "release" | "chart">): string[] {
+  return ["install", release.name, chart.path, "--namespace", release.namespace, "--output", "json"];
+}
+
 /**
  * Runs `helm install` in a namespace that exists, waiting for the rollout, and returns the release's revision: 1.
  *
  * @throws ActionError with Helm's own words when it fails, what `signal` carries when that ended it
  */
 export async function install(helm: Helm, request: Install): Promise<number> {
-  const { release, chart, timeout, signal } = request;
-  const which = [release.name, chart.path, "--namespace", release.namespace, "--output", "json"];
+  const { timeout, signal } = request;
   const waiting = [...waitFlags(helm.version), ...timeoutFlags(timeout)];
   const output = await withValues(request, (values, input) =>
-    stream(helm, ["install", ...which, ...values, ...waiting], { input, signal }),
+    stream(helm, [...installArgs(request), ...values, ...waiting], { input, signal }),
   );
   if (output.exitCode === 0) return v.parse(MadeRevision, JSON.parse(output.stdout)).version;
   // Whoever has ended the installation knows better than Helm why.

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { allOf } from "../async.ts";
 import { type Program, run } from "../process.ts";
 import { helmError } from "./error.ts";
+import { type Install, installArgs } from "./install.ts";
 import { compareManifests, type ManifestChange } from "./manifest.ts";
 import { MadeRevision, type Upgrade, upgradeArgs } from "./upgrade.ts";
 import { withValues } from "./value-layers.ts";
@@ -27,6 +28,18 @@ export async function previewUpgrade(helm: Program, rehearsal: Rehearsal): Promi
 }
 
 /**
+ * Returns what an installation would make: it is rehearsed with the same chart and values.
+ *
+ * @throws ActionError with Helm's own words when the chart can't be rendered with these values
+ */
+export async function previewInstall(
+  helm: Program,
+  rehearsal: Omit<Install, "timeout" | "signal">,
+): Promise<ManifestChange> {
+  return compareManifests("", await manifestOf(helm, installArgs(rehearsal), rehearsal, "installed"));
+}
+
+/**
  * Returns the manifest that an upgrade would render, its hooks left out. Rendered by Helm against the cluster: charts
  * ask for objects (Milvus's for the message queue of a standalone Deployment), API versions and the revision's number,
  * none of which `helm template` knows.
@@ -34,13 +47,22 @@ export async function previewUpgrade(helm: Program, rehearsal: Rehearsal): Promi
  * @throws ActionError with Helm's own words
  */
 export async function rehearseUpgrade(helm: Program, rehearsal: Rehearsal): Promise<string> {
+  return manifestOf(helm, upgradeArgs(rehearsal), rehearsal, "upgraded");
+}
+
+async function manifestOf(
+  helm: Program,
+  args: string[],
+  rehearsal: Omit<Install, "timeout" | "signal">,
+  done: "installed" | "upgraded",
+): Promise<string> {
   const { release, chart } = rehearsal;
   const output = await withValues(rehearsal, (values, input) =>
-    run(helm, [...upgradeArgs(rehearsal), ...values, "--dry-run=server"], { input }),
+    run(helm, [...args, ...values, "--dry-run=server"], { input }),
   );
   if (output.exitCode === 0) return v.parse(MadeRevision, JSON.parse(output.stdout)).manifest;
   throw helmError(
-    `Release ${release.name} in namespace ${release.namespace} can't be upgraded with chart ${chart.version} and these values; nothing was changed.`,
+    `Release ${release.name} in namespace ${release.namespace} can't be ${done} with chart ${chart.version} and these values; nothing was changed.`,
     output,
     { fix: "mend what Helm complains of: check values, values_files and chart_version." },
   );

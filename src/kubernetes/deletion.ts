@@ -19,7 +19,6 @@ export interface ObjectReference {
  * Deletes an object and waits until it is gone, which its finalizers may hold up; one that isn't there is fine.
  *
  * @param limit milliseconds
- * @param explain what holds it up, for the log and the error
  * @returns whether there was one
  * @throws ActionError when it may not be deleted or is still there at the limit
  */
@@ -28,7 +27,6 @@ export async function deleteAndAwait(
   { kind, namespace, name, uid }: ObjectReference,
   limit: number,
   signal: AbortSignal,
-  explain: () => string = () => "",
 ): Promise<boolean> {
   if (!(await api.delete(kind, namespace, name, { uid }))) return false;
   const gone = new AbortController();
@@ -39,7 +37,7 @@ export async function deleteAndAwait(
     finalizers = metadata.finalizers;
   };
   const waiting = () =>
-    `${kind} ${namespace}/${name} is being deleted (finalizers: ${finalizers.join(", ") || "none"})${explain()}`;
+    `${kind} ${namespace}/${name} is being deleted (finalizers: ${finalizers.join(", ") || "none"})`;
   await withProgress(waiting, () =>
     follow(
       api,

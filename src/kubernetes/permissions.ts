@@ -35,11 +35,11 @@ export const CLEAR: Record<"FrontendConfig" | "ManagedCertificate" | "Secret", R
   Secret: ["secrets", "delete"],
 };
 
-/** What a teardown needs besides: it waits for the end of what it deletes. */
+/** What a teardown needs: it looks at what there is, and waits for the end of what it deletes. */
 export const TEARDOWN: readonly Rights[] = [
-  ["ingresses.networking.k8s.io", "delete"],
-  ["backendconfigs.cloud.google.com", "list", "watch", "delete"],
-  ["secrets", "delete"],
+  ["ingresses.networking.k8s.io", "get", "list", "watch", "delete"],
+  ["backendconfigs.cloud.google.com", "get", "list", "watch", "delete"],
+  ["secrets", "get", "list", "watch", "delete"],
 ];
 
 /**

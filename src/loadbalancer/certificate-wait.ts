@@ -32,7 +32,7 @@ export interface CertificateWait {
 /** The authorities that Google has its managed certificates issued by (cloud.google.com/load-balancing, managed certificates). */
 const AUTHORITIES = ["pki.goog", "letsencrypt.org"];
 /** Longest wait for DNS, in milliseconds. */
-const LOOK_UP_MS = 10_000;
+export const LOOK_UP_MS = 10_000;
 /** Between two looks at DNS while the certificate waits for it, in milliseconds: nobody tells when a record changes. */
 const LOOK_AGAIN_MS = 15_000;
 
@@ -86,15 +86,6 @@ export async function waitForCertificate(front: Front, wait: CertificateWait): P
   }
 }
 
-/** Asks DNS now where the host leads. */
-export function lookUpHost(
-  host: string,
-  environment: NodeJS.ProcessEnv,
-  signal: AbortSignal,
-): Promise<Found<HostAddresses>> {
-  return lookUp(host, environment, signal, LOOK_UP_MS);
-}
-
 function turnOf(front: Front, state: FrontState, stale: ReadonlySet<string>): Turn | undefined {
   refuseLosses(front, state);
   if (isActive(state)) return { kind: "active" };
@@ -116,7 +107,7 @@ async function keepLooking(
   while (!ended.aborted) {
     await delay(LOOK_AGAIN_MS, undefined, { signal: ended }).catch(() => {});
     if (ended.aborted) return;
-    const found = await lookUpHost(names.host, environment, ended).catch(() => undefined);
+    const found = await lookUp(names.host, environment, ended, LOOK_UP_MS).catch(() => undefined);
     if (found) tell(found);
   }
 }

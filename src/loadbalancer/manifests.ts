@@ -20,6 +20,9 @@ export interface FrontNames {
   service: string;
 }
 
+/** The annotation that says which controller an Ingress is for. */
+export const INGRESS_CLASS = "kubernetes.io/ingress.class";
+
 /** The annotation with which an Ingress names its FrontendConfig. */
 export const FRONTEND_CONFIG = "networking.gke.io/v1beta1.FrontendConfig";
 
@@ -132,7 +135,7 @@ export function ingress(
       name: names.ingress,
       namespace: names.namespace,
       annotations: {
-        "kubernetes.io/ingress.class": isInternal ? "gce-internal" : "gce",
+        [INGRESS_CLASS]: isInternal ? "gce-internal" : "gce",
         "kubernetes.io/ingress.allow-http": String(settings.allowHttp),
         ...(settings.staticIpName && { [address]: settings.staticIpName }),
         ...(settings.frontendConfig && {

@@ -7,6 +7,7 @@ import type { Ingress } from "../kubernetes/objects.ts";
 import { withProgress } from "../report/progress.ts";
 import { isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
 import { type Front, type FrontState, vanished } from "./front.ts";
+import { INGRESS_CLASS } from "./manifests.ts";
 import { presents } from "./references.ts";
 
 const HTTPS_RULE = "ingress.kubernetes.io/https-forwarding-rule";
@@ -22,20 +23,33 @@ const NUDGES_MS = [1000, 2000, 4000, 8000, 15_000, 30_000];
 /**
  * Waits for the load balancer's address and returns it.
  *
+ * @param expected `reserved`: the only address that will do; `former`: one that won't, as a load balancer that becomes
+ *   an internal or an external one has it until then
  * @param limit milliseconds
  * @throws ActionError with the controller's own words and the remedy as soon as something lasting is in the way
  */
-export async function waitForAddress(front: Front, limit: number, signal: AbortSignal): Promise<string> {
+export async function waitForAddress(
+  front: Front,
+  { reserved, former }: { reserved: string | undefined; former: string | undefined },
+  limit: number,
+  signal: AbortSignal,
+): Promise<string> {
   const { namespace, ingress } = front.names;
+  const isDue = (address: string | undefined) =>
+    reserved === undefined ? address !== former : address === reserved;
+  const wanted = reserved === undefined ? "address" : `address ${reserved}`;
   return waitFor(
     front,
-    () => `waiting for the address of Ingress ${namespace}/${ingress}; ${lastWords(front.state)}`,
-    (state) => (state.ingress.state === "present" ? addressOf(state.ingress.object) : undefined),
+    () => `waiting for the ${wanted} of Ingress ${namespace}/${ingress}; ${lastWords(front.state)}`,
+    (state) => {
+      const address = state.ingress.state === "present" ? addressOf(state.ingress.object) : undefined;
+      return isDue(address) ? address : undefined;
+    },
     {
       limit,
       signal,
       onLimit: () =>
-        new ActionError(`Ingress ${namespace}/${ingress} has no address after ${formatDuration(limit)}.`, {
+        new ActionError(`Ingress ${namespace}/${ingress} has no ${wanted} after ${formatDuration(limit)}.`, {
           why: lastWords(front.state),
           fix: silent(front.state)
             ? "no controller has said a word: check that the cluster's HTTP load balancing add-on is on and VPC-native networking is used."
@@ -112,6 +126,11 @@ function waitFor<T>(
     return found;
   };
   return withProgress(describe, () => front.until(check, options));
+}
+
+/** Tells whether an Ingress is for an internal load balancer. */
+export function isInternal(ingress: Ingress): boolean {
+  return ingress.metadata.annotations[INGRESS_CLASS] === "gce-internal";
 }
 
 /**

@@ -98,27 +98,45 @@ export function withTls(text: string | undefined): string {
   return document.toString({ lineWidth: 0 });
 }
 
+/** What {@link withTls} sets. */
+const OURS: readonly { path: string[]; value: string }[] = [
+  { path: ["common", "security", "tlsMode"], value: "1" },
+  { path: ["proxy", "http", "port"], value: String(HTTP_PORT) },
+];
+
 /**
  * Returns a `user.yaml` without what {@link withTls} has put into it, everything else as it stands; undefined when there
  * was none before and nothing else has come.
  *
  * @param former the text from before
  */
-export function withoutTls(text: unknown, former: unknown): string | undefined {
+export function withoutTls(text: string, former: unknown): string | undefined {
   const before = typeof former === "string" ? former : undefined;
-  if (typeof text !== "string" || text === withTls(before)) return before;
   const document = parseDocument(text, { schema: "failsafe" });
+  // What Milvus itself can't read isn't what was put there.
+  if (document.errors.length > 0) return text;
   const old = parseDocument(before ?? "", { schema: "failsafe" });
-  for (const path of [
-    ["common", "security", "tlsMode"],
-    ["proxy", "http", "port"],
-  ]) {
-    if (isYamlMapNode(old.contents) && old.hasIn(path)) document.setIn(path, old.getIn(path));
+  const isReadable = old.errors.length === 0;
+  if (isReadable && text === settled(before)) return before;
+  for (const { path, value } of OURS) {
+    // Another value was set since.
+    if (String(document.getIn(path)) !== value) continue;
+    if (isReadable && isYamlMapNode(old.contents) && old.hasIn(path)) document.setIn(path, old.getIn(path));
     else removeAt(document, path);
   }
   const isEmpty =
     document.contents === null || (isYamlMapNode(document.contents) && document.contents.items.length === 0);
   return isEmpty ? before : document.toString({ lineWidth: 0 });
+}
+
+/** Returns a text {@link withTls}, undefined when that refuses it. */
+function settled(text: string | undefined): string | undefined {
+  try {
+    return withTls(text);
+  } catch (error) {
+    if (error instanceof ActionError) return undefined;
+    throw error;
+  }
 }
 
 /** Removes a key, with the maps that are empty then. */

@@ -37,14 +37,14 @@ function redacted({ path, before, after }: ValueChange): PlanReport["values"][nu
 export function describePlan(plan: PlanReport): string[] {
   const { upgrade, later, objects, restarts, consequences } = plan;
   return [
-    ...(upgrade.length > 0 ? [`The release is upgraded:\n- ${upgrade.join("\n- ")}`] : []),
-    ...(restarts.length > 0 ? [`Pods are replaced by it: ${restarts.join(", ")}.`] : []),
+    ...(upgrade.length > 0 ? [`Helm changes the release:\n- ${upgrade.join("\n- ")}`] : []),
+    ...(restarts.length > 0 ? [`Pods are replaced by that: ${restarts.join(", ")}.`] : []),
     ...(later.length > 0
       ? [
-          `The release is upgraded${upgrade.length > 0 ? " again" : ""} once Milvus answers through the load balancer:\n- ${later.join("\n- ")}`,
+          `Helm changes the release${upgrade.length > 0 ? " again" : ""} once Milvus answers through the load balancer:\n- ${later.join("\n- ")}`,
         ]
       : []),
-    ...(upgrade.length + later.length === 0 ? ["The release is as it should be: no Helm upgrade."] : []),
+    ...(upgrade.length + later.length === 0 ? ["The release stays as it is: no Helm upgrade."] : []),
     ...objects.map(({ kind, name, action }) => `${kind} ${name}: ${action}`),
     ...consequences,
   ];

@@ -35,6 +35,29 @@ export interface ApiObject {
   spec?: object;
 }
 
+/** A set of records as the world sees it. */
+export interface DnsRecord {
+  name: string;
+  type: string;
+  ttl: number;
+  values: string[];
+}
+
+/** A set of records as Cloud DNS's API has it. */
+export interface ZoneRecord {
+  name: string;
+  type: string;
+  ttl: number;
+  rrdatas: string[];
+}
+
+/** What tests read of the control API's state. */
+interface CloudState {
+  loadBalancers: { ingress: string }[];
+  staticAddresses: { name: string }[];
+  backends: Record<string, string>;
+}
+
 /** A local GKE and what tests do with it. */
 export class TestCluster {
   readonly gke: LocalGke;
@@ -103,6 +126,11 @@ export class TestCluster {
     return succeeded(args, await run(this.#program(HELM), args));
   }
 
+  /** Gives standard input to Helm. */
+  async helmWith(input: string, ...args: string[]): Promise<string> {
+    return succeeded(args, await run(this.#program(HELM), args, { input }));
+  }
+
   async get(namespace: string, kind: string, name: string): Promise<ApiObject> {
     return JSON.parse(
       await this.kubectl("get", kind, name, "-n", namespace, "-o", "json", "--show-managed-fields"),
@@ -147,19 +175,53 @@ export class TestCluster {
   }
 
   async setFault(fault: Fault, on: boolean): Promise<void> {
-    await this.#control(on ? "PUT" : "DELETE", `faults/${fault}`);
+    await this.control(on ? "PUT" : "DELETE", `faults/${fault}`);
   }
 
   async setTime(name: keyof Timing, milliseconds: number): Promise<void> {
-    await this.#control("PUT", `timing/${name}`, milliseconds);
+    await this.control("PUT", `timing/${name}`, milliseconds);
   }
 
-  async #control(method: string, path: string, body?: unknown): Promise<void> {
+  /** Asks the local GKE's control API, e.g. for something at Google that users have made, and returns its answer. */
+  async control(method: string, path: string, body?: unknown): Promise<unknown> {
     const response = await fetch(`${this.gke.control}/${path}`, {
       method,
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response.json();
+  }
+
+  /** What there is at Google of a namespace's load balancers, its static addresses (named like it) and its host. */
+  async cloudOf(namespace: string): Promise<object> {
+    const state: CloudState = JSON.parse(JSON.stringify(await this.control("GET", "state")));
+    const host = hostOf(namespace);
+    return {
+      loadBalancers: state.loadBalancers.filter(({ ingress }) => ingress.startsWith(`${namespace}/`)),
+      staticAddresses: state.staticAddresses.filter(({ name }) => name.startsWith(namespace)),
+      backends: Object.keys(state.backends).filter((name) => name.includes(`-${namespace}-`)),
+      records: [await this.recordsAt(host), await this.recordsAt(`_milvus-gke-load-balancer.${host}`)].flat(),
+    };
+  }
+
+  /** The records that the world sees at a name. */
+  async recordsAt(name: string): Promise<DnsRecord[]> {
+    return JSON.parse(JSON.stringify(await this.control("GET", `dns-records/${name}`)));
+  }
+
+  /** Changes records of a Cloud DNS zone, as somebody else who may. */
+  async changeRecords(zone: string, change: { additions?: ZoneRecord[]; deletions?: ZoneRecord[] }) {
+    const { origin } = new URL(this.gke.env.GHA_ENDPOINT_OVERRIDE_compute ?? "");
+    const tokenUrl = `${origin}/computeMetadata/v1/instance/service-accounts/default/token`;
+    const issued = await fetch(tokenUrl, { headers: { "metadata-flavor": "Google" } });
+    const { access_token }: { access_token?: string } = JSON.parse(await issued.text());
+    const url = `${this.gke.env.GHA_ENDPOINT_OVERRIDE_dns}/projects/my-project/managedZones/${zone}/changes`;
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { authorization: `Bearer ${access_token}`, "content-type": "application/json" },
+      body: JSON.stringify(change),
+    });
+    if (!response.ok) throw new Error(`records of zone ${zone}: ${await response.text()}`);
   }
 
   #program(name: HelmName | "kubectl") {
@@ -178,6 +240,11 @@ export function inputsFor(namespace: string) {
     milvus_token: "root:Milvus",
     gcloud_version: "none",
   };
+}
+
+/** The host of a namespace whose tests need one of their own. */
+export function hostOf(namespace: string): string {
+  return `${namespace}.milvus.io`;
 }
 
 function helmNamed(text: string): HelmName {
