@@ -162,10 +162,12 @@ async function bringUp(
   known.backends = await step(session, "Wait for healthy backends", () =>
     waitForBackends(front, certificate.secretText, settings.backendsTimeout, signal),
   );
-  if (!(await proveCertificate(settings, session, front, address, dns))) {
+  if (!(await proveCertificate(settings, session, outlook, front, address, dns))) {
     if (switchOver) info("The layer-4 load balancer stays until the certificate is Active.");
     return;
   }
+  // The call must find the new certificate, beside which the load balancer may go on presenting a former one.
+  await settleFront(session, access.api, plan.front, front);
   if (verifier) {
     const { verify } = await verifier;
     await step(session, "Call Milvus through the load balancer", () =>
@@ -173,7 +175,6 @@ async function bringUp(
     );
   }
   await dns;
-  await settleFront(session, access.api, plan.front, front);
   if (switchOver && chart) {
     known.changed = true;
     const { overlay } = switchOver;

@@ -7,7 +7,9 @@ import { LOOK_UP_MS, waitForCertificate } from "./loadbalancer/certificate-wait.
 import type { ChosenCertificate } from "./loadbalancer/choose-certificate.ts";
 import { dnsAdvice, type Found, type HostAddresses, lookUp } from "./loadbalancer/dns.ts";
 import type { Front } from "./loadbalancer/front.ts";
+import { untilTrusted } from "./loadbalancer/handshake.ts";
 import type { verify as Verify } from "./milvus/verify.ts";
+import type { Outlook } from "./outlook.ts";
 import { type Session, step } from "./session.ts";
 
 /** Longest wait for DNS, in milliseconds, where it is only told what it says. */
@@ -50,6 +52,7 @@ export async function reportDns(
 export async function proveCertificate(
   settings: Settings,
   session: Session,
+  { plan }: Outlook,
   front: Front,
   address: string,
   dns: Promise<Found<HostAddresses>>,
@@ -67,6 +70,12 @@ export async function proveCertificate(
       known.certificateExpires = managedCertificate.object.status.expireTime || undefined;
     }
     if (!isActive) return false;
+    // Google takes a while to present what it has issued: a former certificate must be served until then.
+    if (plan.front.finalIngress && settings.verify) {
+      await step(session, "Wait for the certificate to be presented", () =>
+        untilTrusted(dialled(settings, address), settings.host, settings.backendsTimeout, signal),
+      );
+    }
   }
   known.certificateStatus = "Active";
   return true;
@@ -80,7 +89,7 @@ export async function proveMilvus(
   { certificate }: ChosenCertificate,
 ): Promise<void> {
   const { version, reasons } = await verify({
-    address: settings.verifyAddress ?? `${known.address}:443`,
+    address: dialled(settings, known.address ?? ""),
     host: settings.host,
     ca: certificate && trustFor(certificate),
     token: settings.milvusToken,
@@ -92,4 +101,9 @@ export async function proveMilvus(
   else info(`Milvus ${version} answers through the load balancer.`);
   if (reasons.length > 0) warning(`Milvus answers, but calls itself unhealthy: ${reasons.join("; ")}`);
   known.milvusVersion = version ?? known.milvusVersion ?? "";
+}
+
+/** Returns what is dialled to reach the load balancer. */
+function dialled({ verifyAddress }: Settings, address: string): string {
+  return verifyAddress ?? `${address}:443`;
 }

@@ -83,7 +83,11 @@ async function upgradeRelease(
  */
 async function takeBack(helm: Helm, release: Release, timeout: number): Promise<void> {
   const target = lastDeployed(await readHistory(helm, release.name, release.namespace));
-  if (target) await rollback(helm, { release, revision: target.revision, timeout, wait: false });
+  if (!target) return;
+  info(
+    `Revision ${release.revision} has failed: what it has set is taken back to revision ${target.revision} first.`,
+  );
+  await rollback(helm, { release, revision: target.revision, timeout, wait: false });
 }
 
 /** Returns how the rollback of a failed upgrade has ended, as a sentence; undefined when there is nothing to undo. */

@@ -109,7 +109,7 @@ describe("from the Ingress to a certificate that is trusted", () => {
     lab.cloud.setSslCertificate({ name: "slow", ...(await selfSigned("slow.milvus.io")) });
     await namespace.createIngress("front", "slow.milvus.io", { annotations: { [PRE_SHARED]: "slow" } });
     await namespace.address("front");
-    lab.controllers.timing.insertDelayMs = 100;
+    lab.controllers.timing.insertDelayMs = 1500;
     try {
       await namespace.createManagedCertificate("front", ["slow.milvus.io"]);
       await namespace.annotateIngress("front", { [MANAGED]: "front" });

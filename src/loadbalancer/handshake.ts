@@ -1,0 +1,83 @@
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { connect } from "node:tls";
+import { formatDuration } from "../duration.ts";
+import { ActionError, messageOf } from "../errors.ts";
+import { withProgress } from "../report/progress.ts";
+
+/**
+ * Signature algorithms to offer, one kind of key at a time: of two certificates for a host the load balancer presents
+ * the one whose key the client can take, and of two that it can take, either.
+ */
+const OFFERS = ["RSA-PSS+SHA256:RSA+SHA256", "ECDSA+SHA256"];
+/** Longest wait for one handshake, in milliseconds. */
+const HANDSHAKE_MS = 10_000;
+const PAUSE_MS = 1000;
+
+/**
+ * Waits until a load balancer presents a certificate for `host` that everybody trusts, whatever else it has.
+ *
+ * @param address `host:port` to dial
+ * @param limit milliseconds
+ * @throws ActionError at the limit, with what the last handshake said
+ */
+export async function untilTrusted(
+  address: string,
+  host: string,
+  limit: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const giveUp = Date.now() + limit;
+  let last = "no answer yet";
+  await withProgress(
+    () => `waiting for Google's certificate to be presented at ${address} for ${host}: ${last}`,
+    async () => {
+      for (;;) {
+        const answers = await Promise.all(OFFERS.map((offer) => refusalOf(address, host, offer, signal)));
+        if (answers.includes(undefined)) return;
+        signal.throwIfAborted();
+        last = [...new Set(answers)].join("; ");
+        if (Date.now() >= giveUp) throw notPresented(address, host, limit, last);
+        await delay(PAUSE_MS, undefined, { signal }).catch(() => {
+          throw signal.reason;
+        });
+      }
+    },
+  );
+}
+
+/** Makes a TLS connection as any client does, and returns why it fails; undefined when it doesn't. */
+async function refusalOf(
+  address: string,
+  host: string,
+  sigalgs: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { hostname, port } = new URL(`https://${address}`);
+  const socket = connect({
+    host: hostname.replace(/^\[|\]$/g, ""),
+    port: Number(port) || 443,
+    servername: host,
+    sigalgs,
+  });
+  try {
+    await once(socket, "secureConnect", {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(HANDSHAKE_MS)]),
+    });
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    socket.destroy();
+  }
+}
+
+function notPresented(address: string, host: string, limit: number, why: string): ActionError {
+  return new ActionError(
+    `The certificate that Google has issued for ${host} is not presented at ${address} after ${formatDuration(limit)}.`,
+    {
+      why,
+      fix: "Google may need half an hour for that: run again, the former certificate is served until then. A runner that can't reach the load balancer needs verify_address, or verify: false.",
+    },
+  );
+}
