@@ -118,8 +118,6 @@ async function bringUp(
 
   let { release } = observed;
   if (upgrade && chart) {
-    // Said beforehand: an upgrade that fails or is cancelled has changed something too.
-    known.changed = true;
     const { overlay } = upgrade;
     const title = release.revision === 0 ? "Install the Helm release" : "Upgrade the Helm release";
     const revision = await upgradeOrRollBack(settings, session, access, { title, release, chart, overlay });
@@ -176,7 +174,6 @@ async function bringUp(
   }
   await dns;
   if (switchOver && chart) {
-    known.changed = true;
     const { overlay } = switchOver;
     const title = "Take the layer-4 load balancer away";
     const undertaking = { title, release, chart, overlay };

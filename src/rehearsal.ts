@@ -92,9 +92,10 @@ async function rehearseUpgrade(
     if (announcement) warning(announcement);
   }
   const request = { release, chart, userValues: settings.values, overlay: upgrade.overlay, directory };
-  const preview =
-    release.status === NOT_INSTALLED ? previewInstall(helm, request) : previewUpgrade(helm, request);
-  return { chart, preview: await preview };
+  if (release.status === NOT_INSTALLED) return { chart, preview: await previewInstall(helm, request) };
+  // Helm renders an upgrade before it changes anything, and tells then what it has rendered: rehearsing it, too, would
+  // only take longer.
+  return { chart, preview: settings.mode === "plan" ? await previewUpgrade(helm, request) : undefined };
 }
 
 async function rehearseObjects(

@@ -35,7 +35,6 @@ export async function teardown(settings: Settings, session: Session): Promise<vo
     await step(session, "Give back what there is at Google", () => giveBack(settings, session, plan));
     if (plan.restore) {
       const { release, upgrade, chart } = plan.restore;
-      known.changed = true;
       const title = "Restore the Helm release";
       const { overlay } = upgrade;
       const undertaking = { title, release, chart, overlay, replacesValues: true };

@@ -5,13 +5,16 @@ import { ActionError, messageOf } from "./errors.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
 import { isPending, lastDeployed, type Revision, readHistory } from "./helm/history.ts";
 import { install } from "./helm/install.ts";
+import type { ManifestChange } from "./helm/manifest.ts";
 import { untilSettled } from "./helm/pending.ts";
 import { NOT_INSTALLED, type Release, readRelease } from "./helm/release.ts";
+import { changesMade } from "./helm/restarts.ts";
 import { rollback } from "./helm/rollback.ts";
 import { watchRollout } from "./helm/rollout.ts";
 import { type Helm, type LocalChart, upgrade } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
+import type { Known } from "./report/known.ts";
 import { withProgress } from "./report/progress.ts";
 import { type Session, step } from "./session.ts";
 import type { YamlMap } from "./yaml.ts";
@@ -29,21 +32,31 @@ export interface Undertaking {
   replacesValues?: boolean;
 }
 
-/** Upgrades the release. When that fails, the release goes back to what was deployed, and the error says so. */
+/**
+ * Upgrades the release and returns its new revision. When that fails, the release goes back to what was deployed, and
+ * the error says so.
+ */
 export async function upgradeOrRollBack(
   settings: Settings,
   session: Session,
   access: Access,
   undertaking: Undertaking,
 ): Promise<number> {
+  const { known } = session;
+  const { changed } = known;
+  // Said beforehand: an upgrade that fails or is cancelled has changed something too.
+  known.changed = true;
   try {
     return await step(session, undertaking.title, () =>
       upgradeRelease(settings, session, access, undertaking),
     );
   } catch (error) {
+    if (error instanceof ReleaseBusyError) known.changed = changed;
     // The runner gives a cancelled job ten seconds: not enough for a rollback.
-    if (!settings.rollbackOnFailure || session.signal.aborted) throw error;
-    if (error instanceof ReleaseBusyError) throw error;
+    if (error instanceof ReleaseBusyError || session.signal.aborted) throw error;
+    const isMade = await hasMadeRevision(access, undertaking.release);
+    if (!isMade) known.changed = changed;
+    if (!isMade || !settings.rollbackOnFailure) throw error;
     const ending = await undoUpgrade(settings, session, access, undertaking.release).catch(
       (failure: unknown) => `The release could not be rolled back either. ${messageOf(failure)}`,
     );
@@ -51,9 +64,19 @@ export async function upgradeOrRollBack(
   }
 }
 
+/** Tells whether a failed upgrade has left a revision behind; when that can't be seen, it counts as one that has. */
+async function hasMadeRevision({ helm }: Access, { name, namespace, revision }: Release): Promise<boolean> {
+  try {
+    const newest = (await readHistory(helm, name, namespace)).at(-1);
+    return newest !== undefined && newest.revision > revision;
+  } catch {
+    return true;
+  }
+}
+
 async function upgradeRelease(
   settings: Settings,
-  { signal, directory }: Session,
+  { known, signal, directory }: Session,
   { api, helm }: Access,
   { release, chart, overlay, replacesValues = false }: Undertaking,
 ): Promise<number> {
@@ -61,7 +84,7 @@ async function upgradeRelease(
   const userValues = replacesValues ? [] : settings.values;
   const make = release.status === NOT_INSTALLED ? install : upgrade;
   if (release.status === "failed" && !release.serverSide) await takeBack(helm, release, timeout);
-  const revision = await followRollout("upgrade", settings, api, (failed) =>
+  const made = await followRollout("upgrade", settings, api, (failed) =>
     make(helm, {
       release,
       chart,
@@ -73,8 +96,15 @@ async function upgradeRelease(
       signal: AbortSignal.any([signal, failed]),
     }),
   );
-  info(`Release ${release.name} is at revision ${revision}, chart ${chart.version}.`);
-  return revision;
+  info(`Release ${release.name} is at revision ${made.version}, chart ${chart.version}.`);
+  if (release.status !== NOT_INSTALLED) reportRestarts(known, await changesMade(helm, release, made));
+  return made.version;
+}
+
+function reportRestarts(known: Known, { restarts }: ManifestChange): void {
+  const workloads = restarts.map(({ kind, name }) => `${kind} ${name}`);
+  info(workloads.length > 0 ? `Its pods were replaced: ${workloads.join(", ")}.` : "No pod was replaced.");
+  if (known.plan) known.plan.restarts = [...new Set([...known.plan.restarts, ...workloads])];
 }
 
 /**

@@ -117,7 +117,7 @@ describe.each(HELMS)("%s: a chart that its repository has no more", (name) => {
     expect(chart).toMatchObject({ version: VERSION, origin: "release" });
 
     const clusterIp = { ...request(release, chart), overlay: { service: { type: "ClusterIP" } } };
-    expect(await upgrade(helm, clusterIp)).toBe(2);
+    expect(await upgrade(helm, clusterIp)).toMatchObject({ version: 2 });
     expect(await cluster.values(namespace)).toEqual({ ...values, service: { type: "ClusterIP" } });
 
     // After a failed upgrade Helm goes on from what is deployed.
@@ -153,7 +153,7 @@ describe.each(HELMS)("%s: a chart that its repository has no more", (name) => {
     const release = await releaseIn(namespace);
     const chart = await chartFor(helm, api, reference(VERSION), release, directory);
     expect(chart.origin).toBe("release");
-    expect(await upgrade(helm, request(release, chart, "labels: {a: b}"))).toBe(2);
+    expect(await upgrade(helm, request(release, chart, "labels: {a: b}"))).toMatchObject({ version: 2 });
     // Once more, from what that upgrade has stored.
     const second = await chartFor(helm, api, reference(VERSION), release, directory);
     for (const each of [chart, second]) {
@@ -279,7 +279,7 @@ describe.each(HELMS)("%s: a first installation", (name) => {
       values: {},
     });
     const request = given(namespace, chart, "annotations: {local-gke/ready-after: 1s}");
-    expect(await install(helm, request)).toBe(1);
+    expect(await install(helm, request)).toMatchObject({ version: 1 });
     expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
     const annotations = { "local-gke/ready-after": "1s" };
     const values = { ...SMALL, annotations, service: { type: "ClusterIP" } };

@@ -21,17 +21,17 @@ export function installArgs({ release, chart }: Pick<Install, "release" | "chart
 }
 
 /**
- * Runs `helm install` in a namespace that exists, waiting for the rollout, and returns the release's revision: 1.
+ * Runs `helm install` in a namespace that exists, waiting for the rollout, and returns the release's first revision.
  *
  * @throws ActionError with Helm's own words when it fails, what `signal` carries when that ended it
  */
-export async function install(helm: Helm, request: Install): Promise<number> {
+export async function install(helm: Helm, request: Install): Promise<MadeRevision> {
   const { timeout, signal } = request;
   const waiting = [...waitFlags(helm.version), ...timeoutFlags(timeout)];
   const output = await withValues(request, (values, input) =>
     stream(helm, [...installArgs(request), ...values, ...waiting], { input, signal }),
   );
-  if (output.exitCode === 0) return v.parse(MadeRevision, JSON.parse(output.stdout)).version;
+  if (output.exitCode === 0) return v.parse(MadeRevision, JSON.parse(output.stdout));
   // Whoever has ended the installation knows better than Helm why.
   if (signal.aborted && signal.reason instanceof Error) throw signal.reason;
   throw installError(output, request);

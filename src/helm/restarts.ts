@@ -4,6 +4,7 @@ import { type Program, run } from "../process.ts";
 import { helmError } from "./error.ts";
 import { type Install, installArgs } from "./install.ts";
 import { compareManifests, type ManifestChange } from "./manifest.ts";
+import type { Release } from "./release.ts";
 import { MadeRevision, type Upgrade, upgradeArgs } from "./upgrade.ts";
 import { withValues } from "./value-layers.ts";
 
@@ -16,15 +17,34 @@ export type Rehearsal = Omit<Upgrade, "timeout" | "signal">;
  * @throws ActionError with Helm's own words when the chart can't be rendered with these values
  */
 export async function previewUpgrade(helm: Program, rehearsal: Rehearsal): Promise<ManifestChange> {
-  const { name, namespace } = rehearsal.release;
   const [now, then] = await allOf([
-    run(helm, ["get", "manifest", name, "--namespace", namespace]),
+    readManifest(helm, rehearsal.release, []),
     rehearseUpgrade(helm, rehearsal),
   ]);
-  if (now.exitCode !== 0) {
-    throw helmError(`Helm could not read the manifest of release ${name} in namespace ${namespace}.`, now);
-  }
-  return compareManifests(now.stdout, then);
+  return compareManifests(now, then);
+}
+
+/**
+ * Returns what a revision that Helm has just made has done to the objects of its release.
+ *
+ * @throws ActionError when Helm can't read the revision before it
+ */
+export async function changesMade(
+  helm: Program,
+  release: Pick<Release, "name" | "namespace">,
+  { version, manifest }: MadeRevision,
+): Promise<ManifestChange> {
+  return compareManifests(await readManifest(helm, release, ["--revision", String(version - 1)]), manifest);
+}
+
+async function readManifest(
+  helm: Program,
+  { name, namespace }: Pick<Release, "name" | "namespace">,
+  which: string[],
+): Promise<string> {
+  const output = await run(helm, ["get", "manifest", name, ...which, "--namespace", namespace]);
+  if (output.exitCode === 0) return output.stdout;
+  throw helmError(`Helm could not read the manifest of release ${name} in namespace ${namespace}.`, output);
 }
 
 /**

@@ -114,8 +114,9 @@ export interface Upgrade extends ValueLayers {
   signal: AbortSignal;
 }
 
-/** What Helm prints of a revision that it has made. */
+/** What Helm prints of a revision that it has made: its number, and what the chart was rendered to. */
 export const MadeRevision = v.looseObject({ version: v.number(), manifest: v.optional(v.string(), "") });
+export type MadeRevision = v.InferOutput<typeof MadeRevision>;
 
 /**
  * The start of every upgrade's arguments, so that a dry run sees the values that the upgrade has.
@@ -134,18 +135,18 @@ export function upgradeArgs({
 }
 
 /**
- * Runs the one `helm upgrade`, waiting for the rollout, and returns the new revision.
+ * Runs `helm upgrade`, waiting for the rollout, and returns the new revision.
  *
  * @throws ActionError with Helm's own words when the upgrade fails, what `signal` carries when that ended it
  */
-export async function upgrade(helm: Helm, request: Upgrade): Promise<number> {
+export async function upgrade(helm: Helm, request: Upgrade): Promise<MadeRevision> {
   const { release, timeout, signal } = request;
   const waiting = [...waitFlags(helm.version), ...conflictFlags(release), ...timeoutFlags(timeout)];
   const output = await withValues(request, (values, input) =>
     stream(helm, [...upgradeArgs(request), ...values, ...waiting], { input, signal }),
   );
   if (output.exitCode !== 0) throw upgradeError(output, request);
-  return v.parse(MadeRevision, JSON.parse(output.stdout)).version;
+  return v.parse(MadeRevision, JSON.parse(output.stdout));
 }
 
 function upgradeError(output: Output, { release, signal, timeout }: Upgrade): Error {
