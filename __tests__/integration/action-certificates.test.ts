@@ -673,7 +673,7 @@ describe("the workflows of docs/certificates.md", () => {
     const pair = await certificateFor(HOST, 200, root);
     await applySecret(cluster, secretWith(namespace, "milvus-certificate", pair), "cert-manager");
     const { certificate, privateKey } = pair;
-    for (const name of ["milvus-2026", "milvus-2027"]) {
+    for (const name of ["milvus-old", "milvus-new"]) {
       await cluster.control("PUT", `ssl-certificates/${name}`, { certificate, privateKey });
     }
     await cluster.control("PUT", "dns-zones/milvus-io", { dnsName: "milvus.io." });
