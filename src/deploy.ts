@@ -9,7 +9,8 @@ import { readManifests } from "./kubernetes/manifest-files.ts";
 import { Front } from "./loadbalancer/front.ts";
 import { addressOf, healthOf, isInternal, waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
 import { lookAndPlan, type Outlook } from "./outlook.ts";
-import { pointHost, reservePlace } from "./place.ts";
+import { reserveStaticAddress } from "./place/address.ts";
+import { pointHost } from "./place/zone.ts";
 import { proveCertificate, proveMilvus, reportCertificate, reportDns } from "./proof.ts";
 import { type Rehearsal, rehearse } from "./rehearsal.ts";
 import { type Session, step } from "./session.ts";
@@ -113,8 +114,8 @@ async function bringUp(
   // gRPC is a third of this program: it is loaded while there is something to wait for.
   const verifier = isProven && settings.verify ? import("./milvus/verify.ts") : undefined;
 
-  const reserved = await reservePlace(settings, session, access, place);
-  if (reserved !== undefined) await pointHost(settings, session, place, reserved);
+  const reserved = await reserveStaticAddress(settings, session, access, place.address);
+  if (reserved !== undefined) await pointHost(settings, session, place.zone, reserved);
 
   let { release } = observed;
   if (upgrade && chart) {
@@ -151,14 +152,16 @@ async function bringUp(
     return address;
   });
   known.address = address;
-  if (reserved === undefined) await pointHost(settings, session, place, address);
+  if (reserved === undefined) await pointHost(settings, session, place.zone, address);
   const dns = reportDns(settings, session, address);
   // It fails when the job is cancelled, of which the wait beside it tells.
   dns.catch(() => {});
   if (!isProven) return void (await dns);
 
+  const { preShared } = plan.front.certificates;
+  const presented = { secretText: certificate.secretText, preShared };
   known.backends = await step(session, "Wait for healthy backends", () =>
-    waitForBackends(front, certificate.secretText, settings.backendsTimeout, signal),
+    waitForBackends(front, presented, settings.backendsTimeout, signal),
   );
   if (!(await proveCertificate(settings, session, outlook, front, address, dns))) {
     if (switchOver) info("The layer-4 load balancer stays until the certificate is Active.");

@@ -1,19 +1,10 @@
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import type { Fault } from "../../local-gke/cloud.ts";
 import { ManagedZone as LocalZone } from "../../local-gke/dns/managed-zone.ts";
-import {
-  decideRecord,
-  decideRemoval,
-  getManagedZone,
-  type HostRecord,
-  problemOfZone,
-  type RecordSet,
-  readRecords,
-  removeHostRecord,
-  setHostRecord,
-} from "../../src/gke/cloud-dns.ts";
+import { getManagedZone, readRecords, removeHostRecord, setHostRecord } from "../../src/gke/cloud-dns.ts";
 import { googleCredentials } from "../../src/gke/credentials.ts";
 import type { GoogleProject } from "../../src/gke/google-api.ts";
+import type { HostRecord } from "../../src/gke/host-record.ts";
 import { CLUSTER, type Google, startGoogle } from "./google.ts";
 
 const HOST = "my-release.milvus.io";
@@ -22,282 +13,103 @@ const OWNER = "my-project/us-central1/my-cluster/default/my-release";
 const WANTED: HostRecord = { host: HOST, address: "203.0.113.7", owner: OWNER };
 const TXT = `"heritage=milvus-gke-load-balancer,owner=${OWNER}"`;
 
-function recordSet(type: string, rrdatas: string[], ttl = 300): RecordSet {
-  return { name: `${type === "TXT" ? OWNERSHIP : HOST}.`, type, ttl, rrdatas };
-}
-const ours = recordSet("TXT", [TXT]);
-const theirs = recordSet("TXT", [TXT.replace("my-cluster", "other-cluster")]);
-const here = recordSet("A", ["203.0.113.7"]);
-const there = recordSet("A", ["198.51.100.1"], 60);
+const zone = { name: "milvus", dnsName: "milvus.io.", visibility: "public" } as const;
+let google: Google;
+let project: GoogleProject;
+let local: LocalZone;
+/** What somebody else does before the request of that number. */
+let meanwhile: Record<number, () => void>;
 
-describe("decideRecord", () => {
-  test.each<[string, RecordSet[]]>([
-    ["ours and right", [here, ours]],
-    ["right, made by somebody", [here]],
-    ["right, and someone else's", [here, theirs]],
-    ["written with capitals", [{ ...here, name: "My-Release.Milvus.IO." }]],
-  ])("keeps what is %s", (_, records) => {
-    expect(decideRecord(records, WANTED)).toMatchObject({ action: "keep", deletions: [], additions: [] });
-  });
-
-  test("creates both records where there are none", () => {
-    expect(decideRecord([], WANTED)).toEqual({
-      action: "create",
-      deletions: [],
-      additions: [here, ours],
-      before: undefined,
-      staleSeconds: 300,
-    });
-  });
-
-  test("creates the A record that someone has deleted", () => {
-    expect(decideRecord([ours], WANTED)).toMatchObject({
-      action: "create",
-      deletions: [],
-      additions: [here],
-    });
-  });
-
-  test("changes ours and keeps its TTL", () => {
-    expect(decideRecord([there, ours], WANTED)).toEqual({
-      action: "change",
-      deletions: [there],
-      additions: [{ ...here, ttl: 60 }],
-      before: "198.51.100.1",
-      staleSeconds: 60,
-    });
-  });
-
-  const handOver = `_milvus-gke-load-balancer.${HOST}. 300 IN TXT ${TXT}`;
-  test.each<[string, RecordSet[], string, string]>([
-    [
-      "a record of nobody's",
-      [there],
-      `${HOST} points to 198.51.100.1, and that record was not made by this action`,
-      `delete it, or hand it over: create the record ${handOver}.`,
-    ],
-    [
-      "another cluster's record",
-      [there, theirs],
-      `${HOST} points to 198.51.100.1 and is kept by my-project/us-central1/other-cluster/default/my-release, not by ${OWNER}`,
-      `replace its TXT record by ${handOver}, if that one no longer needs it.`,
-    ],
-    [
-      "another cluster's name",
-      [theirs],
-      "has no A record and is kept by my-project/us-central1/other",
-      handOver,
-    ],
-    [
-      "a TXT record that tells more than one owner",
-      [there, recordSet("TXT", [TXT, '"x"'])],
-      `is kept by someone else, not by ${OWNER}`,
-      handOver,
-    ],
-    [
-      "several addresses of ours",
-      [recordSet("A", ["203.0.113.7", "198.51.100.1"]), ours],
-      "points to 203.0.113.7, 198.51.100.1: someone has changed the record",
-      "leave it one address only",
-    ],
-    [
-      "a routing policy",
-      [{ ...there, rrdatas: [] }, ours],
-      "has an A record with a routing policy",
-      "delete",
-    ],
-    [
-      "an alias",
-      [recordSet("CNAME", ["lb.example.com."]), ours],
-      "is an alias (CNAME) of lb.example.com.",
-      "CNAME",
-    ],
-    ["an IPv6 address", [here, recordSet("AAAA", ["2001:db8::1"]), ours], "IPv6 address 2001:db8::1", "AAAA"],
-  ])("refuses %s", (_, records, problem, remedy) => {
-    const decision = decideRecord(records, WANTED);
-    expect(decision).toMatchObject({
-      action: "refuse",
-      problem: expect.stringContaining(problem),
-      remedy: expect.stringContaining(remedy),
-    });
-  });
-
-  test.each(['say "hello"', "back\\slash", "x".repeat(600)])("an owner is found again: %s", (owner) => {
-    const wanted = { ...WANTED, owner };
-    const created = decideRecord([], wanted);
-    const additions = created.action === "create" ? created.additions : [];
-    expect(decideRecord(additions, { ...wanted, address: "203.0.113.8" })).toMatchObject({
-      action: "change",
-    });
-    expect(decideRecord(additions, { ...WANTED, address: "203.0.113.8" })).toMatchObject({
-      action: "refuse",
-    });
-    const strings = additions.flatMap(({ rrdatas }) => rrdatas.join().match(/"([^"\\]|\\.)*"/g) ?? []);
-    expect(Math.max(...strings.map((text) => text.length))).toBeLessThanOrEqual(255 + 2 + 2);
-  });
+beforeEach(async () => {
+  google = await startGoogle();
+  local = new LocalZone({ ...zone, delegated: true }, google.cloud.dns);
+  google.cloud.managedZones.set(zone.name, local);
+  vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  const credentials = await googleCredentials({}, google.environment);
+  const { value: token } = await credentials.accessToken();
+  vi.restoreAllMocks();
+  meanwhile = {};
+  let requests = 0;
+  project = {
+    projectId: CLUSTER.projectId,
+    universe: "googleapis.com",
+    environment: google.environment,
+    accessToken: async () => {
+      meanwhile[requests++]?.();
+      return token;
+    },
+    signal: new AbortController().signal,
+  };
 });
 
-describe("decideRemoval", () => {
-  const unwanted = { host: HOST, owner: OWNER, address: "203.0.113.7" };
-  test.each<[string, RecordSet[], string | undefined, RecordSet[], string | undefined]>([
-    ["both records of ours", [here, ours], "203.0.113.7", [here, ours], undefined],
-    ["whatever ours says, when nobody knows the address", [there, ours], undefined, [there, ours], undefined],
-    ["nothing where nothing is", [], "203.0.113.7", [], undefined],
-    ["the TXT record alone", [ours], "203.0.113.7", [ours], undefined],
-    [
-      "not what leads elsewhere by now",
-      [there, ours],
-      "203.0.113.7",
-      [ours],
-      `${HOST} points to 198.51.100.1, not to the load balancer at 203.0.113.7`,
-    ],
-    ["not what is nobody's", [here], "203.0.113.7", [], "that record was not made by this action"],
-    [
-      "not what is someone else's",
-      [here, theirs],
-      undefined,
-      [],
-      "that record is kept by my-project/us-central1/other",
-    ],
-  ])("takes away %s", (_, records, address, deletions, kept) => {
-    const removal = decideRemoval(records, { ...unwanted, address });
-    expect(removal.deletions).toEqual(deletions);
-    if (kept === undefined) expect(removal.kept).toBeUndefined();
-    else expect(removal.kept).toContain(kept);
+test("a record is created, kept, changed and removed, as the world sees it", async () => {
+  expect(await getManagedZone("milvus", project)).toMatchObject(zone);
+  expect(await setHostRecord(zone, WANTED, project)).toMatchObject({ action: "create" });
+  expect(google.requests.at(-1)).toMatch(/^GET .*\/changes\/1$/);
+  expect(google.cloud.dns.addresses(HOST)).toEqual(["203.0.113.7"]);
+  expect(google.cloud.dns.records(OWNERSHIP, "TXT")?.values).toEqual([TXT]);
+
+  expect(await setHostRecord(zone, WANTED, project)).toMatchObject({ action: "keep" });
+  const moved = { ...WANTED, address: "203.0.113.8" };
+  expect(await setHostRecord(zone, moved, project)).toMatchObject({
+    action: "change",
+    before: "203.0.113.7",
   });
+  expect(google.cloud.dns.addresses(HOST)).toEqual(["203.0.113.8"]);
+
+  const unwanted = { ...moved, address: undefined };
+  expect(await removeHostRecord(zone, unwanted, project)).toMatchObject({ kept: undefined });
+  expect(await readRecords(zone, HOST, project)).toEqual([]);
+  expect(google.cloud.dns.addresses(HOST)).toEqual([]);
+  expect(await removeHostRecord(zone, unwanted, project)).toEqual({ deletions: [], kept: undefined });
 });
 
-describe("problemOfZone", () => {
-  const zone = { name: "milvus", dnsName: "milvus.io.", visibility: "public" } as const;
-  const hidden = { ...zone, visibility: "private" } as const;
-  test.each([
-    ["a host in it", zone, HOST, "external"],
-    ["its own name", zone, "milvus.io", "external"],
-    ["capitals", zone, "My-Release.MILVUS.io", "external"],
-    ["a private zone for an internal load balancer", hidden, HOST, "internal"],
-  ] as const)("none: %s", (_, of, host, loadBalancer) => {
-    expect(problemOfZone(of, host, loadBalancer)).toBeUndefined();
-  });
-
-  test.each([
-    [
-      "another domain",
-      zone,
-      "my-release.example.com",
-      "external",
-      /not in the Cloud DNS zone milvus.*milvus\.io\./s,
-    ],
-    ["a name that only ends alike", zone, "notmilvus.io", "internal", /not in the Cloud DNS zone/],
-    ["a private zone", hidden, HOST, "external", /is private.*load_balancer: internal/s],
-  ] as const)("%s", (_, of, host, loadBalancer, message) => {
-    expect(problemOfZone(of, host, loadBalancer)?.message).toMatch(message);
-  });
+test("a record of somebody's is refused and left", async () => {
+  local.records.set(HOST, "A", ["198.51.100.1"]);
+  await expect(setHostRecord(zone, WANTED, project)).rejects.toThrow(
+    /A record can't be kept in the Cloud DNS zone milvus.*points to 198\.51\.100\.1.*hand it over/s,
+  );
+  expect(local.records.records(HOST, "A")?.values).toEqual(["198.51.100.1"]);
 });
 
-describe("with Cloud DNS", () => {
-  const zone = { name: "milvus", dnsName: "milvus.io.", visibility: "public" } as const;
-  let google: Google;
-  let project: GoogleProject;
-  let local: LocalZone;
-  /** What somebody else does before the request of that number. */
-  let meanwhile: Record<number, () => void>;
+const theirZone = () => local.records.set(OWNERSHIP, "TXT", [TXT]);
+test.each<[string, () => void, () => void]>([
+  ["deleted", () => local.records.set(HOST, "A", ["198.51.100.1"]), () => local.records.delete(HOST, "A")],
+  [
+    "changed",
+    () => local.records.set(HOST, "A", ["198.51.100.1"]),
+    () => local.records.set(HOST, "A", ["198.51.100.2"]),
+  ],
+  ["created", () => {}, () => local.records.set(HOST, "A", ["198.51.100.2"])],
+])("a record that is %s in between is read again", async (_, before, change) => {
+  theirZone();
+  before();
+  meanwhile = { 2: change };
+  expect(await setHostRecord(zone, WANTED, project)).toMatchObject({ additions: [{ type: "A" }] });
+  expect(local.records.records(HOST, "A")?.values).toEqual(["203.0.113.7"]);
+  expect(local.records.records(OWNERSHIP, "TXT")?.values).toEqual([TXT]);
+});
 
-  beforeEach(async () => {
-    google = await startGoogle();
-    local = new LocalZone({ ...zone, delegated: true }, google.cloud.dns);
-    google.cloud.managedZones.set(zone.name, local);
-    vi.spyOn(process.stdout, "write").mockReturnValue(true);
-    const credentials = await googleCredentials({}, google.environment);
-    const { value: token } = await credentials.accessToken();
-    vi.restoreAllMocks();
-    meanwhile = {};
-    let requests = 0;
-    project = {
-      projectId: CLUSTER.projectId,
-      universe: "googleapis.com",
-      environment: google.environment,
-      accessToken: async () => {
-        meanwhile[requests++]?.();
-        return token;
-      },
-      signal: new AbortController().signal,
-    };
-  });
+test("one that never stays as it was read is given up", async () => {
+  theirZone();
+  const change = (address: string) => () => local.records.set(HOST, "A", [address]);
+  meanwhile = { 2: change("198.51.100.1"), 5: change("198.51.100.2") };
+  await expect(setHostRecord(zone, WANTED, project)).rejects.toThrow(
+    /Could not change the records of my-release\.milvus\.io.*someone else changes them/s,
+  );
+});
 
-  test("a record is created, kept, changed and removed, as the world sees it", async () => {
-    expect(await getManagedZone("milvus", project)).toMatchObject(zone);
-    expect(await setHostRecord(zone, WANTED, project)).toMatchObject({ action: "create" });
-    expect(google.requests.at(-1)).toMatch(/^GET .*\/changes\/1$/);
-    expect(google.cloud.dns.addresses(HOST)).toEqual(["203.0.113.7"]);
-    expect(google.cloud.dns.records(OWNERSHIP, "TXT")?.values).toEqual([TXT]);
-
-    expect(await setHostRecord(zone, WANTED, project)).toMatchObject({ action: "keep" });
-    const moved = { ...WANTED, address: "203.0.113.8" };
-    expect(await setHostRecord(zone, moved, project)).toMatchObject({
-      action: "change",
-      before: "203.0.113.7",
-    });
-    expect(google.cloud.dns.addresses(HOST)).toEqual(["203.0.113.8"]);
-
-    const unwanted = { ...moved, address: undefined };
-    expect(await removeHostRecord(zone, unwanted, project)).toMatchObject({ kept: undefined });
-    expect(await readRecords(zone, HOST, project)).toEqual([]);
-    expect(google.cloud.dns.addresses(HOST)).toEqual([]);
-    expect(await removeHostRecord(zone, unwanted, project)).toEqual({ deletions: [], kept: undefined });
-  });
-
-  test("a record of somebody's is refused and left", async () => {
-    local.records.set(HOST, "A", ["198.51.100.1"]);
-    await expect(setHostRecord(zone, WANTED, project)).rejects.toThrow(
-      /A record can't be kept in the Cloud DNS zone milvus.*points to 198\.51\.100\.1.*hand it over/s,
-    );
-    expect(local.records.records(HOST, "A")?.values).toEqual(["198.51.100.1"]);
-  });
-
-  const theirZone = () => local.records.set(OWNERSHIP, "TXT", [TXT]);
-  test.each<[string, () => void, () => void]>([
-    ["deleted", () => local.records.set(HOST, "A", ["198.51.100.1"]), () => local.records.delete(HOST, "A")],
-    [
-      "changed",
-      () => local.records.set(HOST, "A", ["198.51.100.1"]),
-      () => local.records.set(HOST, "A", ["198.51.100.2"]),
-    ],
-    ["created", () => {}, () => local.records.set(HOST, "A", ["198.51.100.2"])],
-  ])("a record that is %s in between is read again", async (_, before, change) => {
-    theirZone();
-    before();
-    meanwhile = { 2: change };
-    expect(await setHostRecord(zone, WANTED, project)).toMatchObject({ additions: [{ type: "A" }] });
-    expect(local.records.records(HOST, "A")?.values).toEqual(["203.0.113.7"]);
-    expect(local.records.records(OWNERSHIP, "TXT")?.values).toEqual([TXT]);
-  });
-
-  test("one that never stays as it was read is given up", async () => {
-    theirZone();
-    const change = (address: string) => () => local.records.set(HOST, "A", [address]);
-    meanwhile = { 2: change("198.51.100.1"), 5: change("198.51.100.2") };
-    await expect(setHostRecord(zone, WANTED, project)).rejects.toThrow(
-      /Could not change the records of my-release\.milvus\.io.*someone else changes them/s,
-    );
-  });
-
-  test.each<[string, Fault, string, RegExp]>([
-    [
-      "the API is disabled",
-      "disabled-dns-api",
-      "milvus",
-      /Cloud DNS API is not enabled.*dns\.googleapis\.com/s,
-    ],
-    ["there is no such zone", "refuse-dns-changes", "milvus.io", /no Cloud DNS zone milvus\.io.*dns_zone/s],
-    [
-      "nothing may be changed",
-      "refuse-dns-changes",
-      "milvus",
-      /may not change.*Forbidden.*roles\/dns\.admin/s,
-    ],
-  ])("it is said when %s", async (_, fault, name, message) => {
-    google.cloud.setFault(fault, true);
-    const setting = async () => setHostRecord(await getManagedZone(name, project), WANTED, project);
-    await expect(setting()).rejects.toThrow(message);
-  });
+test.each<[string, Fault, string, RegExp]>([
+  [
+    "the API is disabled",
+    "disabled-dns-api",
+    "milvus",
+    /Cloud DNS API is not enabled.*dns\.googleapis\.com/s,
+  ],
+  ["there is no such zone", "refuse-dns-changes", "milvus.io", /no Cloud DNS zone milvus\.io.*dns_zone/s],
+  ["nothing may be changed", "refuse-dns-changes", "milvus", /may not change.*Forbidden.*roles\/dns\.admin/s],
+])("it is said when %s", async (_, fault, name, message) => {
+  google.cloud.setFault(fault, true);
+  const setting = async () => setHostRecord(await getManagedZone(name, project), WANTED, project);
+  await expect(setting()).rejects.toThrow(message);
 });

@@ -1,5 +1,4 @@
 import { cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chartDefaults } from "../../src/helm/chart-defaults.ts";
@@ -13,6 +12,7 @@ import { joinValues } from "../../src/helm/values.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
 import { run } from "../../src/process.ts";
 import { CHART, HELM, type HelmName, TestCluster } from "./support/cluster.ts";
+import { type ChartRepository, serveNewerCharts } from "./support/repository.ts";
 
 const HELMS = ["helm3", "helm4"] as const;
 const VERSION = "5.0.19";
@@ -23,28 +23,13 @@ const MINUTE = 60_000;
 let cluster: TestCluster;
 let directory: string;
 let api: ApiServer;
-let repository: Server;
-let repositoryUrl: string;
+let repository: ChartRepository;
 
 beforeAll(async () => {
   cluster = await TestCluster.start();
   directory = await mkdtemp(join(cluster.gke.directory, "charts-"));
   api = await ApiServer.open(program("kubectl"), directory);
-  // Has a newer version of the chart, and no more the one that is deployed.
-  const folder = join(directory, "repository");
-  await mkdir(folder);
-  const newer = join(directory, "newer");
-  await cp(CHART, newer, { recursive: true });
-  for (const version of ["6.0.0", "6.1.0", "7.0.0-rc.1"]) {
-    await cluster.helm("package", newer, "--version", version, "--destination", folder);
-  }
-  await cluster.helm("repo", "index", folder);
-  repository = createServer(async (request, response) => {
-    const content = await readFile(join(folder, request.url ?? "")).catch(() => undefined);
-    response.writeHead(content ? 200 : 404).end(content);
-  });
-  await new Promise<void>((resolve) => repository.listen(0, "127.0.0.1", resolve));
-  repositoryUrl = `http://127.0.0.1:${Object(repository.address()).port}`;
+  repository = await serveNewerCharts(cluster);
 });
 afterAll(async () => {
   repository?.close();
@@ -67,7 +52,7 @@ async function releaseIn(namespace: string): Promise<Release> {
   return release;
 }
 
-const reference = (version: string | undefined) => ({ chart: "milvus", repository: repositoryUrl, version });
+const reference = (version: string | undefined) => ({ chart: "milvus", repository: repository.url, version });
 const request = (release: Release, chart: LocalChart, values = "") => ({
   release,
   chart,

@@ -1,35 +1,20 @@
-import { cp, mkdir, mkdtemp, readFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { cp, mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { CHART, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
+import { type ChartRepository, serveNewerCharts } from "./support/repository.ts";
 
 const SMALL = { cluster: { enabled: false }, etcd: { enabled: false }, minio: { enabled: false } };
 
 let cluster: TestCluster;
-let repository: Server;
-/** A repository that has other versions of the chart than the one that tests install from its folder. */
-let repositoryUrl: string;
+let repository: ChartRepository;
 
 beforeAll(async () => {
   cluster = await TestCluster.start();
   await emptyNamespace("install-refused");
-  const directory = await mkdtemp(join(cluster.gke.directory, "charts-"));
-  const [folder, chart] = [join(directory, "repository"), join(directory, "milvus")];
-  await mkdir(folder);
-  await cp(CHART, chart, { recursive: true });
-  for (const version of ["6.0.0", "6.1.0", "7.0.0-rc.1"]) {
-    await cluster.helm("package", chart, "--version", version, "--destination", folder);
-  }
-  await cluster.helm("repo", "index", folder);
-  repository = createServer(async (request, response) => {
-    const content = await readFile(join(folder, request.url ?? "")).catch(() => undefined);
-    response.writeHead(content ? 200 : 404).end(content);
-  });
-  await new Promise<void>((resolve) => repository.listen(0, "127.0.0.1", resolve));
-  repositoryUrl = `http://127.0.0.1:${Object(repository.address()).port}`;
+  repository = await serveNewerCharts(cluster);
 });
 afterAll(async () => {
   repository?.close();
@@ -130,7 +115,7 @@ describe.concurrent("install: true in a namespace without a release", () => {
     const namespace = await emptyNamespace("install-newest");
     const inputs = {
       chart: "milvus",
-      chart_repository: repositoryUrl,
+      chart_repository: repository.url,
       values: stringify(SMALL),
       wait_for: "none",
     };
@@ -182,7 +167,7 @@ describe.concurrent("install: true in a namespace without a release", () => {
     },
   ])("is refused: $what", async ({ inputs, says }) => {
     const { namespace = "install-refused", chart } = inputs;
-    const error = await refusal(namespace, { ...(chart && { chart_repository: repositoryUrl }), ...inputs });
+    const error = await refusal(namespace, { ...(chart && { chart_repository: repository.url }), ...inputs });
     for (const text of says) expect(error).toContain(text);
   });
 
@@ -205,7 +190,7 @@ describe.concurrent("install: true in a namespace without a release", () => {
 });
 
 describe.concurrent("a chart that its repository has no more", () => {
-  const inputs = () => ({ chart: "milvus", chart_repository: repositoryUrl, install: "false" });
+  const inputs = () => ({ chart: "milvus", chart_repository: repository.url, install: "false" });
 
   test("is taken from the release, and said so", async () => {
     const namespace = "chart-gone";

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { SslCertificate } from "../../src/gke/compute.ts";
+import type { SslCertificate } from "../../src/gke/compute-resources.ts";
 import { Secret } from "../../src/kubernetes/objects.ts";
 import { type KeyPair, problemOf } from "../../src/loadbalancer/certificate.ts";
 import { type ChosenCertificate, chooseCertificate } from "../../src/loadbalancer/choose-certificate.ts";

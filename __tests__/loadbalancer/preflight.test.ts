@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { SslCertificate } from "../../src/gke/compute.ts";
+import type { SslCertificate } from "../../src/gke/compute-resources.ts";
 import { problemOfSubnets, problemsOfPreShared } from "../../src/loadbalancer/preflight.ts";
 
 const HOST = "my-release.milvus.io";

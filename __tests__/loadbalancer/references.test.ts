@@ -168,14 +168,21 @@ describe("managedCertificateName", () => {
 
 describe("presents", () => {
   // sha256sum of "abc" begins with ba7816bf8f01cfea.
-  test.each<[string, string | undefined, boolean]>([
-    ["nothing said", undefined, true],
+  test.each<[string, string | undefined, boolean, string[]?]>([
+    ["nothing said", undefined, true, ["a"]],
     ["an empty list", "", true],
+    ["beside one at Google", "a,k8s2-cr-uid-hash-ba7816bf8f01cfea", true, ["a"]],
+    ["without the one at Google", "b,k8s2-cr-uid-hash-ba7816bf8f01cfea", false, ["a"]],
     ["the certificate's hash", "k8s2-cr-uid-hash-ba7816bf8f01cfea", true],
     ["among others", "mcrt-1, k8s2-cr-uid-hash-ba7816bf8f01cfea", true],
     ["another certificate", "k8s2-cr-uid-hash-0000000000000000", false],
-  ])("%s", (_, annotation, expected) => {
+  ])("%s", (_, annotation, expected, preShared = []) => {
     const annotations = annotation === undefined ? {} : { "ingress.kubernetes.io/ssl-cert": annotation };
-    expect(presents(ingressWith(annotations), "abc")).toBe(expected);
+    expect(presents(ingressWith(annotations), { secretText: "abc", preShared })).toBe(expected);
+  });
+
+  test("whatever is there will do when nothing is known", () => {
+    const ingress = ingressWith({ "ingress.kubernetes.io/ssl-cert": "mcrt-1" });
+    expect(presents(ingress, { secretText: undefined, preShared: [] })).toBe(true);
   });
 });

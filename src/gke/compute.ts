@@ -1,79 +1,16 @@
-import { createHash, randomUUID } from "node:crypto";
-import { isIPv6 } from "node:net";
+import { randomUUID } from "node:crypto";
 import * as v from "valibot";
 import { ActionError } from "../errors.ts";
+import { Address, Operation, type Scope, SHARED, SslCertificate, Subnetworks } from "./compute-resources.ts";
 import {
   type Failure,
   fields,
   type GoogleProject,
   isProjectMissing,
   pause,
-  refusedUndertaking,
   requestOf,
-  type Undertaking,
 } from "./google-api.ts";
-
-/** Where a resource is, as in Google's URLs. */
-export type Scope = "global" | `regions/${string}`;
-
-const Address = v.object({
-  name: v.string(),
-  address: v.string(),
-  addressType: v.optional(v.string(), "EXTERNAL"),
-  purpose: v.optional(v.string()),
-  status: v.string(),
-  /** URLs of what uses it: forwarding rules. */
-  users: v.optional(v.array(v.string()), []),
-});
-export type Address = v.InferOutput<typeof Address>;
-
-/** What was found of a static address. */
-export interface FoundAddress {
-  address: Address | undefined;
-  /** Where there is one of this name when there is none where it is needed. */
-  elsewhere: Scope | undefined;
-}
-
-const SslCertificate = v.object({
-  name: v.string(),
-  type: v.optional(v.string(), "SELF_MANAGED"),
-  /** PEM: the certificate with its chain. */
-  certificate: v.optional(v.string()),
-  /** A managed one has none before it is issued. */
-  subjectAlternativeNames: v.optional(v.array(v.string()), []),
-  /** RFC 3339. */
-  expireTime: v.optional(v.string()),
-  managed: v.optional(
-    v.object({
-      status: v.optional(v.string()),
-      domains: v.optional(v.array(v.string()), []),
-      domainStatus: v.optional(v.record(v.string(), v.string()), {}),
-    }),
-  ),
-});
-export type SslCertificate = v.InferOutput<typeof SslCertificate>;
-
-const Subnetworks = v.object({
-  items: v.optional(
-    v.array(
-      v.object({
-        name: v.string(),
-        network: v.string(),
-        purpose: v.optional(v.string()),
-        role: v.optional(v.string()),
-      }),
-    ),
-    [],
-  ),
-  nextPageToken: v.optional(v.string()),
-});
-
-const Operation = v.object({
-  name: v.string(),
-  status: v.string(),
-  httpErrorStatusCode: v.optional(v.number()),
-  error: v.optional(v.object({ errors: v.array(v.object({ code: v.string(), message: v.string() })) })),
-});
+import { refusedUndertaking, type Undertaking } from "./undertaking.ts";
 
 /** Longest time that an operation may take, in milliseconds. */
 const OPERATION_LIMIT = 300_000;
@@ -84,9 +21,6 @@ const PAUSE = 1000;
 
 /** Proxy-only subnets for regional load balancers: of now, and of those that came before. */
 const PROXY_ONLY = ["REGIONAL_MANAGED_PROXY", "INTERNAL_HTTPS_LOAD_BALANCER"];
-
-/** Purpose of an internal address that several forwarding rules may use. */
-const SHARED = "SHARED_LOADBALANCER_VIP";
 
 const READER = "roles/compute.viewer";
 const EDITOR = "roles/compute.loadBalancerAdmin";
@@ -233,92 +167,6 @@ export async function getSslCertificate(
   return body === undefined ? undefined : v.parse(SslCertificate, body);
 }
 
-/** What a static address is to be used for. */
-export interface AddressUse {
-  projectId: string;
-  /** `global` for an external load balancer, the cluster's region for an internal one. */
-  scope: Scope;
-  namespace: string;
-  ingress: string;
-  /** Whether HTTP is served beside HTTPS. */
-  allowHttp: boolean;
-  /** The annotations of the Ingress as it is in the cluster; undefined when there is none yet. */
-  annotations: Record<string, string> | undefined;
-}
-
-/**
- * Returns the error for a static address that a load balancer can't have: the ingress controller would report it
- * only once everything else is done.
- *
- * @returns undefined when it is fine: free, or used by this very Ingress
- */
-export function problemOfAddress(
-  name: string,
-  { address, elsewhere }: FoundAddress,
-  use: AddressUse,
-): ActionError | undefined {
-  const internal = use.scope !== "global";
-  const needed = internal
-    ? `an internal load balancer needs an internal IPv4 address of the region ${regionOf(use.scope)}`
-    : "an external load balancer needs a global external IPv4 address";
-  const fix = `set static_ip_name to one that is, or create_static_ip: true with a new name (\`gcloud compute addresses list --project=${use.projectId}\`).`;
-  if (!address && elsewhere) {
-    const actual = elsewhere === "global" ? "global" : `in the region ${regionOf(elsewhere)}`;
-    return new ActionError(`The static address ${name} is ${actual}: ${needed}.`, { fix });
-  }
-  if (!address) {
-    return new ActionError(`There is no static address ${name} in the project ${use.projectId}: ${needed}.`, {
-      fix: "check static_ip_name, or set create_static_ip: true to have it reserved.",
-    });
-  }
-  if (address.addressType !== (internal ? "INTERNAL" : "EXTERNAL") || isIPv6(address.address)) {
-    return new ActionError(`The static address ${name} won't do: ${needed}.`, {
-      why: `it is ${address.address}, addressType ${address.addressType}.`,
-      fix,
-    });
-  }
-  if (internal && use.allowHttp && address.purpose !== SHARED) {
-    return new ActionError(`The static address ${name} can't serve both HTTP and HTTPS.`, {
-      why: `its purpose is ${address.purpose ?? "not set"}, not ${SHARED}.`,
-      fix: `set allow_http: false, or static_ip_name to an address with --purpose=${SHARED}.`,
-    });
-  }
-  const others = address.users.filter((user) => !isOwn(user.split("/").at(-1) ?? "", use));
-  if (others.length > 0) {
-    return new ActionError(`The static address ${name} (${address.address}) is used by something else.`, {
-      why: `its users: ${others.map((user) => user.replace(/^.*\/projects\//, "projects/")).join(", ")}.`,
-      fix: "set static_ip_name to an address that is free, or delete what uses this one; an Ingress that was deleted may need some minutes to let go of it.",
-    });
-  }
-  return undefined;
-}
-
-/**
- * Tells the forwarding rules of an Ingress: the Ingress names one, or none yet while its load balancer comes up. Their
- * names end with a hash over the cluster's id, the namespace and the Ingress's name (ingress-gce, frontendnamer.go).
- */
-function isOwn(forwardingRule: string, { namespace, ingress, annotations }: AddressUse): boolean {
-  if (!annotations) return false;
-  const {
-    "ingress.kubernetes.io/forwarding-rule": http,
-    "ingress.kubernetes.io/https-forwarding-rule": https,
-  } = annotations;
-  const named = https ?? http;
-  if (named) return loadBalancerOf(forwardingRule) === loadBalancerOf(named);
-  const [, cluster, hash] = /^k8s2-f[rs]-([a-z0-9]{8})-.*-([a-z0-9]{8})$/.exec(forwardingRule) ?? [];
-  return cluster !== undefined && hash === contentHash(`${cluster};${namespace};${ingress}`);
-}
-
-/** Returns what a load balancer's rules for HTTP and for HTTPS have in common, in both of GKE's naming schemes. */
-function loadBalancerOf(forwardingRule: string): string {
-  return forwardingRule.replace(/^k8s(2-fr|2-fs|-fw|-fws)-/, "");
-}
-
-function contentHash(text: string): string {
-  const bytes = createHash("sha256").update(text).digest().subarray(0, 8);
-  return Array.from(bytes, (byte) => (byte % 36).toString(36)).join("");
-}
-
 async function get(path: string, project: GoogleProject, undertaking: Undertaking): Promise<unknown> {
   const answer = await requestOf(project, "compute", path);
   if (!answer.failure) return answer.body;
@@ -354,7 +202,7 @@ async function change(
   }
 }
 
-function failureIn({ error, httpErrorStatusCode }: v.InferOutput<typeof Operation>): Failure | undefined {
+function failureIn({ error, httpErrorStatusCode }: Operation): Failure | undefined {
   if (!error) return undefined;
   const text = error.errors.map(({ code, message }) => `${code}: ${message}`).join("; ");
   return { status: httpErrorStatusCode, url: undefined, text, reason: error.errors[0]?.code };
@@ -366,8 +214,4 @@ function isMissing(failure: Failure): boolean {
 
 function addressPermission(scope: Scope, verb: "get" | "create" | "delete"): string {
   return `compute.${scope === "global" ? "globalAddresses" : "addresses"}.${verb}`;
-}
-
-function regionOf(scope: Scope): string {
-  return scope.replace("regions/", "");
 }

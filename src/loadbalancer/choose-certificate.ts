@@ -1,7 +1,7 @@
 import { info, warning } from "@actions/core";
 import * as v from "valibot";
 import { ActionError } from "../errors.ts";
-import type { SslCertificate } from "../gke/compute.ts";
+import type { SslCertificate } from "../gke/compute-resources.ts";
 import type { Settings } from "../inputs.ts";
 import { KubernetesObject, type Secret } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";

@@ -1,5 +1,5 @@
 import { ActionError } from "../errors.ts";
-import type { SslCertificate } from "../gke/compute.ts";
+import type { SslCertificate } from "../gke/compute-resources.ts";
 
 /** Returns the error for certificates at Google that can't be presented for a host, undefined when they can. */
 export function problemsOfPreShared(

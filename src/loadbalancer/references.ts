@@ -107,14 +107,28 @@ function isFor({ spec }: ManagedCertificate, host: string): boolean {
   return spec.domains.length === 1 && spec.domains[0] === host;
 }
 
+/** What a load balancer must have before it can be said to present what it is to. */
+export interface Presented {
+  /** What a Secret has in `tls.crt`; undefined when the certificate is at Google. */
+  secretText: string | undefined;
+  /** Names of certificates at Google. */
+  preShared: readonly string[];
+}
+
 /**
- * Tells whether the load balancer has a certificate of a Secret: the controller names it after the text of `tls.crt`
- * (kubernetes/ingress-gce, pkg/translator GetCertHash). Where it says nothing of certificates there is nothing to tell.
+ * Tells whether the load balancer has the certificates. The controller names that of a Secret after the text of
+ * `tls.crt` (kubernetes/ingress-gce, pkg/translator GetCertHash). Where it says nothing of certificates there is nothing
+ * to tell.
  */
-export function presents(ingress: Ingress, certificate: string): boolean {
+export function presents(ingress: Ingress, { secretText, preShared }: Presented): boolean {
   const names = listIn(ingress.metadata.annotations[SSL_CERTIFICATES]);
-  const hash = createHash("sha256").update(certificate).digest("hex").slice(0, 16);
-  return names.length === 0 || names.some((name) => name.includes(hash));
+  if (names.length === 0) return true;
+  const hash = createHash("sha256")
+    .update(secretText ?? "")
+    .digest("hex")
+    .slice(0, 16);
+  const hasSecret = secretText === undefined || names.some((name) => name.includes(hash));
+  return hasSecret && preShared.every((name) => names.includes(name));
 }
 
 /** Tells a name that Google's managed-certificate controller gives (gke-managed-certs, pkg/utils/random). */

@@ -8,7 +8,7 @@ import { withProgress } from "../report/progress.ts";
 import { isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
 import { type Front, type FrontState, vanished } from "./front.ts";
 import { INGRESS_CLASS } from "./manifests.ts";
-import { presents } from "./references.ts";
+import { type Presented, presents } from "./references.ts";
 
 const HTTPS_RULE = "ingress.kubernetes.io/https-forwarding-rule";
 const BACKENDS = "ingress.kubernetes.io/backends";
@@ -62,19 +62,19 @@ export async function waitForAddress(
 /**
  * Waits until the load balancer has its HTTPS front and Milvus's backend is healthy; returns all backends' health.
  *
- * @param certificate what a Secret has in `tls.crt` and the front must present; undefined when it is at Google
+ * @param presented the certificates that the front must have
  * @param limit milliseconds
  * @throws ActionError as {@link waitForAddress}
  */
 export async function waitForBackends(
   front: Front,
-  certificate: string | undefined,
+  presented: Presented,
   limit: number,
   signal: AbortSignal,
 ): Promise<Backends> {
   const { namespace, ingress, service } = front.names;
   const isPresented = ({ ingress }: FrontState) =>
-    certificate === undefined || (ingress.state === "present" && presents(ingress.object, certificate));
+    ingress.state === "present" && presents(ingress.object, presented);
   const describe = () => {
     const { https, backends, milvus } = healthOf(front.state);
     if (!https) return `no HTTPS front yet; ${lastWords(front.state)}`;

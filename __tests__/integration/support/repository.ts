@@ -1,0 +1,31 @@
+import { once } from "node:events";
+import { cp, mkdir, mkdtemp, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { CHART, type TestCluster } from "./cluster.ts";
+
+/** A chart repository on loopback. */
+export interface ChartRepository {
+  url: string;
+  close(): void;
+}
+
+/** Serves the chart in newer versions, and not in the one that tests install from its folder. */
+export async function serveNewerCharts(cluster: TestCluster): Promise<ChartRepository> {
+  const directory = await mkdtemp(join(cluster.gke.directory, "charts-"));
+  const [folder, chart] = [join(directory, "repository"), join(directory, "milvus")];
+  await mkdir(folder);
+  await cp(CHART, chart, { recursive: true });
+  for (const version of ["6.0.0", "6.1.0", "7.0.0-rc.1"]) {
+    await cluster.helm("package", chart, "--version", version, "--destination", folder);
+  }
+  await cluster.helm("repo", "index", folder);
+  const server = createServer(async (request, response) => {
+    const content = await readFile(join(folder, request.url ?? "")).catch(() => undefined);
+    response.writeHead(content ? 200 : 404).end(content);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("a TCP server has a port");
+  return { url: `http://127.0.0.1:${address.port}`, close: () => server.close() };
+}

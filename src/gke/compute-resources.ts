@@ -1,0 +1,60 @@
+import * as v from "valibot";
+
+/** Where a resource is, as in Google's URLs. */
+export type Scope = "global" | `regions/${string}`;
+
+/** Purpose of an internal address that several forwarding rules may use. */
+export const SHARED = "SHARED_LOADBALANCER_VIP";
+
+export const Address = v.object({
+  name: v.string(),
+  address: v.string(),
+  addressType: v.optional(v.string(), "EXTERNAL"),
+  purpose: v.optional(v.string()),
+  status: v.string(),
+  /** URLs of what uses it: forwarding rules. */
+  users: v.optional(v.array(v.string()), []),
+});
+export type Address = v.InferOutput<typeof Address>;
+
+export const SslCertificate = v.object({
+  name: v.string(),
+  type: v.optional(v.string(), "SELF_MANAGED"),
+  /** PEM: the certificate with its chain. */
+  certificate: v.optional(v.string()),
+  /** A managed one has none before it is issued. */
+  subjectAlternativeNames: v.optional(v.array(v.string()), []),
+  /** RFC 3339. */
+  expireTime: v.optional(v.string()),
+  managed: v.optional(
+    v.object({
+      status: v.optional(v.string()),
+      domains: v.optional(v.array(v.string()), []),
+      domainStatus: v.optional(v.record(v.string(), v.string()), {}),
+    }),
+  ),
+});
+export type SslCertificate = v.InferOutput<typeof SslCertificate>;
+
+export const Subnetworks = v.object({
+  items: v.optional(
+    v.array(
+      v.object({
+        name: v.string(),
+        network: v.string(),
+        purpose: v.optional(v.string()),
+        role: v.optional(v.string()),
+      }),
+    ),
+    [],
+  ),
+  nextPageToken: v.optional(v.string()),
+});
+
+export const Operation = v.object({
+  name: v.string(),
+  status: v.string(),
+  httpErrorStatusCode: v.optional(v.number()),
+  error: v.optional(v.object({ errors: v.array(v.object({ code: v.string(), message: v.string() })) })),
+});
+export type Operation = v.InferOutput<typeof Operation>;
