@@ -29,30 +29,33 @@ describe("the chart comes from a repository", () => {
   const { chart: _, ...others } = inputsFor("chart");
   const inputs = { ...others, wait_for: "none" };
 
+  /** A path whose name looks like the answer of a server that has nothing. */
+  const PATH = "/404";
+
   /** Serves the chart as an HTTP repository; the first request for its index fails. */
   async function aRepository(): Promise<Mirror> {
     const folder = await aFolder();
     await cluster.helm("package", CHART, "--destination", folder);
     const mirror = await aMirror({});
-    await cluster.helm("repo", "index", folder, "--url", mirror.url);
+    await cluster.helm("repo", "index", folder, "--url", mirror.url + PATH);
     const index = await readFile(join(folder, "index.yaml"));
-    mirror.routes["/index.yaml"] = (response, count) => {
+    mirror.routes[`${PATH}/index.yaml`] = (response, count) => {
       if (count === 1) response.writeHead(503).end();
       else response.end(index);
     };
-    mirror.routes["/milvus-5.0.19.tgz"] = await readFile(join(folder, "milvus-5.0.19.tgz"));
+    mirror.routes[`${PATH}/milvus-5.0.19.tgz`] = await readFile(join(folder, "milvus-5.0.19.tgz"));
     return mirror;
   }
 
   test("which has no such version: nothing is changed", async () => {
     const repository = await aRepository();
     const before = await cluster.snapshot("chart");
-    const wanted = { chart_repository: repository.url, chart_version: "9.9.9" };
+    const wanted = { chart_repository: repository.url + PATH, chart_version: "9.9.9" };
     const { exitCode, errors } = await (await cluster.job()).main({ ...inputs, ...wanted });
     expect(exitCode).toBe(1);
     expect(errors).toEqual([
       expect.stringContaining(
-        `Chart milvus 9.9.9 could not be downloaded from ${repository.url}; nothing was changed.`,
+        `Chart milvus 9.9.9 could not be downloaded from ${repository.url}${PATH}; nothing was changed.`,
       ),
     ]);
     expect(errors[0]).toContain("What to do: check chart, chart_repository and chart_version");
@@ -62,8 +65,10 @@ describe("the chart comes from a repository", () => {
   test("which answers at the second try", async () => {
     const repository = await aRepository();
     const job = await cluster.job();
-    expectDone(await job.main({ ...inputs, chart_repository: repository.url }));
-    expect(repository.requests).toEqual(["/index.yaml", "/index.yaml", "/milvus-5.0.19.tgz"]);
+    expectDone(await job.main({ ...inputs, chart_repository: repository.url + PATH }));
+    expect(repository.requests).toEqual(
+      ["index.yaml", "index.yaml", "milvus-5.0.19.tgz"].map((file) => `${PATH}/${file}`),
+    );
     await job.post();
     expect(readdirSync(job.temp)).toEqual([]);
   });

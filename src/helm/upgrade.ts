@@ -35,7 +35,7 @@ export function isPath({ chart, repository }: ChartReference): boolean {
 
 const PULL_PAUSES_MS = [1000, 5000];
 /** What Helm prints when a second try can't help. */
-const NOT_THERE = /not found|no chart version|404|403|401|denied|unauthorized/i;
+const NOT_THERE = /not found|no chart version|\b40[134]\b|denied|unauthorized/i;
 
 /**
  * Brings a chart onto this machine: one in a repository or registry is downloaded into `directory` (Helm itself
@@ -59,7 +59,9 @@ export async function fetchChart(
     const output = await run(helm, ["pull", ...source, ...which, "--destination", folder]);
     if (output.exitCode === 0) break;
     const pause = PULL_PAUSES_MS[attempt];
-    if (pause === undefined || NOT_THERE.test(output.stderr)) {
+    // The URL may hold anything, numbers too.
+    const words = output.stderr.replaceAll(repository ?? chart, "");
+    if (pause === undefined || NOT_THERE.test(words)) {
       throw helmError(
         `Chart ${what} could not be downloaded from ${repository ?? chart}; nothing was changed.`,
         output,
