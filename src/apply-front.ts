@@ -1,5 +1,6 @@
 import { info } from "@actions/core";
 import * as v from "valibot";
+import { ActionError } from "./errors.ts";
 import type { FrontPlan } from "./front-plan.ts";
 import type { Settings } from "./inputs.ts";
 import { adopt } from "./kubernetes/adoption.ts";
@@ -28,15 +29,31 @@ export async function applyFront(
   await applyManifests(api, files, { force, signal });
   for (const manifest of manifests) {
     const taken = takenOver.find(isOf(manifest));
+    const isThere = observed.objects.some(isOf(manifest));
+    if (manifest.kind === "Secret" && !isThere && !(await api.create(manifest))) throw overtaken(manifest);
     if (taken) await adopt(api, manifest, taken, { dryRun: false });
     // What somebody has changed by hand on an object of ours is mended; one that was made since is not ours.
-    else await api.apply(manifest, { dryRun: false, force: observed.objects.some(isOf(manifest)) });
+    else await api.apply(manifest, { dryRun: false, force: isThere });
   }
   if (givenUp) {
     const { name, uid } = givenUp.metadata;
     await api.delete("ManagedCertificate", names.namespace, name, { uid });
     info(`ManagedCertificate ${name} is deleted: Google has given it up.`);
   }
+}
+
+/** Another run was faster: what this one has planned is to be looked at anew. */
+export class OvertakenError extends ActionError {}
+
+/** The certificate in it isn't the one that this run has made, and would tell and check. */
+function overtaken({ metadata: { name, namespace } }: Manifest): OvertakenError {
+  return new OvertakenError(
+    `Secret ${namespace}/${name} was made by somebody else while this run was at work.`,
+    {
+      why: "it was not there when this run looked.",
+      fix: "run again: its certificate is kept if it is good.",
+    },
+  );
 }
 
 function isOf(manifest: Manifest): (object: KubernetesObject) => boolean {

@@ -1,6 +1,6 @@
 import { info, setSecret, warning } from "@actions/core";
 import { type Access, reachCluster } from "./access.ts";
-import { applyFront, settleFront } from "./apply-front.ts";
+import { applyFront, OvertakenError, settleFront } from "./apply-front.ts";
 import { messageOf } from "./errors.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
 import type { Settings } from "./inputs.ts";
@@ -55,14 +55,14 @@ async function deployLoadBalancer(settings: Settings, session: Session): Promise
   }
 }
 
-/** Looks and plans anew when another run was faster, where such a run is to be waited for. */
+/** Looks and plans anew when another run was faster; one that is still at work only where it is to be waited for. */
 async function untilNotBusy({ recoverPending }: Settings, work: () => Promise<void>): Promise<void> {
   for (let triesLeft = BUSY_TRIES; ; triesLeft -= 1) {
     try {
       return await work();
     } catch (error) {
-      const isWaitedFor = recoverPending !== undefined && triesLeft > 0;
-      if (!(error instanceof ReleaseBusyError) || !isWaitedFor) throw error;
+      const isBusy = error instanceof ReleaseBusyError && recoverPending !== undefined;
+      if (triesLeft === 0 || !(isBusy || error instanceof OvertakenError)) throw error;
       info(messageOf(error));
     }
   }

@@ -33,6 +33,16 @@ describe("conflicts", () => {
     expect(conflictsIn(answer)).toEqual(new Map());
   });
 
+  test("are told in one order, whichever the API server names them in", () => {
+    const conflicts = new Map([
+      ["kubectl-edit", [".data.b", ".data.a"]],
+      ["helm", [".data.c"]],
+    ]);
+    expect(conflictError("ConfigMap a/b", conflicts, { dryRun: true, isOwn: false }).message).toContain(
+      'Why: conflict with "helm": .data.c; conflicts with "kubectl-edit": .data.a, .data.b\n',
+    );
+  });
+
   test.each([
     [{ dryRun: true, isOwn: true }, /; nothing was changed\.\n.*give this action's objects other names/s],
     [{ dryRun: false, isOwn: true }, /^Applying Ingress a\/b failed: .*other names \(ingress_name/s],

@@ -78,9 +78,13 @@ export function conflictError(
   const what = dryRun
     ? `${object} has fields that something else manages; nothing was changed.`
     : `Applying ${object} failed: something else manages fields of it.`;
-  const why = [...conflicts].map(
-    ([manager, fields]) => `conflict${fields.length > 1 ? "s" : ""} with "${manager}": ${fields.join(", ")}`,
-  );
+  // The API server names them in no order.
+  const why = [...conflicts]
+    .sort(([one], [other]) => one.localeCompare(other))
+    .map(
+      ([manager, fields]) =>
+        `conflict${fields.length > 1 ? "s" : ""} with "${manager}": ${fields.toSorted().join(", ")}`,
+    );
   const otherwise = isOwn
     ? "or delete that object if it is no longer needed, or give this action's objects other names (ingress_name, backend_config_name, tls_secret)."
     : "or take the object out of manifests.";

@@ -8,6 +8,7 @@ import { KubernetesList, KubernetesObject } from "./objects.ts";
 import { type KubectlProxy, startProxy } from "./proxy.ts";
 import { answerOf, ask, type PatchType, type RequestOptions } from "./requests.ts";
 import {
+  collectionPath,
   type Kind,
   objectPath,
   type Resource,
@@ -207,6 +208,23 @@ export class ApiServer {
       throw refusal(what, answer, resource);
     }
     return v.parse(KubernetesObject, JSON.parse(answer.body));
+  }
+
+  /**
+   * Creates an object, and tells whether it did: of two that create the same one, one is told that it is there already.
+   *
+   * @throws ActionError when it is refused
+   */
+  async create(manifest: Manifest): Promise<boolean> {
+    const { apiVersion, kind, metadata } = manifest;
+    const resource = await this.#discovery.find(apiVersion, kind);
+    if (!resource) throw await this.#discovery.unknown(`${kind} ${metadata.name}`, apiVersion, kind);
+    const { namespace = "", name } = metadata;
+    const path = `${collectionPath(resource, namespace)}?fieldManager=${FIELD_MANAGER}&fieldValidation=Strict`;
+    const answer = await this.#ask("POST", path, { contentType: "application/json", body: manifest });
+    if (answer.code === 201) return true;
+    if (statusOf(answer)?.reason === "AlreadyExists") return false;
+    throw refusal(`The API server refuses ${titleOf(resource, namespace, name)}.`, answer, resource);
   }
 
   /**

@@ -30,7 +30,8 @@ const Conditions = v.array(
   v.looseObject({ type: v.string(), status: v.string(), message: v.optional(v.string(), "") }),
 );
 const DefinitionStatus = v.looseObject({
-  status: v.optional(v.looseObject({ conditions: v.optional(Conditions, []) })),
+  // Null for a moment after the definition was made.
+  status: v.optional(v.looseObject({ conditions: v.nullish(Conditions, () => []) })),
 });
 
 /**
