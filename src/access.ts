@@ -79,8 +79,9 @@ async function findCluster(
       givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment),
       provideKubectl({ version, mirror }),
     ]);
-    const project = async () =>
-      projectWith(await googleCredentials(google.credentials, environment), google.projectId, session);
+    const project = once(async () =>
+      projectWith(await googleCredentials(google.credentials, environment), google.projectId, session),
+    );
     return { kubeconfig, kubectl, cluster: undefined, project, stop: () => {} };
   }
   const connection = await connectToCluster(
@@ -97,7 +98,16 @@ async function findCluster(
   return {
     ...connection,
     kubectl: await provideKubectl({ version, mirror, clusterVersion }),
-    project: async () => projectWith(connection.credentials, projectId, session),
+    project: once(async () => projectWith(connection.credentials, projectId, session)),
+  };
+}
+
+/** Every question to Google is asked with the same token. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 
@@ -117,10 +127,14 @@ function projectWith(
     );
   }
   const { universe } = credentials;
-  let token: AccessToken | undefined;
+  let token: Promise<AccessToken> | undefined;
   const accessToken = async () => {
-    if (!token || token.expires < Date.now() + TOKEN_MARGIN_MS) token = await credentials.accessToken();
-    return token.value;
+    if (token && (await token).expires < Date.now() + TOKEN_MARGIN_MS) token = undefined;
+    token ??= credentials.accessToken().catch((error: unknown) => {
+      token = undefined;
+      throw error;
+    });
+    return (await token).value;
   };
   return { projectId, environment, universe, accessToken, signal };
 }

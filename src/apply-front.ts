@@ -6,7 +6,7 @@ import type { Settings } from "./inputs.ts";
 import { adopt } from "./kubernetes/adoption.ts";
 import type { ApiServer, Manifest } from "./kubernetes/api.ts";
 import { applyManifests } from "./kubernetes/manifest-set.ts";
-import { Ingress, type KubernetesObject } from "./kubernetes/objects.ts";
+import { Ingress, isOf } from "./kubernetes/objects.ts";
 import type { Front } from "./loadbalancer/front.ts";
 import {
   isManagedName,
@@ -54,10 +54,6 @@ function overtaken({ metadata: { name, namespace } }: Manifest): OvertakenError 
       fix: "run again: its certificate is kept if it is good.",
     },
   );
-}
-
-function isOf(manifest: Manifest): (object: KubernetesObject) => boolean {
-  return ({ kind, metadata }) => kind === manifest.kind && metadata.name === manifest.metadata.name;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 /**
  * Like Promise.all, but a failure waits for all others: nothing goes on behind an error's back.
  *
@@ -8,4 +10,15 @@ export async function allOf<T extends readonly unknown[] | []>(
 ): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }> {
   await Promise.allSettled(promises);
   return Promise.all(promises);
+}
+
+/**
+ * Waits a number of milliseconds.
+ *
+ * @throws the signal's reason when it is aborted meanwhile
+ */
+export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await delay(milliseconds, undefined, { signal }).catch(() => {
+    throw signal.reason;
+  });
 }

@@ -3,7 +3,7 @@ import { type Access, reachCluster } from "./access.ts";
 import { applyFront, OvertakenError, settleFront } from "./apply-front.ts";
 import { messageOf } from "./errors.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
-import type { Settings } from "./inputs.ts";
+import { endsProven, type Settings } from "./inputs.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
 import { Front } from "./loadbalancer/front.ts";
@@ -110,7 +110,7 @@ async function bringUp(
   const { known, signal } = session;
   const { observed, place, certificate, plan } = outlook;
   const { upgrade, switchOver } = plan.release;
-  const isProven = settings.waitFor === "ready" || settings.waitFor === "certificate";
+  const isProven = endsProven(settings);
   // gRPC is a third of this program: it is loaded while there is something to wait for.
   const verifier = isProven && settings.verify ? import("./milvus/verify.ts") : undefined;
 

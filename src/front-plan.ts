@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { FrontSettings } from "./front-inputs.ts";
-import type { Settings } from "./inputs.ts";
+import { endsProven, type Settings } from "./inputs.ts";
 import type { Manifest } from "./kubernetes/api.ts";
 import type { ObjectReference } from "./kubernetes/deletion.ts";
 import type { KubernetesObject, ManagedCertificate } from "./kubernetes/objects.ts";
@@ -72,8 +72,7 @@ export function planFront(
     first,
   ];
   // Only a run that sees the load balancer work can tell that nothing needs them.
-  const isProven = settings.waitFor === "ready" || settings.waitFor === "certificate";
-  const orphans = (isProven ? ORPHAN_KINDS : []).flatMap((kind) =>
+  const orphans = (endsProven(settings) ? ORPHAN_KINDS : []).flatMap((kind) =>
     observed.objects
       .filter((object) => object.kind === kind && isOrphan(object, settings, names, observed))
       .map(({ metadata: { name, uid } }) => ({ kind, namespace: names.namespace, name, uid })),

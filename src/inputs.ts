@@ -162,6 +162,11 @@ export function readSettings(input: (name: string) => string, workspace: string)
   return settings;
 }
 
+/** Tells whether a run ends with the proof that the load balancer works. */
+export function endsProven({ waitFor }: Settings): boolean {
+  return waitFor === "ready" || waitFor === "certificate";
+}
+
 /** Tells a chart's name, which needs a repository, from a path and from an `oci://` reference. */
 function isChartName(chart: string): boolean {
   return (

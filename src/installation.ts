@@ -7,6 +7,7 @@ import type { Settings } from "./inputs.ts";
 import { Service } from "./kubernetes/objects.ts";
 import type { Observed } from "./observe.ts";
 import type { Program } from "./process.ts";
+import { requestedValues } from "./release-plan.ts";
 import type { Session } from "./session.ts";
 import type { YamlMap } from "./yaml.ts";
 
@@ -28,10 +29,7 @@ export async function observeInstallation(
   const reference = { chart: settings.chart, repository, version: chartVersion?.replace(/^v/, "") };
   const chart = await fetchChart(helm, reference, directory);
   const defaults = await chartDefaults(helm, chart);
-  const effective = settings.values.reduce<YamlMap>(
-    (base, { values }) => mergeValues(base, values),
-    defaults.values,
-  );
+  const effective = mergeValues(defaults.values, requestedValues(settings));
   return {
     chart,
     release: releaseToInstall(name, namespace, defaults),

@@ -7,7 +7,14 @@ import type { LocalChart } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
 import { observeInstallation } from "./installation.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
-import { Ingress, KubernetesObject, ManagedCertificate, Secret, Service } from "./kubernetes/objects.ts";
+import {
+  Ingress,
+  isOf,
+  KubernetesObject,
+  ManagedCertificate,
+  Secret,
+  Service,
+} from "./kubernetes/objects.ts";
 import type { Kind } from "./kubernetes/resources.ts";
 import { FRONTEND_CONFIG } from "./loadbalancer/manifests.ts";
 import {
@@ -103,6 +110,7 @@ function refuseLeaving(objects: readonly KubernetesObject[], namespace: string):
   });
 }
 
+/** Parses an object if there is one. */
 export function parsed<T>(schema: v.GenericSchema<unknown, T>, object: unknown): T | undefined {
   return object === undefined ? undefined : v.parse(schema, object);
 }
@@ -159,7 +167,7 @@ function find(
   kind: string,
   name: string,
 ): KubernetesObject | undefined {
-  return objects.find((object) => object.kind === kind && object.metadata.name === name);
+  return objects.find(isOf({ kind, metadata: { name } }));
 }
 
 /** Tells a release that isn't there from a namespace that isn't. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type FrontPlan, planFront } from "./front-plan.ts";
 import type { Settings } from "./inputs.ts";
-import type { KubernetesObject } from "./kubernetes/objects.ts";
+import { isOf, type KubernetesObject } from "./kubernetes/objects.ts";
 import type { KeyPair } from "./loadbalancer/certificate.ts";
 import type { Observed } from "./observe.ts";
 import { planRelease, type ReleasePlan } from "./release-plan.ts";
@@ -37,9 +37,7 @@ export function objectChanges(
 ): ObjectChange[] {
   return after.map((object) => {
     const { kind, metadata } = object;
-    const live = before.find(
-      (candidate) => candidate.kind === kind && candidate.metadata.name === metadata.name,
-    );
+    const live = before.find(isOf(object));
     const action = !live ? "create" : isDeepStrictEqual(content(live), content(object)) ? "keep" : "change";
     return { kind, name: metadata.name, action };
   });

@@ -9,15 +9,15 @@ import { NOT_INSTALLED } from "./helm/release.ts";
 import { previewInstall, previewUpgrade } from "./helm/restarts.ts";
 import { chartFor } from "./helm/stored-chart.ts";
 import type { LocalChart } from "./helm/upgrade.ts";
-import { joinValues, valueAt } from "./helm/values.ts";
+import { joinValues } from "./helm/values.ts";
 import { describeVersionChange } from "./helm/version-change.ts";
 import type { Settings } from "./inputs.ts";
 import { adopt } from "./kubernetes/adoption.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { rehearseManifests } from "./kubernetes/manifest-set.ts";
-import type { KubernetesObject } from "./kubernetes/objects.ts";
-import { NEG_ANNOTATION } from "./milvus/values.ts";
+import { isOf } from "./kubernetes/objects.ts";
+import { isUnderOurCare } from "./milvus/values.ts";
 import type { Observed } from "./observe.ts";
 import type { Outlook } from "./outlook.ts";
 import { type ObjectChange, objectChanges, type Plan } from "./plan.ts";
@@ -63,8 +63,7 @@ async function lostValuesOf(
   { release }: Observed,
   { release: { upgrade } }: Plan,
 ): Promise<LostValue[]> {
-  const isOurs = valueAt(release.values, "service", "annotations", NEG_ANNOTATION) !== undefined;
-  if (!upgrade || isOurs || release.status === NOT_INSTALLED) return [];
+  if (!upgrade || isUnderOurCare(release.values) || release.status === NOT_INSTALLED) return [];
   const wanted = joinValues(requestedValues(settings), upgrade.overlay);
   return await readLostValues(api, release, joinValues(release.values, wanted));
 }
@@ -108,7 +107,7 @@ async function rehearseObjects(
   const [ours, theirs] = await allOf([
     allOf(
       front.manifests.map((manifest) => {
-        const taken = front.takenOver.find((object) => isSame(object, manifest));
+        const taken = front.takenOver.find(isOf(manifest));
         return taken
           ? adopt(api, manifest, taken, { dryRun: true })
           : api.apply(manifest, { dryRun: true, force: true });
@@ -117,16 +116,11 @@ async function rehearseObjects(
     rehearseManifests(api, manifests, { force: adopts }),
   ]);
   const changes = objectChanges(observed.objects, ours).map((change) => {
-    const isTaken = front.takenOver.some(
-      ({ kind, metadata }) => kind === change.kind && metadata.name === change.name,
-    );
+    const { kind, name } = change;
+    const isTaken = front.takenOver.some(isOf({ kind, metadata: { name } }));
     return isTaken ? { ...change, action: "take over" as const } : change;
   });
   const orphans = front.orphans.map(({ kind, name }) => ({ kind, name, action: "delete" as const }));
   const others = theirs.flatMap(({ before, after }) => objectChanges(before ? [before] : [], [after]));
   return [...changes, ...others, ...orphans];
-}
-
-function isSame(object: KubernetesObject, manifest: { kind: string; metadata: { name: string } }): boolean {
-  return object.kind === manifest.kind && object.metadata.name === manifest.metadata.name;
 }

@@ -1,5 +1,6 @@
 import { ActionError } from "./errors.ts";
-import { NOT_INSTALLED } from "./helm/release.ts";
+import { isPending } from "./helm/history.ts";
+import { NOT_INSTALLED, type Release } from "./helm/release.ts";
 import { diffValues, joinValues, mergeValues, type ValueChange, valueAt } from "./helm/values.ts";
 import type { Settings } from "./inputs.ts";
 import {
@@ -87,22 +88,34 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
 }
 
 function refuseUnfinished({ release }: Observed): void {
-  const { name, namespace, revision, status, pendingSince } = release;
+  const { name, namespace, revision, status } = release;
   if (status === "deployed" || status === "failed" || status === NOT_INSTALLED) return;
-  if (!status.startsWith("pending-")) {
+  if (!isPending(release)) {
     throw new ActionError(`Release ${name} in namespace ${namespace} is ${status}; nothing was changed.`, {
       why: `its newest revision, ${revision}, is ${status}: there is nothing to upgrade.`,
       fix: "install Milvus again (Helm's `helm rollback` also brings back an uninstalled release that was kept), then run again.",
     });
   }
-  throw new ActionError(
+  throw pendingRelease(release);
+}
+
+/**
+ * Returns the error for a release on which another Helm run is, or was, at work.
+ *
+ * @param otherwise a sentence on what else can be done
+ */
+export function pendingRelease(
+  { name, namespace, revision, status, pendingSince }: Release,
+  otherwise = "",
+): ActionError {
+  return new ActionError(
     `Revision ${revision} of release ${name} in namespace ${namespace} is ${status}; nothing was changed.`,
     {
       why: `another Helm run is at work on the release${pendingSince ? ` since ${pendingSince}` : ""}, or one was killed before it could record how it ended.`,
       fix:
         status === "pending-install"
           ? `wait for the other run; if there is none, \`helm uninstall ${name} -n ${namespace}\` and install again.`
-          : `wait for the other run; if there is none, \`helm rollback ${name} -n ${namespace}\` and run again, or set recover_pending to an age at which this action does that.`,
+          : `wait for the other run; if there is none, \`helm rollback ${name} -n ${namespace}\` and run again, or set recover_pending to an age at which this action does that.${otherwise}`,
     },
   );
 }

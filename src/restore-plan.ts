@@ -1,6 +1,6 @@
 import { diffValues, valueAt } from "./helm/values.ts";
 import { withoutTls } from "./milvus/user-yaml.ts";
-import { NEG_ANNOTATION, SERVICE_ANNOTATIONS } from "./milvus/values.ts";
+import { isUnderOurCare, SERVICE_ANNOTATIONS } from "./milvus/values.ts";
 import type { UpgradePlan } from "./release-plan.ts";
 import { isMap, type YamlMap } from "./yaml.ts";
 
@@ -18,11 +18,6 @@ const USER_YAML = ["extraConfigFiles", "user.yaml"];
  */
 export function revisionBefore(history: readonly Former[]): Former | undefined {
   return history.findLast(({ values }) => !isUnderOurCare(values));
-}
-
-/** Tells whether a release's values have what this action puts into them. */
-export function isUnderOurCare(values: YamlMap): boolean {
-  return valueAt(values, "service", "annotations", NEG_ANNOTATION) !== undefined;
 }
 
 /**

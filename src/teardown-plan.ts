@@ -19,7 +19,7 @@ import { addressOf } from "./loadbalancer/waits.ts";
 import { observeObjects, parsed } from "./observe.ts";
 import { observeUnwantedAddress, type UnwantedAddress } from "./place/address.ts";
 import { observeZone, type Zone } from "./place/zone.ts";
-import type { UpgradePlan } from "./release-plan.ts";
+import { pendingRelease, type UpgradePlan } from "./release-plan.ts";
 import { describePlan } from "./report/plan.ts";
 import { planRestore, revisionBefore } from "./restore-plan.ts";
 import type { Session } from "./session.ts";
@@ -113,7 +113,9 @@ async function lookBack(
   { api, helm }: Access,
   release: Release,
 ): Promise<TeardownPlan["restore"]> {
-  if (isPending(release)) throw pendingRelease(release);
+  if (isPending(release)) {
+    throw pendingRelease(release, " Without restore_layer4 the release doesn't matter.");
+  }
   const history = await readStoredReleases(api, release);
   const former = revisionBefore(history.filter(wasDeployed));
   const attempted = release.status === "failed" ? history.at(-1)?.values : undefined;
@@ -131,16 +133,6 @@ async function lookBack(
   const reference = { chart: name, repository, version: release.chartVersion };
   const chart = await chartFor(helm, api, reference, release, session.directory);
   return { release, upgrade, chart };
-}
-
-function pendingRelease({ name, namespace, revision, status, pendingSince }: Release): ActionError {
-  return new ActionError(
-    `Revision ${revision} of release ${name} in namespace ${namespace} is ${status}; nothing was changed.`,
-    {
-      why: `another Helm run is at work on the release${pendingSince ? ` since ${pendingSince}` : ""}, or one was killed before it could record how it ended.`,
-      fix: `wait for the other run; if there is none, \`helm rollback ${name} -n ${namespace}\` and run again, or set recover_pending to an age at which this action does that. Without restore_layer4 the release doesn't matter.`,
-    },
-  );
 }
 
 /** Returns the objects of a kind that this action has made. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { KubeConfig, NetworkingV1Api, PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
 import type { Figure } from "./figure.ts";
-import { type Lab, RELEASE, THROUGH_GOOGLE } from "./lab.ts";
+import { type Lab, RELEASE, setAddressDelay, THROUGH_GOOGLE } from "./lab.ts";
 
 const RUNS = 7;
 /** Longer than any of these runs. */
@@ -18,7 +18,7 @@ export async function addressLatency(lab: Lab): Promise<Figure[]> {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(lab.gke.kubeconfig);
   const api = kubeConfig.makeApiClient(NetworkingV1Api);
-  await setDelay(lab, NEVER_MS);
+  await setAddressDelay(lab, NEVER_MS);
   const values: number[] = [];
   for (let run = 0; run < RUNS; run++) {
     values.push(await lab.withRelease((namespace) => measure(lab, api, namespace, `127.20.255.${run + 1}`)));
@@ -52,12 +52,4 @@ async function measure(lab: Lab, api: NetworkingV1Api, namespace: string, addres
   const line = log.find(({ text }) => text.includes(`address is ${address}`));
   if (!line || !written) throw new Error("the action did not wait for the address");
   return line.at - (await written);
-}
-
-async function setDelay({ gke }: Lab, milliseconds: number): Promise<void> {
-  const answer = await fetch(`${gke.control}/timing/addressDelayMs`, {
-    method: "PUT",
-    body: JSON.stringify(milliseconds),
-  });
-  if (!answer.ok) throw new Error(`the delay could not be set: ${await answer.text()}`);
 }

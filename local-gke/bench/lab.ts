@@ -122,3 +122,12 @@ export async function succeed(program: Program, args: string[]): Promise<Output>
   if (output.exitCode !== 0) throw new Error(`${program.name} ${args.join(" ")} failed:\n${output.stderr}`);
   return output;
 }
+
+/** Sets how long the load balancer of an Ingress takes to have its address. */
+export async function setAddressDelay({ gke }: Lab, milliseconds: number): Promise<void> {
+  const answer = await fetch(`${gke.control}/timing/addressDelayMs`, {
+    method: "PUT",
+    body: JSON.stringify(milliseconds),
+  });
+  if (!answer.ok) throw new Error(`the delay could not be set: ${await answer.text()}`);
+}

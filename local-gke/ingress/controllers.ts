@@ -8,7 +8,7 @@ import {
   type V1Ingress,
 } from "@kubernetes/client-node";
 import type { Cloud, Fault } from "../cloud.ts";
-import { PublicAuthority } from "../managed-certificates/authority.ts";
+import { makePublicAuthority } from "../managed-certificates/authority.ts";
 import { type Entry, ManagedCertificateController } from "../managed-certificates/controller.ts";
 import { startProvisioning } from "../managed-certificates/provisioning.ts";
 import { backendConfigName, FINALIZER, frontendConfigName, googleClass } from "./annotations.ts";
@@ -57,7 +57,7 @@ export async function startControllers(options: {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(options.kubeconfig);
   const timing = { ...DEFAULT_TIMING, ...options.timing };
-  const authority = await PublicAuthority.create();
+  const authority = await makePublicAuthority();
   const provisioning = startProvisioning({ cloud, timing, authority });
   const entries = new Map<string, Entry>();
   let running: Running | undefined;

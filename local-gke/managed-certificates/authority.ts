@@ -1,74 +1,19 @@
-import "reflect-metadata";
-import type { webcrypto } from "node:crypto";
-import * as x509 from "@peculiar/x509";
+import { CertificateAuthority } from "../certificate-authority.ts";
 
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-const DAY_MS = 24 * 60 * 60 * 1000;
-// As Google's managed certificates.
+const NAME = "C=US, O=pretended Google Trust Services, CN=local-gke public authority";
+/** As Google's managed certificates. */
 const LIFETIME_DAYS = 90;
 
-/** The public certificate authority of a local GKE: whoever is to trust managed certificates trusts this one. */
-export class PublicAuthority {
-  /** The authority's own certificate, PEM. */
-  readonly certificate: string;
-  readonly #root: x509.X509Certificate;
-  readonly #keys: webcrypto.CryptoKeyPair;
-
-  private constructor(root: x509.X509Certificate, keys: webcrypto.CryptoKeyPair) {
-    this.certificate = root.toString("pem");
-    this.#root = root;
-    this.#keys = keys;
-  }
-
-  /** Makes a new authority, valid for a year. */
-  static async create(): Promise<PublicAuthority> {
-    const keys = await keyPair();
-    const root = await x509.X509CertificateGenerator.createSelfSigned({
-      ...validity(365),
-      name: "C=US, O=pretended Google Trust Services, CN=local-gke public authority",
-      signingAlgorithm: ALGORITHM,
-      keys,
-      extensions: [
-        new x509.BasicConstraintsExtension(true, undefined, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      ],
-    });
-    return new PublicAuthority(root, keys);
-  }
-
-  /** Issues a server certificate for these domains and returns it with its key, both PEM. */
-  async issue(domains: string[]): Promise<{ certificate: string; privateKey: string }> {
-    const keys = await keyPair();
-    const certificate = await x509.X509CertificateGenerator.create({
-      ...validity(LIFETIME_DAYS),
-      subject: `CN=${domains[0]}`,
-      issuer: this.#root.subject,
-      signingAlgorithm: ALGORITHM,
-      publicKey: keys.publicKey,
-      signingKey: this.#keys.privateKey,
-      extensions: [
-        new x509.BasicConstraintsExtension(false),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-        new x509.SubjectAlternativeNameExtension(domains.map((value) => ({ type: "dns", value }))),
-        await x509.AuthorityKeyIdentifierExtension.create(this.#keys.publicKey),
-      ],
-    });
-    const privateKey = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
-    return {
-      certificate: certificate.toString("pem"),
-      privateKey: x509.PemConverter.encode(privateKey, "PRIVATE KEY"),
-    };
-  }
+/** Makes the public certificate authority of a local GKE: whoever is to trust managed certificates trusts this one. */
+export function makePublicAuthority(): Promise<CertificateAuthority> {
+  return CertificateAuthority.create(NAME);
 }
 
-function keyPair(): Promise<webcrypto.CryptoKeyPair> {
-  return crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-}
-
-function validity(days: number): { notBefore: Date; notAfter: Date } {
-  const now = Date.now();
-  // A little back, for clocks that differ.
-  return { notBefore: new Date(now - 60 * 60 * 1000), notAfter: new Date(now + days * DAY_MS) };
+/** Issues a managed certificate for these domains and returns it with its key, both PEM. */
+export function issueManaged(
+  authority: CertificateAuthority,
+  domains: readonly string[],
+): Promise<{ certificate: string; privateKey: string }> {
+  const names = domains.map((value) => ({ type: "dns" as const, value }));
+  return authority.issue({ subject: `CN=${domains[0]}`, names, days: LIFETIME_DAYS });
 }

@@ -1,7 +1,8 @@
 import { messageOf } from "../../src/errors.ts";
+import type { CertificateAuthority } from "../certificate-authority.ts";
 import type { Cloud, DomainStatus, ManagedSslCertificate, ManagedStatus, SslCertificate } from "../cloud.ts";
 import { type Timing, until } from "../ingress/timing.ts";
-import type { PublicAuthority } from "./authority.ts";
+import { issueManaged } from "./authority.ts";
 import { caaAllows } from "./caa.ts";
 
 const ISSUER = "pki.goog";
@@ -13,7 +14,11 @@ type Managed = SslCertificate & { managed: ManagedSslCertificate };
  * Starts Google's side of managed certificates: each one that is attached to an HTTPS proxy is issued as soon as public
  * DNS leads all of its domains to that load balancer.
  */
-export function startProvisioning(options: { cloud: Cloud; timing: Timing; authority: PublicAuthority }): {
+export function startProvisioning(options: {
+  cloud: Cloud;
+  timing: Timing;
+  authority: CertificateAuthority;
+}): {
   stop(): Promise<void>;
 } {
   const { cloud, timing, authority } = options;
@@ -48,7 +53,7 @@ export function startProvisioning(options: { cloud: Cloud; timing: Timing; autho
       await pass(() => timing.certificateIssueMs);
       if (abort.signal.aborted) return;
       const { domains } = certificate.managed;
-      const issued = await authority.issue(domains);
+      const issued = await issueManaged(authority, domains);
       // Another one may have its name by now, or DNS may have changed.
       if (pending(cloud, name) !== certificate || !isReady(cloud, certificate)) continue;
       cloud.setSslCertificate({

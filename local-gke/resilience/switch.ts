@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Lab, RELEASE, succeed, THROUGH_GOOGLE } from "../bench/lab.ts";
+import { type Lab, RELEASE, setAddressDelay, succeed, THROUGH_GOOGLE } from "../bench/lab.ts";
 import { Caller } from "./caller.ts";
 import { type CallFigures, figuresOf } from "./figures.ts";
 
@@ -22,7 +22,7 @@ const TOKEN = "root:Milvus";
 
 /** Runs the action on a release as the page's reader has it, while a client calls Milvus through old and new fronts. */
 export async function measureSwitch(lab: Lab, keepLayer4: boolean): Promise<SwitchFigures> {
-  await setAddressDelay(lab);
+  await setAddressDelay(lab, ADDRESS_DELAY_MS);
   return lab.withRelease(async (namespace) => {
     const caller = new Caller(TOKEN);
     const [plain, tls, new7] = FRONTS;
@@ -59,12 +59,4 @@ async function layer4Address({ kubectl }: Lab, namespace: string): Promise<strin
   const where = ["service", `${RELEASE}-milvus`, "--namespace", namespace];
   const path = "jsonpath={.status.loadBalancer.ingress[0].ip}";
   return (await succeed(kubectl, ["get", ...where, "--output", path])).stdout;
-}
-
-async function setAddressDelay({ gke }: Lab): Promise<void> {
-  const answer = await fetch(`${gke.control}/timing/addressDelayMs`, {
-    method: "PUT",
-    body: JSON.stringify(ADDRESS_DELAY_MS),
-  });
-  if (!answer.ok) throw new Error(`the delay could not be set: ${await answer.text()}`);
 }

@@ -1,7 +1,8 @@
 import * as v from "valibot";
+import { pause } from "../async.ts";
 import { ActionError } from "../errors.ts";
 import { Change, ManagedZone, qualified, type RecordSet, RecordSets } from "./dns-resources.ts";
-import { type Failure, type GoogleProject, pause, requestOf } from "./google-api.ts";
+import { type Failure, type GoogleProject, requestOf } from "./google-api.ts";
 import {
   decideRecord,
   decideRemoval,

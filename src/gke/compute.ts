@@ -1,15 +1,9 @@
 import { randomUUID } from "node:crypto";
 import * as v from "valibot";
+import { pause } from "../async.ts";
 import { ActionError } from "../errors.ts";
 import { Address, Operation, type Scope, SHARED, SslCertificate, Subnetworks } from "./compute-resources.ts";
-import {
-  type Failure,
-  fields,
-  type GoogleProject,
-  isProjectMissing,
-  pause,
-  requestOf,
-} from "./google-api.ts";
+import { type Failure, fields, type GoogleProject, isProjectMissing, requestOf } from "./google-api.ts";
 import { refusedUndertaking, type Undertaking } from "./undertaking.ts";
 
 /** Longest time that an operation may take, in milliseconds. */

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
 import { baseUrl, type Service } from "./endpoints.ts";
 
@@ -103,17 +102,6 @@ async function send(
     retryConfig: { retry: 5, noResponseRetries: 5, httpMethodsToRetry: ["GET", "POST", "DELETE"] },
   });
   return response.data;
-}
-
-/**
- * Waits a number of milliseconds.
- *
- * @throws the signal's reason when it is aborted meanwhile
- */
-export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await delay(milliseconds, undefined, { signal }).catch(() => {
-    throw signal.reason;
-  });
 }
 
 /** Whether a 404 is about the project itself and not about something in it. */

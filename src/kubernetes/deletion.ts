@@ -4,7 +4,7 @@ import { formatDuration } from "../duration.ts";
 import { ActionError } from "../errors.ts";
 import { withProgress } from "../report/progress.ts";
 import type { ApiServer, Kind } from "./api.ts";
-import { KubernetesObject } from "./objects.ts";
+import { ListedObject } from "./objects.ts";
 import { follow } from "./watch.ts";
 
 /** One very object, not a later one of its name. */
@@ -32,7 +32,7 @@ export async function deleteAndAwait(
   const gone = new AbortController();
   let finalizers: readonly string[] = [];
   const see = (item: unknown) => {
-    const { metadata } = v.parse(KubernetesObject, { apiVersion: "", kind, ...asObject(item) });
+    const { metadata } = v.parse(ListedObject, item);
     if (uid !== undefined && metadata.uid !== uid) gone.abort();
     finalizers = metadata.finalizers;
   };
@@ -62,9 +62,4 @@ export async function deleteAndAwait(
     why: `${waiting()}.`,
     fix: "see its events (`kubectl describe`) for what holds its finalizers up, and run again: deletion goes on by itself.",
   });
-}
-
-/** The items of a list of core objects come without their kind. */
-function asObject(item: unknown): object {
-  return typeof item === "object" && item !== null ? item : {};
 }

@@ -1,6 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
 import * as v from "valibot";
-import { allOf } from "../async.ts";
+import { allOf, pause } from "../async.ts";
 import { ActionError } from "../errors.ts";
 import type { ApiServer, Manifest } from "./api.ts";
 import type { FileManifest } from "./manifest-documents.ts";
@@ -113,6 +112,6 @@ async function untilServed(
         },
       );
     }
-    await delay(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    await pause(LOOK_MS, signal);
   }
 }

@@ -12,6 +12,9 @@ const Metadata = v.looseObject({
   deletionTimestamp: v.optional(v.string()),
 });
 
+/** An item of a list, which may come without its kind. */
+export const ListedObject = v.looseObject({ metadata: Metadata });
+
 /** Any object of the API server's, of which only the common fields are looked at. */
 export const KubernetesObject = v.looseObject({
   apiVersion: v.string(),
@@ -19,6 +22,12 @@ export const KubernetesObject = v.looseObject({
   metadata: Metadata,
 });
 export type KubernetesObject = v.InferOutput<typeof KubernetesObject>;
+
+/** Returns a predicate for the object of a manifest's kind and name, among objects of one namespace. */
+export function isOf(manifest: { kind: string; metadata: { name: string } }) {
+  return ({ kind, metadata }: KubernetesObject): boolean =>
+    kind === manifest.kind && metadata.name === manifest.metadata.name;
+}
 
 /** A list as kubectl prints it: the items carry their own kind. */
 export const KubernetesList = v.looseObject({

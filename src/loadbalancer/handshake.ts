@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
+import { pause } from "../async.ts";
 import { formatDuration } from "../duration.ts";
 import { ActionError, messageOf } from "../errors.ts";
 import { withProgress } from "../report/progress.ts";
@@ -38,9 +38,7 @@ export async function untilTrusted(
         signal.throwIfAborted();
         last = [...new Set(answers)].join("; ");
         if (Date.now() >= giveUp) throw notPresented(address, host, limit, last);
-        await delay(PAUSE_MS, undefined, { signal }).catch(() => {
-          throw signal.reason;
-        });
+        await pause(PAUSE_MS, signal);
       }
     },
   );

@@ -2,7 +2,7 @@ import type { FrontSettings } from "../front-inputs.ts";
 import { mergeValues } from "../helm/values.ts";
 import type { Manifest } from "../kubernetes/api.ts";
 import type { GrpcPort } from "../milvus/values.ts";
-import type { YamlMap } from "../yaml.ts";
+import { isMap, type YamlMap } from "../yaml.ts";
 import type { KeyPair } from "./certificate.ts";
 import { type CertificateReferences, certificateAnnotations } from "./references.ts";
 
@@ -165,5 +165,5 @@ export function ingress(
 }
 
 function asMap(value: unknown): YamlMap {
-  return typeof value === "object" && value !== null ? { ...value } : {};
+  return isMap(value) ? value : {};
 }

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { ActionError } from "../errors.ts";
 import type { Manifest } from "../kubernetes/api.ts";
-import { Ingress, type KubernetesObject, ManagedCertificate, Secret } from "../kubernetes/objects.ts";
+import { Ingress, isOf, type KubernetesObject, ManagedCertificate, Secret } from "../kubernetes/objects.ts";
 import { type Owner, ownerOf } from "../kubernetes/ownership.ts";
 import { isMap } from "../yaml.ts";
 import type { FrontNames } from "./manifests.ts";
@@ -23,9 +23,7 @@ export function takeOverOrRefuse(
   adopt: boolean,
 ): KubernetesObject[] {
   return manifests.flatMap((manifest) => {
-    const object = live.find(
-      ({ kind, metadata }) => kind === manifest.kind && metadata.name === manifest.metadata.name,
-    );
+    const object = live.find(isOf(manifest));
     if (!object) return [];
     const owner = ownerOf(object);
     if (owner.kind === "ours") return [];

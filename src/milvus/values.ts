@@ -4,14 +4,19 @@ import type { Service } from "../kubernetes/objects.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
 import { withTls } from "./user-yaml.ts";
 
-/** Has GKE make network endpoint groups for a Service: a release whose values have it is under this action's care. */
-export const NEG_ANNOTATION = "cloud.google.com/neg";
+/** Has GKE make network endpoint groups for a Service. */
+const NEG_ANNOTATION = "cloud.google.com/neg";
 /** The Service annotations that this action sets. */
 export const SERVICE_ANNOTATIONS = [
   "cloud.google.com/app-protocols",
   "cloud.google.com/backend-config",
   NEG_ANNOTATION,
 ] as const;
+
+/** Tells whether a release's values have what this action puts into them. */
+export function isUnderOurCare(values: YamlMap): boolean {
+  return valueAt(values, "service", "annotations", NEG_ANNOTATION) !== undefined;
+}
 
 /** The port of Milvus's Service that serves gRPC, as the upgrade will leave it. */
 export interface GrpcPort {

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { status as GrpcStatus, type ServiceError } from "@grpc/grpc-js";
+import { pause } from "../async.ts";
 import { formatDuration } from "../duration.ts";
 import { ActionError } from "../errors.ts";
 import { withProgress } from "../report/progress.ts";
@@ -58,9 +58,7 @@ export async function verify(request: Verification): Promise<Verified> {
             const final = answer.error.code === GrpcStatus.PERMISSION_DENIED;
             if (final || Date.now() >= giveUp) throw notVerified(answer.error, request);
           }
-          await delay(PAUSE_MS, undefined, { signal: request.signal }).catch(() => {
-            throw request.signal.reason;
-          });
+          await pause(PAUSE_MS, request.signal);
         }
       },
     );
