@@ -97,11 +97,17 @@ async function upgradeRelease(
     }),
   );
   info(`Release ${release.name} is at revision ${made.version}, chart ${chart.version}.`);
-  if (release.status !== NOT_INSTALLED) reportRestarts(known, await changesMade(helm, release, made));
+  if (release.status !== NOT_INSTALLED) {
+    await changesMade(helm, release, made).then(
+      ({ restarts }) => reportRestarts(known, restarts),
+      // It has succeeded all the same.
+      (error: unknown) => info(`Which pods it has replaced is not known. ${messageOf(error)}`),
+    );
+  }
   return made.version;
 }
 
-function reportRestarts(known: Known, { restarts }: ManifestChange): void {
+function reportRestarts(known: Known, restarts: ManifestChange["restarts"]): void {
   const workloads = restarts.map(({ kind, name }) => `${kind} ${name}`);
   info(workloads.length > 0 ? `Its pods were replaced: ${workloads.join(", ")}.` : "No pod was replaced.");
   if (known.plan) known.plan.restarts = [...new Set([...known.plan.restarts, ...workloads])];
