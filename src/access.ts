@@ -98,7 +98,7 @@ async function findCluster(
   return {
     ...connection,
     kubectl: await provideKubectl({ version, mirror, clusterVersion }),
-    project: once(async () => projectWith(connection.credentials, projectId, session)),
+    project: once(async () => projectWith(connection.credentials, projectId, session, connection.token)),
   };
 }
 
@@ -115,6 +115,7 @@ function projectWith(
   credentials: GoogleCredentials,
   wanted: string | undefined,
   { environment, signal }: Session,
+  known?: AccessToken,
 ): GoogleProject {
   const projectId = wanted ?? credentials.projectId;
   if (!projectId) {
@@ -127,7 +128,7 @@ function projectWith(
     );
   }
   const { universe } = credentials;
-  let token: Promise<AccessToken> | undefined;
+  let token = known && Promise.resolve(known);
   const accessToken = async () => {
     if (token && (await token).expires < Date.now() + TOKEN_MARGIN_MS) token = undefined;
     token ??= credentials.accessToken().catch((error: unknown) => {

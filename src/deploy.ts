@@ -1,4 +1,4 @@
-import { info, setSecret, warning } from "@actions/core";
+import { info, warning } from "@actions/core";
 import { type Access, reachCluster } from "./access.ts";
 import { applyFront, OvertakenError, settleFront } from "./apply-front.ts";
 import { messageOf } from "./errors.ts";
@@ -40,9 +40,6 @@ export async function deploy(settings: Settings, session: Session): Promise<void
 
 async function deployLoadBalancer(settings: Settings, session: Session): Promise<void> {
   const { known } = session;
-  const { certificate } = settings;
-  const privateKey = certificate.kind === "self-managed" ? certificate.given?.privateKey : undefined;
-  for (const secret of [settings.milvusToken, privateKey]) if (secret) setSecret(secret);
   known.host = settings.host;
   known.ingress = `${settings.namespace}/${settings.ingressName}`;
   const files = await readManifests(settings.manifests, session.workspace, settings.namespace);

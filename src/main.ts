@@ -1,10 +1,10 @@
 import { appendFileSync } from "node:fs";
-import { debug, getInput, getState, saveState, setFailed } from "@actions/core";
+import { debug, getInput, getState, saveState, setFailed, setSecret } from "@actions/core";
 import { onCancellation, untilCancelled } from "./cancellation.ts";
 import { deploy } from "./deploy.ts";
 import { ActionError, CancelledError, messageOf } from "./errors.ts";
 import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
-import { readSettings, type Settings } from "./inputs.ts";
+import { readSettings, type Settings, secretsIn } from "./inputs.ts";
 import { type Known, setOutputs } from "./report/known.ts";
 import { summaryOf } from "./report/summary.ts";
 import { teardown } from "./teardown.ts";
@@ -28,6 +28,7 @@ async function main(): Promise<void> {
   try {
     const workspace = process.env.GITHUB_WORKSPACE ?? process.cwd();
     settings = readSettings(getInput, workspace);
+    for (const secret of secretsIn(settings)) setSecret(secret);
     const directory = await privateDirectory(process.env);
     saveState(DIRECTORY, directory);
     const session = { directory, workspace, environment: process.env, signal: cancelled, known };

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ActionError } from "../errors.ts";
+import type { AccessToken } from "./access-token.ts";
 import { type Cluster, type EndpointChoice, lookUpCluster } from "./cluster.ts";
 import type { CredentialInputs } from "./credential-source.ts";
 import { type GoogleCredentials, googleCredentials } from "./credentials.ts";
@@ -11,6 +12,8 @@ export interface Connection {
   cluster: Cluster;
   /** The credentials, for other questions to Google. */
   credentials: GoogleCredentials;
+  /** The token that the cluster was looked up with. */
+  token: AccessToken;
   kubeconfig: Kubeconfig;
   /** Path of a file with the credentials that came by inputs; undefined when the job had them already. */
   credentialsFile: string | undefined;
@@ -59,6 +62,7 @@ export async function connectToCluster(
   return {
     cluster,
     credentials,
+    token,
     kubeconfig,
     credentialsFile: await writeCredentials(credentials, credentialInputs, directory),
     stop,
