@@ -21,6 +21,8 @@ export default defineConfig({
           name: "unit",
           include: ["__tests__/**/*.test.ts"],
           exclude: ["__tests__/integration/**", "__tests__/e2e/**"],
+          // A limit for what hangs; property tests take seconds on a busy machine.
+          testTimeout: 60_000,
         },
       },
       {

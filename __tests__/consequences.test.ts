@@ -5,6 +5,7 @@ import { NOT_INSTALLED } from "../src/helm/release.ts";
 import { mergeValues } from "../src/helm/values.ts";
 import { Service } from "../src/kubernetes/objects.ts";
 import type { Observed } from "../src/observe.ts";
+import { makePlan } from "../src/plan.ts";
 import { planRelease } from "../src/release-plan.ts";
 import type { YamlMap } from "../src/yaml.ts";
 import { observed, STARTING, settings } from "./observed.ts";
@@ -23,6 +24,11 @@ const goesLater = (address: string) =>
 const CLUSTER_IP: YamlMap = { minio: { enabled: false } };
 const userYaml = (text: string) => ({ extraConfigFiles: { "user.yaml": text } });
 const KEEP = { keep_layer4: "true" };
+
+/** With an Ingress that leads another host to Milvus. */
+function routing(seen: Observed, host: string): Observed {
+  return { ...seen, formerHosts: [host] };
+}
 
 function withAddresses(seen: Observed, ...ingress: object[]): Observed {
   return { ...seen, service: v.parse(Service, { ...seen.service, status: { loadBalancer: { ingress } } }) };
@@ -93,8 +99,14 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
   ],
   ["nothing changes", {}, observed(after({}, STARTING)), []],
   ["another chart, and nothing else", { chart_version: "5.0.20" }, observed(after({}, STARTING)), []],
+  [
+    "another host",
+    {},
+    routing(observed(after({}, STARTING)), "old.example.com"),
+    ["old.example.com leads to Milvus no more by this run: its clients get HTTP 404 from then on."],
+  ],
   ["nobody uses what isn't installed", {}, observed({}, { revision: 0, status: NOT_INSTALLED }), []],
 ])("%s", (_, inputs, seen, sentences) => {
   const wanted = settings(inputs);
-  expect(consequencesOf(wanted, seen, planRelease(wanted, seen))).toEqual(sentences);
+  expect(consequencesOf(wanted, seen, makePlan(wanted, seen, undefined))).toEqual(sentences);
 });

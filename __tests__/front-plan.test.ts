@@ -53,7 +53,8 @@ function plan(
   objects: readonly KubernetesObject[],
   newPair?: typeof PAIR,
 ): FrontPlan {
-  return planFront(settings(inputs), observed({}, {}, objects), PORT, newPair);
+  const wanted = settings(inputs);
+  return planFront(wanted, observed({}, {}, objects, wanted.host), PORT, newPair);
 }
 
 function ingressOf({ manifests }: FrontPlan): Manifest {
@@ -81,6 +82,11 @@ function presented(manifest: Manifest | undefined): string[] | undefined {
   if (!manifest) return undefined;
   const { secrets, managed, preShared } = referencesOf(v.parse(Ingress, manifest));
   return [secrets.join(), managed.join(), preShared.join()];
+}
+
+/** The hosts that an Ingress routes. */
+function hostsOf(manifest: Manifest | undefined): unknown[] {
+  return v.parse(Ingress, manifest).spec.rules.map(({ host }) => host);
 }
 
 const orphansOf = ({ orphans }: FrontPlan) => orphans.map(({ kind, name }) => `${kind} ${name}`);
@@ -205,6 +211,9 @@ describe("a certificate of Google's", () => {
     expect(presented(ingressOf(first))).toEqual(["", `${name},${TLS}`, ""]);
     expect(presented(first.finalIngress)).toEqual(["", name, ""]);
     expect(orphansOf(first)).toEqual([`ManagedCertificate ${TLS}`]);
+    // The former host goes on being served, too.
+    expect(hostsOf(ingressOf(first))).toEqual(["new.example.com", HOST]);
+    expect(hostsOf(first.finalIngress)).toEqual(["new.example.com"]);
     expect(first.manifests).toContainEqual(
       expect.objectContaining({
         kind: "ManagedCertificate",
@@ -256,6 +265,20 @@ describe("orphans", () => {
     expect(plan(INPUTS["pre-shared"], [...frontWith("self-managed"), ...others]).orphans).toMatchObject([
       { kind: "Secret", namespace: "default", name: TLS, uid: `uid-of-${TLS}` },
     ]);
+  });
+
+  test("another host of a certificate that is there at once takes the former one's place at once", () => {
+    const next = plan({ ...INPUTS["pre-shared"], host: "new.example.com" }, frontWith("pre-shared"));
+    expect(hostsOf(ingressOf(next))).toEqual(["new.example.com"]);
+    expect(next.finalIngress).toBeUndefined();
+  });
+
+  test("are never what another Ingress names", () => {
+    const other = v.parse(Ingress, { metadata: { name: "other" }, spec: { tls: [{ secretName: TLS }] } });
+    const live = frontWith("self-managed");
+    const seen = { ...observed({}, {}, live), otherIngresses: [other] };
+    const next = planFront(settings(INPUTS["pre-shared"]), seen, PORT, undefined);
+    expect(orphansOf(next)).toEqual([]);
   });
 
   test("what a run has left that ended before Google's certificate was replaced", () => {

@@ -3,6 +3,7 @@ import type { Release } from "../src/helm/release.ts";
 import { mergeValues, valueAt } from "../src/helm/values.ts";
 import { readSettings, type Settings } from "../src/inputs.ts";
 import { Ingress, KubernetesObject, ManagedCertificate, Secret, Service } from "../src/kubernetes/objects.ts";
+import { otherHostsOf } from "../src/loadbalancer/references.ts";
 import type { Observed } from "../src/observe.ts";
 import type { YamlMap } from "../src/yaml.ts";
 
@@ -28,11 +29,15 @@ export function settings(inputs: Record<string, string> = {}): Settings {
   return readSettings((name) => all[name] ?? "", "/");
 }
 
-/** The cluster as Helm has left it with these values of the release's own, and these objects beside it. */
+/**
+ * The cluster as Helm has left it with these values of the release's own, and these objects beside it, as a run for this
+ * host sees it.
+ */
 export function observed(
   values: YamlMap,
   release: Partial<Release> = {},
   objects: readonly KubernetesObject[] = [],
+  host = HOST,
 ): Observed {
   const computedValues = mergeValues(DEFAULTS, values);
   const named = (kind: string, name: string) =>
@@ -66,6 +71,8 @@ export function observed(
     }),
     objects: [...objects],
     ingress: ingress && v.parse(Ingress, ingress),
+    otherIngresses: [],
+    formerHosts: otherHostsOf(ingress && v.parse(Ingress, ingress), host, "my-release-milvus"),
     tlsSecret: secret && v.parse(Secret, secret),
     managedCertificates: objects
       .filter(({ kind }) => kind === "ManagedCertificate")

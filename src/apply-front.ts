@@ -1,6 +1,6 @@
 import { info } from "@actions/core";
 import * as v from "valibot";
-import { ActionError } from "./errors.ts";
+import { OvertakenError } from "./errors.ts";
 import type { FrontPlan } from "./front-plan.ts";
 import type { Settings } from "./inputs.ts";
 import { adopt } from "./kubernetes/adoption.ts";
@@ -41,9 +41,6 @@ export async function applyFront(
     info(`ManagedCertificate ${name} is deleted: Google has given it up.`);
   }
 }
-
-/** Another run was faster: what this one has planned is to be looked at anew. */
-export class OvertakenError extends ActionError {}
 
 /** The certificate in it isn't the one that this run has made, and would tell and check. */
 function overtaken({ metadata: { name, namespace } }: Manifest): OvertakenError {

@@ -3,13 +3,13 @@ import { valueAt } from "./helm/values.ts";
 import type { Settings } from "./inputs.ts";
 import { networkSettings } from "./milvus/user-yaml.ts";
 import type { Observed } from "./observe.ts";
-import type { ReleasePlan } from "./release-plan.ts";
+import type { Plan } from "./plan.ts";
 
 /** Returns what a run's changes mean for those who use Milvus today, in sentences. */
 export function consequencesOf(
-  { keepLayer4 }: Settings,
-  { service, release }: Observed,
-  { upgrade, switchOver }: ReleasePlan,
+  { keepLayer4, host }: Settings,
+  { service, release, formerHosts }: Observed,
+  { release: { upgrade, switchOver }, front: { finalIngress } }: Plan,
 ): string[] {
   if (release.status === NOT_INSTALLED) return [];
   const before = networkSettings(userYamlIn(release.computedValues));
@@ -36,6 +36,10 @@ export function consequencesOf(
     sentences.push(
       `Milvus's REST API moves from its gRPC port to port ${after.httpPort} of the pods, as with TLS the two can't share one.`,
     );
+  }
+  for (const former of formerHosts) {
+    const when = finalIngress ? `once the certificate for ${host} is served` : "by this run";
+    sentences.push(`${former} leads to Milvus no more ${when}: its clients get HTTP 404 from then on.`);
   }
   return sentences;
 }

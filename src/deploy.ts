@@ -1,7 +1,7 @@
 import { info, warning } from "@actions/core";
 import { type Access, reachCluster } from "./access.ts";
-import { applyFront, OvertakenError, settleFront } from "./apply-front.ts";
-import { messageOf } from "./errors.ts";
+import { applyFront, settleFront } from "./apply-front.ts";
+import { messageOf, OvertakenError } from "./errors.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
 import { endsProven, type Settings } from "./inputs.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
@@ -10,7 +10,7 @@ import { Front } from "./loadbalancer/front.ts";
 import { addressOf, healthOf, isInternal, waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
 import { lookAndPlan, type Outlook } from "./outlook.ts";
 import { reserveStaticAddress } from "./place/address.ts";
-import { pointHost } from "./place/zone.ts";
+import { forgetHost, pointHost } from "./place/zone.ts";
 import { proveCertificate, proveMilvus, reportCertificate, reportDns } from "./proof.ts";
 import { type Rehearsal, rehearse } from "./rehearsal.ts";
 import { type Session, step } from "./session.ts";
@@ -166,6 +166,9 @@ async function bringUp(
   }
   // The call must find the new certificate, beside which the load balancer may go on presenting a former one.
   await settleFront(session, access.api, plan.front, front);
+  const { zone } = place;
+  const formerAddress = observed.ingress && addressOf(observed.ingress);
+  if (zone) for (const host of observed.formerHosts) await forgetHost(host, session, zone, formerAddress);
   if (verifier) {
     const { verify } = await verifier;
     await step(session, "Call Milvus through the load balancer", () =>

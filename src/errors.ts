@@ -4,6 +4,8 @@
  */
 export class ActionError extends Error {
   override readonly name = "ActionError";
+  /** The evidence alone. */
+  readonly why: string | undefined;
 
   /**
    * @param what what happened, naming the object, as a sentence
@@ -14,8 +16,12 @@ export class ActionError extends Error {
     if (details.why) lines.push(`Why: ${details.why.trim()}`);
     if (details.fix) lines.push(`What to do: ${details.fix}`);
     super(lines.join("\n"), { cause: details.cause });
+    this.why = details.why?.trim();
   }
 }
+
+/** Another run was faster: what this one has planned is to be looked at anew. */
+export class OvertakenError extends ActionError {}
 
 /** The job was cancelled: the runner sent `signal` to the action's process. */
 export class CancelledError extends Error {

@@ -19,6 +19,7 @@ import {
   isGivenUp,
   isNamedAfter,
   managedCertificateName,
+  needs,
   referencesOf,
   untilServed,
 } from "./loadbalancer/references.ts";
@@ -59,7 +60,7 @@ export function planFront(
   const names = namesOf(settings, observed);
   const wanted = wantedCertificates(settings, names);
   const during = untilServed(wanted, liveCertificates(observed), isServed(names, observed));
-  const first = ingress(names, port, settings, during);
+  const first = ingress(names, port, settings, during, during === wanted ? [] : observed.formerHosts);
   const last = ingress(names, port, settings, wanted);
 
   const manifests: Manifest[] = [
@@ -166,5 +167,6 @@ function isOrphan(
     (kind === "ManagedCertificate" &&
       metadata.name !== names.managedCertificate &&
       (isNamedAfter(base, metadata.name) || live.managed.includes(metadata.name)));
-  return isUnused && ownerOf(object).kind === "ours";
+  const isNeeded = observed.otherIngresses.some((other) => needs(other, { kind, name: metadata.name }, []));
+  return isUnused && !isNeeded && ownerOf(object).kind === "ours";
 }

@@ -16,13 +16,15 @@ import {
   Service,
 } from "./kubernetes/objects.ts";
 import type { Kind } from "./kubernetes/resources.ts";
-import { FRONTEND_CONFIG } from "./loadbalancer/manifests.ts";
 import {
   type CertificateReferences,
+  FRONTEND_CONFIG,
   isManagedName,
   isNamedAfter,
+  otherHostsOf,
   referencesOf,
 } from "./loadbalancer/references.ts";
+import type { Program } from "./process.ts";
 import type { Session } from "./session.ts";
 
 /** The cluster as it is before this run changes anything. */
@@ -33,6 +35,10 @@ export interface Observed {
   /** Those of the objects that this action makes which exist already, and the certificates that the Ingress names. */
   objects: KubernetesObject[];
   ingress: Ingress | undefined;
+  /** Other hosts for which the Ingress leads to Milvus. */
+  formerHosts: string[];
+  /** The namespace's other Ingresses: what they need is never in the way. */
+  otherIngresses: Ingress[];
   /** The Secret of the name that is set, whoever has made it. */
   tlsSecret: Secret | undefined;
   managedCertificates: ManagedCertificate[];
@@ -51,7 +57,7 @@ export async function observe(
   { api, helm }: Pick<Access, "api" | "helm">,
 ): Promise<Observed> {
   const { namespace, release: name } = settings;
-  const [deployed, services, objects] = await allOf([
+  const [deployed, services, objects, otherIngresses] = await allOf([
     readRelease(helm, name, namespace),
     api.list(
       "Service",
@@ -59,21 +65,32 @@ export async function observe(
       `labelSelector=app.kubernetes.io/instance=${name},component in (proxy,standalone)`,
     ),
     observeObjects(settings, api),
+    observeOtherIngresses(settings, api),
   ]);
   refuseLeaving(objects, namespace);
+  const ingress = parsed(Ingress, find(objects, "Ingress", settings.ingressName));
   const found = {
     objects,
-    ingress: parsed(Ingress, find(objects, "Ingress", settings.ingressName)),
+    ingress,
+    otherIngresses,
     tlsSecret: parsed(Secret, find(objects, "Secret", settings.tlsSecret)),
     managedCertificates: objects
       .filter(({ kind }) => kind === "ManagedCertificate")
       .map((object) => v.parse(ManagedCertificate, object)),
   };
-  if (deployed)
-    return { ...found, release: deployed, service: serviceOf(deployed, services.items), chart: undefined };
-  if (!settings.install) throw await noRelease(api, name, namespace);
+  const milvus = deployed
+    ? { release: deployed, service: serviceOf(deployed, services.items), chart: undefined }
+    : await observeMissing(settings, session, api, helm);
+  const formerHosts = otherHostsOf(ingress, settings.host, milvus.service.metadata.name);
+  return { ...found, ...milvus, formerHosts };
+}
+
+/** Returns a release that isn't there as it will be once it is installed, where that is asked for. */
+async function observeMissing(settings: Settings, session: Session, api: ApiServer, helm: Program) {
+  const { release, namespace, install } = settings;
+  if (!install) throw await noRelease(api, release, namespace);
   if (!(await api.hasNamespace(namespace))) throw noNamespace(namespace);
-  return { ...found, ...(await observeInstallation(settings, session, helm)) };
+  return await observeInstallation(settings, session, helm);
 }
 
 /** Returns the Service through which Milvus is reached. */
@@ -145,6 +162,15 @@ export async function observeObjects(settings: Settings, api: ApiServer): Promis
     ...secrets.map((name) => get("Secret", name)),
   ]);
   return [...objects, ...more.flat()];
+}
+
+/** Returns the namespace's Ingresses but for this action's own. */
+export async function observeOtherIngresses(
+  { namespace, ingressName }: Settings,
+  api: ApiServer,
+): Promise<Ingress[]> {
+  const { items } = await api.list("Ingress", namespace, "labelSelector=");
+  return items.map((item) => v.parse(Ingress, item)).filter(({ metadata }) => metadata.name !== ingressName);
 }
 
 /** Returns those that the Ingress names, and those that are named as this action names them for it. */

@@ -45,7 +45,7 @@ export async function lookAndPlan(
     refuseMissingRights(access.api, namespace, rightsFor(settings)),
     observe(settings, session, access),
   ]);
-  const place = await observePlace(settings, access, observed.ingress);
+  const place = await observePlace(settings, access, observed);
   const certificate = await chooseCertificate(settings, observed.tlsSecret, place.sslCertificates);
   const plan = makePlan(settings, observed, certificate.newPair);
   refuseOwnObjects(files, plan.front.manifests);

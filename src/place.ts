@@ -1,11 +1,12 @@
 import type { Access } from "./access.ts";
 import { allOf } from "./async.ts";
 import type { SslCertificate } from "./gke/compute-resources.ts";
-import type { Settings } from "./inputs.ts";
-import type { Ingress } from "./kubernetes/objects.ts";
+import { endsProven, type Settings } from "./inputs.ts";
+import { addressOf } from "./loadbalancer/waits.ts";
+import type { Observed } from "./observe.ts";
 import { observeAddress } from "./place/address.ts";
 import { observePreShared, refuseMissingSubnet } from "./place/preflight.ts";
-import { observeZone, recordChangeOf, type Zone } from "./place/zone.ts";
+import { hasOwnRecord, observeZone, recordChangeOf, type Zone } from "./place/zone.ts";
 import type { ObjectChange } from "./plan.ts";
 
 /** Where the load balancer is to be: what there is of it at Google, outside the cluster. */
@@ -22,13 +23,12 @@ export interface Place {
 /**
  * Looks at the static address, the DNS zone and the certificates at Google that the inputs name.
  *
- * @param ingress the Ingress as it is
  * @throws ActionError when one of them isn't there or isn't to be had
  */
 export async function observePlace(
   settings: Settings,
   access: Access,
-  ingress: Ingress | undefined,
+  { ingress, formerHosts }: Pick<Observed, "ingress" | "formerHosts">,
 ): Promise<Place> {
   const [address, zone, sslCertificates] = await allOf([
     observeAddress(settings, access, ingress),
@@ -37,6 +37,14 @@ export async function observePlace(
     refuseMissingSubnet(settings, access),
   ]);
   const recordChange = zone && (await recordChangeOf(settings, zone, address?.address));
+  // Only a run that sees the load balancer work can tell that nothing needs them.
+  const former = zone && endsProven(settings) ? formerHosts : [];
+  const formerRecords = await allOf(
+    former.map(async (host) => {
+      const isThere = zone && (await hasOwnRecord(host, zone, ingress && addressOf(ingress)));
+      return isThere ? [{ kind: "DNS record", name: host, action: "delete" as const }] : [];
+    }),
+  );
   return {
     address: address?.address,
     sslCertificates,
@@ -46,6 +54,7 @@ export async function observePlace(
         ? [{ kind: "static address", name: settings.staticIpName, action: "create" as const }]
         : []),
       ...(recordChange ? [recordChange] : []),
+      ...formerRecords.flat(),
     ],
   };
 }

@@ -49,7 +49,7 @@ export async function rehearse(
     lostValuesOf(settings, access.api, observed, plan),
   ]);
   const all = [...place.changes, ...objects];
-  const consequences = consequencesOf(settings, observed, plan.release);
+  const consequences = consequencesOf(settings, observed, plan);
   session.known.plan = reportPlan(plan, preview, all, consequences, lost);
   for (const line of describePlan(session.known.plan)) info(line);
   if (lost.length > 0) warning(describeLostValues(observed.release, lost));

@@ -1,24 +1,25 @@
 import { info, warning } from "@actions/core";
+import * as v from "valibot";
 import type { Access } from "./access.ts";
 import { allOf } from "./async.ts";
 import { ActionError } from "./errors.ts";
-import { readRecords } from "./gke/cloud-dns.ts";
-import { decideRemoval } from "./gke/host-record.ts";
 import { isPending, wasDeployed } from "./helm/history.ts";
 import { type Release, readRelease } from "./helm/release.ts";
 import { chartFor } from "./helm/stored-chart.ts";
 import { readStoredReleases } from "./helm/stored-release.ts";
 import type { LocalChart } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
+import type { ApiServer } from "./kubernetes/api.ts";
 import type { ObjectReference } from "./kubernetes/deletion.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
-import { Ingress, type KubernetesObject } from "./kubernetes/objects.ts";
+import { Ingress, type KubernetesObject, Service } from "./kubernetes/objects.ts";
 import { ownerOf } from "./kubernetes/ownership.ts";
 import { DEPLOY, type Rights, refuseMissingRights, TEARDOWN } from "./kubernetes/permissions.ts";
+import { needs } from "./loadbalancer/references.ts";
 import { addressOf } from "./loadbalancer/waits.ts";
-import { observeObjects, parsed } from "./observe.ts";
+import { observeObjects, observeOtherIngresses, parsed } from "./observe.ts";
 import { observeUnwantedAddress, type UnwantedAddress } from "./place/address.ts";
-import { observeZone, type Zone } from "./place/zone.ts";
+import { hasOwnRecord, observeZone, type Zone } from "./place/zone.ts";
 import { pendingRelease, type UpgradePlan } from "./release-plan.ts";
 import { describePlan } from "./report/plan.ts";
 import { planRestore, revisionBefore } from "./restore-plan.ts";
@@ -54,9 +55,10 @@ export async function planTeardown(
   const { namespace, restoreLayer4 } = settings;
   const rights: Rights[] = [...TEARDOWN, ...(restoreLayer4 ? DEPLOY : [])];
   const files = await readManifests(settings.manifests, session.workspace, namespace);
-  const [, objects, release, zone, manifests] = await allOf([
+  const [, objects, neighbours, release, zone, manifests] = await allOf([
     refuseMissingRights(api, namespace, rights),
     observeObjects(settings, api),
+    observeNeighbours(settings, api),
     restoreLayer4 ? readRelease(helm, settings.release, namespace) : undefined,
     observeZone(settings, access),
     allOf(files.map(({ manifest }) => api.find(manifest))),
@@ -66,7 +68,9 @@ export async function planTeardown(
   const ingress = parsed(Ingress, front);
   const address = ingress && addressOf(ingress);
   const plan: TeardownPlan = {
-    objects: KINDS.flatMap((kind) => ours(objects, kind, settings)),
+    objects: KINDS.flatMap((kind) => ours(objects, kind, settings)).filter(
+      (object) => !isShared(object, neighbours),
+    ),
     manifests: manifests
       .flatMap((object) => (object && isOurs(object) && !mayHoldOthers(object) ? [object] : []))
       .reverse(),
@@ -84,7 +88,9 @@ export async function planTeardown(
     objects: [
       ...plan.objects.map(({ kind, name }) => deleted(kind, name)),
       ...plan.manifests.map(({ kind, metadata: { name } }) => deleted(kind, name)),
-      ...(zone && (await hasRecord(settings, zone, address)) ? [deleted("DNS record", settings.host)] : []),
+      ...(zone && (await hasOwnRecord(settings.host, zone, address))
+        ? [deleted("DNS record", settings.host)]
+        : []),
       ...(unwanted?.isReserved ? [deleted("static address", unwanted.name)] : []),
     ],
     restarts: [],
@@ -94,16 +100,6 @@ export async function planTeardown(
   session.known.plan = report;
   for (const line of describePlan(report)) info(line);
   return plan;
-}
-
-/** Tells whether there is a record of the host's that is this action's to delete. */
-async function hasRecord(
-  { host }: Settings,
-  { zone, owner, project }: Zone,
-  address: string | undefined,
-): Promise<boolean> {
-  const records = await readRecords(zone, host, project);
-  return decideRemoval(records, { host, address, owner }).deletions.length > 0;
 }
 
 /** Finds out to which values the release goes back, and has its chart at hand before anything is removed. */
@@ -133,6 +129,27 @@ async function lookBack(
   const reference = { chart: name, repository, version: release.chartVersion };
   const chart = await chartFor(helm, api, reference, release, session.directory);
   return { release, upgrade, chart };
+}
+
+/** The namespace's other Ingresses, and all of its Services. */
+interface Neighbours {
+  ingresses: Ingress[];
+  services: Service[];
+}
+
+async function observeNeighbours(settings: Settings, api: ApiServer): Promise<Neighbours> {
+  const [ingresses, services] = await allOf([
+    observeOtherIngresses(settings, api),
+    api.list("Service", settings.namespace, "labelSelector="),
+  ]);
+  return { ingresses, services: services.items.map((item) => v.parse(Service, item)) };
+}
+
+/** Tells whether another load balancer of the namespace needs an object, which is said. */
+function isShared({ kind, namespace, name }: ObjectReference, { ingresses, services }: Neighbours): boolean {
+  const user = ingresses.find((ingress) => needs(ingress, { kind, name }, services));
+  if (user) info(`${kind} ${namespace}/${name} is left alone: Ingress ${user.metadata.name} needs it.`);
+  return user !== undefined;
 }
 
 /** Returns the objects of a kind that this action has made. */

@@ -1,11 +1,11 @@
 import { info } from "@actions/core";
 import { reachCluster } from "./access.ts";
 import { allOf } from "./async.ts";
-import { removeHostRecord } from "./gke/cloud-dns.ts";
 import { releaseAddress } from "./gke/compute.ts";
 import type { Settings } from "./inputs.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
 import { deleteAndAwait, type ObjectReference } from "./kubernetes/deletion.ts";
+import { forgetHost } from "./place/zone.ts";
 import { type Session, step } from "./session.ts";
 import { planTeardown, type TeardownPlan } from "./teardown-plan.ts";
 import { recoverPending, upgradeOrRollBack } from "./upgrade.ts";
@@ -73,22 +73,14 @@ async function remove(
 
 async function giveBack(
   { host, staticIpName }: Settings,
-  { known }: Session,
+  session: Session,
   { zone, address, unwanted }: TeardownPlan,
 ): Promise<void> {
-  if (zone) {
-    const { owner, project } = zone;
-    const { deletions, kept } = await removeHostRecord(zone.zone, { host, address, owner }, project);
-    if (deletions.length > 0) {
-      known.changed = true;
-      info(`The record of ${host} was removed from the Cloud DNS zone ${zone.zone.name}.`);
-    }
-    if (kept) info(`A record is left in the Cloud DNS zone ${zone.zone.name}: ${kept}.`);
-  }
+  if (zone) await forgetHost(host, session, zone, address);
   if (unwanted) {
     const { name, scope, project } = unwanted;
     const wasThere = await releaseAddress(scope, name, project);
-    if (wasThere) known.changed = true;
+    if (wasThere) session.known.changed = true;
     info(`The static address ${name} ${wasThere ? "is released" : "is gone already"}.`);
   } else if (staticIpName) {
     info(`The static address ${staticIpName} stays reserved (delete_static_ip: true releases it).`);

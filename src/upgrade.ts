@@ -1,12 +1,12 @@
 import { info } from "@actions/core";
 import type { Access } from "./access.ts";
 import { formatDuration } from "./duration.ts";
-import { ActionError, messageOf } from "./errors.ts";
+import { ActionError, messageOf, OvertakenError } from "./errors.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
 import { isPending, lastDeployed, type Revision, readHistory } from "./helm/history.ts";
 import { install } from "./helm/install.ts";
 import type { ManifestChange } from "./helm/manifest.ts";
-import { untilSettled } from "./helm/pending.ts";
+import { newestRevision, untilSettled } from "./helm/pending.ts";
 import { NOT_INSTALLED, type Release, readRelease } from "./helm/release.ts";
 import { changesMade } from "./helm/restarts.ts";
 import { rollback } from "./helm/rollback.ts";
@@ -35,6 +35,8 @@ export interface Undertaking {
 /**
  * Upgrades the release and returns its new revision. When that fails, the release goes back to what was deployed, and
  * the error says so.
+ *
+ * @throws OvertakenError when another run has upgraded it since this one looked: nothing was changed
  */
 export async function upgradeOrRollBack(
   settings: Settings,
@@ -44,6 +46,7 @@ export async function upgradeOrRollBack(
 ): Promise<number> {
   const { known } = session;
   const { changed } = known;
+  await refuseOvertaken(access.api, undertaking.release);
   // Said beforehand: an upgrade that fails or is cancelled has changed something too.
   known.changed = true;
   try {
@@ -62,6 +65,16 @@ export async function upgradeOrRollBack(
     );
     throw ending === undefined ? error : new ActionError(`${messageOf(error)}\n${ending}`, { cause: error });
   }
+}
+
+/** What is laid over the values was made from those that this run has seen: others' changes to `user.yaml` would be lost. */
+async function refuseOvertaken(api: ApiServer, { name, namespace, revision }: Release): Promise<void> {
+  const newest = await newestRevision(api, { name, namespace });
+  if (newest === undefined || newest <= revision) return;
+  throw new OvertakenError(
+    `Release ${name} in namespace ${namespace} was changed by another run while this one was at work.`,
+    { why: `this run has looked at revision ${revision}, the newest is ${newest}.`, fix: "run again." },
+  );
 }
 
 /** Tells whether a failed upgrade has left a revision behind; when that can't be seen, it counts as one that has. */

@@ -316,6 +316,17 @@ describe.concurrent("an address and a record of one's own", () => {
       staticAddresses: [{ address }, { name: "moved-too", address: to }],
     });
     expect(await recordOf(namespace)).toEqual({ address: to, ttl: 60, owner: owned(namespace) });
+
+    const renamed = "renamed.milvus.io";
+    const another = { ...given, static_ip_name: "moved-too", host: renamed, wait_for: "ready" };
+    expect(JSON.parse((await deploy(another)).outputs.plan ?? "").objects).toContainEqual({
+      kind: "DNS record",
+      name: host,
+      action: "delete",
+    });
+    expect(await cluster.recordsAt(host)).toEqual([]);
+    expect(await cluster.recordsAt(renamed)).toMatchObject([{ type: "A", values: [to] }]);
+    expect((await deploy(another)).outputs.changed).toBe("false");
   });
 
   test("a record alone follows whatever address the load balancer gets", async () => {

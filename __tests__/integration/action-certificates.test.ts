@@ -115,6 +115,13 @@ async function annotationsOf(namespace: string): Promise<Record<string, string>>
   return (await cluster.get(namespace, "ingress", "my-release-milvus")).metadata.annotations ?? {};
 }
 
+/** The hosts that a namespace's Ingress routes. */
+async function hostsOf(namespace: string): Promise<unknown[]> {
+  const { spec } = await cluster.get(namespace, "ingress", "my-release-milvus");
+  const { rules }: { rules: { host: string }[] } = JSON.parse(JSON.stringify(spec));
+  return rules.map(({ host }) => host);
+}
+
 /** Asks Milvus for its version as PyMilvus's users do, and returns what it says. */
 async function pymilvus({ outputs }: StepResult, ca: string): Promise<string> {
   const folder = await mkdtemp(join(cluster.gke.directory, "python-"));
@@ -553,9 +560,14 @@ describe.concurrent("google-managed", () => {
     expect((await deploy(namespace, GOOGLES)).outputs).toMatchObject({ certificate_status: "Active" });
 
     const inputs = { ...GOOGLES, host: next };
+    const publicAuthority = await readFile(cluster.gke.env.NODE_EXTRA_CA_CERTS ?? "", "utf8");
     for (const changed of ["true", "false"]) {
-      const { outputs } = await deploy(namespace, inputs);
-      expect(outputs).toMatchObject({ certificate_status: "Provisioning", changed });
+      const result = await deploy(namespace, inputs);
+      expect(result.outputs).toMatchObject({ certificate_status: "Provisioning", changed });
+      // Clients of the former host go on as if nothing happened.
+      const asFormer = { ...result, outputs: { ...result.outputs, host: former } };
+      expect(await pymilvus(asFormer, publicAuthority)).toMatch(/\d/);
+      expect(await hostsOf(namespace)).toEqual([next, former]);
       const [presented] = await handshake(address, former);
       expect(presented?.checkHost(former)).toBe(former);
       expect(await managedCertificates(namespace)).toHaveLength(2);
@@ -564,6 +576,10 @@ describe.concurrent("google-managed", () => {
     await pointAt(next, address);
     const settled = await deploy(namespace, inputs);
     expect(settled.outputs).toMatchObject({ certificate_status: "Active", changed: "true" });
+    expect(JSON.parse(settled.outputs.plan ?? "").consequences).toEqual([
+      `${former} leads to Milvus no more once the certificate for ${next} is served: its clients get HTTP 404 from then on.`,
+    ]);
+    expect(await hostsOf(namespace)).toEqual([next]);
     const [presented] = await handshake(address, next);
     expect(presented?.subjectAltName).toBe(`DNS:${next}`);
     expect(await managedCertificates(namespace)).toEqual([

@@ -198,7 +198,9 @@ describe.concurrent("a chart that its repository has no more", () => {
     const result = await deploy(namespace, inputs());
     expect(result.outputs).toMatchObject({ changed: "true", chart_version: "5.0.19" });
     expect(result.lines).toContainEqual(
-      expect.stringMatching(/^::warning::Chart milvus 5\.0\.19 could not .* goes on with the chart as Helm/),
+      expect.stringMatching(
+        /^::warning::Chart milvus 5\.0\.19 can.t be had from http.*not found.* goes on with the chart as Helm/,
+      ),
     );
     expect((await deploy(namespace, inputs())).outputs.changed).toBe("false");
   });

@@ -262,6 +262,55 @@ describe.concurrent("the way back", () => {
     expect(left).not.toContain("ManagedCertificate/my-release-milvus-tls");
   });
 
+  test("what another load balancer of the namespace needs stays", async () => {
+    const namespace = "siblings";
+    await installed(namespace);
+    const given = inputs(namespace);
+    await succeed(given);
+    const backend = (name: string) => ({ service: { name, port: { number: 80 } } });
+    const others = [
+      {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: {
+          name: "other",
+          annotations: {
+            "cloud.google.com/backend-config": '{"ports":{"80":"my-release-backendconfig"}}',
+            "cloud.google.com/neg": '{"ingress":true}',
+          },
+        },
+        spec: { ports: [{ port: 80 }] },
+      },
+      {
+        apiVersion: "networking.k8s.io/v1",
+        kind: "Ingress",
+        metadata: { name: "other" },
+        spec: { tls: [{ secretName: "my-release-milvus-tls" }], defaultBackend: backend("other") },
+      },
+    ];
+    await cluster.kubectlWith(
+      JSON.stringify({ apiVersion: "v1", kind: "List", items: others }),
+      ...["apply", "-n", namespace, "-f", "-"],
+    );
+
+    const { lines, outputs } = await succeed({ ...given, mode: "teardown" });
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        `BackendConfig ${namespace}/my-release-backendconfig is left alone: Ingress other needs it.`,
+        `Secret ${namespace}/my-release-milvus-tls is left alone: Ingress other needs it.`,
+      ]),
+    );
+    expect(JSON.parse(outputs.plan ?? "").objects).toEqual([
+      { kind: "Ingress", name: INGRESS, action: "delete" },
+    ]);
+    expect(await names(namespace)).toEqual(
+      expect.arrayContaining(["BackendConfig/my-release-backendconfig", "Secret/my-release-milvus-tls"]),
+    );
+    await cluster.kubectl("delete", "ingress", "other", "-n", namespace);
+    await succeed({ ...given, mode: "teardown" });
+    expect((await names(namespace)).join()).not.toMatch(/my-release-(backendconfig|milvus-tls)/);
+  });
+
   test("an Ingress of somebody else's ends it before anything is changed, unless it is adopted", async () => {
     const namespace = "foreign";
     await installed(namespace);

@@ -1,7 +1,10 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import { CHART, type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
+import { serveCharts } from "./support/repository.ts";
 
 let cluster: TestCluster;
 beforeAll(async () => {
@@ -73,3 +76,39 @@ describe.each<{ helm: HelmName; recover: string }>([
     expect(next.outputs).toMatchObject({ changed: "false" });
   });
 });
+
+test("an upgrade by somebody else between a run's look and its own is seen, and kept", async () => {
+  const namespace = "overtaken";
+  await cluster.installSmall(namespace);
+  const looked = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<void>();
+  // The chart is fetched after the look, and before anything is changed.
+  const { url, close } = await serveCharts(cluster, [await chartVersion()], async () => {
+    looked.resolve();
+    await over.promise;
+  });
+  try {
+    const inputs = { ...inputsFor(namespace), chart: "milvus", chart_repository: url };
+    const run = (await cluster.job()).start(inputs);
+    await looked.promise;
+    const values = { extraConfigFiles: { "user.yaml": "dataCoord:\n  segment:\n    maxSize: 2048\n" } };
+    const flags = ["-n", namespace, "--reuse-values", "--values", "-"];
+    await cluster.helmWith(JSON.stringify(values), "upgrade", "my-release", CHART, ...flags);
+    over.resolve();
+    const { errors, lines, outputs } = await run.ended;
+    expect(errors, lines.join("\n")).toEqual([]);
+    expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
+    expect(lines.join("\n")).toContain("this run has looked at revision 1, the newest is 2");
+    const { extraConfigFiles } = await cluster.values(namespace);
+    expect(parse(Object(extraConfigFiles)["user.yaml"])).toMatchObject({
+      dataCoord: { segment: { maxSize: 2048 } },
+      common: { security: { tlsMode: 1 } },
+    });
+  } finally {
+    close();
+  }
+});
+
+async function chartVersion(): Promise<string> {
+  return parse(await readFile(join(CHART, "Chart.yaml"), "utf8")).version;
+}

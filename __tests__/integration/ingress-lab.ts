@@ -16,8 +16,8 @@ import type { Cloud } from "../../local-gke/cloud.ts";
 const MERGE_PATCH = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 const STATUS_PREFIX = "ingress.kubernetes.io/";
 
-// Far more than any wait takes, less than the watches' own limit of 30 s without news.
-const LIMIT_MS = 20_000;
+// Far more than any wait takes, however busy the machine is: it ends what would never come.
+const LIMIT_MS = 100_000;
 
 export const RELEASE = "my-release-milvus";
 export const BACKEND_CONFIG = "my-release-backendconfig";
@@ -83,6 +83,8 @@ export class Lab {
     this.#custom = kubeConfig.makeApiClient(CustomObjectsApi);
     this.#discovery = kubeConfig.makeApiClient(DiscoveryV1Api);
     this.#watch = new Watch(kubeConfig);
+    // By itself it gives a watch up that is without news for half a minute.
+    Object.assign(this.#watch, { requestTimeoutMs: 2 * LIMIT_MS });
   }
 
   /** Makes a namespace and what a scenario is given, its Ingress last. */

@@ -1,11 +1,12 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
-import { Ingress, ManagedCertificate } from "../../src/kubernetes/objects.ts";
+import { Ingress, ManagedCertificate, Service } from "../../src/kubernetes/objects.ts";
 import {
   type CertificateReferences,
   isNamedAfter,
   leftoverCleared,
   managedCertificateName,
+  needs,
   presents,
   referencesOf,
   untilServed,
@@ -41,6 +42,59 @@ describe("referencesOf", () => {
     ["emptied lists", ingressWith({ [PRE_SHARED]: "", [MANAGED]: " " }), {}],
   ])("%s", (_, ingress, expected) => {
     expect(referencesOf(ingress)).toEqual(references(expected));
+  });
+});
+
+describe("needs", () => {
+  const service = (name: string, annotations: Record<string, string>) =>
+    v.parse(Service, { metadata: { name, annotations }, spec: {} });
+  const services = [
+    service("default", { "cloud.google.com/backend-config": '{"default":"b"}' }),
+    service("port", { "beta.cloud.google.com/backend-config": '{"ports":{"http":"b"}}' }),
+    service("broken", { "cloud.google.com/backend-config": "b" }),
+    service("none", {}),
+  ];
+  const to = (name: string) => ({ service: { name } });
+  const routed = (name: string) => ({ rules: [{ http: { paths: [{ backend: to(name) }] } }] });
+
+  test.each<[string, { kind: string; name: string }, Ingress, boolean]>([
+    ["a Secret", { kind: "Secret", name: "a" }, ingressWith({}, { tls: [{ secretName: "a" }] }), true],
+    ["another Secret", { kind: "Secret", name: "b" }, ingressWith({}, { tls: [{ secretName: "a" }] }), false],
+    [
+      "a ManagedCertificate",
+      { kind: "ManagedCertificate", name: "m" },
+      ingressWith({ [MANAGED]: "l,m" }),
+      true,
+    ],
+    [
+      "a FrontendConfig",
+      { kind: "FrontendConfig", name: "f" },
+      ingressWith({ "networking.gke.io/v1beta1.FrontendConfig": "f" }),
+      true,
+    ],
+    [
+      "the BackendConfig of its default backend's Service",
+      { kind: "BackendConfig", name: "b" },
+      ingressWith({}, { defaultBackend: to("default") }),
+      true,
+    ],
+    [
+      "the BackendConfig of one of a Service's ports",
+      { kind: "BackendConfig", name: "b" },
+      ingressWith({}, routed("port")),
+      true,
+    ],
+    ...["broken", "none", "missing"].map(
+      (name): [string, { kind: string; name: string }, Ingress, boolean] => [
+        `no BackendConfig of a Service: ${name}`,
+        { kind: "BackendConfig", name: "b" },
+        ingressWith({}, routed(name)),
+        false,
+      ],
+    ),
+    ["nothing of another kind", { kind: "ConfigMap", name: "a" }, ingressWith({}), false],
+  ])("%s", (_, object, ingress, expected) => {
+    expect(needs(ingress, object, services)).toBe(expected);
   });
 });
 

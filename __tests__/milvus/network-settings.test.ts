@@ -22,6 +22,17 @@ test.each<[string, string | undefined, Partial<NetworkSettings>]>([
   ["a port of null", http("port: ~"), {}],
   ["an emptied port", http("port: "), {}],
   ["no REST API", http("enabled: false"), { http: false }],
+  ...["no", "off", "n", "0", "F", "~", '"no"'].map((off): [string, string, Partial<NetworkSettings>] => [
+    `no REST API: ${off}`,
+    http(`enabled: ${off}`),
+    { http: false },
+  ]),
+  ...["yes", "On", "1", "TRUE", '"true"'].map((on): [string, string, Partial<NetworkSettings>] => [
+    `a REST API: ${on}`,
+    http(`enabled: ${on}`),
+    {},
+  ]),
+  ["flat keys", "common.security.tlsMode: 1\nproxy.http.port: 9999\n", { tls: true, httpPort: "9999" }],
   ["no REST API, in capitals", http("enabled: False, port: 8080"), { http: false, httpPort: "8080" }],
   ["what this action makes of none", withTls(undefined), { tls: true, httpPort: "8080" }],
 ])("%s", (_, text, expected) => {

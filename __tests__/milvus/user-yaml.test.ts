@@ -84,8 +84,30 @@ describe("what is needed is set", () => {
   });
 });
 
+describe("a setting is changed where it stands, in whatever spelling", () => {
+  const REST = "proxy: { http: { enabled: false } }\n";
+  test.each([
+    [`common.security.tlsMode: 0\n${REST}`, `common.security.tlsMode: 1\n${REST}`],
+    [
+      `Common:\n  Security:\n    tlsmode: 0 # why\n${REST}`,
+      `Common:\n  Security:\n    tlsmode: 1 # why\n${REST}`,
+    ],
+    [
+      `x: &x 0\ncommon:\n  security:\n    tlsMode: *x\n${REST}`,
+      `x: &x 0\ncommon:\n  security:\n    tlsMode: 1\n${REST}`,
+    ],
+  ])("%j", (text, expected) => {
+    expect(withTls(text)).toBe(expected);
+    expect(withoutTls(expected, text)).toBe(text);
+  });
+});
+
 describe("what has everything is returned as it is, down to the last blank", () => {
   test.each([
+    "common.security.tlsMode: 1\nproxy.http.port: 8080\n",
+    "common: {security: {tls_mode: 1}}\nproxy: {http: {enabled: no}}\n",
+    'common: {security: {tlsMode: 1}}\nproxy: {http: {enabled: "no"}}\n',
+    "common: {security: {tlsMode: 1}}\nproxy: {http: {enabled: 0, port: 19530}}\n",
     "common:   {security:   {tlsMode:   1}}\nproxy: {http: {port: 9999}}   # odd",
     'common: {security: {tlsMode: "1"}}\nproxy: {http: {enabled: False}}',
     "common:\r\n    security:\r\n        tlsMode: 1\r\nproxy:\r\n    http:\r\n        port: 8080\r\n",
@@ -100,8 +122,8 @@ describe("refused", () => {
     ["a: b: c", "is not valid YAML at line 1, column 4: Nested mappings"],
     ["a: 1\nb: [1\nc: 2\n", "is not valid YAML at line 3, column "],
     ["a: 1\n\ttab: 1\n", "is not valid YAML at line 2, column 1"],
-    ["a: 1\na: 2\n", "is not valid YAML at line 2, column 1: Map keys must be unique"],
-    ["a: 1\n---\nb: 2\n", "is not valid YAML at line 2, column 1: Source contains multiple documents"],
+    ["a: 1\na: 2\n", "is ambiguous at line 2, column 1.\nWhy: a key is there twice"],
+    ["a: 1\n---\nb: 2\n", "is ambiguous at line 2, column 1.\nWhy: another document begins"],
     ["a: *b\n", "uses the alias *b, which it doesn't define"],
     ["- a\n", "is not a map"],
     ["tlsMode=1", "is not a map"],
@@ -115,6 +137,22 @@ describe("refused", () => {
     [
       "proxy: {port: 8080, http: {port: 8080}}\n",
       "has proxy.http.port: 8080, the port of Milvus's gRPC server",
+    ],
+    ["common.security.tlsMode: 2\n", "has common.security.tlsMode: 2 (mutual TLS)"],
+    ["common: { security: { tls_mode: 2 } }\n", "has common.security.tlsMode: 2 (mutual TLS)"],
+    ["x: &x 2\ncommon: { security: { tlsMode: *x } }\n", "has common.security.tlsMode: 2 (mutual TLS)"],
+    ["Proxy: { HTTP: { Port: 19530 } }\n", "has proxy.http.port: 19530, the port of Milvus's gRPC server"],
+    [
+      "common: { security: { tlsMode: 0, tlsmode: 1 } }\n",
+      'sets common.security.tlsMode more than once: "common": "security": "tlsMode", "common": "security": "tlsmode".',
+    ],
+    [
+      "proxy.http.port: 8443\nproxy: { http: { port: 8080 } }\ncommon: { security: { tlsMode: 1 } }\n",
+      'sets proxy.http.port more than once: "proxy.http.port", "proxy": "http": "port".',
+    ],
+    [
+      "common: { security: { tlsMode: &x 0 } }\nother: *x\n",
+      "lets others take common.security.tlsMode with a YAML anchor",
     ],
     ["x: &x {}\ncommon: *x\n", "takes common from elsewhere with a YAML alias"],
     ["x: &x {security: {}}\ncommon: {<<: *x}\n", "takes common from elsewhere with a YAML alias"],
@@ -172,7 +210,8 @@ describe("any user.yaml", () => {
         const is = parse(after);
         expect(String(valueAt(is, "common", "security", "tlsMode"))).toBe("1");
         const http = { ...asMap(valueAt(is, "proxy", "http")) };
-        if (String(http.enabled).toLowerCase() !== "false") expect(http.port ?? "").not.toBe("");
+        if (new Set<unknown>([undefined, true, 1, "1"]).has(http.enabled))
+          expect(http.port ?? "").not.toBe("");
         const ours = {
           common: { security: { tlsMode: valueAt(is, "common", "security", "tlsMode") } },
           proxy: { http: { port: http.port } },

@@ -1,8 +1,13 @@
 import { info } from "@actions/core";
 import * as v from "valibot";
-import type { ApiServer } from "../kubernetes/api.ts";
+import type { ApiServer, Selector } from "../kubernetes/api.ts";
 import { follow } from "../kubernetes/watch.ts";
 import type { Revision } from "./history.ts";
+
+/** The objects in which Helm keeps a release's revisions. */
+function revisionsOf(name: string): Selector {
+  return `labelSelector=owner=helm,name=${name}`;
+}
 
 /** What Helm writes on the Secret in which it keeps a revision (helm pkg/storage/driver/secrets.go, newSecretsObject). */
 const RevisionSecret = v.looseObject({
@@ -32,11 +37,7 @@ export async function untilSettled(
   };
   await follow(
     api,
-    {
-      kind: "Secret",
-      namespace: release.namespace,
-      selector: `labelSelector=owner=helm,name=${release.name}`,
-    },
+    { kind: "Secret", namespace: release.namespace, selector: revisionsOf(release.name) },
     {
       onList: (items) => {
         for (const item of items) see(item, false);
@@ -47,4 +48,19 @@ export async function untilSettled(
     ({ message }) => info(message),
   );
   signal.throwIfAborted();
+}
+
+/**
+ * Returns the number of a release's newest revision; undefined when there is none, or Helm keeps them elsewhere
+ * (HELM_DRIVER).
+ *
+ * @throws ActionError when the release's Secrets can't be read
+ */
+export async function newestRevision(
+  api: ApiServer,
+  { name, namespace }: { name: string; namespace: string },
+): Promise<number | undefined> {
+  const { items } = await api.list("Secret", namespace, revisionsOf(name));
+  const numbers = items.map((item) => v.parse(RevisionSecret, item).metadata.labels.version);
+  return numbers.length > 0 ? Math.max(...numbers) : undefined;
 }

@@ -43,8 +43,9 @@ export async function chartFor(
     const chart = await chartInRelease(helm, api, release, directory).catch((problem: unknown) => {
       throw new ActionError(`${error.message}\n${messageOf(problem)}`, { cause: error });
     });
+    const { chart: name, version, repository } = reference;
     warning(
-      `${error.message}\nThe upgrade goes on with the chart as Helm keeps it in release ${release.name}: it renders the release as it is.`,
+      `Chart ${name} ${version} can't be had from ${repository ?? name} (${error.why ?? error.message}). The upgrade goes on with the chart as Helm keeps it in release ${release.name}: it renders the release as it is.`,
     );
     return { ...chart, origin: "release" };
   }

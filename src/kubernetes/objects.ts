@@ -68,10 +68,13 @@ export const Service = v.looseObject({
 });
 export type Service = v.InferOutput<typeof Service>;
 
+const IngressBackend = v.looseObject({ service: v.optional(v.looseObject({ name: v.string() })) });
+
 export const Ingress = v.looseObject({
   metadata: Metadata,
   spec: v.optional(
     v.looseObject({
+      defaultBackend: v.optional(IngressBackend),
       tls: v.optional(v.array(v.looseObject({ secretName: v.optional(v.string()) })), []),
       rules: v.optional(
         v.array(
@@ -79,16 +82,7 @@ export const Ingress = v.looseObject({
             host: v.optional(v.string()),
             http: v.optional(
               v.looseObject({
-                paths: v.optional(
-                  v.array(
-                    v.looseObject({
-                      backend: v.looseObject({
-                        service: v.optional(v.looseObject({ name: v.string() })),
-                      }),
-                    }),
-                  ),
-                  [],
-                ),
+                paths: v.optional(v.array(v.looseObject({ backend: IngressBackend })), []),
               }),
             ),
           }),

@@ -38,6 +38,7 @@ export const CLEAR: Record<"FrontendConfig" | "ManagedCertificate" | "Secret", R
 /** What a teardown needs: it looks at what there is, and waits for the end of what it deletes. */
 export const TEARDOWN: readonly Rights[] = [
   ["ingresses.networking.k8s.io", "get", "list", "watch", "delete"],
+  ["services", "list"],
   ["backendconfigs.cloud.google.com", "get", "list", "watch", "delete"],
   ["secrets", "get", "list", "watch", "delete"],
 ];

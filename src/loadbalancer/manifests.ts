@@ -4,7 +4,7 @@ import type { Manifest } from "../kubernetes/api.ts";
 import type { GrpcPort } from "../milvus/values.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
 import type { KeyPair } from "./certificate.ts";
-import { type CertificateReferences, certificateAnnotations } from "./references.ts";
+import { type CertificateReferences, certificateAnnotations, FRONTEND_CONFIG } from "./references.ts";
 
 /** What the manifests are made from. */
 export interface FrontNames {
@@ -22,9 +22,6 @@ export interface FrontNames {
 
 /** The annotation that says which controller an Ingress is for. */
 export const INGRESS_CLASS = "kubernetes.io/ingress.class";
-
-/** The annotation with which an Ingress names its FrontendConfig. */
-export const FRONTEND_CONFIG = "networking.gke.io/v1beta1.FrontendConfig";
 
 /** A BackendConfig's spec, as far as this action looks at it. */
 interface BackendConfigSpec extends YamlMap {
@@ -118,12 +115,14 @@ export function managedCertificate(names: FrontNames, name: string): Manifest & 
  * word (kubernetes/ingress-gce, pkg/utils IsGCEIngress).
  *
  * @param certificates those that it presents
+ * @param formerHosts other hosts that it routes to Milvus too
  */
 export function ingress(
   names: FrontNames,
   port: GrpcPort,
   settings: FrontSettings,
   certificates: CertificateReferences,
+  formerHosts: readonly string[] = [],
 ): Manifest & { spec: object } {
   const isInternal = settings.loadBalancer === "internal";
   const address = `kubernetes.io/ingress.${isInternal ? "regional" : "global"}-static-ip-name`;
@@ -146,20 +145,18 @@ export function ingress(
     },
     spec: {
       ...(tls.length > 0 && { tls }),
-      rules: [
-        {
-          host: names.host,
-          http: {
-            paths: [
-              {
-                path: "/",
-                pathType: "Prefix",
-                backend: { service: { name: names.service, port: { number: port.port } } },
-              },
-            ],
-          },
+      rules: [names.host, ...formerHosts].map((host) => ({
+        host,
+        http: {
+          paths: [
+            {
+              path: "/",
+              pathType: "Prefix",
+              backend: { service: { name: names.service, port: { number: port.port } } },
+            },
+          ],
         },
-      ],
+      })),
     },
   };
 }

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
-import type { Ingress, ManagedCertificate } from "../kubernetes/objects.ts";
+import * as v from "valibot";
+import { parseJson } from "../json.ts";
+import type { Ingress, ManagedCertificate, Service } from "../kubernetes/objects.ts";
 
 /** The certificates that an Ingress presents, by where they are. */
 export interface CertificateReferences {
@@ -11,6 +13,8 @@ export interface CertificateReferences {
   managed: string[];
 }
 
+/** The annotation with which an Ingress names its FrontendConfig. */
+export const FRONTEND_CONFIG = "networking.gke.io/v1beta1.FrontendConfig";
 export const MANAGED_CERTIFICATES = "networking.gke.io/managed-certificates";
 export const PRE_SHARED_CERTIFICATES = "ingress.gcp.kubernetes.io/pre-shared-cert";
 /** The certificates that the load balancer has, as the ingress controller writes them down. */
@@ -24,6 +28,66 @@ export function referencesOf(ingress: Ingress | undefined): CertificateReference
     preShared: listIn(annotations[PRE_SHARED_CERTIFICATES]),
     managed: listIn(annotations[MANAGED_CERTIFICATES]),
   };
+}
+
+/** Returns the hosts beside this one for which an Ingress leads to a Service. */
+export function otherHostsOf(ingress: Ingress | undefined, host: string, service: string): string[] {
+  return (ingress?.spec.rules ?? []).flatMap((rule) => {
+    const paths = rule.http?.paths ?? [];
+    const isOther = rule.host !== undefined && rule.host !== host;
+    const leadsThere = paths.length > 0 && paths.every(({ backend }) => backend.service?.name === service);
+    return isOther && leadsThere && rule.host ? [rule.host] : [];
+  });
+}
+
+/** Annotations of a Service that name BackendConfigs (kubernetes/ingress-gce, pkg/annotations/service.go). */
+const BACKEND_CONFIGS = ["cloud.google.com/backend-config", "beta.cloud.google.com/backend-config"];
+
+const BackendConfigs = v.looseObject({
+  default: v.optional(v.string()),
+  ports: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/**
+ * Tells whether an Ingress needs an object: presents it as a certificate, or is configured by it.
+ *
+ * @param services those of its namespace
+ */
+export function needs(
+  ingress: Ingress,
+  { kind, name }: { kind: string; name: string },
+  services: readonly Service[],
+): boolean {
+  const { secrets, managed } = referencesOf(ingress);
+  switch (kind) {
+    case "Secret":
+      return secrets.includes(name);
+    case "ManagedCertificate":
+      return managed.includes(name);
+    case "FrontendConfig":
+      return ingress.metadata.annotations[FRONTEND_CONFIG] === name;
+    case "BackendConfig": {
+      const used = servicesOf(ingress);
+      return services.some(
+        (service) => used.includes(service.metadata.name) && backendConfigsOf(service).includes(name),
+      );
+    }
+    default:
+      return false;
+  }
+}
+
+function servicesOf({ spec: { defaultBackend, rules } }: Ingress): string[] {
+  const paths = rules.flatMap(({ http }) => http?.paths ?? []);
+  const backends = [...(defaultBackend ? [defaultBackend] : []), ...paths.map(({ backend }) => backend)];
+  return backends.flatMap(({ service }) => (service ? [service.name] : []));
+}
+
+function backendConfigsOf({ metadata: { annotations } }: Service): string[] {
+  return BACKEND_CONFIGS.flatMap((annotation) => {
+    const named = parseJson(BackendConfigs, annotations[annotation]);
+    return named ? [...(named.default ? [named.default] : []), ...Object.values(named.ports)] : [];
+  });
 }
 
 /** Returns the annotations with which an Ingress names its certificates. */
@@ -46,6 +110,7 @@ export function certificateAnnotations({
  * only some time after the load balancer names it: what is served until then stays beside it.
  *
  * @param live what the Ingress names now
+ * @returns `wanted` itself when there is nothing to wait for
  */
 export function untilServed(
   wanted: CertificateReferences,

@@ -3,6 +3,7 @@ import { warning } from "@actions/core";
 import * as v from "valibot";
 import { formatDuration } from "../duration.ts";
 import { ActionError, messageOf } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
 import { withProgress } from "../report/progress.ts";
 import { isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
@@ -162,16 +163,6 @@ export function healthOf(state: FrontState): {
     backends,
     milvus: groups.find((name) => name in backends) ?? groups[0],
   };
-}
-
-function parseJson<T>(schema: v.GenericSchema<unknown, T>, text: string | undefined): T | undefined {
-  if (text === undefined) return undefined;
-  try {
-    const parsed = v.safeParse(schema, JSON.parse(text));
-    return parsed.success ? parsed.output : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /**

@@ -1,5 +1,7 @@
+import * as v from "valibot";
 import { ActionError } from "../errors.ts";
 import { mergeValues, valueAt } from "../helm/values.ts";
+import { parseJson } from "../json.ts";
 import type { Service } from "../kubernetes/objects.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
 import { withTls } from "./user-yaml.ts";
@@ -12,6 +14,8 @@ export const SERVICE_ANNOTATIONS = [
   "cloud.google.com/backend-config",
   NEG_ANNOTATION,
 ] as const;
+
+const AnyMap = v.custom<YamlMap>(isMap);
 
 /** Tells whether a release's values have what this action puts into them. */
 export function isUnderOurCare(values: YamlMap): boolean {
@@ -146,7 +150,8 @@ function serviceAnnotations(present: YamlMap, port: GrpcPort, backendConfig: str
   };
   return Object.fromEntries(
     Object.entries(needed).map(([name, ours]) => {
-      const theirs = parseJsonMap(present[name]);
+      // A malformed annotation is replaced: the controllers can't read it either.
+      const theirs = parseJson(AnyMap, present[name]) ?? {};
       const ports = theirs.ports;
       // An entry of its own for the gRPC port would win over our default.
       const pinned =
@@ -158,15 +163,4 @@ function serviceAnnotations(present: YamlMap, port: GrpcPort, backendConfig: str
       return [name, JSON.stringify(mergeValues(mergeValues(theirs, ours), entries))];
     }),
   );
-}
-
-/** A malformed annotation is replaced: the controllers can't read it either. */
-function parseJsonMap(text: unknown): YamlMap {
-  if (typeof text !== "string") return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return isMap(value) ? value : {};
-  } catch {
-    return {};
-  }
 }

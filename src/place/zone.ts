@@ -1,9 +1,9 @@
 import { info } from "@actions/core";
 import type { Access } from "../access.ts";
-import { getManagedZone, readRecords, setHostRecord } from "../gke/cloud-dns.ts";
+import { getManagedZone, readRecords, removeHostRecord, setHostRecord } from "../gke/cloud-dns.ts";
 import type { ManagedZone } from "../gke/dns-resources.ts";
 import type { GoogleProject } from "../gke/google-api.ts";
-import { decideRecord, problemOfZone, refusedRecord } from "../gke/host-record.ts";
+import { decideRecord, decideRemoval, problemOfZone, refusedRecord } from "../gke/host-record.ts";
 import type { Settings } from "../inputs.ts";
 import type { ObjectChange } from "../plan.ts";
 import type { Session } from "../session.ts";
@@ -79,6 +79,40 @@ export async function pointHost(
   info(
     `The Cloud DNS zone ${zone.name} now says that ${host} is at ${address}, ${stale} for ${staleSeconds}s.`,
   );
+}
+
+/**
+ * Tells whether a zone has a record of a host that is this action's to delete.
+ *
+ * @param address where the load balancer is, when that is known
+ */
+export async function hasOwnRecord(
+  host: string,
+  { zone, project, owner }: Zone,
+  address: string | undefined,
+): Promise<boolean> {
+  const records = await readRecords(zone, host, project);
+  return decideRemoval(records, { host, address, owner }).deletions.length > 0;
+}
+
+/**
+ * Takes a host's record out of the zone when it is this action's.
+ *
+ * @param address where the load balancer is, when that is known
+ * @throws ActionError when it may not be changed
+ */
+export async function forgetHost(
+  host: string,
+  { known }: Session,
+  { zone, owner, project }: Zone,
+  address: string | undefined,
+): Promise<void> {
+  const { deletions, kept } = await removeHostRecord(zone, { host, address, owner }, project);
+  if (deletions.length > 0) {
+    known.changed = true;
+    info(`The record of ${host} was removed from the Cloud DNS zone ${zone.name}.`);
+  }
+  if (kept) info(`A record is left in the Cloud DNS zone ${zone.name}: ${kept}.`);
 }
 
 /** Who keeps the host's record, for the TXT record beside it: cluster, namespace and Ingress. */

@@ -16,6 +16,8 @@ export const CHART = join(import.meta.dirname, "../../../local-gke/chart/milvus"
 export const HOST = "my-release.milvus.io";
 /** The kinds of objects that the action and Helm write. */
 const KINDS = "services,configmaps,secrets,ingresses,backendconfigs,deployments";
+/** Annotations that Google's controllers write. */
+const OF_CONTROLLERS = /^(ingress\.kubernetes\.io\/|cloud\.google\.com\/neg-status$)/;
 
 const HELM_NAMES = ["helm3", "helm4"] as const;
 
@@ -49,6 +51,19 @@ export interface ZoneRecord {
   type: string;
   ttl: number;
   rrdatas: string[];
+}
+
+interface SnapshotObject {
+  kind: string;
+  metadata: {
+    name: string;
+    uid: string;
+    resourceVersion: string;
+    generation: number;
+    labels?: object;
+    annotations?: Record<string, string>;
+  };
+  spec?: object;
 }
 
 /** What tests read of the control API's state. */
@@ -150,12 +165,13 @@ export class TestCluster {
 
   /** Everything in a namespace that a run could change: two that are equal say that nothing has been written. */
   async snapshot(namespace: string): Promise<Record<string, string>> {
-    const list = JSON.parse(await this.kubectl("get", KINDS, "-n", namespace, "-o", "json"));
+    const list: { items: SnapshotObject[] } = JSON.parse(
+      await this.kubectl("get", KINDS, "-n", namespace, "-o", "json"),
+    );
     return Object.fromEntries(
-      list.items.map(({ kind, metadata }: { kind: string; metadata: Record<string, string> }) => [
-        `${kind}/${metadata.name} ${metadata.uid}`,
-        // A Deployment's status changes by itself.
-        kind === "Deployment" ? metadata.generation : metadata.resourceVersion,
+      list.items.map((object) => [
+        `${object.kind}/${object.metadata.name} ${object.metadata.uid}`,
+        writtenPart(object),
       ]),
     );
   }
@@ -245,6 +261,15 @@ export function inputsFor(namespace: string) {
 /** The host of a namespace whose tests need one of their own. */
 export function hostOf(namespace: string): string {
   return `${namespace}.milvus.io`;
+}
+
+/** Tells one write from another, but for those of Kubernetes's and Google's own controllers, which may come late. */
+function writtenPart({ kind, metadata, spec }: SnapshotObject): string {
+  const { generation, labels, annotations = {}, resourceVersion } = metadata;
+  if (kind === "Deployment") return `generation ${generation}`;
+  if (kind !== "Service" && kind !== "Ingress") return resourceVersion;
+  const given = Object.entries(annotations).filter(([name]) => !OF_CONTROLLERS.test(name));
+  return JSON.stringify({ labels, annotations: given, spec });
 }
 
 function helmNamed(text: string): HelmName {

@@ -11,16 +11,30 @@ export interface ChartRepository {
 }
 
 /** Serves the chart in newer versions, and not in the one that tests install from its folder. */
-export async function serveNewerCharts(cluster: TestCluster): Promise<ChartRepository> {
+export function serveNewerCharts(cluster: TestCluster): Promise<ChartRepository> {
+  return serveCharts(cluster, ["6.0.0", "6.1.0", "7.0.0-rc.1"]);
+}
+
+/**
+ * Serves the chart in some versions.
+ *
+ * @param hold what every answer waits for
+ */
+export async function serveCharts(
+  cluster: TestCluster,
+  versions: readonly string[],
+  hold: () => Promise<void> = async () => {},
+): Promise<ChartRepository> {
   const directory = await mkdtemp(join(cluster.gke.directory, "charts-"));
   const [folder, chart] = [join(directory, "repository"), join(directory, "milvus")];
   await mkdir(folder);
   await cp(CHART, chart, { recursive: true });
-  for (const version of ["6.0.0", "6.1.0", "7.0.0-rc.1"]) {
+  for (const version of versions) {
     await cluster.helm("package", chart, "--version", version, "--destination", folder);
   }
   await cluster.helm("repo", "index", folder);
   const server = createServer(async (request, response) => {
+    await hold();
     const content = await readFile(join(folder, request.url ?? "")).catch(() => undefined);
     response.writeHead(content ? 200 : 404).end(content);
   }).listen(0, "127.0.0.1");
