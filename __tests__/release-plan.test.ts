@@ -1,14 +1,26 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Release, releaseToInstall } from "../src/helm/release.ts";
-import { mergeValues, valueAt } from "../src/helm/values.ts";
+import { joinValues, mergeValues, valueAt } from "../src/helm/values.ts";
 import type { Service } from "../src/kubernetes/objects.ts";
-import { planRelease, type ReleasePlan } from "../src/release-plan.ts";
+import { planRelease, type ReleasePlan, requestedValues, type UpgradePlan } from "../src/release-plan.ts";
 import type { YamlMap } from "../src/yaml.ts";
 import { DEFAULTS, observed, STARTING, settings } from "./observed.ts";
 
-/** Does what the plan says to the release's values, as `helm upgrade --reset-then-reuse-values` does. */
-function upgraded(values: YamlMap, plan: ReleasePlan): YamlMap {
-  return mergeValues(values, plan.upgrade?.overlay ?? {});
+/**
+ * Does what an upgrade says to the release's values, as `helm upgrade` does with `--reset-then-reuse-values` or
+ * `--reset-values`.
+ *
+ * @param requested what the inputs give, which is laid over the release's own beneath the overlay
+ */
+function applied(values: YamlMap, upgrade: UpgradePlan | undefined, requested: YamlMap = {}): YamlMap {
+  if (!upgrade) return values;
+  if (upgrade.replacesValues) return upgrade.overlay;
+  return mergeValues(mergeValues(values, requested), upgrade.overlay);
+}
+
+function upgraded(values: YamlMap, plan: ReleasePlan, requested: YamlMap = {}): YamlMap {
+  return applied(values, plan.upgrade, requested);
 }
 
 function reasons(plan: ReleasePlan): string[] {
@@ -85,7 +97,7 @@ describe("the upgrade", () => {
       values: { minio: { enabled: true } },
     });
     expect(planRelease(both, observed(settled)).upgrade?.changes).toEqual([
-      { path: "minio", before: { enabled: false }, after: undefined },
+      { path: "minio", before: { enabled: false }, after: null },
     ]);
   });
 
@@ -141,6 +153,65 @@ describe("the upgrade", () => {
   });
 });
 
+describe("null in the values", () => {
+  const removing = settings({ values: "minio: null\nservice: { portName: null, labels: null }" });
+  const starting = { ...STARTING, service: { type: "LoadBalancer", portName: "other" } };
+
+  test("removes the chart's default too, whatever the Helm, and once is enough", () => {
+    const plan = planRelease(removing, observed(starting));
+    const values = upgraded(starting, plan);
+    expect(plan.upgrade?.replacesValues).toBe(true);
+    expect(values).toMatchObject({
+      minio: null,
+      service: { portName: null, labels: null, type: "ClusterIP" },
+    });
+    expect(planRelease(removing, observed(values)).upgrade).toBeUndefined();
+  });
+
+  test("stays when it is given no more, and through every later upgrade", () => {
+    const values = upgraded(starting, planRelease(removing, observed(starting)));
+    expect(planRelease(settings(), observed(values)).upgrade).toBeUndefined();
+    const later = planRelease(settings({ values: "etcd: { replicas: 5 }" }), observed(values));
+    expect(reasons(later)).toEqual(["value etcd.replicas changes"]);
+    expect(upgraded(values, later)).toEqual({ ...values, etcd: { replicas: 5 } });
+  });
+
+  test("without one Helm itself keeps the release's values", () => {
+    expect(planRelease(settings(), observed(STARTING)).upgrade?.replacesValues).toBe(false);
+  });
+});
+
+describe("any values", () => {
+  const leaf = fc.constantFrom<unknown>(null, true, 0, "x", [], [null], {});
+  const { tree } = fc.letrec<{ tree: YamlMap }>((tie) => ({
+    tree: fc.dictionary(
+      fc.constantFrom("a", "b", "etcd", "minio", "annotations", "labels"),
+      fc.oneof({ maxDepth: 3 }, leaf, tie("tree")),
+      { maxKeys: 4 },
+    ),
+  }));
+
+  test("are settled by one upgrade, with what the load balancer needs, and nothing of the user's is lost", () => {
+    fc.assert(
+      fc.property(tree, tree, fc.boolean(), (own, given, keep) => {
+        const values = { ...own, service: { type: keep ? "LoadBalancer" : "ClusterIP" } };
+        const wanted = settings({ values: JSON.stringify(given), keep_layer4: String(keep) });
+        const plan = planRelease(wanted, observed(values));
+        const requested = requestedValues(wanted);
+        const first = upgraded(values, plan, requested);
+        const last = applied(first, plan.switchOver, requested);
+        expect(planRelease(wanted, observed(last))).toMatchObject({
+          upgrade: undefined,
+          switchOver: undefined,
+        });
+        const { service: _, extraConfigFiles: __, ...users } = last;
+        expect(users).toEqual(joinValues(own, given));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
 describe("keep_layer4", () => {
   const keep = settings({ keep_layer4: "true" });
   const TO_CLUSTER_IP = [{ path: "service.type", before: "LoadBalancer", after: "ClusterIP" }];
@@ -155,14 +226,30 @@ describe("keep_layer4", () => {
     ]);
     const kept = upgraded(STARTING, plan);
     expect(valueAt(kept, "service", "type")).toBe("LoadBalancer");
-    expect(plan.switchOver).toEqual({
+    expect(plan.switchOver).toMatchObject({
       reasons: ["value service.type changes"],
-      overlay: { service: { type: "ClusterIP" } },
       changes: TO_CLUSTER_IP,
     });
-    expect(mergeValues(kept, plan.switchOver?.overlay ?? {})).toEqual(
+    expect(applied(kept, plan.switchOver)).toEqual(
       upgraded(STARTING, planRelease(settings(), observed(STARTING))),
     );
+  });
+
+  test("what the inputs give once more with the switch doesn't take TLS or the annotations away", () => {
+    const values = {
+      extraConfigFiles: { "user.yaml": "common: { security: { authorizationEnabled: true } }\n" },
+      service: { annotations: { "cloud.google.com/neg": "{}" } },
+    };
+    const wanted = settings({ keep_layer4: "true", values: JSON.stringify(values) });
+    const plan = planRelease(wanted, observed(STARTING));
+    const kept = upgraded(STARTING, plan, values);
+    const switched = applied(kept, plan.switchOver, values);
+    expect(switched).toEqual({ ...kept, service: { ...Object(kept.service), type: "ClusterIP" } });
+    expect(valueAt(switched, "extraConfigFiles", "user.yaml")).toContain("tlsMode: 1");
+    expect(planRelease(wanted, observed(switched))).toMatchObject({
+      upgrade: undefined,
+      switchOver: undefined,
+    });
   });
 
   const kept = upgraded(STARTING, planRelease(keep, observed(STARTING)));

@@ -90,7 +90,8 @@ async function rehearseUpgrade(
     const announcement = describeVersionChange(before, { chart: version, app: appVersion });
     if (announcement) warning(announcement);
   }
-  const request = { release, chart, userValues: settings.values, overlay: upgrade.overlay, directory };
+  const { overlay, replacesValues } = upgrade;
+  const request = { release, chart, userValues: settings.values, overlay, replacesValues, directory };
   if (release.status === NOT_INSTALLED) return { chart, preview: await previewInstall(helm, request) };
   // Helm renders an upgrade before it changes anything, and tells then what it has rendered: rehearsing it, too, would
   // only take longer.

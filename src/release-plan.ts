@@ -1,7 +1,7 @@
 import { ActionError } from "./errors.ts";
 import { isPending } from "./helm/history.ts";
 import { NOT_INSTALLED, type Release } from "./helm/release.ts";
-import { diffValues, joinValues, mergeValues, type ValueChange, valueAt } from "./helm/values.ts";
+import { diffValues, hasNull, joinValues, mergeValues, type ValueChange, valueAt } from "./helm/values.ts";
 import type { Settings } from "./inputs.ts";
 import {
   type GrpcPort,
@@ -19,6 +19,8 @@ export interface UpgradePlan {
   reasons: string[];
   /** The values that the load balancer needs, laid over all others. */
   overlay: YamlMap;
+  /** `overlay` is all of the release's values instead, those of the inputs among them. */
+  replacesValues: boolean;
   /** What becomes of the release's own values. */
   changes: ValueChange[];
 }
@@ -32,9 +34,6 @@ export interface ReleasePlan {
   /** The upgrade that takes the layer-4 load balancer away once Milvus answers through the new one. */
   switchOver: UpgradePlan | undefined;
 }
-
-/** What makes the Service's own layer-4 load balancer go. */
-const WITHOUT_LAYER_4 = { service: { type: "ClusterIP" } };
 
 /** Returns what the user gives to this run, in one. */
 export function requestedValues({ values }: Settings): YamlMap {
@@ -61,7 +60,8 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   const overlay = keepsLayer4 ? joinValues(complete, { service: { type: "LoadBalancer" } }) : complete;
 
   const chartVersion = settings.chartVersion?.replace(/^v/, "") ?? release.chartVersion;
-  const upgraded = mergeValues(release.values, joinValues(requested, overlay));
+  const given = joinValues(release.values, requested);
+  const upgraded = joinValues(given, overlay);
   const changes = diffValues(release.values, upgraded);
   const reasons = [
     ...changes.map(({ path }) => `value ${path} changes`),
@@ -76,15 +76,28 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   return {
     port,
     chartVersion,
-    upgrade: reasons.length > 0 ? { reasons, overlay, changes } : undefined,
+    upgrade: reasons.length > 0 ? { reasons, changes, ...layer(given, overlay) } : undefined,
+    // The whole of it once more: the values of the inputs are laid over the release's again, beneath it.
     switchOver: keepsLayer4
       ? {
           reasons: ["value service.type changes"],
-          overlay: WITHOUT_LAYER_4,
-          changes: diffValues(upgraded, mergeValues(upgraded, WITHOUT_LAYER_4)),
+          changes: diffValues(upgraded, joinValues(given, complete)),
+          ...layer(given, complete),
         }
       : undefined,
   };
+}
+
+/**
+ * Returns how Helm is given values. With a null among them it is given all: what a null does to the values that Helm
+ * itself reuses, and whether it is still there the next time, differs from version to version (helm
+ * pkg/chartutil/coalesce.go).
+ *
+ * @param given the release's own values with those of the inputs over them
+ */
+function layer(given: YamlMap, overlay: YamlMap): Pick<UpgradePlan, "overlay" | "replacesValues"> {
+  const all = joinValues(given, overlay);
+  return hasNull(all) ? { overlay: all, replacesValues: true } : { overlay, replacesValues: false };
 }
 
 function refuseUnfinished({ release }: Observed): void {

@@ -14,10 +14,10 @@ import { watchRollout } from "./helm/rollout.ts";
 import { type Helm, type LocalChart, upgrade } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
+import type { UpgradePlan } from "./release-plan.ts";
 import type { Known } from "./report/known.ts";
 import { withProgress } from "./report/progress.ts";
 import { type Session, step } from "./session.ts";
-import type { YamlMap } from "./yaml.ts";
 
 /** One Helm upgrade that is to be made. */
 export interface Undertaking {
@@ -26,10 +26,7 @@ export interface Undertaking {
   /** As it is before the upgrade. */
   release: Release;
   chart: LocalChart;
-  /** Laid over the values of the release and of the inputs. */
-  overlay: YamlMap;
-  /** Put `overlay` in the place of all of them instead. */
-  replacesValues?: boolean;
+  plan: UpgradePlan;
 }
 
 /**
@@ -91,17 +88,16 @@ async function upgradeRelease(
   settings: Settings,
   { known, signal, directory }: Session,
   { api, helm }: Access,
-  { release, chart, overlay, replacesValues = false }: Undertaking,
+  { release, chart, plan: { overlay, replacesValues } }: Undertaking,
 ): Promise<number> {
   const { helmTimeout: timeout } = settings;
-  const userValues = replacesValues ? [] : settings.values;
   const make = release.status === NOT_INSTALLED ? install : upgrade;
   if (release.status === "failed" && !release.serverSide) await takeBack(helm, release, timeout);
   const made = await followRollout("upgrade", settings, api, (failed) =>
     make(helm, {
       release,
       chart,
-      userValues,
+      userValues: settings.values,
       overlay,
       replacesValues,
       timeout,

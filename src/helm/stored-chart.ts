@@ -79,7 +79,14 @@ async function chartInRelease(
   for (const file of chartFiles(base.chart)) await writeBelow(path, file);
   const chart = { path, version: base.chart.metadata.version };
 
-  const rendered = await rehearseUpgrade(helm, { release, chart, userValues: [], overlay: {}, directory });
+  const rendered = await rehearseUpgrade(helm, {
+    release,
+    chart,
+    userValues: [],
+    overlay: {},
+    replacesValues: false,
+    directory,
+  });
   const different = differences(base.manifest, rendered).map(({ kind, name }) => `${kind} ${name}`);
   if (different.length > 0) {
     throw unusable(release, `it renders another ${different.join(", ")} than revision ${base.revision} has.`);

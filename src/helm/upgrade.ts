@@ -108,8 +108,6 @@ async function showChart(helm: Program, path: string): Promise<string> {
 export interface Upgrade extends ValueLayers {
   release: Release;
   chart: LocalChart;
-  /** Put the given values in the place of the release's own instead of laying them over those. */
-  replacesValues?: boolean;
   /** Milliseconds. */
   timeout: number;
   /** Ends the upgrade; Helm then records the release as failed. */
@@ -129,7 +127,7 @@ export type MadeRevision = v.InferOutput<typeof MadeRevision>;
 export function upgradeArgs({
   release,
   chart,
-  replacesValues = false,
+  replacesValues,
 }: Pick<Upgrade, "release" | "chart" | "replacesValues">): string[] {
   const which = [release.name, chart.path, "--namespace", release.namespace];
   const values = replacesValues ? "--reset-values" : "--reset-then-reuse-values";

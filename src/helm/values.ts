@@ -28,6 +28,11 @@ export function mergeValues(base: YamlMap, over: YamlMap): YamlMap {
   return Object.fromEntries(merged);
 }
 
+/** Tells whether a tree of values has a null, which is to remove one of the chart's defaults. */
+export function hasNull(values: YamlMap): boolean {
+  return Object.values(values).some((value) => value === null || (isMap(value) && hasNull(value)));
+}
+
 /** Returns the value at `path`, undefined when there is none. */
 export function valueAt(values: YamlMap, ...path: string[]): unknown {
   return path.reduce<unknown>(
