@@ -3,8 +3,14 @@ import { describe, expect, test } from "vitest";
 import { type Release, releaseToInstall } from "../src/helm/release.ts";
 import { joinValues, mergeValues, valueAt } from "../src/helm/values.ts";
 import type { Service } from "../src/kubernetes/objects.ts";
-import { planRelease, type ReleasePlan, requestedValues, type UpgradePlan } from "../src/release-plan.ts";
-import type { YamlMap } from "../src/yaml.ts";
+import {
+  planRelease,
+  type ReleasePlan,
+  refuseUnfinished,
+  requestedValues,
+  type UpgradePlan,
+} from "../src/release-plan.ts";
+import { isMap, type YamlMap } from "../src/yaml.ts";
 import { DEFAULTS, observed, STARTING, settings } from "./observed.ts";
 
 /**
@@ -54,10 +60,21 @@ describe("the upgrade", () => {
     expect(planRelease(settings(), observed(settled)).upgrade).toBeUndefined();
   });
 
+  test("a Service that somebody has deleted is made anew", () => {
+    const seen = { ...observed(settled), isServiceToCome: true };
+    expect(reasons(planRelease(settings(), seen))).toEqual(["Service my-release-milvus is gone"]);
+  });
+
   test.each<[string, Record<string, string>, Partial<Release>, string[]]>([
     ["the same chart version, on request", { chart_version: "v5.0.19" }, {}, []],
     ["another chart version", { chart_version: "5.0.20" }, {}, ["chart 5.0.19 becomes 5.0.20"]],
     ["a failed revision", {}, { status: "failed" }, ["revision 3 is failed"]],
+    [
+      "a revision that another rollback has overtaken",
+      {},
+      { status: "superseded" },
+      ["revision 3 is superseded"],
+    ],
     ["values that are there already", { values: "minio: {enabled: no}" }, {}, []],
     [
       "a number in Go's notation",
@@ -154,17 +171,23 @@ describe("the upgrade", () => {
 });
 
 describe("null in the values", () => {
-  const removing = settings({ values: "minio: null\nservice: { portName: null, labels: null }" });
-  const starting = { ...STARTING, service: { type: "LoadBalancer", portName: "other" } };
+  const removing = settings({
+    values:
+      "minio: null\nservice: { nodePort: null, labels: null }\netcd: { replicas: null }\nnew: { a: null }",
+  });
+  const starting = {
+    ...STARTING,
+    service: { type: "LoadBalancer", nodePort: 30000 },
+    etcd: { replicas: 5 },
+  };
 
-  test("removes the chart's default too, whatever the Helm, and once is enough", () => {
+  test("keeps the chart's default away, removes what the chart doesn't have, and once is enough", () => {
     const plan = planRelease(removing, observed(starting));
     const values = upgraded(starting, plan);
     expect(plan.upgrade?.replacesValues).toBe(true);
-    expect(values).toMatchObject({
-      minio: null,
-      service: { portName: null, labels: null, type: "ClusterIP" },
-    });
+    expect(values).toMatchObject({ minio: null, etcd: { replicas: null } });
+    expect(Object.keys(Object(values.service))).toEqual(["type", "annotations"]);
+    expect(values).not.toHaveProperty("new");
     expect(planRelease(removing, observed(values)).upgrade).toBeUndefined();
   });
 
@@ -176,24 +199,40 @@ describe("null in the values", () => {
     expect(upgraded(values, later)).toEqual({ ...values, etcd: { replicas: 5 } });
   });
 
+  test("of a chart that isn't known is kept, as there may be a default", () => {
+    const plan = planRelease(removing, { ...observed(starting), defaults: undefined });
+    expect(upgraded(starting, plan).service).toMatchObject({ nodePort: null });
+  });
+
   test("without one Helm itself keeps the release's values", () => {
     expect(planRelease(settings(), observed(STARTING)).upgrade?.replacesValues).toBe(false);
   });
 });
 
+/** Values without null and empty maps, which mean the same to a chart as nothing. */
+function withoutNothing(values: YamlMap): YamlMap {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([key, value]) => {
+      const rest = isMap(value) ? withoutNothing(value) : value;
+      return rest === null || (isMap(rest) && Object.keys(rest).length === 0) ? [] : [[key, rest]];
+    }),
+  );
+}
+
 describe("any values", () => {
-  const leaf = fc.constantFrom<unknown>(null, true, 0, "x", [], [null], {});
-  const { tree } = fc.letrec<{ tree: YamlMap }>((tie) => ({
-    tree: fc.dictionary(
-      fc.constantFrom("a", "b", "etcd", "minio", "annotations", "labels"),
-      fc.oneof({ maxDepth: 3 }, leaf, tie("tree")),
-      { maxKeys: 4 },
-    ),
-  }));
+  const treeOf = (...leaves: unknown[]) =>
+    fc.letrec<{ tree: YamlMap }>((tie) => ({
+      tree: fc.dictionary(
+        fc.constantFrom("a", "b", "etcd", "minio", "annotations", "labels"),
+        fc.oneof({ maxDepth: 3 }, fc.constantFrom(...leaves), tie("tree")),
+        { maxKeys: 4 },
+      ),
+    })).tree;
+  const VALUES = [true, 0, "x", [], [null], {}];
 
   test("are settled by one upgrade, with what the load balancer needs, and nothing of the user's is lost", () => {
     fc.assert(
-      fc.property(tree, tree, fc.boolean(), (own, given, keep) => {
+      fc.property(treeOf(...VALUES), treeOf(null, ...VALUES), fc.boolean(), (own, given, keep) => {
         const values = { ...own, service: { type: keep ? "LoadBalancer" : "ClusterIP" } };
         const wanted = settings({ values: JSON.stringify(given), keep_layer4: String(keep) });
         const plan = planRelease(wanted, observed(values));
@@ -204,8 +243,9 @@ describe("any values", () => {
           upgrade: undefined,
           switchOver: undefined,
         });
-        const { service: _, extraConfigFiles: __, ...users } = last;
-        expect(users).toEqual(joinValues(own, given));
+        const { service: _, extraConfigFiles: __, ...effective } = mergeValues(DEFAULTS, last);
+        const { service: ___, ...wishes } = mergeValues(DEFAULTS, joinValues(values, given));
+        expect(withoutNothing(effective)).toEqual(withoutNothing(wishes));
       }),
       { numRuns: 300 },
     );
@@ -313,6 +353,32 @@ describe("a release that is yet to be installed", () => {
 });
 
 describe("refused", () => {
+  test.each<[string, Record<string, string>, string]>([
+    ["another chart's name", { chart: "milvus", chart_repository: "https://charts.example.com" }, "milvus"],
+    ["another chart in a registry", { chart: "oci://registry.example.com/charts/other" }, "other"],
+  ])("%s than the release's", (_, inputs, name) => {
+    const plan = () =>
+      planRelease(settings(inputs), observed({}, { chart: "platform", chartVersion: "0.3.0" }));
+    expect(plan).toThrow(
+      `Release my-release in namespace default is of the chart platform, not ${name}; nothing was changed.`,
+    );
+    expect(plan).toThrow("the release has platform 0.3.0");
+  });
+
+  test("what an earlier layer-4 load balancer has left in the Service", () => {
+    const seen = observed(STARTING);
+    seen.service.spec.loadBalancerSourceRanges = ["10.0.0.0/8"];
+    expect(() => planRelease(settings(), seen)).toThrow("has spec.loadBalancerSourceRanges");
+  });
+
+  test("a gRPC port that was changed outside Helm, of a release that is as it was deployed", () => {
+    const seen = observed(STARTING);
+    seen.service.spec.ports = [{ name: "grpc", port: 19530, targetPort: "milvus" }];
+    expect(() => planRelease(settings(), seen)).toThrow("was changed outside Helm");
+    seen.release.status = "failed";
+    expect(() => planRelease(settings(), seen)).not.toThrow();
+  });
+
   test.each([
     ["pending-upgrade", "helm rollback my-release -n default"],
     ["pending-rollback", "helm rollback my-release -n default"],
@@ -320,7 +386,7 @@ describe("refused", () => {
     ["uninstalled", "install Milvus again"],
     ["uninstalling", "install Milvus again"],
   ])("a release that is %s", (status, remedy) => {
-    const plan = () => planRelease(settings(), observed({}, { status }));
+    const plan = () => refuseUnfinished(observed({}, { status }).release);
     expect(plan).toThrow(
       new RegExp(`[Rr]elease my-release in namespace default is ${status}; nothing was changed`),
     );

@@ -129,8 +129,10 @@ async function bringUp(
   }
   front.forgetComplaints();
   if (objects.some(({ action }) => action !== "keep" && action !== "delete")) {
-    known.changed = true;
-    await step(session, "Apply the manifests", () => applyFront(settings, access.api, outlook, signal));
+    await step(session, "Apply the manifests", async () => {
+      known.changed = true;
+      await applyFront(settings, access.api, outlook, signal);
+    });
   }
   if (switchOver && !isProven) {
     warning(

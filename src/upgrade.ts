@@ -42,14 +42,19 @@ export async function upgradeOrRollBack(
   undertaking: Undertaking,
 ): Promise<number> {
   const { known } = session;
-  const { changed } = known;
-  await refuseOvertaken(access.api, undertaking.release);
+  const { release } = undertaking;
+  let { changed } = known;
+  await refuseOvertaken(access.api, release);
+  session.signal.throwIfAborted();
   // Said beforehand: an upgrade that fails or is cancelled has changed something too.
   known.changed = true;
   try {
-    return await step(session, undertaking.title, () =>
-      upgradeRelease(settings, session, access, undertaking),
-    );
+    return await step(session, undertaking.title, async () => {
+      if (release.status === "failed" && !release.serverSide) {
+        changed = (await takeBack(access.helm, release, settings.helmTimeout)) || changed;
+      }
+      return upgradeRelease(settings, session, access, undertaking);
+    });
   } catch (error) {
     if (error instanceof ReleaseBusyError) known.changed = changed;
     // The runner gives a cancelled job ten seconds: not enough for a rollback.
@@ -92,7 +97,6 @@ async function upgradeRelease(
 ): Promise<number> {
   const { helmTimeout: timeout } = settings;
   const make = release.status === NOT_INSTALLED ? install : upgrade;
-  if (release.status === "failed" && !release.serverSide) await takeBack(helm, release, timeout);
   const made = await followRollout("upgrade", settings, api, (failed) =>
     make(helm, {
       release,
@@ -125,14 +129,17 @@ function reportRestarts(known: Known, restarts: ManifestChange["restarts"]): voi
 /**
  * Takes back what a failed upgrade has set. A client-side upgrade goes on from the deployed revision (helm
  * pkg/action/upgrade.go, prepareUpgrade): fields that only the failed one has would stay, and crash the pods for good.
+ *
+ * @returns whether there was anything to go back to
  */
-async function takeBack(helm: Helm, release: Release, timeout: number): Promise<void> {
+async function takeBack(helm: Helm, release: Release, timeout: number): Promise<boolean> {
   const target = lastDeployed(await readHistory(helm, release.name, release.namespace));
-  if (!target) return;
+  if (!target) return false;
   info(
     `Revision ${release.revision} has failed: what it has set is taken back to revision ${target.revision} first.`,
   );
   await rollback(helm, { release, revision: target.revision, timeout, wait: false });
+  return true;
 }
 
 /** Returns how the rollback of a failed upgrade has ended, as a sentence; undefined when there is nothing to undo. */
@@ -168,11 +175,12 @@ export async function recoverPending(
   for (;;) {
     const history = await readHistory(access.helm, name, namespace);
     const newest = history.at(-1);
-    // There is nothing to which a first installation could go back: the plan refuses it.
-    if (!newest || !isPending(newest) || newest.status === "pending-install") return;
+    if (!newest || !isPending(newest)) return;
     const { revision, status, updated } = newest;
     const pending = `revision ${revision} of release ${name}, ${status} since ${updated}`;
     const isOld = Date.parse(updated) + age <= Date.now();
+    // There is nothing to which a first installation could go back: it is refused.
+    if (isOld && status === "pending-install") return;
     if (isOld) {
       info(`Nobody has ended ${pending}: it is older than ${formatDuration(age)}.`);
       return rollBackPending(settings, session, access, history, pending);
