@@ -162,12 +162,6 @@ export function readSettings(input: (name: string) => string, workspace: string)
   return settings;
 }
 
-/** Returns those of the inputs that must not appear in the job's log. */
-export function secretsIn({ milvusToken, certificate }: Settings): string[] {
-  const privateKey = certificate.kind === "self-managed" ? certificate.given?.privateKey : undefined;
-  return [milvusToken, privateKey].filter((secret) => secret !== undefined);
-}
-
 /** Tells whether a run ends with the proof that the load balancer works. */
 export function endsProven({ waitFor }: Settings): boolean {
   return waitFor === "ready" || waitFor === "certificate";

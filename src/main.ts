@@ -4,9 +4,10 @@ import { onCancellation, untilCancelled } from "./cancellation.ts";
 import { deploy } from "./deploy.ts";
 import { ActionError, CancelledError, messageOf } from "./errors.ts";
 import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
-import { readSettings, type Settings, secretsIn } from "./inputs.ts";
+import { readSettings, type Settings } from "./inputs.ts";
 import { type Known, setOutputs } from "./report/known.ts";
 import { summaryOf } from "./report/summary.ts";
+import { secretsIn } from "./secrets.ts";
 import { teardown } from "./teardown.ts";
 
 /** State that tells the post step from the main one. */
