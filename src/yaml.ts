@@ -55,7 +55,9 @@ export function parseYamlMap(text: string, origin: string): YamlMap {
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const place = error.mark ? ` at line ${error.mark.line + 1}, column ${error.mark.column + 1}` : "";
-    throw new ActionError(`${origin} is not valid YAML${place}: ${error.reason}.`);
+    // Where the parser quotes the text, it may quote a password that should have been in quotes.
+    const reason = error.reason.replace(/ ?(with |for )?("|!<|: ).*$/s, "");
+    throw new ActionError(`${origin} is not valid YAML${place}: ${reason}.`);
   }
   if (documents.length > 1)
     throw new ActionError(`${origin} must be one YAML document, but holds ${documents.length}.`);
