@@ -93,3 +93,17 @@ test.each([
   })();
   expect(error).toMatch(/values is not valid YAML at line 1, column \d+: [a-z, -]+\.$/);
 });
+
+/** Seven maps of nine members each, all of which stand for the map before. */
+const BOMB = Array.from({ length: 7 }, (_, level) => {
+  const members = [..."abcdefghi"].map((key) => `${key}: ${level === 0 ? "x" : `*m${level - 1}`}`);
+  return `m${level}: &m${level} {${members.join(", ")}}`;
+}).join("\n");
+
+test.each([
+  ["aliases that stand for millions of values", BOMB],
+  ["an alias inside what it stands for", "a: &a\n  b: *a\n"],
+])("refuses %s", (_, text) => {
+  const message = "values holds more than a million values, its aliases written out.";
+  expect(() => parseYamlMap(text, "values")).toThrow(message);
+});
