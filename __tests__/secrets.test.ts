@@ -74,7 +74,8 @@ test("of credentials_json its key is secret line by line, and its text where tha
   ]);
 });
 
-test("milvus_token is secret as it is", () => {
+test("milvus_token is secret as it is, and the password of chart_repository decoded", () => {
+  expect(secretsOf({ chart_repository: "https://ci:p%3Ass@charts.example" })).toEqual(["p:ss"]);
   expect(secretsOf({ milvus_token: "a:b" })).toEqual(["a:b"]);
   expect(secretsOf({})).toEqual([]);
 });

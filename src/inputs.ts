@@ -6,6 +6,7 @@ import { type FrontSettings, readFront } from "./front-inputs.ts";
 import type { EndpointChoice } from "./gke/cluster.ts";
 import type { CredentialInputs } from "./gke/credential-source.ts";
 import { type InputReader, inputReader, isLabel, isSubdomain, quote } from "./input-reader.ts";
+import { type Login, withoutLogin } from "./url.ts";
 import { parseYamlMap, type YamlMap } from "./yaml.ts";
 
 /** Which cluster: one that Google describes, or one that a kubeconfig does. */
@@ -47,6 +48,8 @@ export interface Settings extends FrontSettings {
   chart: string;
   /** Undefined for a chart given by path or `oci://` reference. */
   chartRepository: string | undefined;
+  /** What the repository asks for, if anything. */
+  chartLogin: Login | undefined;
   /** Undefined: the deployed one. */
   chartVersion: string | undefined;
   /** Install the release when there is none of that name. */
@@ -118,6 +121,12 @@ export function readSettings(input: (name: string) => string, workspace: string)
   }
   const chart = text("chart") || "milvus";
   if (chart.startsWith("-")) refuse("chart", "a chart's name, a path or an oci:// reference");
+  if (/:\/\/.*@/.test(chart)) {
+    mistakes.push(
+      "chart: has a user or a password in it: give the chart's name alone, and those in chart_repository, or log in with helm registry login beforehand for oci://",
+    );
+  }
+  const repository = isChartName(chart) ? readRepository(reader) : undefined;
 
   const settings: Settings = {
     mode: oneOf("mode", ["deploy", "plan", "teardown"]),
@@ -125,9 +134,8 @@ export function readSettings(input: (name: string) => string, workspace: string)
     release,
     namespace,
     chart,
-    chartRepository: isChartName(chart)
-      ? url("chart_repository", "https://zilliztech.github.io/milvus-helm")
-      : undefined,
+    chartRepository: repository?.base,
+    chartLogin: repository?.login,
     chartVersion,
     install: flag("install", false),
     values: readValues(reader, workspace),
@@ -174,6 +182,18 @@ function isChartName(chart: string): boolean {
     !/[\\/]/.test(chart) &&
     chart !== "."
   );
+}
+
+function readRepository({ url, mistakes }: InputReader): ReturnType<typeof withoutLogin> | undefined {
+  const given = url("chart_repository", "https://zilliztech.github.io/milvus-helm");
+  // What is no URL was refused already.
+  if (!URL.canParse(given)) return undefined;
+  const repository = withoutLogin(given);
+  const { login } = repository;
+  if (login && (login.user === "" || login.password === "")) {
+    mistakes.push("chart_repository has a user or a password, but not both: Helm needs both");
+  }
+  return repository;
 }
 
 /** Returns what is wrong with a host name for an Ingress rule (RFC 1123), or undefined. */

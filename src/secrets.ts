@@ -18,13 +18,14 @@ const SHORTEST = 8;
  * Returns those of the inputs, and what is in them, that must not appear in the job's log. The runner masks each line of
  * what it is told to mask: of several lines only those are returned that tell something.
  */
-export function secretsIn({ milvusToken, certificate, cluster, google }: Settings): string[] {
+export function secretsIn({ milvusToken, chartLogin, certificate, cluster, google }: Settings): string[] {
   const privateKey = certificate.kind === "self-managed" ? certificate.given?.privateKey : undefined;
   const kubeconfig = cluster.kind === "kubeconfig" ? cluster.kubeconfig : undefined;
   const content = kubeconfig && contentIn(kubeconfig);
   const { credentialsJson } = google.credentials;
   const secrets = [
     ...(milvusToken ? [milvusToken] : []),
+    ...(chartLogin ? [chartLogin.password] : []),
     ...linesOf(privateKey ?? ""),
     ...(kubeconfig && content ? [...wholeOf(kubeconfig), ...secretsAmong(parsed(content))] : []),
     ...(credentialsJson ? [...wholeOf(credentialsJson), ...secretsAmong(parsed(credentialsJson))] : []),
