@@ -11,6 +11,8 @@ beforeAll(async () => {
   await writeFile(join(workspace, "a.yaml"), "minio:\n  enabled: false\n");
   await writeFile(join(workspace, "b.yaml"), "image:\n  tag: v2\n");
   await writeFile(join(workspace, "empty.yaml"), "# nothing yet\n");
+  await writeFile(join(workspace, "latin1.yaml"), Buffer.from("password: pässword\n", "latin1"));
+  await writeFile(join(workspace, "utf16.yaml"), Buffer.from("\ufeffa: 1\n", "utf16le"));
   await writeFile(join(workspace, "bad.yaml"), "a: 1\nb: [\n");
 });
 afterAll(() => rm(workspace, { recursive: true }));
@@ -297,6 +299,8 @@ describe("refused, naming the input, the value and what is allowed", () => {
     ["values", "service.type=x", "values must be a YAML map, but holds a string."],
     ["values_files", "bad.yaml", "values_files: bad.yaml is not valid YAML at line 3, column 1: "],
     ["values_files", "no.yaml", "values_files: no.yaml can't be read: ENOENT"],
+    ["values_files", "latin1.yaml", "values_files: latin1.yaml can't be read: it is not UTF-8"],
+    ["values_files", "utf16.yaml", "values_files: utf16.yaml can't be read: it is not UTF-8"],
     ["values_files", ".", "values_files: . can't be read: EISDIR"],
   ])("%s %j", (name, value, message) => {
     const found = mistakes({ [name]: value });

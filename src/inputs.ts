@@ -7,6 +7,7 @@ import type { EndpointChoice } from "./gke/cluster.ts";
 import type { CredentialInputs } from "./gke/credential-source.ts";
 import { type InputReader, inputReader, isLabel, isSubdomain, quote } from "./input-reader.ts";
 import { type Login, withoutLogin } from "./url.ts";
+import { textOf } from "./utf8.ts";
 import { parseYamlMap, type YamlMap } from "./yaml.ts";
 
 /** Which cluster: one that Google describes, or one that a kubeconfig does. */
@@ -230,7 +231,7 @@ function readValues({ raw, lines, mistakes }: InputReader, workspace: string): V
     }
   };
   for (const file of lines("values_files"))
-    add(`values_files: ${file}`, () => readFileSync(resolve(workspace, file), "utf8"));
+    add(`values_files: ${file}`, () => textOf(readFileSync(resolve(workspace, file))));
   const inline = raw("values");
   if (inline.trim() !== "") add("values", () => inline);
   return sources;

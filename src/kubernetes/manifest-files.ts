@@ -1,6 +1,7 @@
 import { glob, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ActionError, messageOf } from "../errors.ts";
+import { textOf } from "../utf8.ts";
 import type { Manifest } from "./api.ts";
 import { type FileManifest, readDocuments } from "./manifest-documents.ts";
 
@@ -71,7 +72,7 @@ async function contentOf(
   namespace: string,
 ): Promise<{ manifests: FileManifest[]; mistakes: string[] }> {
   try {
-    return readDocuments(await readFile(resolve(workspace, file), "utf8"), file, namespace);
+    return readDocuments(textOf(await readFile(resolve(workspace, file))), file, namespace);
   } catch (error) {
     return { manifests: [], mistakes: [`${file} can't be read: ${messageOf(error)}`] };
   }
