@@ -259,6 +259,12 @@ describe("refused, naming the input, the value and what is allowed", () => {
     ["wait_for", "dns", 'wait_for: "dns" is not one of ready, certificate, address, none'],
     ["endpoint", "fleet", 'endpoint: "fleet" is not one of auto, public, private, dns, connect_gateway'],
     ["fleet_membership", "m", "fleet_membership goes with endpoint: connect_gateway only"],
+    ["service_account", "s@p.iam", "service_account goes with workload_identity_provider only"],
+    [
+      "workload_identity_provider",
+      "my-provider",
+      'workload_identity_provider: "my-provider" is not projects/<project number>/locations/global/',
+    ],
     ["install", "yes", 'install: "yes" is not true or false'],
     ["rollback_on_failure", "no", 'rollback_on_failure: "no" is not true or false'],
     ["keep_layer4", "1", 'keep_layer4: "1" is not true or false'],
@@ -356,6 +362,14 @@ describe("values", () => {
 
 describe("cluster", () => {
   const path = "projects/p-1/locations/europe-west1/clusters/c";
+  const PROVIDER = "projects/1/locations/global/workloadIdentityPools/github/providers/my-repository";
+
+  test("of two identities neither is taken silently", () => {
+    expect(mistakes({ credentials_json: "{}", workload_identity_provider: PROVIDER })).toEqual([
+      "- credentials_json and workload_identity_provider are two identities: set one of them",
+    ]);
+  });
+
   test.each<[string, Record<string, string>, object]>([
     [
       "by its path",
@@ -412,13 +426,14 @@ describe("cluster", () => {
       },
     ],
     [
-      "credentials",
-      { credentials_json: " {} ", workload_identity_provider: "w", service_account: "s" },
-      {
-        google: {
-          credentials: { credentialsJson: "{}", workloadIdentityProvider: "w", serviceAccount: "s" },
-        },
-      },
+      "a credential file",
+      { credentials_json: " {} " },
+      { google: { credentials: { credentialsJson: "{}" } } },
+    ],
+    [
+      "a provider and a service account",
+      { workload_identity_provider: PROVIDER, service_account: "s" },
+      { google: { credentials: { workloadIdentityProvider: PROVIDER, serviceAccount: "s" } } },
     ],
   ])("%s", (_, inputs, expected) => {
     expect(settings(inputs)).toMatchObject(expected);

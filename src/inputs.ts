@@ -86,6 +86,7 @@ export interface Settings extends FrontSettings {
   gcloudMirror: string;
 }
 
+const PROVIDER = /^projects\/[^/]+\/locations\/global\/workloadIdentityPools\/[^/]+\/providers\/[^/]+$/;
 const CLUSTER_PATH = /^projects\/([^/]+)\/(?:locations|zones|regions)\/([^/]+)\/clusters\/([^/]+)$/;
 /**
  * Reads and validates every input before anything else happens.
@@ -266,15 +267,26 @@ function readCluster({ text, oneOf, mistakes }: InputReader): ClusterSettings {
   return { kind: "gke", location: text("location"), name, ...route };
 }
 
-function readGoogle({ text, optional }: InputReader): GoogleSettings {
+function readGoogle({ text, optional, refuse, mistakes }: InputReader): GoogleSettings {
   const [, project, location] = CLUSTER_PATH.exec(text("cluster_name")) ?? [];
+  const credentialsJson = optional("credentials_json");
+  const workloadIdentityProvider = optional("workload_identity_provider");
+  const serviceAccount = optional("service_account");
+  if (workloadIdentityProvider && !PROVIDER.test(workloadIdentityProvider)) {
+    refuse(
+      "workload_identity_provider",
+      "projects/<project number>/locations/global/workloadIdentityPools/<pool>/providers/<provider>",
+    );
+  }
+  if (workloadIdentityProvider && credentialsJson) {
+    mistakes.push("credentials_json and workload_identity_provider are two identities: set one of them");
+  }
+  if (serviceAccount && !workloadIdentityProvider) {
+    mistakes.push("service_account goes with workload_identity_provider only");
+  }
   return {
     projectId: project ?? optional("project_id"),
     location: location ?? optional("location"),
-    credentials: {
-      credentialsJson: optional("credentials_json"),
-      workloadIdentityProvider: optional("workload_identity_provider"),
-      serviceAccount: optional("service_account"),
-    },
+    credentials: { credentialsJson, workloadIdentityProvider, serviceAccount },
   };
 }
