@@ -355,6 +355,12 @@ describe("values", () => {
     ]);
   });
 
+  test("are no matter for a teardown, which gives the former ones back", () => {
+    expect(settings({ mode: "teardown", values: "a: [", values_files: "no.yaml\na.yaml" }).values).toEqual(
+      [],
+    );
+  });
+
   test("a file may be given by its absolute path", () => {
     expect(settings({ values_files: join(workspace, "a.yaml") }).values).toHaveLength(1);
   });

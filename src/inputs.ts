@@ -130,8 +130,9 @@ export function readSettings(input: (name: string) => string, workspace: string)
   }
   const repository = isChartName(chart) ? readRepository(reader) : undefined;
 
+  const mode = oneOf("mode", ["deploy", "plan", "teardown"]);
   const settings: Settings = {
-    mode: oneOf("mode", ["deploy", "plan", "teardown"]),
+    mode,
     host,
     release,
     namespace,
@@ -140,7 +141,8 @@ export function readSettings(input: (name: string) => string, workspace: string)
     chartLogin: repository?.login,
     chartVersion,
     install: flag("install", false),
-    values: readValues(reader, workspace),
+    // A teardown gives the release its former values back, whatever these have become.
+    values: mode === "teardown" ? [] : readValues(reader, workspace),
     helmTimeout: limit("helm_timeout", "15m"),
     rollbackOnFailure: flag("rollback_on_failure", true),
     recoverPending: reader.limitOrNever("recover_pending"),
