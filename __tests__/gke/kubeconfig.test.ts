@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { dump, load } from "js-yaml";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import {
   givenKubeconfig,
   privateDirectory,
@@ -39,6 +40,15 @@ test("the directory is private, under RUNNER_TEMP, and new each time", async () 
   expect(dirname(first)).toBe(RUNNER_TEMP);
   expect(await mode(first)).toBe("700");
   expect(second).not.toBe(first);
+});
+
+test("the directory is elsewhere, and as private, where RUNNER_TEMP is too long for a socket in it", async () => {
+  const RUNNER_TEMP = join(await temporaryDirectory(), "t".repeat(72));
+  await mkdir(RUNNER_TEMP);
+  const directory = await privateDirectory({ RUNNER_TEMP });
+  onTestFinished(() => removeCredentials(directory));
+  expect(dirname(directory)).toBe(tmpdir());
+  expect(await mode(directory)).toBe("700");
 });
 
 describe("our own kubeconfig", () => {

@@ -3,6 +3,7 @@ import { homedir, tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { dump, load } from "js-yaml";
 import { ActionError, messageOf } from "../errors.ts";
+import { hasRoomForSocket } from "../kubernetes/proxy.ts";
 import type { Cluster } from "./cluster.ts";
 import { fields } from "./google-api.ts";
 
@@ -14,12 +15,16 @@ export interface Kubeconfig {
 
 /**
  * Makes a new directory that only this user can enter (mode 0700), under RUNNER_TEMP: outside the workspace,
- * which later steps upload or bake into images.
+ * which later steps upload or bake into images. Where that path is too long for kubectl's socket, it is under the
+ * system's folder for temporary files.
  *
  * @returns its absolute path; {@link removeCredentials} removes it
  */
 export async function privateDirectory(environment: NodeJS.ProcessEnv): Promise<string> {
-  return await mkdtemp(join(resolve(environment.RUNNER_TEMP || tmpdir()), "milvus-gke-"));
+  const below = (folder: string) => join(folder, "milvus-gke-");
+  const temporary = resolve(environment.RUNNER_TEMP || tmpdir());
+  // mkdtemp puts six characters behind it.
+  return await mkdtemp(below(hasRoomForSocket(`${below(temporary)}XXXXXX`) ? temporary : tmpdir()));
 }
 
 /**
