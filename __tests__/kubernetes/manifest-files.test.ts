@@ -40,6 +40,7 @@ const FILES = {
   "a.yaml": object("Secret", "a"),
   "k8s/c.json": object("Secret", "c"),
   "k8s/deep/d.yaml": object("Secret", "d"),
+  "k8s/[prod].yaml": object("Secret", "e"),
 };
 
 test.each<[string, string[], string[]]>([
@@ -47,8 +48,9 @@ test.each<[string, string[], string[]]>([
   ["a file", ["b.yaml"], ["b"]],
   ["files in the order given", ["b.yaml", "a.yaml"], ["b", "a"]],
   ["a glob in alphabetical order", ["*.yaml"], ["a", "b"]],
-  ["folders between files", ["k8s/*"], ["c"]],
-  ["files at any depth", ["**/*.{yaml,json}"], ["a", "b", "c", "d"]],
+  ["folders between files", ["k8s/*"], ["e", "c"]],
+  ["a file whose name looks like a pattern", ["k8s/[prod].yaml"], ["e"]],
+  ["files at any depth", ["**/*.{yaml,json}"], ["a", "b", "e", "c", "d"]],
   ["a file that several patterns match, once", ["b.yaml", "./b.yaml", "*.yaml"], ["b", "a"]],
 ])("patterns: %s", async (_, patterns, expected) => {
   expect(await names(patterns, await workspace(FILES))).toEqual(expected);

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { glob, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ActionError, messageOf } from "../errors.ts";
@@ -50,6 +51,8 @@ export function refuseOwnObjects(manifests: readonly FileManifest[], own: readon
 async function filesOf(pattern: string, workspace: string): Promise<{ files: string[]; mistakes: string[] }> {
   const matches: string[] = [];
   for await (const match of glob(pattern, { cwd: workspace })) matches.push(match);
+  // A file's own name may look like a pattern: [prod].yaml.
+  if (matches.length === 0 && existsSync(resolve(workspace, pattern))) matches.push(pattern);
   const found = await Promise.all(
     matches.sort().map(async (path) => {
       try {
