@@ -127,7 +127,7 @@ async function showChart(helm: Program, path: string): Promise<string> {
   const output = await run(helm, ["show", "chart", path]);
   if (output.exitCode === 0) return output.stdout;
   throw helmError(`The chart at ${path} can't be read; nothing was changed.`, output, {
-    fix: "check the input chart: a path is relative to the folder that the job runs in.",
+    fix: "check the input chart: a path is relative to the folder that the job runs in, and a chart of chart_repository goes by its name alone (chart: milvus, not milvus/milvus).",
   });
 }
 
