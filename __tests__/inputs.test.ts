@@ -147,6 +147,16 @@ describe("accepted", () => {
       { chart: ".", chart_repository: "x" },
       { chartRepository: undefined },
     ],
+    [
+      "versions of the tools",
+      { kubectl_version: "v1.35.4", helm_version: ">=3.18 <4", gcloud_version: "none" },
+      { kubectlVersion: "v1.35.4", helmVersion: ">=3.18 <4", gcloudVersion: "none" },
+    ],
+    [
+      "gcloud's archive",
+      { gcloud_version: "528.0.0", gcloud_sha256: "Ab".repeat(32) },
+      { gcloudVersion: "528.0.0", gcloudSha256: "Ab".repeat(32) },
+    ],
     ["a chart version", { chart_version: "v5.0.19-rc.1+build" }, { chartVersion: "v5.0.19-rc.1+build" }],
     ["an IPv6 address to dial", { verify_address: "[::1]:8443" }, { verifyAddress: "[::1]:8443" }],
   ])("%s", (_, inputs, expected) => {
@@ -162,6 +172,7 @@ describe("refused, naming the input, the value and what is allowed", () => {
     "is not a host name (lower-case letters, digits, '-' and '.', labels of at most 63 characters)";
   const DURATION = "a duration above zero such as 90s, 45m or 1h30m";
   const CHART_VERSION = "an exact chart version such as 5.0.19";
+  const VERSION = "an exact version such as 1.2.3, nor a semver range such as 1.2 or >=1.2 <2";
   const HOST_AND_PORT = "host:port, e.g. localhost:8443";
   const tooLong = "a".repeat(5000);
 
@@ -259,6 +270,15 @@ describe("refused, naming the input, the value and what is allowed", () => {
     ["wait_for", "dns", 'wait_for: "dns" is not one of ready, certificate, address, none'],
     ["endpoint", "fleet", 'endpoint: "fleet" is not one of auto, public, private, dns, connect_gateway'],
     ["fleet_membership", "m", "fleet_membership goes with endpoint: connect_gateway only"],
+    ["kubectl_version", "newest", `kubectl_version: "newest" is not auto, latest, ${VERSION}`],
+    ["helm_version", "3.x.y", `helm_version: "3.x.y" is not auto, latest, ${VERSION}`],
+    ["helm_version", "none", `helm_version: "none" is not auto, latest, ${VERSION}`],
+    ["gcloud_version", "newest", `gcloud_version: "newest" is not auto, latest, none, ${VERSION}`],
+    [
+      "gcloud_sha256",
+      "a".repeat(64),
+      'gcloud_sha256 is that of one archive: it needs an exact gcloud_version, which is "auto"',
+    ],
     ["service_account", "s@p.iam", "service_account goes with workload_identity_provider only"],
     [
       "workload_identity_provider",
@@ -312,6 +332,12 @@ describe("refused, naming the input, the value and what is allowed", () => {
     const found = mistakes({ [name]: value });
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(`- ${message}`);
+  });
+
+  test("a gcloud_sha256 that is none", () => {
+    expect(mistakes({ gcloud_version: "528.0.0", gcloud_sha256: "abc" })).toEqual([
+      '- gcloud_sha256: "abc" is not the 64 hexadecimal digits that sha256sum prints for the archive',
+    ]);
   });
 
   test("all of them together, each once, and that nothing was changed", () => {

@@ -6,6 +6,7 @@ import { type FrontSettings, readFront } from "./front-inputs.ts";
 import type { EndpointChoice } from "./gke/cluster.ts";
 import type { CredentialInputs } from "./gke/credential-source.ts";
 import { type InputReader, inputReader, isLabel, isSubdomain, quote } from "./input-reader.ts";
+import { parseWanted } from "./tools/version.ts";
 import { type Login, withoutLogin } from "./url.ts";
 import { textOf } from "./utf8.ts";
 import { parseYamlMap, type YamlMap } from "./yaml.ts";
@@ -159,10 +160,9 @@ export function readSettings(input: (name: string) => string, workspace: string)
     verify: flag("verify", true),
     verifyAddress,
     milvusToken: optional("milvus_token"),
-    kubectlVersion: text("kubectl_version") || "auto",
-    helmVersion: text("helm_version") || "auto",
-    gcloudVersion: text("gcloud_version") || "auto",
-    gcloudSha256: optional("gcloud_sha256"),
+    kubectlVersion: readVersion(reader, "kubectl_version"),
+    helmVersion: readVersion(reader, "helm_version"),
+    ...readGcloud(reader),
     kubectlMirror: url("kubectl_mirror", "https://dl.k8s.io"),
     helmMirror: url("helm_mirror", "https://get.helm.sh"),
     gcloudMirror: url("gcloud_mirror", "https://dl.google.com"),
@@ -238,6 +238,29 @@ function readValues({ raw, lines, mistakes }: InputReader, workspace: string): V
   const inline = raw("values");
   if (inline.trim() !== "") add("values", () => inline);
   return sources;
+}
+
+function readVersion({ text, refuse }: InputReader, name: string, ...others: string[]): string {
+  const version = text(name) || "auto";
+  if (!others.includes(version) && !parseWanted(version)) {
+    const words = ["auto", "latest", ...others].join(", ");
+    refuse(name, `${words}, an exact version such as 1.2.3, nor a semver range such as 1.2 or >=1.2 <2`);
+  }
+  return version;
+}
+
+function readGcloud(reader: InputReader): Pick<Settings, "gcloudVersion" | "gcloudSha256"> {
+  const gcloudVersion = readVersion(reader, "gcloud_version", "none");
+  const gcloudSha256 = reader.optional("gcloud_sha256");
+  if (gcloudSha256 && !/^[0-9a-f]{64}$/i.test(gcloudSha256)) {
+    reader.refuse("gcloud_sha256", "the 64 hexadecimal digits that sha256sum prints for the archive");
+  }
+  if (gcloudSha256 && parseWanted(gcloudVersion)?.kind !== "exact") {
+    reader.mistakes.push(
+      `gcloud_sha256 is that of one archive: it needs an exact gcloud_version, which is ${quote(gcloudVersion)}`,
+    );
+  }
+  return { gcloudVersion, gcloudSha256 };
 }
 
 function readCluster({ text, oneOf, mistakes }: InputReader): ClusterSettings {
