@@ -312,6 +312,12 @@ describe("a certificate of the user's", async () => {
   const expired = await certificateWith({ ...request, from: from - 100 * DAY });
   const early = await certificateWith({ ...request, from: from + 3 * DAY });
   const elsewhere = await makeCertificate("other.example.com", Date.now());
+  test("a teardown minds none that has expired since", () => {
+    const inputs = pair(expired.certificate, expired.privateKey);
+    expect(read({ ...inputs, mode: "teardown" }).mistakes).toEqual([]);
+    expect(read({ ...inputs, mode: "plan" }).mistakes).toHaveLength(1);
+  });
+
   const short = await certificateWith({ ...request, algorithm: rsa(1024) });
   const p384 = await certificateWith({ ...request, algorithm: ECDSA_P384 });
   test.each<[string, Record<string, string>, RegExp[]]>([

@@ -11,6 +11,8 @@ beforeAll(async () => {
   await writeFile(join(workspace, "a.yaml"), "minio:\n  enabled: false\n");
   await writeFile(join(workspace, "b.yaml"), "image:\n  tag: v2\n");
   await writeFile(join(workspace, "empty.yaml"), "# nothing yet\n");
+  await writeFile(join(workspace, "latin1.yaml"), Buffer.from("password: pässword\n", "latin1"));
+  await writeFile(join(workspace, "utf16.yaml"), Buffer.from("\ufeffa: 1\n", "utf16le"));
   await writeFile(join(workspace, "bad.yaml"), "a: 1\nb: [\n");
 });
 afterAll(() => rm(workspace, { recursive: true }));
@@ -41,6 +43,7 @@ test("what is required is enough: everything else has a default", () => {
     namespace: "default",
     chart: "milvus",
     chartRepository: "https://zilliztech.github.io/milvus-helm",
+    chartLogin: undefined,
     chartVersion: undefined,
     values: [],
     helmTimeout: 15 * 60_000,
@@ -130,6 +133,11 @@ describe("accepted", () => {
     ["no recovery", { recover_pending: "never" }, { recoverPending: undefined }],
     ["an age for recovery", { recover_pending: "20m" }, { recoverPending: 1_200_000 }],
     ["a mirror with a slash at its end", { helm_mirror: "http://m/helm//" }, { helmMirror: "http://m/helm" }],
+    [
+      "a repository with user and password",
+      { chart_repository: "https://ci%40a:p%3Ass@charts.example/x/" },
+      { chartRepository: "https://charts.example/x", chartLogin: { user: "ci@a", password: "p:ss" } },
+    ],
     ["a chart path", { chart: "./milvus" }, { chart: "./milvus", chartRepository: undefined }],
     ["a chart in a folder", { chart: "charts/milvus" }, { chartRepository: undefined }],
     ["an OCI chart", { chart: "oci://r/milvus" }, { chart: "oci://r/milvus", chartRepository: undefined }],
@@ -138,6 +146,16 @@ describe("accepted", () => {
       "a repository is not looked at beside a path",
       { chart: ".", chart_repository: "x" },
       { chartRepository: undefined },
+    ],
+    [
+      "versions of the tools",
+      { kubectl_version: "v1.35.4", helm_version: ">=3.18 <4", gcloud_version: "none" },
+      { kubectlVersion: "v1.35.4", helmVersion: ">=3.18 <4", gcloudVersion: "none" },
+    ],
+    [
+      "gcloud's archive",
+      { gcloud_version: "528.0.0", gcloud_sha256: "Ab".repeat(32) },
+      { gcloudVersion: "528.0.0", gcloudSha256: "Ab".repeat(32) },
     ],
     ["a chart version", { chart_version: "v5.0.19-rc.1+build" }, { chartVersion: "v5.0.19-rc.1+build" }],
     ["an IPv6 address to dial", { verify_address: "[::1]:8443" }, { verifyAddress: "[::1]:8443" }],
@@ -154,6 +172,7 @@ describe("refused, naming the input, the value and what is allowed", () => {
     "is not a host name (lower-case letters, digits, '-' and '.', labels of at most 63 characters)";
   const DURATION = "a duration above zero such as 90s, 45m or 1h30m";
   const CHART_VERSION = "an exact chart version such as 5.0.19";
+  const VERSION = "an exact version such as 1.2.3, nor a semver range such as 1.2 or >=1.2 <2";
   const HOST_AND_PORT = "host:port, e.g. localhost:8443";
   const tooLong = "a".repeat(5000);
 
@@ -196,6 +215,26 @@ describe("refused, naming the input, the value and what is allowed", () => {
     ["namespace", "a/../b", `namespace: "a/../b" is not ${NAMESPACE}`],
     ["chart", "--repo=x", 'chart: "--repo=x" is not a chart\'s name, a path or an oci:// reference'],
     ["chart_repository", "milvus", 'chart_repository: "milvus" is not an http(s) URL'],
+    [
+      "chart_repository",
+      "https://token@charts.example",
+      "chart_repository has a user or a password, but not both: Helm needs both",
+    ],
+    [
+      "chart_repository",
+      "https://ci:pa/ss@charts.example",
+      "chart_repository is not an http(s) URL; it is not shown, as a password may be in it",
+    ],
+    [
+      "helm_mirror",
+      "ci:pass@mirror.example",
+      "helm_mirror is not an http(s) URL; it is not shown, as a password may be in it",
+    ],
+    [
+      "chart",
+      "https://ci:pass@charts.example/milvus.tgz",
+      "chart: has a user or a password in it: give the chart's name alone",
+    ],
     ["chart_repository", "file:///etc", 'chart_repository: "file:///etc" is not an http(s) URL'],
     ["chart_version", "^5", `chart_version: "^5" is not ${CHART_VERSION}`],
     ["chart_version", "latest", `chart_version: "latest" is not ${CHART_VERSION}`],
@@ -231,6 +270,21 @@ describe("refused, naming the input, the value and what is allowed", () => {
     ["wait_for", "dns", 'wait_for: "dns" is not one of ready, certificate, address, none'],
     ["endpoint", "fleet", 'endpoint: "fleet" is not one of auto, public, private, dns, connect_gateway'],
     ["fleet_membership", "m", "fleet_membership goes with endpoint: connect_gateway only"],
+    ["kubectl_version", "newest", `kubectl_version: "newest" is not auto, latest, ${VERSION}`],
+    ["helm_version", "3.x.y", `helm_version: "3.x.y" is not auto, latest, ${VERSION}`],
+    ["helm_version", "none", `helm_version: "none" is not auto, latest, ${VERSION}`],
+    ["gcloud_version", "newest", `gcloud_version: "newest" is not auto, latest, none, ${VERSION}`],
+    [
+      "gcloud_sha256",
+      "a".repeat(64),
+      'gcloud_sha256 is that of one archive: it needs an exact gcloud_version, which is "auto"',
+    ],
+    ["service_account", "s@p.iam", "service_account goes with workload_identity_provider only"],
+    [
+      "workload_identity_provider",
+      "my-provider",
+      'workload_identity_provider: "my-provider" is not projects/<project number>/locations/global/',
+    ],
     ["install", "yes", 'install: "yes" is not true or false'],
     ["rollback_on_failure", "no", 'rollback_on_failure: "no" is not true or false'],
     ["keep_layer4", "1", 'keep_layer4: "1" is not true or false'],
@@ -271,11 +325,19 @@ describe("refused, naming the input, the value and what is allowed", () => {
     ["values", "service.type=x", "values must be a YAML map, but holds a string."],
     ["values_files", "bad.yaml", "values_files: bad.yaml is not valid YAML at line 3, column 1: "],
     ["values_files", "no.yaml", "values_files: no.yaml can't be read: ENOENT"],
+    ["values_files", "latin1.yaml", "values_files: latin1.yaml can't be read: it is not UTF-8"],
+    ["values_files", "utf16.yaml", "values_files: utf16.yaml can't be read: it is not UTF-8"],
     ["values_files", ".", "values_files: . can't be read: EISDIR"],
   ])("%s %j", (name, value, message) => {
     const found = mistakes({ [name]: value });
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(`- ${message}`);
+  });
+
+  test("a gcloud_sha256 that is none", () => {
+    expect(mistakes({ gcloud_version: "528.0.0", gcloud_sha256: "abc" })).toEqual([
+      '- gcloud_sha256: "abc" is not the 64 hexadecimal digits that sha256sum prints for the archive',
+    ]);
   });
 
   test("all of them together, each once, and that nothing was changed", () => {
@@ -319,6 +381,12 @@ describe("values", () => {
     ]);
   });
 
+  test("are no matter for a teardown, which gives the former ones back", () => {
+    expect(settings({ mode: "teardown", values: "a: [", values_files: "no.yaml\na.yaml" }).values).toEqual(
+      [],
+    );
+  });
+
   test("a file may be given by its absolute path", () => {
     expect(settings({ values_files: join(workspace, "a.yaml") }).values).toHaveLength(1);
   });
@@ -326,6 +394,14 @@ describe("values", () => {
 
 describe("cluster", () => {
   const path = "projects/p-1/locations/europe-west1/clusters/c";
+  const PROVIDER = "projects/1/locations/global/workloadIdentityPools/github/providers/my-repository";
+
+  test("of two identities neither is taken silently", () => {
+    expect(mistakes({ credentials_json: "{}", workload_identity_provider: PROVIDER })).toEqual([
+      "- credentials_json and workload_identity_provider are two identities: set one of them",
+    ]);
+  });
+
   test.each<[string, Record<string, string>, object]>([
     [
       "by its path",
@@ -382,13 +458,14 @@ describe("cluster", () => {
       },
     ],
     [
-      "credentials",
-      { credentials_json: " {} ", workload_identity_provider: "w", service_account: "s" },
-      {
-        google: {
-          credentials: { credentialsJson: "{}", workloadIdentityProvider: "w", serviceAccount: "s" },
-        },
-      },
+      "a credential file",
+      { credentials_json: " {} " },
+      { google: { credentials: { credentialsJson: "{}" } } },
+    ],
+    [
+      "a provider and a service account",
+      { workload_identity_provider: PROVIDER, service_account: "s" },
+      { google: { credentials: { workloadIdentityProvider: PROVIDER, serviceAccount: "s" } } },
     ],
   ])("%s", (_, inputs, expected) => {
     expect(settings(inputs)).toMatchObject(expected);

@@ -62,11 +62,48 @@ test.each([
   ["a: 1\nb: [1,\n", "values is not valid YAML at line 3, column 1: "],
   ["a:\n\tb: 1", "values is not valid YAML at line 2, column 1: "],
   ["a: 1\na: 2", "values is not valid YAML at line 2, column 1: duplicated mapping key"],
-  ["a: *b", 'values is not valid YAML at line 1, column 5: unidentified alias "b"'],
+  ["a: *b", "values is not valid YAML at line 1, column 5: unidentified alias."],
   ["a: 1\n---\nb: 2", "values must be one YAML document, but holds 2."],
   ["- a", "values must be a YAML map, but holds a list."],
   ["service.type=ClusterIP", "values must be a YAML map, but holds a string."],
   ["5", "values must be a YAML map, but holds a number."],
 ])("refuses %j", (text, message) => {
+  expect(() => parseYamlMap(text, "values")).toThrow(message);
+});
+
+test.each([
+  "*S3cret",
+  "!S3cret",
+  "!S3c!ret",
+  "!S3cret {b: 1}",
+  "!<S3cret> b",
+  "!S3%cret^ b",
+  "!!S3cret b",
+  "&S3cret&S3cret *b",
+  "@S3cret",
+  '"S3cret\\q"',
+  "|S3cret",
+])("a password that is no YAML, as in `a: %s`, is not shown", (text) => {
+  const error = (() => {
+    try {
+      return parseYamlMap(`a: ${text}`, "values");
+    } catch (thrown) {
+      return String(thrown);
+    }
+  })();
+  expect(error).toMatch(/values is not valid YAML at line 1, column \d+: [a-z, -]+\.$/);
+});
+
+/** Seven maps of nine members each, all of which stand for the map before. */
+const BOMB = Array.from({ length: 7 }, (_, level) => {
+  const members = [..."abcdefghi"].map((key) => `${key}: ${level === 0 ? "x" : `*m${level - 1}`}`);
+  return `m${level}: &m${level} {${members.join(", ")}}`;
+}).join("\n");
+
+test.each([
+  ["aliases that stand for millions of values", BOMB],
+  ["an alias inside what it stands for", "a: &a\n  b: *a\n"],
+])("refuses %s", (_, text) => {
+  const message = "values holds more than a million values, its aliases written out.";
   expect(() => parseYamlMap(text, "values")).toThrow(message);
 });

@@ -59,7 +59,8 @@ export async function reachCluster(settings: Settings, session: Session): Promis
     await close();
     throw (cluster && unreachable(cluster, messageOf(error))) ?? error;
   }
-  return { api, helm: { ...helm, ...pointedAt(kubeconfig, "--kube-context") }, cluster, project, close };
+  const { env, leadingArgs } = pointedAt(kubeconfig, "--kube-context");
+  return { api, helm: { ...helm, env: { ...env, ...HELM_UNSWAYED }, leadingArgs }, cluster, project, close };
 }
 
 interface Found extends Pick<Access, "cluster" | "project"> {
@@ -140,6 +141,20 @@ function projectWith(
   return { projectId, environment, universe, accessToken, signal };
 }
 
-function pointedAt(kubeconfig: Kubeconfig, flag: string): Pick<Program, "env" | "leadingArgs"> {
+/**
+ * Variables of a job that Helm follows rather than its kubeconfig (helm pkg/cli/environment.go), and what has it follow
+ * the kubeconfig: kubectl knows none of them, so that the two would work on different clusters.
+ */
+const HELM_UNSWAYED = {
+  HELM_KUBEAPISERVER: "",
+  HELM_KUBETOKEN: "",
+  HELM_KUBECAFILE: "",
+  HELM_KUBEASUSER: "",
+  HELM_KUBEASGROUPS: "",
+  HELM_KUBETLS_SERVER_NAME: "",
+  HELM_KUBEINSECURE_SKIP_TLS_VERIFY: "false",
+};
+
+function pointedAt(kubeconfig: Kubeconfig, flag: string): Required<Pick<Program, "env" | "leadingArgs">> {
   return { env: { KUBECONFIG: kubeconfig.path }, leadingArgs: [`${flag}=${kubeconfig.context}`] };
 }

@@ -1,3 +1,8 @@
+/** How long the evidence in an error may be: the runner cuts an annotation to 4096 characters, remedy and all. */
+const LONGEST_EVIDENCE = 2500;
+/** What is left of each line of more evidence than that, at the least. */
+const LONGEST_LINE = 200;
+
 /**
  * A failure that the reader of a job log can act on. Its message is the whole report: what happened and to
  * which object, why (the line of stderr, event or log that shows it) and what to change.
@@ -9,15 +14,40 @@ export class ActionError extends Error {
 
   /**
    * @param what what happened, naming the object, as a sentence
-   * @param details `why`: the evidence, verbatim; `fix`: what to change, naming the input
+   * @param details `why`: the evidence, verbatim but for the middle of what is very long; `fix`: what to change,
+   *   naming the input
    */
   constructor(what: string, details: { why?: string; fix?: string; cause?: unknown } = {}) {
+    const why = details.why && bounded(details.why.trim());
     const lines = [what];
-    if (details.why) lines.push(`Why: ${details.why.trim()}`);
+    if (why) lines.push(`Why: ${why}`);
     if (details.fix) lines.push(`What to do: ${details.fix}`);
     super(lines.join("\n"), { cause: details.cause });
-    this.why = details.why?.trim();
+    this.why = why;
   }
+}
+
+/** Returns a text's first line and its last ones, where all of it is too long: logs and wrapped errors end with the cause. */
+function bounded(text: string): string {
+  if (text.length <= LONGEST_EVIDENCE) return text;
+  const all = text.split("\n");
+  const width = Math.max(LONGEST_LINE, Math.floor(LONGEST_EVIDENCE / all.length) - 1);
+  const [first = "", ...rest] = all.map((line) => withoutMiddle(line, width));
+  const kept: string[] = [];
+  let room = LONGEST_EVIDENCE - first.length;
+  for (const line of rest.toReversed()) {
+    room -= line.length + 1;
+    if (room < 0) break;
+    kept.unshift(line);
+  }
+  const left = rest.length - kept.length;
+  return [first, ...(left > 0 ? [`[${left} lines left out]`] : []), ...kept].join("\n");
+}
+
+function withoutMiddle(line: string, width: number): string {
+  if (line.length <= width) return line;
+  const half = Math.floor(width / 2);
+  return `${line.slice(0, half)} … ${line.slice(line.length - half)}`;
 }
 
 /** Another run was faster: what this one has planned is to be looked at anew. */

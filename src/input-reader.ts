@@ -6,6 +6,10 @@ const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])
 /** A Node.js timer of more than 2^31 ms, which is 24.9 days, would fire at once. */
 const MAX_WAIT_MS = 24 * 86_400_000;
 
+/** Said of a URL in which a password may have been written as it is. */
+const NOT_SHOWN =
+  "it is not shown, as a password may be in it, whose /, ?, #, @, : and % are to be percent-encoded";
+
 /** Reads inputs by type and collects what is wrong with them. Durations are milliseconds. */
 export interface InputReader {
   /** Sentences about inputs that can't be used, each naming the input, its value and what is allowed. */
@@ -90,7 +94,10 @@ export function inputReader(input: (name: string) => string): InputReader {
     },
     url: (name, fallback) => {
       const value = text(name) || fallback;
-      if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) refuse(name, "an http(s) URL");
+      if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) {
+        if (value.includes("@")) mistakes.push(`${name} is not an http(s) URL; ${NOT_SHOWN}`);
+        else refuse(name, "an http(s) URL");
+      }
       return value.replace(/\/+$/, "");
     },
     lines: (name) =>

@@ -6,6 +6,9 @@ import { type FrontSettings, readFront } from "./front-inputs.ts";
 import type { EndpointChoice } from "./gke/cluster.ts";
 import type { CredentialInputs } from "./gke/credential-source.ts";
 import { type InputReader, inputReader, isLabel, isSubdomain, quote } from "./input-reader.ts";
+import { parseWanted } from "./tools/version.ts";
+import { type Login, withoutLogin } from "./url.ts";
+import { textOf } from "./utf8.ts";
 import { parseYamlMap, type YamlMap } from "./yaml.ts";
 
 /** Which cluster: one that Google describes, or one that a kubeconfig does. */
@@ -47,6 +50,8 @@ export interface Settings extends FrontSettings {
   chart: string;
   /** Undefined for a chart given by path or `oci://` reference. */
   chartRepository: string | undefined;
+  /** What the repository asks for, if anything. */
+  chartLogin: Login | undefined;
   /** Undefined: the deployed one. */
   chartVersion: string | undefined;
   /** Install the release when there is none of that name. */
@@ -82,6 +87,7 @@ export interface Settings extends FrontSettings {
   gcloudMirror: string;
 }
 
+const PROVIDER = /^projects\/[^/]+\/locations\/global\/workloadIdentityPools\/[^/]+\/providers\/[^/]+$/;
 const CLUSTER_PATH = /^projects\/([^/]+)\/(?:locations|zones|regions)\/([^/]+)\/clusters\/([^/]+)$/;
 /**
  * Reads and validates every input before anything else happens.
@@ -118,19 +124,26 @@ export function readSettings(input: (name: string) => string, workspace: string)
   }
   const chart = text("chart") || "milvus";
   if (chart.startsWith("-")) refuse("chart", "a chart's name, a path or an oci:// reference");
+  if (/:\/\/.*@/.test(chart)) {
+    mistakes.push(
+      "chart: has a user or a password in it: give the chart's name alone, and those in chart_repository, or log in with helm registry login beforehand for oci://",
+    );
+  }
+  const repository = isChartName(chart) ? readRepository(reader) : undefined;
 
+  const mode = oneOf("mode", ["deploy", "plan", "teardown"]);
   const settings: Settings = {
-    mode: oneOf("mode", ["deploy", "plan", "teardown"]),
+    mode,
     host,
     release,
     namespace,
     chart,
-    chartRepository: isChartName(chart)
-      ? url("chart_repository", "https://zilliztech.github.io/milvus-helm")
-      : undefined,
+    chartRepository: repository?.base,
+    chartLogin: repository?.login,
     chartVersion,
     install: flag("install", false),
-    values: readValues(reader, workspace),
+    // A teardown gives the release its former values back, whatever these have become.
+    values: mode === "teardown" ? [] : readValues(reader, workspace),
     helmTimeout: limit("helm_timeout", "15m"),
     rollbackOnFailure: flag("rollback_on_failure", true),
     recoverPending: reader.limitOrNever("recover_pending"),
@@ -147,10 +160,9 @@ export function readSettings(input: (name: string) => string, workspace: string)
     verify: flag("verify", true),
     verifyAddress,
     milvusToken: optional("milvus_token"),
-    kubectlVersion: text("kubectl_version") || "auto",
-    helmVersion: text("helm_version") || "auto",
-    gcloudVersion: text("gcloud_version") || "auto",
-    gcloudSha256: optional("gcloud_sha256"),
+    kubectlVersion: readVersion(reader, "kubectl_version"),
+    helmVersion: readVersion(reader, "helm_version"),
+    ...readGcloud(reader),
     kubectlMirror: url("kubectl_mirror", "https://dl.k8s.io"),
     helmMirror: url("helm_mirror", "https://get.helm.sh"),
     gcloudMirror: url("gcloud_mirror", "https://dl.google.com"),
@@ -160,12 +172,6 @@ export function readSettings(input: (name: string) => string, workspace: string)
     throw new ActionError(`${count} not usable; nothing was changed.\n- ${mistakes.join("\n- ")}`);
   }
   return settings;
-}
-
-/** Returns those of the inputs that must not appear in the job's log. */
-export function secretsIn({ milvusToken, certificate }: Settings): string[] {
-  const privateKey = certificate.kind === "self-managed" ? certificate.given?.privateKey : undefined;
-  return [milvusToken, privateKey].filter((secret) => secret !== undefined);
 }
 
 /** Tells whether a run ends with the proof that the load balancer works. */
@@ -180,6 +186,18 @@ function isChartName(chart: string): boolean {
     !/[\\/]/.test(chart) &&
     chart !== "."
   );
+}
+
+function readRepository({ url, mistakes }: InputReader): ReturnType<typeof withoutLogin> | undefined {
+  const given = url("chart_repository", "https://zilliztech.github.io/milvus-helm");
+  // What is no URL was refused already.
+  if (!URL.canParse(given)) return undefined;
+  const repository = withoutLogin(given);
+  const { login } = repository;
+  if (login && (login.user === "" || login.password === "")) {
+    mistakes.push("chart_repository has a user or a password, but not both: Helm needs both");
+  }
+  return repository;
 }
 
 /** Returns what is wrong with a host name for an Ingress rule (RFC 1123), or undefined. */
@@ -216,10 +234,33 @@ function readValues({ raw, lines, mistakes }: InputReader, workspace: string): V
     }
   };
   for (const file of lines("values_files"))
-    add(`values_files: ${file}`, () => readFileSync(resolve(workspace, file), "utf8"));
+    add(`values_files: ${file}`, () => textOf(readFileSync(resolve(workspace, file))));
   const inline = raw("values");
   if (inline.trim() !== "") add("values", () => inline);
   return sources;
+}
+
+function readVersion({ text, refuse }: InputReader, name: string, ...others: string[]): string {
+  const version = text(name) || "auto";
+  if (!others.includes(version) && !parseWanted(version)) {
+    const words = ["auto", "latest", ...others].join(", ");
+    refuse(name, `${words}, an exact version such as 1.2.3, nor a semver range such as 1.2 or >=1.2 <2`);
+  }
+  return version;
+}
+
+function readGcloud(reader: InputReader): Pick<Settings, "gcloudVersion" | "gcloudSha256"> {
+  const gcloudVersion = readVersion(reader, "gcloud_version", "none");
+  const gcloudSha256 = reader.optional("gcloud_sha256");
+  if (gcloudSha256 && !/^[0-9a-f]{64}$/i.test(gcloudSha256)) {
+    reader.refuse("gcloud_sha256", "the 64 hexadecimal digits that sha256sum prints for the archive");
+  }
+  if (gcloudSha256 && parseWanted(gcloudVersion)?.kind !== "exact") {
+    reader.mistakes.push(
+      `gcloud_sha256 is that of one archive: it needs an exact gcloud_version, which is ${quote(gcloudVersion)}`,
+    );
+  }
+  return { gcloudVersion, gcloudSha256 };
 }
 
 function readCluster({ text, oneOf, mistakes }: InputReader): ClusterSettings {
@@ -251,15 +292,26 @@ function readCluster({ text, oneOf, mistakes }: InputReader): ClusterSettings {
   return { kind: "gke", location: text("location"), name, ...route };
 }
 
-function readGoogle({ text, optional }: InputReader): GoogleSettings {
+function readGoogle({ text, optional, refuse, mistakes }: InputReader): GoogleSettings {
   const [, project, location] = CLUSTER_PATH.exec(text("cluster_name")) ?? [];
+  const credentialsJson = optional("credentials_json");
+  const workloadIdentityProvider = optional("workload_identity_provider");
+  const serviceAccount = optional("service_account");
+  if (workloadIdentityProvider && !PROVIDER.test(workloadIdentityProvider)) {
+    refuse(
+      "workload_identity_provider",
+      "projects/<project number>/locations/global/workloadIdentityPools/<pool>/providers/<provider>",
+    );
+  }
+  if (workloadIdentityProvider && credentialsJson) {
+    mistakes.push("credentials_json and workload_identity_provider are two identities: set one of them");
+  }
+  if (serviceAccount && !workloadIdentityProvider) {
+    mistakes.push("service_account goes with workload_identity_provider only");
+  }
   return {
     projectId: project ?? optional("project_id"),
     location: location ?? optional("location"),
-    credentials: {
-      credentialsJson: optional("credentials_json"),
-      workloadIdentityProvider: optional("workload_identity_provider"),
-      serviceAccount: optional("service_account"),
-    },
+    credentials: { credentialsJson, workloadIdentityProvider, serviceAccount },
   };
 }

@@ -25,8 +25,14 @@ export async function observeInstallation(
   { directory }: Session,
   helm: Program,
 ): Promise<Pick<Observed, "release" | "service" | "isServiceToCome" | "chart" | "defaults">> {
-  const { release: name, namespace, chartRepository: repository, chartVersion } = settings;
-  const reference = { chart: settings.chart, repository, version: chartVersion?.replace(/^v/, "") };
+  const {
+    release: name,
+    namespace,
+    chart: wanted,
+    chartRepository: repository,
+    chartLogin: login,
+  } = settings;
+  const reference = { chart: wanted, repository, login, version: settings.chartVersion?.replace(/^v/, "") };
   const chart = await fetchChart(helm, reference, directory);
   const defaults = await chartDefaults(helm, chart);
   const effective = mergeValues(defaults.values, requestedValues(settings));

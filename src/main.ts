@@ -1,12 +1,13 @@
 import { appendFileSync } from "node:fs";
-import { debug, getInput, getState, saveState, setFailed, setSecret } from "@actions/core";
+import { debug, getInput, getState, saveState, setFailed, setSecret, warning } from "@actions/core";
 import { onCancellation, untilCancelled } from "./cancellation.ts";
 import { deploy } from "./deploy.ts";
 import { ActionError, CancelledError, messageOf } from "./errors.ts";
 import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
-import { readSettings, type Settings, secretsIn } from "./inputs.ts";
+import { readSettings, type Settings } from "./inputs.ts";
 import { type Known, setOutputs } from "./report/known.ts";
 import { summaryOf } from "./report/summary.ts";
+import { secretsIn } from "./secrets.ts";
 import { teardown } from "./teardown.ts";
 
 /** State that tells the post step from the main one. */
@@ -18,10 +19,14 @@ async function main(): Promise<void> {
   const known: Known = { changed: false, steps: [] };
   let settings: Settings | undefined;
   let failure: string | undefined;
+  let told = false;
   const cancelled = onCancellation();
   // Without this Node.js would print the line of the bundle that failed, which is all of it.
   process.on("uncaughtException", (error) => {
-    setFailed(describe(error, known));
+    const unforeseen = describe(error, known);
+    setFailed(unforeseen);
+    // What was told already is not told again.
+    if (!told) tell(known, settings, unforeseen);
     process.exit();
   });
   saveState(STARTED, "true");
@@ -38,11 +43,25 @@ async function main(): Promise<void> {
     failure = describe(error, known);
     setFailed(failure);
   }
-  setOutputs(known);
-  const summary = process.env.GITHUB_STEP_SUMMARY;
-  if (summary) appendFileSync(summary, summaryOf(known, settings?.mode ?? "deploy", failure));
+  told = true;
+  tell(known, settings, failure);
   // A request or program that outlives the cancellation must not keep the job waiting.
   if (cancelled.aborted) process.exit();
+}
+
+/** Sets the outputs, which later steps count on, and writes the summary, without which what was done is done all the same. */
+function tell(known: Known, settings: Settings | undefined, failure: string | undefined): void {
+  try {
+    setOutputs(known);
+  } catch (error) {
+    setFailed(`The outputs can't be set: ${messageOf(error)}`);
+  }
+  try {
+    const summary = process.env.GITHUB_STEP_SUMMARY;
+    if (summary) appendFileSync(summary, summaryOf(known, settings?.mode ?? "deploy", failure));
+  } catch (error) {
+    warning(`The job summary can't be written: ${messageOf(error)}`);
+  }
 }
 
 function describe(error: unknown, { steps, changed }: Known): string {

@@ -81,6 +81,7 @@ async function rehearseUpgrade(
   const reference = {
     chart: settings.chart,
     repository: settings.chartRepository,
+    login: settings.chartLogin,
     version: chartVersion,
   };
   const chart = known ?? (await chartFor(helm, api, reference, release, directory));

@@ -125,8 +125,8 @@ async function lookBack(
       `Helm's history of release ${release.name} has no revision from before this action: it gets a Service of type LoadBalancer, and Milvus without TLS.`,
     );
   }
-  const { chart: name, chartRepository: repository } = settings;
-  const reference = { chart: name, repository, version: release.chartVersion };
+  const { chart: name, chartRepository: repository, chartLogin: login } = settings;
+  const reference = { chart: name, repository, login, version: release.chartVersion };
   const chart = await chartFor(helm, api, reference, release, session.directory);
   return { release, upgrade, chart };
 }

@@ -15,6 +15,9 @@ export type YamlMap = { [key: string]: unknown };
 const GO_INTEGER = /^([-+]?)(0[xX][\da-fA-F]+|0[oO][0-7]+|0[bB][01]+|\d+)$/;
 const GO_FLOAT = /^[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?$/;
 
+/** Far more than any release has; aliases can stand for more than fits into memory. */
+const MAX_VALUES = 1_000_000;
+
 /** A number in Go's notation (strconv.ParseInt with base 0, ParseFloat): `0777` is octal, `12:30` is none. */
 function goNumber(source: string): number | typeof NOT_RESOLVED {
   const plain = /^[-+\d]/.test(source) ? source.replaceAll("_", "") : source;
@@ -47,7 +50,8 @@ export function isMap(value: unknown): value is YamlMap {
  * Parses one YAML document that holds a map, as Helm would. An empty document gives an empty map.
  *
  * @param origin what the text is, for the error: an input's name or a file's path
- * @throws ActionError naming line and column when the text doesn't parse, or saying what it holds instead of a map
+ * @throws ActionError naming line and column when the text doesn't parse, saying what it holds instead of a map, or that it
+ *   holds too much
  */
 export function parseYamlMap(text: string, origin: string): YamlMap {
   let documents: unknown[];
@@ -56,7 +60,9 @@ export function parseYamlMap(text: string, origin: string): YamlMap {
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const place = error.mark ? ` at line ${error.mark.line + 1}, column ${error.mark.column + 1}` : "";
-    throw new ActionError(`${origin} is not valid YAML${place}: ${error.reason}.`);
+    // Where the parser quotes the text, it may quote a password that should have been in quotes.
+    const reason = error.reason.replace(/ ?(with |for )?("|!<|: ).*$/s, "");
+    throw new ActionError(`${origin} is not valid YAML${place}: ${reason}.`);
   }
   if (documents.length > 1)
     throw new ActionError(`${origin} must be one YAML document, but holds ${documents.length}.`);
@@ -66,5 +72,19 @@ export function parseYamlMap(text: string, origin: string): YamlMap {
     const kind = Array.isArray(value) ? "a list" : `a ${typeof value}`;
     throw new ActionError(`${origin} must be a YAML map, but holds ${kind}.`);
   }
+  if (hasMoreThan(MAX_VALUES, value)) {
+    throw new ActionError(`${origin} holds more than a million values, its aliases written out.`);
+  }
   return value;
+}
+
+/** Counts what an alias stands for each time anew: an alias inside what it stands for has no end. */
+function hasMoreThan(limit: number, value: unknown): boolean {
+  const open = [value];
+  for (let count = 0; open.length > 0; count += 1) {
+    if (count > limit) return true;
+    const next = open.pop();
+    if (typeof next === "object" && next !== null) for (const child of Object.values(next)) open.push(child);
+  }
+  return false;
 }

@@ -153,12 +153,6 @@ describe("missing or unreadable credentials", () => {
       nowhere,
       /no identity token.*permissions: id-token: write/s,
     ],
-    [
-      "a provider that is no name of one",
-      { workloadIdentityProvider: "my-provider" },
-      nowhere,
-      /workload_identity_provider is "my-provider".*projects\/<project number>/s,
-    ],
     ["no JSON", { credentialsJson: '{"private_key": "secret' }, nowhere, /credentials_json` holds no JSON/],
     ["no type", { credentialsJson: '{"a": 1, "b": 2}' }, nowhere, /no "type", only: a, b/],
   ])("%s", async (_, inputs, environment, message) => {

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
-import { dirname, isAbsolute, join } from "node:path";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { dump, load } from "js-yaml";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import {
   givenKubeconfig,
   privateDirectory,
@@ -39,6 +40,15 @@ test("the directory is private, under RUNNER_TEMP, and new each time", async () 
   expect(dirname(first)).toBe(RUNNER_TEMP);
   expect(await mode(first)).toBe("700");
   expect(second).not.toBe(first);
+});
+
+test("the directory is elsewhere, and as private, where RUNNER_TEMP is too long for a socket in it", async () => {
+  const RUNNER_TEMP = join(await temporaryDirectory(), "t".repeat(72));
+  await mkdir(RUNNER_TEMP);
+  const directory = await privateDirectory({ RUNNER_TEMP });
+  onTestFinished(() => removeCredentials(directory));
+  expect(dirname(directory)).toBe(tmpdir());
+  expect(await mode(directory)).toBe("700");
 });
 
 describe("our own kubeconfig", () => {
@@ -97,6 +107,46 @@ describe("a kubeconfig that was given", () => {
     expect(dirname(path)).toBe(directory);
     expect(await readFile(path, "utf8")).toBe(GIVEN);
     expect(await mode(path)).toBe("600");
+  });
+
+  const json = JSON.stringify(load(GIVEN));
+  test.each([
+    ["JSON", json, json],
+    ["flow YAML", "{contexts: [{name: staging}], current-context: staging}", undefined],
+    ["base64", Buffer.from(GIVEN).toString("base64"), GIVEN],
+    ["base64 of JSON", Buffer.from(json).toString("base64"), json],
+    ["base64 over several lines", Buffer.from(GIVEN).toString("base64").replace(/.{76}/g, "$&\r\n"), GIVEN],
+  ])("as content in %s is content, not a path", async (_, value, written = value) => {
+    const { path, context } = await givenKubeconfig(value, undefined, await temporaryDirectory(), {});
+    expect(context).toBe("staging");
+    expect(await readFile(path, "utf8")).toBe(written);
+  });
+
+  test.each([
+    ["lines that have become one", GIVEN.replaceAll("\n", " ")],
+    ["a token of base64", Buffer.from("s3cret".repeat(60)).toString("base64")],
+    ["a URL with a password", "https://user:s3cret@vault.example.com/kubeconfig"],
+    ["a line of it", "token: s3cret"],
+  ])("as %s is not shown", async (_, value) => {
+    const error = await givenKubeconfig(value, undefined, "/", {}).catch(String);
+    expect(error).toContain("The input kubeconfig is neither a kubeconfig nor a path of one.");
+    expect(error).not.toContain("s3cret");
+    expect(error).not.toContain(value.slice(0, 20));
+  });
+
+  test("as several files of KUBECONFIG is what kubectl makes of them", async () => {
+    const directory = await temporaryDirectory();
+    const [none, first, second] = ["none", "first", "second"].map((name) => join(directory, name));
+    await writeFile(first ?? "", "contexts: [{name: mine}]\n");
+    await writeFile(second ?? "", GIVEN);
+    const KUBECONFIG = [none, first, second].join(delimiter);
+    expect(await givenKubeconfig(undefined, undefined, directory, { KUBECONFIG })).toEqual({
+      path: KUBECONFIG,
+      context: "staging",
+    });
+    expect(await givenKubeconfig(undefined, "mine", directory, { KUBECONFIG })).toMatchObject({
+      context: "mine",
+    });
   });
 
   test("with a context only is KUBECONFIG", async () => {

@@ -35,41 +35,65 @@ function isRehearsal(uri: string): boolean {
   return new URL(uri, "https://kubernetes.default.svc").searchParams.get("dryRun") === "All";
 }
 
+/** With these in a job's environment Helm alone would go elsewhere, as somebody else, and say more than it is asked. */
+const SWAYING_HELM = {
+  HELM_KUBEAPISERVER: "https://127.0.0.1:1",
+  HELM_KUBETOKEN: "somebody-elses",
+  HELM_KUBECAFILE: "/no/such/authority.pem",
+  HELM_KUBEASUSER: "nobody",
+  HELM_KUBEASGROUPS: "no,groups",
+  HELM_KUBETLS_SERVER_NAME: "elsewhere.example",
+  HELM_KUBEINSECURE_SKIP_TLS_VERIFY: "true",
+  HELM_DEBUG: "true",
+};
+
 test.each([
-  { what: "a release that has no front yet", namespace: "plan-fresh", inputs: {} },
+  { what: "a release that has no front yet", namespace: "plan-fresh", inputs: {}, environment: {} },
   {
-    what: "a change of values",
+    what: "a change of values, and variables that sway Helm,",
     namespace: "plan-values",
     inputs: { values: "annotations:\n  example.com/owner: me\n" },
+    environment: SWAYING_HELM,
   },
-])("mode plan on $what asks for nothing that changes anything", async ({ namespace, inputs }) => {
-  await cluster.installSmall(namespace, {}, HELM);
-  // The pod and the old load balancer come by themselves.
-  const available = ["--for=condition=Available", "deployment/my-release-milvus-standalone", "--timeout=60s"];
-  await cluster.kubectl("wait", ...available, "-n", namespace);
-  const [before, asked] = [await cluster.snapshot(namespace), (await requests()).length];
+])(
+  "mode plan on $what asks for nothing that changes anything",
+  async ({ namespace, inputs, environment }) => {
+    await cluster.installSmall(namespace, {}, HELM);
+    // The pod and the old load balancer come by themselves.
+    const available = [
+      "--for=condition=Available",
+      "deployment/my-release-milvus-standalone",
+      "--timeout=60s",
+    ];
+    await cluster.kubectl("wait", ...available, "-n", namespace);
+    const [before, asked] = [await cluster.snapshot(namespace), (await requests()).length];
 
-  const planned = await (await cluster.job()).main({ ...inputsFor(namespace), ...inputs, mode: "plan" });
-  expect(planned.errors, planned.lines.join("\n")).toEqual([]);
-  const during = (await requests()).slice(asked);
-  expect(writes(during)).toEqual([]);
-  expect(during.some(({ requestURI }) => isRehearsal(requestURI))).toBe(true);
-  expect(await cluster.snapshot(namespace)).toEqual(before);
-  expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
-  expect(planned.outputs).toMatchObject({ changed: "false", release_revision: "1" });
-  expect(JSON.parse(planned.outputs.plan ?? "")).toMatchObject({
-    upgrade: expect.arrayContaining(["value service.type changes"]),
-    objects: expect.arrayContaining([{ kind: "Ingress", name: "my-release-milvus", action: "create" }]),
-  });
+    const planned = await (await cluster.job({ environment })).main({
+      ...inputsFor(namespace),
+      ...inputs,
+      mode: "plan",
+    });
+    expect(planned.errors, planned.lines.join("\n")).toEqual([]);
+    const during = (await requests()).slice(asked);
+    expect(writes(during)).toEqual([]);
+    expect(during.some(({ requestURI }) => isRehearsal(requestURI))).toBe(true);
+    expect(await cluster.snapshot(namespace)).toEqual(before);
+    expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
+    expect(planned.outputs).toMatchObject({ changed: "false", release_revision: "1" });
+    expect(JSON.parse(planned.outputs.plan ?? "")).toMatchObject({
+      upgrade: expect.arrayContaining(["value service.type changes"]),
+      objects: expect.arrayContaining([{ kind: "Ingress", name: "my-release-milvus", action: "create" }]),
+    });
 
-  const deployed = await (await cluster.job()).main({
-    ...inputsFor(namespace),
-    ...inputs,
-    wait_for: "none",
-  });
-  expect(deployed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
-  expect(writes((await requests()).slice(asked))).not.toEqual([]);
-});
+    const deployed = await (await cluster.job({ environment })).main({
+      ...inputsFor(namespace),
+      ...inputs,
+      wait_for: "none",
+    });
+    expect(deployed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
+    expect(writes((await requests()).slice(asked))).not.toEqual([]);
+  },
+);
 
 test("mode plan on a pending release recovers nothing: it says who is at work", async () => {
   await cluster.installSmall("plan-pending");

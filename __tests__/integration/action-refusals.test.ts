@@ -77,8 +77,12 @@ describe.concurrent("an input that can't be right", () => {
     },
     {
       what: "a chart that isn't there",
-      inputs: { chart: "./no/such/chart" },
-      says: ["The chart at ./no/such/chart can't be read", "What to do: check the input chart"],
+      inputs: { chart: "milvus/milvus" },
+      says: [
+        "The chart at milvus/milvus can't be read",
+        "What to do: check the input chart",
+        "(chart: milvus, not milvus/milvus)",
+      ],
     },
     {
       what: "a local chart of another version than asked for",

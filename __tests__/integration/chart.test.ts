@@ -1,8 +1,13 @@
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { binaries } from "../../local-gke/binaries/binaries.ts";
-import { run } from "../../src/process.ts";
+import { fetchChart } from "../../src/helm/upgrade.ts";
+import { type Program, run } from "../../src/process.ts";
 
 const charts = join(import.meta.dirname, "../../local-gke/chart");
 const helms = await binaries(["helm3", "helm4"]);
@@ -144,4 +149,60 @@ describe("values", () => {
 
 it("is rendered by helm 4 as by helm 3", async () => {
   expect(await template({}, "my-release", "helm4")).toEqual(await template());
+});
+
+describe.each(["helm3", "helm4"] as const)("a chart repository that wants a password, with %s", (name) => {
+  const login = { user: "ci@example", password: "pa:ss%/word" };
+
+  /** Serves the chart, and returns the repository's URL with a Helm that writes its arguments down. */
+  async function guarded() {
+    const directory = await mkdtemp(join(tmpdir(), "charts-"));
+    const [repository, home, args] = ["repository", "home", "arguments"].map((each) => join(directory, each));
+    if (!repository || !home || !args) throw new Error("three paths were named");
+    for (const folder of [repository, home]) await mkdir(folder);
+    const program = { name: "helm", path: helms[name] };
+    await run(program, ["package", join(charts, "milvus"), "--destination", repository]);
+    await run(program, ["repo", "index", repository]);
+    const basic = `Basic ${Buffer.from(`${login.user}:${login.password}`).toString("base64")}`;
+    const server = createServer(async ({ url, headers }, response) => {
+      const content = await readFile(join(repository, url ?? "")).catch(() => undefined);
+      response.writeHead(headers.authorization === basic ? (content ? 200 : 404) : 401).end(content);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(async () => {
+      server.close();
+      await rm(directory, { recursive: true });
+    });
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    const telling = join(directory, "helm");
+    const script = `#!/bin/sh\nprintf '%s\\n' "$@" >>'${args}'\nexec '${helms[name]}' "$@"\n`;
+    await writeFile(telling, script, { mode: 0o755 });
+    const helm: Program = { name: "helm", path: telling, env: { HOME: home } };
+    return { helm, directory, url: `http://127.0.0.1:${port}`, args };
+  }
+
+  it.each(["5.0.19", undefined])("gets it, which no command line shows (version %s)", async (version) => {
+    const { helm, directory, url: repository, args } = await guarded();
+    const chart = await fetchChart(helm, { chart: "milvus", repository, login, version }, directory);
+    expect(chart).toEqual({ path: expect.stringMatching(/milvus-5\.0\.19\.tgz$/), version: "5.0.19" });
+    expect(await readFile(args, "utf8")).toContain(repository);
+    expect(await readFile(args, "utf8")).not.toContain(login.password);
+  });
+
+  it("says that a wrong one is refused", async () => {
+    const { helm, directory, url: repository } = await guarded();
+    const wrong = {
+      chart: "milvus",
+      repository,
+      login: { ...login, password: "hunter2" },
+      version: "5.0.19",
+    };
+    const error = await fetchChart(helm, wrong, directory).catch(String);
+    expect(error).toContain(
+      `Chart milvus 5.0.19 could not be downloaded from ${repository}; nothing was changed.`,
+    );
+    expect(error).toContain("401 Unauthorized");
+    expect(error).not.toContain("hunter2");
+  });
 });

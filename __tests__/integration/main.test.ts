@@ -1,14 +1,16 @@
 import { spawnSync } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 const DIST = join(import.meta.dirname, "../../dist/index.js");
 
-function start(preload: string) {
+function start(preload: string, environment: Record<string, string> = {}) {
   const source = `data:text/javascript,${encodeURIComponent(preload)}`;
   const { stdout, stderr, status } = spawnSync(process.execPath, ["--import", source, DIST], {
     encoding: "utf8",
-    env: { PATH: process.env.PATH },
+    env: { PATH: process.env.PATH, ...environment },
   });
   return { output: stdout + stderr, status };
 }
@@ -20,6 +22,42 @@ test("an error that nobody has caught is one annotation, not the whole program's
   expect(status).toBe(1);
   expect(output).toContain("::error::An error that this action does not know: out of the blue");
   expect(Math.max(...output.split("\n").map((line) => line.length))).toBeLessThan(2000);
+});
+
+async function reportFiles(): Promise<Record<"GITHUB_OUTPUT" | "GITHUB_STEP_SUMMARY", string>> {
+  const directory = await mkdtemp(join(tmpdir(), "main-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const files = {
+    GITHUB_OUTPUT: join(directory, "output"),
+    GITHUB_STEP_SUMMARY: join(directory, "summary"),
+  };
+  for (const file of Object.values(files)) await writeFile(file, "");
+  return files;
+}
+
+test("an error that nobody has caught doesn't keep outputs and summary from being written", async () => {
+  const files = await reportFiles();
+  const { output, status } = start(
+    `process.on("newListener", (name) => {
+      if (name === "uncaughtException") process.nextTick(() => { throw new Error("out of the blue"); });
+    });`,
+    { ...files, INPUT_HOST: "a.example.com", INPUT_KUBECONFIG: "/nonexistent" },
+  );
+  expect(status).toBe(1);
+  expect(output.match(/^::error/gm)).toHaveLength(1);
+  expect(await readFile(files.GITHUB_OUTPUT, "utf8")).toMatch(/^changed<<.*\nfalse\n/);
+  expect(await readFile(files.GITHUB_STEP_SUMMARY, "utf8")).toContain("out of the blue");
+});
+
+test("a summary that can't be written is a warning beside the one error", async () => {
+  const files = await reportFiles();
+  const { output, status } = start("", { ...files, GITHUB_STEP_SUMMARY: "/nonexistent/summary" });
+  expect(status).toBe(1);
+  expect(output.match(/^::error.*/gm)).toEqual([expect.stringContaining("host is required")]);
+  expect(output.match(/^::warning.*/gm)).toEqual([
+    expect.stringContaining("The job summary can't be written: ENOENT"),
+  ]);
+  expect(await readFile(files.GITHUB_OUTPUT, "utf8")).toMatch(/^changed<<.*\nfalse\n/);
 });
 
 test("a Node.js that is too old is told so", () => {

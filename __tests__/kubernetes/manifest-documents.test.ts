@@ -161,6 +161,18 @@ describe("mistakes", () => {
       [`${AT}metadata.name is missing, metadata.generateName would make another object in every run`],
     ],
     [
+      "numbers in a Secret, which are not shown",
+      "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {pin: 12345678, ok: a, none: null}\ndata: {flag: yes}\n",
+      [
+        `${AT}data.flag must be a string (a number or truth value needs quotes), stringData.pin must be a string (a number or truth value needs quotes)`,
+      ],
+    ],
+    [
+      "data of a Secret that are none",
+      "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: S3cret\n",
+      [`${AT}data must be a map`],
+    ],
+    [
       "several documents with mistakes",
       `kind: A\n---\n${named("fine")}---\nkind: B\n`,
       [
@@ -177,5 +189,6 @@ describe("mistakes", () => {
     const found = read(text).mistakes;
     expect(found).toHaveLength(mistakes.length);
     for (const [index, mistake] of mistakes.entries()) expect(found[index]).toContain(mistake);
+    expect(found.join()).not.toMatch(/12345678|S3cret/);
   });
 });

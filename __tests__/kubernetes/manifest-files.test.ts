@@ -10,7 +10,7 @@ const object = (kind: string, name: string, apiVersion = "v1") =>
   JSON.stringify({ apiVersion, kind, metadata: { name } });
 
 /** Makes a workspace with these files beside a folder `outside` and returns its path. */
-async function workspace(files: Record<string, string>): Promise<string> {
+async function workspace(files: Record<string, string | Buffer>): Promise<string> {
   const parent = await mkdtemp(join(tmpdir(), "manifests-"));
   onTestFinished(() => rm(parent, { recursive: true, force: true }));
   const folder = join(parent, "workspace");
@@ -40,6 +40,7 @@ const FILES = {
   "a.yaml": object("Secret", "a"),
   "k8s/c.json": object("Secret", "c"),
   "k8s/deep/d.yaml": object("Secret", "d"),
+  "k8s/[prod].yaml": object("Secret", "e"),
 };
 
 test.each<[string, string[], string[]]>([
@@ -47,8 +48,9 @@ test.each<[string, string[], string[]]>([
   ["a file", ["b.yaml"], ["b"]],
   ["files in the order given", ["b.yaml", "a.yaml"], ["b", "a"]],
   ["a glob in alphabetical order", ["*.yaml"], ["a", "b"]],
-  ["folders between files", ["k8s/*"], ["c"]],
-  ["files at any depth", ["**/*.{yaml,json}"], ["a", "b", "c", "d"]],
+  ["folders between files", ["k8s/*"], ["e", "c"]],
+  ["a file whose name looks like a pattern", ["k8s/[prod].yaml"], ["e"]],
+  ["files at any depth", ["**/*.{yaml,json}"], ["a", "b", "e", "c", "d"]],
   ["a file that several patterns match, once", ["b.yaml", "./b.yaml", "*.yaml"], ["b", "a"]],
 ])("patterns: %s", async (_, patterns, expected) => {
   expect(await names(patterns, await workspace(FILES))).toEqual(expected);
@@ -85,10 +87,13 @@ test("all mistakes are told at once", async () => {
   const folder = await workspace({
     ...FILES,
     "broken.yaml": "a: [",
+    "latin1.yaml": Buffer.from(object("Secret", "ä"), "latin1"),
     "other.yaml": `${object("Secret", "x")}\n---\nkind: Secret\n`,
   });
   await symlink("nowhere", join(folder, "k8s/lost.yaml"));
-  expect(await refused(["none/*.yaml", "k8s", "k8s/*.yaml", "broken.yaml", "other.yaml"], folder)).toMatch(
+  expect(
+    await refused(["none/*.yaml", "k8s", "k8s/*.yaml", "broken.yaml", "latin1.yaml", "other.yaml"], folder),
+  ).toMatch(
     new RegExp(
       [
         "^The manifests are not usable; nothing was changed\\.",
@@ -96,6 +101,7 @@ test("all mistakes are told at once", async () => {
         "- k8s matches no file in WORKSPACE, but a folder \\(its files: k8s/\\*\\.yaml\\)",
         "- k8s/lost\\.yaml can't be read: ENOENT.*",
         "- broken\\.yaml is not valid YAML at line 1, column 5: .*",
+        "- latin1\\.yaml can't be read: it is not UTF-8",
         "- other\\.yaml, document 2, line 3: apiVersion is missing, metadata is missing$",
       ].join("\n"),
     ),

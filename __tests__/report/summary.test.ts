@@ -189,3 +189,26 @@ describe("the plan", () => {
     expect(rows[0]?.match(/`/g)).toHaveLength(6);
   });
 });
+
+describe("a summary that is too long for the runner", () => {
+  const LIMIT = 1024 * 1024;
+
+  test("is cut, with what is first in it whole", () => {
+    const values = Array.from({ length: 20_000 }, (_, index) => ({
+      path: `annotations.${"ä".repeat(40)}${index}`,
+    }));
+    const plan = { upgrade: [], later: [], values, objects: [], restarts: [], consequences: [], lost: [] };
+    const summary = summaryOf({ ...READY, plan }, "deploy", undefined);
+    expect(Buffer.byteLength(summary)).toBeLessThanOrEqual(LIMIT);
+    expect(Buffer.byteLength(summary)).toBeGreaterThan(LIMIT - 1000);
+    expect(summary).toContain("| URI | `https://203.0.113.1:443` |");
+    expect(summary.split("\n").at(-2)).toBe(
+      "(The rest is left out, as the summary would be too long: the output `plan` has it.)",
+    );
+    expect(summary.split("\n").at(-4)).toMatch(/^\| value .* \|$/);
+  });
+
+  test("may have any number of backticks in it", () => {
+    expect(summaryOf(EMPTY, "deploy", "x` ".repeat(300_000))).toContain("\n```text\n");
+  });
+});

@@ -458,17 +458,6 @@ describe("what can't be had", () => {
     expect(message).toContain(`${url}${NEWEST} names 564.0.0`);
     expect(message).toContain("an exact version");
   });
-
-  test.each([
-    ["newest", undefined, ["gcloud_version", '"newest"', "none"]],
-    ["", undefined, ["gcloud_version", '""']],
-    ["528.0.0", "abc", ["gcloud_sha256", '"abc"']],
-    ["auto", wrong, ["gcloud_sha256", "gcloud_version is auto"]],
-    [">=500", wrong, ["gcloud_sha256", "gcloud_version is >=500"]],
-  ])("gcloud_version %j with SHA-256 %s is refused at once", async (version, sha256, says) => {
-    const message = await failureOf(() => startGcloud({ version, mirror: "http://nobody.invalid", sha256 }));
-    for (const part of says) expect(message).toContain(part);
-  });
 });
 
 test.each<[Platform, string, string]>([

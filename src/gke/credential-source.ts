@@ -107,13 +107,6 @@ function federation(
   serviceAccount: string | undefined,
   environment: NodeJS.ProcessEnv,
 ): Configuration {
-  if (
-    !/^projects\/[^/]+\/locations\/global\/workloadIdentityPools\/[^/]+\/providers\/[^/]+$/.test(provider)
-  ) {
-    throw new ActionError(`The input workload_identity_provider is "${provider}".`, {
-      fix: "give its full name: projects/<project number>/locations/global/workloadIdentityPools/<pool>/providers/<provider>.",
-    });
-  }
   const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token } = environment;
   if (!url || !token) {
     throw new ActionError("GitHub gives this job no identity token.", {

@@ -1,25 +1,30 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { dump, load } from "js-yaml";
 import { ActionError, messageOf } from "../errors.ts";
+import { hasRoomForSocket } from "../kubernetes/proxy.ts";
 import type { Cluster } from "./cluster.ts";
 import { fields } from "./google-api.ts";
 
 export interface Kubeconfig {
-  /** Absolute path. */
+  /** Absolute path, or several as KUBECONFIG has them. */
   path: string;
   context: string;
 }
 
 /**
  * Makes a new directory that only this user can enter (mode 0700), under RUNNER_TEMP: outside the workspace,
- * which later steps upload or bake into images.
+ * which later steps upload or bake into images. Where that path is too long for kubectl's socket, it is under the
+ * system's folder for temporary files.
  *
  * @returns its absolute path; {@link removeCredentials} removes it
  */
 export async function privateDirectory(environment: NodeJS.ProcessEnv): Promise<string> {
-  return await mkdtemp(join(resolve(environment.RUNNER_TEMP || tmpdir()), "milvus-gke-"));
+  const below = (folder: string) => join(folder, "milvus-gke-");
+  const temporary = resolve(environment.RUNNER_TEMP || tmpdir());
+  // mkdtemp puts six characters behind it.
+  return await mkdtemp(below(hasRoomForSocket(`${below(temporary)}XXXXXX`) ? temporary : tmpdir()));
 }
 
 /**
@@ -58,10 +63,27 @@ export async function writeKubeconfig(
 }
 
 /**
- * Returns the kubeconfig that the user gave: a path is used as it is, several lines are the kubeconfig itself and
- * are written to a private directory.
+ * Returns the kubeconfig that is in the input `kubeconfig`, undefined where that is a path. It may have several lines,
+ * be JSON or YAML in one, or any of these in base64, as secrets are often kept.
+ */
+export function contentIn(value: string): string | undefined {
+  const text = value.trim();
+  const packed = text.replace(/\s+/g, "");
+  if (/^[A-Za-z0-9+/]+={0,2}$/.test(packed)) {
+    const decoded = Buffer.from(packed, "base64").toString();
+    if (/["']?\b(contexts|clusters)\b["']?:/.test(decoded)) return decoded;
+  }
+  return text.includes("\n") || text.startsWith("{") ? value : undefined;
+}
+
+/** What a path may be and a credential or a kubeconfig on one line is not: what isn't one is not for the log. */
+const PLAUSIBLE_PATH = /^(?!.*(?::\/\/|:\s|[{}"\p{Cc}])).{1,255}$/u;
+
+/**
+ * Returns the kubeconfig that the user gave: a path is used as it is, a kubeconfig itself is written to a private
+ * directory.
  *
- * @param value of the input `kubeconfig`; undefined: KUBECONFIG, else ~/.kube/config
+ * @param value of the input `kubeconfig`; undefined: KUBECONFIG, which may name several, else ~/.kube/config
  * @param context of the input `context`; by default the kubeconfig's current one
  * @param directory from {@link privateDirectory}
  * @throws ActionError when it can't be read or has no such context
@@ -72,22 +94,40 @@ export async function givenKubeconfig(
   directory: string,
   environment: NodeJS.ProcessEnv,
 ): Promise<Kubeconfig> {
-  if (value?.trim().includes("\n")) {
-    const chosen = chooseContext(value, context, "the input kubeconfig");
-    return { path: await write(directory, value), context: chosen };
+  const content = value && contentIn(value);
+  if (content) {
+    const chosen = chooseContext([content], context, "the input kubeconfig");
+    return { path: await write(directory, content), context: chosen };
   }
-  const path = resolve(value?.trim() || environment.KUBECONFIG || join(homedir(), ".kube", "config"));
-  let content: string;
-  try {
-    content = await readFile(path, "utf8");
-  } catch (error) {
-    throw new ActionError(`The kubeconfig ${path} can't be read.`, {
-      why: messageOf(error),
-      fix: "set the input kubeconfig to the path of a kubeconfig, or to its content.",
-      cause: error,
+  const named = value ? [value.trim()] : (environment.KUBECONFIG ?? "").split(delimiter).filter(Boolean);
+  const paths = named.length > 0 ? named.map((path) => resolve(path)) : [join(homedir(), ".kube", "config")];
+  const contents: string[] = [];
+  for (const path of paths) {
+    try {
+      contents.push(await readFile(path, "utf8"));
+    } catch (error) {
+      // Of several, kubectl and Helm pass over those that aren't there.
+      if (paths.length > 1 && fields(error).code === "ENOENT") continue;
+      throw unreadable(value, path, error);
+    }
+  }
+  const path = paths.join(delimiter);
+  return { path, context: chooseContext(contents, context, path) };
+}
+
+function unreadable(value: string | undefined, path: string, error: unknown): ActionError {
+  const fix = "set the input kubeconfig to the path of a kubeconfig, or to its content.";
+  if (value && !PLAUSIBLE_PATH.test(value.trim())) {
+    return new ActionError("The input kubeconfig is neither a kubeconfig nor a path of one.", {
+      why: "it is one line, begins with no brace, and is not a kubeconfig in base64; it is not shown, as it may be a credential.",
+      fix: `${fix} A kubeconfig must keep its lines and indentation.`,
     });
   }
-  return { path, context: chooseContext(content, context, path) };
+  return new ActionError(`The kubeconfig ${path} can't be read.`, {
+    why: messageOf(error),
+    fix,
+    cause: error,
+  });
 }
 
 /** Removes a {@link privateDirectory} with the kubeconfig and token in it. A directory that is gone already is no error. */
@@ -95,21 +135,13 @@ export async function removeCredentials(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
 }
 
-function chooseContext(content: string, wanted: string | undefined, where: string): string {
-  let parsed: unknown;
-  try {
-    parsed = load(content);
-  } catch (error) {
-    // The parser's message shows the text around the mistake, which may be a credential.
-    const { line } = fields(fields(error).mark);
-    throw new ActionError(`The kubeconfig (${where}) is not YAML.`, {
-      ...(typeof line === "number" && { why: `it stops making sense in line ${line + 1}.` }),
-      fix: "give a whole kubeconfig; the text of a secret must keep its indentation.",
-    });
-  }
-  const { contexts, "current-context": current } = fields(parsed);
-  const names = Array.isArray(contexts) ? contexts.map((entry: unknown) => fields(entry).name) : [];
-  const context = wanted || current;
+/** @param contents of the kubeconfig's files: the first that sets something wins, as for kubectl */
+function chooseContext(contents: readonly string[], wanted: string | undefined, where: string): string {
+  const configs = contents.map((content) => fields(parse(content, where)));
+  const names = configs.flatMap(({ contexts }) =>
+    Array.isArray(contexts) ? contexts.map((entry: unknown) => fields(entry).name) : [],
+  );
+  const context = wanted || configs.map((config) => config["current-context"]).find(Boolean);
   if (typeof context === "string" && names.includes(context)) return context;
   throw new ActionError(
     context
@@ -120,6 +152,19 @@ function chooseContext(content: string, wanted: string | undefined, where: strin
       fix: "set the input context to one of its contexts.",
     },
   );
+}
+
+function parse(content: string, where: string): unknown {
+  try {
+    return load(content);
+  } catch (error) {
+    // The parser's message shows the text around the mistake, which may be a credential.
+    const { line } = fields(fields(error).mark);
+    throw new ActionError(`The kubeconfig (${where}) is not YAML.`, {
+      ...(typeof line === "number" && { why: `it stops making sense in line ${line + 1}.` }),
+      fix: "give a whole kubeconfig; the text of a secret must keep its indentation.",
+    });
+  }
 }
 
 async function write(directory: string, content: string): Promise<string> {

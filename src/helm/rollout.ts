@@ -124,6 +124,8 @@ export function watchRollout(
     const { container, restarts } = ailment;
     // A container that has never started has no log.
     const log = container && restarts > 0 ? await lastWords(name, container) : "";
+    // The error has room for the end of it only.
+    if (log) info(`The last lines of container ${container} of pod ${namespace}/${name}:\n${log}`);
     failed.abort(
       new ActionError(
         `Pod ${namespace}/${name} of release ${release} can't get ready: ${ailment.description}.`,

@@ -5,6 +5,7 @@ import { load } from "js-yaml";
 import * as v from "valibot";
 import { ActionError } from "../errors.ts";
 import { type Output, type Program, run, stream } from "../process.ts";
+import type { Login } from "../url.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import type { Release } from "./release.ts";
@@ -25,6 +26,8 @@ export interface ChartReference {
   /** A name in `repository`, a path, or an `oci://` reference. */
   chart: string;
   repository: string | undefined;
+  /** What the repository asks for, if anything. */
+  login?: Login | undefined;
   /** Undefined: the newest in the repository, whatever it is at a path. */
   version: string | undefined;
 }
@@ -58,11 +61,9 @@ export async function fetchChart(
   if (isPath(reference)) return readLocalChart(helm, chart, version);
 
   const folder = await mkdtemp(join(directory, "chart-"));
-  const source = repository ? [chart, "--repo", repository] : [chart];
-  const which = version === undefined ? [] : ["--version", version];
   const what = [chart, ...(version === undefined ? [] : [version])].join(" ");
   for (let attempt = 0; ; attempt += 1) {
-    const output = await run(helm, ["pull", ...source, ...which, "--destination", folder]);
+    const output = await pull(helm, reference, folder);
     if (output.exitCode === 0) break;
     const pause = PULL_PAUSES_MS[attempt];
     // The URL may hold anything, numbers too.
@@ -83,6 +84,31 @@ export async function fetchChart(
   const path = join(folder, archive);
   const name = chartNameIn(reference) ?? chart;
   return { path, name, version: version ?? metadataIn(await showChart(helm, path)).version };
+}
+
+/** The name that Helm knows the repository by for as long as it takes. */
+const REPOSITORY_NAME = "chart-repository";
+
+async function pull(
+  helm: Program,
+  { chart, repository, login, version }: ChartReference,
+  folder: string,
+): Promise<Output> {
+  const how = [...(version === undefined ? [] : ["--version", version]), "--destination", folder];
+  if (!repository || !login) {
+    return run(helm, ["pull", chart, ...(repository ? ["--repo", repository] : []), ...how]);
+  }
+  // helm pull takes a password by argument only, which everybody on the machine can read.
+  const own = {
+    HELM_REPOSITORY_CONFIG: `${folder}-repositories.yaml`,
+    HELM_REPOSITORY_CACHE: `${folder}-repositories`,
+  };
+  const knowing = { ...helm, env: { ...helm.env, ...own } };
+  const name = [REPOSITORY_NAME, repository, "--force-update"];
+  const added = await run(knowing, ["repo", "add", ...name, "--username", login.user, "--password-stdin"], {
+    input: login.password,
+  });
+  return added.exitCode === 0 ? run(knowing, ["pull", `${REPOSITORY_NAME}/${chart}`, ...how]) : added;
 }
 
 const ChartMetadata = v.looseObject({ name: v.string(), version: v.string() });
@@ -108,7 +134,7 @@ async function showChart(helm: Program, path: string): Promise<string> {
   const output = await run(helm, ["show", "chart", path]);
   if (output.exitCode === 0) return output.stdout;
   throw helmError(`The chart at ${path} can't be read; nothing was changed.`, output, {
-    fix: "check the input chart: a path is relative to the folder that the job runs in.",
+    fix: "check the input chart: a path is relative to the folder that the job runs in, and a chart of chart_repository goes by its name alone (chart: milvus, not milvus/milvus).",
   });
 }
 

@@ -49,6 +49,9 @@ interface DeleteOptions {
   dryRun?: boolean;
 }
 
+/** A line of a log may be of any length. */
+const MAX_LOG_BYTES = 64 * 1024;
+
 const Version = v.looseObject({ gitVersion: v.string() });
 
 const AccessReview = v.looseObject({ status: v.looseObject({ allowed: v.boolean() }) });
@@ -303,14 +306,15 @@ export class ApiServer {
     }
   }
 
-  /** Returns the last lines that a container has written; `previous`: those of its start before this one. */
+  /** Returns the last lines that a container has written, 64 KiB at the most; `previous`: those of its start before this one. */
   async log(
     namespace: string,
     pod: string,
     container: string,
     options: { lines: number; previous: boolean },
   ): Promise<string> {
-    const query = `container=${encodeURIComponent(container)}&tailLines=${options.lines}&previous=${options.previous}`;
+    const limits = `tailLines=${options.lines}&limitBytes=${MAX_LOG_BYTES}`;
+    const query = `container=${encodeURIComponent(container)}&previous=${options.previous}&${limits}`;
     const answer = await this.#ask("GET", `${objectPath(resourceOf("Pod"), namespace, pod)}/log?${query}`);
     if (answer.code === 200) return answer.body.trimEnd();
     throw refusal(`The log of container ${container} of pod ${namespace}/${pod} can't be read.`, answer);

@@ -25,6 +25,12 @@ const ObjectManifest = v.looseObject({
   }),
 });
 
+/** The API server quotes what it refuses: a password that is a number, for want of quotes, goes no further than this. */
+const SecretData = v.looseObject({
+  data: v.nullish(v.record(v.string(), v.nullable(v.string()))),
+  stringData: v.nullish(v.record(v.string(), v.nullable(v.string()))),
+});
+
 const List = v.looseObject({ kind: v.pipe(v.string(), v.endsWith("List")), items: v.array(v.unknown()) });
 
 /** A document of a YAML stream, with the number of its first line that isn't blank or a comment, from 1. */
@@ -55,8 +61,13 @@ export function readDocuments(
       return;
     }
     const { success, output, issues } = v.safeParse(ObjectManifest, value);
+    const secrets = success && isSecret(output) ? v.safeParse(SecretData, value).issues : undefined;
     if (!success) {
       mistakes.push(`${origin}: ${issues.map(describe).join(", ")}`);
+    } else if (secrets) {
+      mistakes.push(
+        `${origin}: ${secrets.map((issue) => `${v.getDotPath(issue)} must be ${expectedIn(issue)}`).join(", ")}`,
+      );
     } else {
       const metadata = { ...output.metadata, namespace: output.metadata.namespace ?? namespace };
       manifests.push({ manifest: { ...output, metadata }, origin });
@@ -92,6 +103,15 @@ function documentsOf(text: string): Document[] {
     const first = own.findIndex((line) => !/^(---)?\s*(#|$)|^%/.test(line));
     return { text: `${"\n".repeat(start)}${own.join("\n")}`, line: start + Math.max(first, 0) + 1 };
   });
+}
+
+function isSecret({ apiVersion, kind }: Pick<Manifest, "apiVersion" | "kind">): boolean {
+  return apiVersion === "v1" && kind === "Secret";
+}
+
+/** Never with what is there instead. */
+function expectedIn({ path }: v.BaseIssue<unknown>): string {
+  return path && path.length > 1 ? "a string (a number or truth value needs quotes)" : "a map";
 }
 
 function describe(issue: v.BaseIssue<unknown>): string {

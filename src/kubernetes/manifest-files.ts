@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { glob, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ActionError, messageOf } from "../errors.ts";
+import { textOf } from "../utf8.ts";
 import type { Manifest } from "./api.ts";
 import { type FileManifest, readDocuments } from "./manifest-documents.ts";
 
@@ -49,6 +51,8 @@ export function refuseOwnObjects(manifests: readonly FileManifest[], own: readon
 async function filesOf(pattern: string, workspace: string): Promise<{ files: string[]; mistakes: string[] }> {
   const matches: string[] = [];
   for await (const match of glob(pattern, { cwd: workspace })) matches.push(match);
+  // A file's own name may look like a pattern: [prod].yaml.
+  if (matches.length === 0 && existsSync(resolve(workspace, pattern))) matches.push(pattern);
   const found = await Promise.all(
     matches.sort().map(async (path) => {
       try {
@@ -71,7 +75,7 @@ async function contentOf(
   namespace: string,
 ): Promise<{ manifests: FileManifest[]; mistakes: string[] }> {
   try {
-    return readDocuments(await readFile(resolve(workspace, file), "utf8"), file, namespace);
+    return readDocuments(textOf(await readFile(resolve(workspace, file))), file, namespace);
   } catch (error) {
     return { manifests: [], mistakes: [`${file} can't be read: ${messageOf(error)}`] };
   }

@@ -6,6 +6,8 @@ import { remedyOf } from "./remedies.ts";
 
 /** A path for a Unix socket must fit into sockaddr_un: 104 bytes on macOS, 108 on Linux. */
 const LONGEST_SOCKET_PATH = 103;
+const SOCKET = "kubectl.sock";
+const HAS_SOCKETS = process.platform !== "win32";
 const SERVING = /^Starting to serve on (.+)$/;
 
 /** A way to the API server that kubectl keeps open: it knows every kind of kubeconfig and renews its credentials. */
@@ -26,17 +28,27 @@ export interface KubectlProxy {
   close(): Promise<void>;
 }
 
+/** Tells whether a folder's path leaves room for that of a socket in it. */
+export function hasRoomForSocket(directory: string): boolean {
+  return !HAS_SOCKETS || Buffer.byteLength(join(directory, SOCKET)) <= LONGEST_SOCKET_PATH;
+}
+
 /**
  * Starts `kubectl proxy`: one program for everything that is asked of the API server, where a kubectl for each question
  * would cost a tenth of a second. It listens on a socket in `directory`, which only this job's user can enter; where
  * there are no such sockets (Windows), on a port of the loopback interface.
  *
- * @throws ActionError when the kubeconfig can't be used
+ * @throws ActionError when the kubeconfig can't be used, or the path of the folder is too long
  */
 export async function startProxy(kubectl: Program, directory: string): Promise<KubectlProxy> {
-  const socket = join(directory, "kubectl.sock");
-  const hasSockets = process.platform !== "win32" && Buffer.byteLength(socket) <= LONGEST_SOCKET_PATH;
-  const where = hasSockets ? [`--unix-socket=${socket}`] : ["--address=127.0.0.1", "--port=0"];
+  if (!hasRoomForSocket(directory)) {
+    // Whoever is on the machine could use a port, which asks nobody for credentials.
+    throw new ActionError(`The path of the folder ${directory} is too long for a socket in it.`, {
+      fix: "set RUNNER_TEMP or TMPDIR, in the runner's environment, to a folder whose path has at most 72 bytes.",
+    });
+  }
+  const socket = join(directory, SOCKET);
+  const where = HAS_SOCKETS ? [`--unix-socket=${socket}`] : ["--address=127.0.0.1", "--port=0"];
 
   const ended = new AbortController();
   const serving = Promise.withResolvers<string>();
@@ -55,7 +67,7 @@ export async function startProxy(kubectl: Program, directory: string): Promise<K
   }, serving.reject);
   const address = await serving.promise;
 
-  const target = hasSockets
+  const target = HAS_SOCKETS
     ? { socketPath: socket }
     : { host: "127.0.0.1", port: Number(address.split(":").at(-1)) };
   const agent = new Agent({ keepAlive: true });

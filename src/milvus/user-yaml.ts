@@ -74,7 +74,11 @@ function parse(text: string): Document {
   const [problem] = document.errors;
   if (problem) {
     const { line, col } = lines.linePos(problem.pos[0]);
-    throw unusable(problem.code, `line ${line}, column ${col}`, problem.message.split(" at line ")[0] ?? "");
+    throw unusable(
+      problem.code,
+      `line ${line}, column ${col}`,
+      problem.message.split(/ at line |(?<=\w): | !/)[0] ?? "",
+    );
   }
   if (document.contents !== null && !isYamlMapNode(document.contents)) {
     if (!isNull(document.contents)) throw invalid("is not a map");
@@ -82,7 +86,7 @@ function parse(text: string): Document {
   }
   visit(document, {
     Alias: (_, alias) => {
-      if (!alias.resolve(document)) throw invalid(`uses the alias *${alias.source}, which it doesn't define`);
+      if (!alias.resolve(document)) throw invalid("uses an alias that it doesn't define");
     },
     // A key without a value (`{a}`) has no node, which can't be written back without types.
     Pair: (_, pair) => {

@@ -2,6 +2,10 @@ import { formatDuration } from "../duration.ts";
 import type { Settings } from "../inputs.ts";
 import { type Known, type PlanReport, uriOf } from "./known.ts";
 
+/** The longest summary that a runner takes (actions/runner, CreateStepSummaryCommand), in bytes. */
+const MAX_BYTES = 1024 * 1024;
+const CUT = "\n\n(The rest is left out, as the summary would be too long: the output `plan` has it.)\n";
+
 /** Returns the job summary of a run as Markdown. */
 export function summaryOf(known: Known, mode: Settings["mode"], failure: string | undefined): string {
   const parts = [`## Milvus behind a layer-7 load balancer${known.host ? `: ${code(known.host)}` : ""}`];
@@ -23,7 +27,16 @@ export function summaryOf(known: Known, mode: Settings["mode"], failure: string 
       `<details><summary>How long each step took</summary>\n\n${table(["step", "time"], steps)}\n</details>`,
     );
   }
-  return `${parts.join("\n\n")}\n`;
+  return withinLimit(`${parts.join("\n\n")}\n`);
+}
+
+/** Cuts a summary that is too long: the runner would take nothing of it. */
+function withinLimit(summary: string): string {
+  if (Buffer.byteLength(summary) <= MAX_BYTES) return summary;
+  const cut = Buffer.from(summary)
+    .subarray(0, MAX_BYTES - CUT.length)
+    .toString();
+  return `${cut.slice(0, cut.lastIndexOf("\n"))}${CUT}`;
 }
 
 function endpointRows(known: Known): string[][] {
@@ -125,7 +138,8 @@ function code(text: string): string {
 
 /** A fence longer than any in the text can't be closed by it. */
 function fence(text: string, language: string): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  let longest = 2;
+  for (const [run] of text.matchAll(/`+/g)) longest = Math.max(longest, run.length);
   const marks = "`".repeat(longest + 1);
   return `${marks}${language}\n${text}\n${marks}`;
 }

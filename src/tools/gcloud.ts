@@ -4,7 +4,6 @@ import { which } from "@actions/io";
 import * as v from "valibot";
 import { ActionError, messageOf } from "../errors.ts";
 import { provide, type Tool, type ToolRequest, writtenVersion } from "./provide.ts";
-import { parseWanted } from "./version.ts";
 
 const CHANNEL = "dl/cloudsdk/channels/rapid";
 
@@ -69,12 +68,9 @@ export interface GcloudSearch {
 /**
  * Begins to find gcloud, or to install it into the tool cache, as `gcloud_version` asks: `auto` takes whichever is
  * on PATH without starting it, else the newest; `none` begins nothing.
- *
- * @throws ActionError at once when an input can't be meant
  */
 export function startGcloud(request: GcloudRequest): GcloudSearch {
   const wanted = request.version.trim();
-  checkInputs(wanted, request.sha256);
   if (wanted === "none") return { finish: async () => {}, abandon: async () => {} };
 
   const abandoned = new AbortController();
@@ -149,27 +145,6 @@ async function find(request: GcloudRequest): Promise<Found> {
   const fit = { range: "*", reason: "as none is on PATH", pointer: gcloud.latest };
   const { path } = await provide(pinned, request, fit);
   return { path, onPath: path === runners };
-}
-
-function checkInputs(wanted: string, sha256: string | undefined): void {
-  const kind = wanted === "none" ? "none" : parseWanted(wanted)?.kind;
-  if (!kind) {
-    throw new ActionError(`gcloud_version: ${JSON.stringify(wanted)} is not a version.`, {
-      fix: "Use auto, latest, none, an exact version such as 528.0.0, or a semver range such as >=500.",
-    });
-  }
-  if (sha256 === undefined) return;
-  if (!/^[0-9a-f]{64}$/i.test(sha256)) {
-    throw new ActionError(`gcloud_sha256: ${JSON.stringify(sha256)} is not a SHA-256.`, {
-      fix: "Give the 64 hexadecimal digits that sha256sum prints for the archive.",
-    });
-  }
-  if (kind !== "exact") {
-    throw new ActionError(`gcloud_sha256 is set, but gcloud_version is ${wanted}.`, {
-      why: "A SHA-256 is that of one archive, and so of one version.",
-      fix: "Set gcloud_version to the exact version of that archive, or leave gcloud_sha256 out.",
-    });
-  }
 }
 
 function notSetUp(error: unknown): ActionError {

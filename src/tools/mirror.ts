@@ -1,5 +1,5 @@
-import querystring from "node:querystring";
 import * as core from "@actions/core";
+import { withoutLogin } from "../url.ts";
 
 /** A host that has what a publisher has. */
 export interface Mirror {
@@ -11,13 +11,9 @@ export interface Mirror {
 
 /** Returns what a mirror input says. The password, or a token in place of the user, is masked in the log. */
 export function parseMirror(input: string): Mirror {
-  const url = new URL(input);
-  const user = querystring.unescape(url.username);
-  const password = querystring.unescape(url.password);
-  url.username = "";
-  url.password = "";
-  const base = url.href.replace(/\/+$/, "");
-  if (user === "" && password === "") return { base, authorization: undefined };
+  const { base, login } = withoutLogin(input);
+  if (!login) return { base, authorization: undefined };
+  const { user, password } = login;
   const encoded = Buffer.from(`${user}:${password}`).toString("base64");
   for (const secret of [password || user, encoded]) core.setSecret(secret);
   return { base, authorization: `Basic ${encoded}` };
