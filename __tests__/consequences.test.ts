@@ -28,15 +28,14 @@ const RESTRICTED =
   "Milvus's layer-4 load balancer admits 10.0.0.0/8, 192.0.2.0/24 only; the new one admits everybody (a Cloud Armor policy restricts it: securityPolicy in backend_config).";
 
 /** The release as the page's reader has it, with a Service that says more. */
-function withService(annotations: Record<string, string>, spec: object): Observed {
-  const ranges = { service: { type: "LoadBalancer", loadBalancerSourceRanges: RANGES } };
-  const seen = observed({ ...STARTING, ...ranges });
+function withService(annotations: Record<string, string>, loadBalancerSourceRanges: string[]): Observed {
+  const seen = observed({ ...STARTING, service: { type: "LoadBalancer", loadBalancerSourceRanges } });
   const { metadata, spec: given } = seen.service;
   return {
     ...seen,
     service: v.parse(Service, {
       metadata: { ...metadata, annotations: { ...metadata.annotations, ...annotations } },
-      spec: { ...given, ...spec },
+      spec: { ...given, loadBalancerSourceRanges },
     }),
   };
 }
@@ -122,25 +121,25 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
   [
     "a layer-4 load balancer that not everybody can reach",
     {},
-    withService({ "networking.gke.io/load-balancer-type": "Internal" }, { loadBalancerSourceRanges: RANGES }),
+    withService({ "networking.gke.io/load-balancer-type": "Internal" }, RANGES),
     [goesAtOnce("no address yet"), TLS, restOn(8080), INTERNAL, RESTRICTED],
   ],
   [
     "one inside the network, for another inside it",
     { load_balancer: "internal", location: "us-central1" },
-    withService({ "cloud.google.com/load-balancer-type": "internal" }, { loadBalancerSourceRanges: RANGES }),
+    withService({ "cloud.google.com/load-balancer-type": "internal" }, RANGES),
     [goesAtOnce("no address yet"), TLS, restOn(8080)],
   ],
   [
     "a restriction that a policy takes over",
     { backend_config: "securityPolicy: { name: mine }" },
-    withService({}, { loadBalancerSourceRanges: RANGES }),
+    withService({}, RANGES),
     [goesAtOnce("no address yet"), TLS, restOn(8080)],
   ],
   [
     "a restriction to everybody",
     {},
-    withService({}, { loadBalancerSourceRanges: ["0.0.0.0/0"] }),
+    withService({}, ["0.0.0.0/0"]),
     [goesAtOnce("no address yet"), TLS, restOn(8080)],
   ],
   [
