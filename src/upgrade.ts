@@ -1,4 +1,3 @@
-import { info } from "@actions/core";
 import type { Access } from "./access.ts";
 import { formatDuration } from "./duration.ts";
 import { ActionError, messageOf, OvertakenError } from "./errors.ts";
@@ -15,6 +14,7 @@ import { type Helm, type LocalChart, upgrade } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
 import type { Known } from "./report/known.ts";
+import { info } from "./report/log.ts";
 import { withProgress } from "./report/progress.ts";
 import { type Session, step } from "./session.ts";
 import type { YamlMap } from "./yaml.ts";
