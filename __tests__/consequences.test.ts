@@ -21,6 +21,25 @@ const goesAtOnce = (address: string, hint = " (keep_layer4: true keeps it until 
 const goesLater = (address: string) =>
   `The layer-4 load balancer at ${address} is deleted at Google once Milvus answers through the new one: from then on its clients reach nothing there.`;
 
+const RANGES = ["10.0.0.0/8", "192.0.2.0/24"];
+const INTERNAL =
+  "Milvus's layer-4 load balancer is internal to the network; the new one is open to the internet (load_balancer: internal makes an internal one).";
+const RESTRICTED =
+  "Milvus's layer-4 load balancer admits 10.0.0.0/8, 192.0.2.0/24 only; the new one admits everybody (a Cloud Armor policy restricts it: securityPolicy in backend_config).";
+
+/** The release as the page's reader has it, with a Service that says more. */
+function withService(annotations: Record<string, string>, loadBalancerSourceRanges: string[]): Observed {
+  const seen = observed({ ...STARTING, service: { type: "LoadBalancer", loadBalancerSourceRanges } });
+  const { metadata, spec: given } = seen.service;
+  return {
+    ...seen,
+    service: v.parse(Service, {
+      metadata: { ...metadata, annotations: { ...metadata.annotations, ...annotations } },
+      spec: { ...given, loadBalancerSourceRanges },
+    }),
+  };
+}
+
 const CLUSTER_IP: YamlMap = { minio: { enabled: false } };
 const userYaml = (text: string) => ({ extraConfigFiles: { "user.yaml": text } });
 const KEEP = { keep_layer4: "true" };
@@ -99,6 +118,30 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
   ],
   ["nothing changes", {}, observed(after({}, STARTING)), []],
   ["another chart, and nothing else", { chart_version: "5.0.20" }, observed(after({}, STARTING)), []],
+  [
+    "a layer-4 load balancer that not everybody can reach",
+    {},
+    withService({ "networking.gke.io/load-balancer-type": "Internal" }, RANGES),
+    [goesAtOnce("no address yet"), TLS, restOn(8080), INTERNAL, RESTRICTED],
+  ],
+  [
+    "one inside the network, for another inside it",
+    { load_balancer: "internal", location: "us-central1" },
+    withService({ "cloud.google.com/load-balancer-type": "internal" }, RANGES),
+    [goesAtOnce("no address yet"), TLS, restOn(8080)],
+  ],
+  [
+    "a restriction that a policy takes over",
+    { backend_config: "securityPolicy: { name: mine }" },
+    withService({}, RANGES),
+    [goesAtOnce("no address yet"), TLS, restOn(8080)],
+  ],
+  [
+    "a restriction to everybody",
+    {},
+    withService({}, ["0.0.0.0/0"]),
+    [goesAtOnce("no address yet"), TLS, restOn(8080)],
+  ],
   [
     "another host",
     {},

@@ -69,6 +69,7 @@ export function observed(
         ports: [{ name: "milvus", port: 19530, targetPort: "milvus" }],
       },
     }),
+    isServiceToCome: false,
     objects: [...objects],
     ingress: ingress && v.parse(Ingress, ingress),
     otherIngresses: [],
@@ -78,6 +79,7 @@ export function observed(
       .filter(({ kind }) => kind === "ManagedCertificate")
       .map((object) => v.parse(ManagedCertificate, object)),
     chart: undefined,
+    defaults: { values: DEFAULTS, subcharts: ["etcd"] },
   };
 }
 

@@ -1,14 +1,32 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Release, releaseToInstall } from "../src/helm/release.ts";
-import { mergeValues, valueAt } from "../src/helm/values.ts";
+import { joinValues, mergeValues, valueAt } from "../src/helm/values.ts";
 import type { Service } from "../src/kubernetes/objects.ts";
-import { planRelease, type ReleasePlan } from "../src/release-plan.ts";
-import type { YamlMap } from "../src/yaml.ts";
+import {
+  planRelease,
+  type ReleasePlan,
+  refuseUnfinished,
+  requestedValues,
+  type UpgradePlan,
+} from "../src/release-plan.ts";
+import { isMap, type YamlMap } from "../src/yaml.ts";
 import { DEFAULTS, observed, STARTING, settings } from "./observed.ts";
 
-/** Does what the plan says to the release's values, as `helm upgrade --reset-then-reuse-values` does. */
-function upgraded(values: YamlMap, plan: ReleasePlan): YamlMap {
-  return mergeValues(values, plan.upgrade?.overlay ?? {});
+/**
+ * Does what an upgrade says to the release's values, as `helm upgrade` does with `--reset-then-reuse-values` or
+ * `--reset-values`.
+ *
+ * @param requested what the inputs give, which is laid over the release's own beneath the overlay
+ */
+function applied(values: YamlMap, upgrade: UpgradePlan | undefined, requested: YamlMap = {}): YamlMap {
+  if (!upgrade) return values;
+  if (upgrade.replacesValues) return upgrade.overlay;
+  return mergeValues(mergeValues(values, requested), upgrade.overlay);
+}
+
+function upgraded(values: YamlMap, plan: ReleasePlan, requested: YamlMap = {}): YamlMap {
+  return applied(values, plan.upgrade, requested);
 }
 
 function reasons(plan: ReleasePlan): string[] {
@@ -42,10 +60,21 @@ describe("the upgrade", () => {
     expect(planRelease(settings(), observed(settled)).upgrade).toBeUndefined();
   });
 
+  test("a Service that somebody has deleted is made anew", () => {
+    const seen = { ...observed(settled), isServiceToCome: true };
+    expect(reasons(planRelease(settings(), seen))).toEqual(["Service my-release-milvus is gone"]);
+  });
+
   test.each<[string, Record<string, string>, Partial<Release>, string[]]>([
     ["the same chart version, on request", { chart_version: "v5.0.19" }, {}, []],
     ["another chart version", { chart_version: "5.0.20" }, {}, ["chart 5.0.19 becomes 5.0.20"]],
     ["a failed revision", {}, { status: "failed" }, ["revision 3 is failed"]],
+    [
+      "a revision that another rollback has overtaken",
+      {},
+      { status: "superseded" },
+      ["revision 3 is superseded"],
+    ],
     ["values that are there already", { values: "minio: {enabled: no}" }, {}, []],
     [
       "a number in Go's notation",
@@ -85,7 +114,7 @@ describe("the upgrade", () => {
       values: { minio: { enabled: true } },
     });
     expect(planRelease(both, observed(settled)).upgrade?.changes).toEqual([
-      { path: "minio", before: { enabled: false }, after: undefined },
+      { path: "minio", before: { enabled: false }, after: null },
     ]);
   });
 
@@ -141,6 +170,88 @@ describe("the upgrade", () => {
   });
 });
 
+describe("null in the values", () => {
+  const removing = settings({
+    values:
+      "minio: null\nservice: { nodePort: null, labels: null }\netcd: { replicas: null }\nnew: { a: null }",
+  });
+  const starting = {
+    ...STARTING,
+    service: { type: "LoadBalancer", nodePort: 30000 },
+    etcd: { replicas: 5 },
+  };
+
+  test("keeps the chart's default away, removes what the chart doesn't have, and once is enough", () => {
+    const plan = planRelease(removing, observed(starting));
+    const values = upgraded(starting, plan);
+    expect(plan.upgrade?.replacesValues).toBe(true);
+    expect(values).toMatchObject({ minio: null, etcd: { replicas: null } });
+    expect(Object.keys(Object(values.service))).toEqual(["type", "annotations"]);
+    expect(values).not.toHaveProperty("new");
+    expect(planRelease(removing, observed(values)).upgrade).toBeUndefined();
+  });
+
+  test("stays when it is given no more, and through every later upgrade", () => {
+    const values = upgraded(starting, planRelease(removing, observed(starting)));
+    expect(planRelease(settings(), observed(values)).upgrade).toBeUndefined();
+    const later = planRelease(settings({ values: "etcd: { replicas: 5 }" }), observed(values));
+    expect(reasons(later)).toEqual(["value etcd.replicas changes"]);
+    expect(upgraded(values, later)).toEqual({ ...values, etcd: { replicas: 5 } });
+  });
+
+  test("of a chart that isn't known is kept, as there may be a default", () => {
+    const plan = planRelease(removing, { ...observed(starting), defaults: undefined });
+    expect(upgraded(starting, plan).service).toMatchObject({ nodePort: null });
+  });
+
+  test("without one Helm itself keeps the release's values", () => {
+    expect(planRelease(settings(), observed(STARTING)).upgrade?.replacesValues).toBe(false);
+  });
+});
+
+/** Values without null and empty maps, which mean the same to a chart as nothing. */
+function withoutNothing(values: YamlMap): YamlMap {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([key, value]) => {
+      const rest = isMap(value) ? withoutNothing(value) : value;
+      return rest === null || (isMap(rest) && Object.keys(rest).length === 0) ? [] : [[key, rest]];
+    }),
+  );
+}
+
+describe("any values", () => {
+  const treeOf = (...leaves: unknown[]) =>
+    fc.letrec<{ tree: YamlMap }>((tie) => ({
+      tree: fc.dictionary(
+        fc.constantFrom("a", "b", "etcd", "minio", "annotations", "labels"),
+        fc.oneof({ maxDepth: 3 }, fc.constantFrom(...leaves), tie("tree")),
+        { maxKeys: 4 },
+      ),
+    })).tree;
+  const VALUES = [true, 0, "x", [], [null], {}];
+
+  test("are settled by one upgrade, with what the load balancer needs, and nothing of the user's is lost", () => {
+    fc.assert(
+      fc.property(treeOf(...VALUES), treeOf(null, ...VALUES), fc.boolean(), (own, given, keep) => {
+        const values = { ...own, service: { type: keep ? "LoadBalancer" : "ClusterIP" } };
+        const wanted = settings({ values: JSON.stringify(given), keep_layer4: String(keep) });
+        const plan = planRelease(wanted, observed(values));
+        const requested = requestedValues(wanted);
+        const first = upgraded(values, plan, requested);
+        const last = applied(first, plan.switchOver, requested);
+        expect(planRelease(wanted, observed(last))).toMatchObject({
+          upgrade: undefined,
+          switchOver: undefined,
+        });
+        const { service: _, extraConfigFiles: __, ...effective } = mergeValues(DEFAULTS, last);
+        const { service: ___, ...wishes } = mergeValues(DEFAULTS, joinValues(values, given));
+        expect(withoutNothing(effective)).toEqual(withoutNothing(wishes));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
 describe("keep_layer4", () => {
   const keep = settings({ keep_layer4: "true" });
   const TO_CLUSTER_IP = [{ path: "service.type", before: "LoadBalancer", after: "ClusterIP" }];
@@ -155,14 +266,30 @@ describe("keep_layer4", () => {
     ]);
     const kept = upgraded(STARTING, plan);
     expect(valueAt(kept, "service", "type")).toBe("LoadBalancer");
-    expect(plan.switchOver).toEqual({
+    expect(plan.switchOver).toMatchObject({
       reasons: ["value service.type changes"],
-      overlay: { service: { type: "ClusterIP" } },
       changes: TO_CLUSTER_IP,
     });
-    expect(mergeValues(kept, plan.switchOver?.overlay ?? {})).toEqual(
+    expect(applied(kept, plan.switchOver)).toEqual(
       upgraded(STARTING, planRelease(settings(), observed(STARTING))),
     );
+  });
+
+  test("what the inputs give once more with the switch doesn't take TLS or the annotations away", () => {
+    const values = {
+      extraConfigFiles: { "user.yaml": "common: { security: { authorizationEnabled: true } }\n" },
+      service: { annotations: { "cloud.google.com/neg": "{}" } },
+    };
+    const wanted = settings({ keep_layer4: "true", values: JSON.stringify(values) });
+    const plan = planRelease(wanted, observed(STARTING));
+    const kept = upgraded(STARTING, plan, values);
+    const switched = applied(kept, plan.switchOver, values);
+    expect(switched).toEqual({ ...kept, service: { ...Object(kept.service), type: "ClusterIP" } });
+    expect(valueAt(switched, "extraConfigFiles", "user.yaml")).toContain("tlsMode: 1");
+    expect(planRelease(wanted, observed(switched))).toMatchObject({
+      upgrade: undefined,
+      switchOver: undefined,
+    });
   });
 
   const kept = upgraded(STARTING, planRelease(keep, observed(STARTING)));
@@ -226,6 +353,32 @@ describe("a release that is yet to be installed", () => {
 });
 
 describe("refused", () => {
+  test.each<[string, Record<string, string>, string]>([
+    ["another chart's name", { chart: "milvus", chart_repository: "https://charts.example.com" }, "milvus"],
+    ["another chart in a registry", { chart: "oci://registry.example.com/charts/other" }, "other"],
+  ])("%s than the release's", (_, inputs, name) => {
+    const plan = () =>
+      planRelease(settings(inputs), observed({}, { chart: "platform", chartVersion: "0.3.0" }));
+    expect(plan).toThrow(
+      `Release my-release in namespace default is of the chart platform, not ${name}; nothing was changed.`,
+    );
+    expect(plan).toThrow("the release has platform 0.3.0");
+  });
+
+  test("what an earlier layer-4 load balancer has left in the Service", () => {
+    const seen = observed(STARTING);
+    seen.service.spec.loadBalancerSourceRanges = ["10.0.0.0/8"];
+    expect(() => planRelease(settings(), seen)).toThrow("has spec.loadBalancerSourceRanges");
+  });
+
+  test("a gRPC port that was changed outside Helm, of a release that is as it was deployed", () => {
+    const seen = observed(STARTING);
+    seen.service.spec.ports = [{ name: "grpc", port: 19530, targetPort: "milvus" }];
+    expect(() => planRelease(settings(), seen)).toThrow("was changed outside Helm");
+    seen.release.status = "failed";
+    expect(() => planRelease(settings(), seen)).not.toThrow();
+  });
+
   test.each([
     ["pending-upgrade", "helm rollback my-release -n default"],
     ["pending-rollback", "helm rollback my-release -n default"],
@@ -233,7 +386,7 @@ describe("refused", () => {
     ["uninstalled", "install Milvus again"],
     ["uninstalling", "install Milvus again"],
   ])("a release that is %s", (status, remedy) => {
-    const plan = () => planRelease(settings(), observed({}, { status }));
+    const plan = () => refuseUnfinished(observed({}, { status }).release);
     expect(plan).toThrow(
       new RegExp(`[Rr]elease my-release in namespace default is ${status}; nothing was changed`),
     );

@@ -5,12 +5,42 @@ import { networkSettings } from "./milvus/user-yaml.ts";
 import type { Observed } from "./observe.ts";
 import type { Plan } from "./plan.ts";
 
-/** Returns what a run's changes mean for those who use Milvus today, in sentences. */
-export function consequencesOf(
-  { keepLayer4, host }: Settings,
-  { service, release, formerHosts }: Observed,
-  { release: { upgrade, switchOver }, front: { finalIngress } }: Plan,
+/** Annotations with which a Service asks for an internal layer-4 load balancer (cloud.google.com/kubernetes-engine). */
+const LOAD_BALANCER_TYPES = ["networking.gke.io/load-balancer-type", "cloud.google.com/load-balancer-type"];
+const EVERYBODY = ["0.0.0.0/0", "::/0"];
+
+/** Returns for whom Milvus becomes reachable who could not reach its layer-4 load balancer, in sentences. */
+export function exposuresOf(
+  { loadBalancer, backendConfig }: Settings,
+  { service: { metadata, spec } }: Observed,
+  { release: { upgrade, switchOver } }: Plan,
 ): string[] {
+  if (spec.type !== "LoadBalancer" || (!upgrade && !switchOver) || loadBalancer === "internal") return [];
+  const isInternal = LOAD_BALANCER_TYPES.some(
+    (name) => metadata.annotations[name]?.toLowerCase() === "internal",
+  );
+  const ranges = spec.loadBalancerSourceRanges;
+  const isRestricted = ranges.length > 0 && !ranges.some((range) => EVERYBODY.includes(range));
+  return [
+    ...(isInternal
+      ? [
+          "Milvus's layer-4 load balancer is internal to the network; the new one is open to the internet (load_balancer: internal makes an internal one).",
+        ]
+      : []),
+    ...(isRestricted && backendConfig.securityPolicy === undefined
+      ? [
+          `Milvus's layer-4 load balancer admits ${ranges.join(", ")} only; the new one admits everybody (a Cloud Armor policy restricts it: securityPolicy in backend_config).`,
+        ]
+      : []),
+  ];
+}
+
+/** Returns what a run's changes mean for those who use Milvus today, in sentences. */
+export function consequencesOf(settings: Settings, observed: Observed, plan: Plan): string[] {
+  const { keepLayer4, host } = settings;
+  const { service, release, formerHosts } = observed;
+  const { upgrade, switchOver } = plan.release;
+  const { finalIngress } = plan.front;
   if (release.status === NOT_INSTALLED) return [];
   const before = networkSettings(userYamlIn(release.computedValues));
   const after = upgrade ? networkSettings(userYamlIn(upgrade.overlay)) : before;
@@ -41,7 +71,7 @@ export function consequencesOf(
     const when = finalIngress ? `once the certificate for ${host} is served` : "by this run";
     sentences.push(`${former} leads to Milvus no more ${when}: its clients get HTTP 404 from then on.`);
   }
-  return sentences;
+  return [...sentences, ...exposuresOf(settings, observed, plan)];
 }
 
 function userYamlIn(values: Record<string, unknown>): string | undefined {

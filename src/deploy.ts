@@ -117,17 +117,23 @@ async function bringUp(
 
   let { release } = observed;
   if (upgrade && chart) {
-    const { overlay } = upgrade;
     const title = release.revision === 0 ? "Install the Helm release" : "Upgrade the Helm release";
-    const revision = await upgradeOrRollBack(settings, session, access, { title, release, chart, overlay });
+    const revision = await upgradeOrRollBack(settings, session, access, {
+      title,
+      release,
+      chart,
+      plan: upgrade,
+    });
     release = { ...release, revision, status: "deployed" };
     known.releaseRevision = revision;
     known.chartVersion = chart.version;
   }
   front.forgetComplaints();
   if (objects.some(({ action }) => action !== "keep" && action !== "delete")) {
-    known.changed = true;
-    await step(session, "Apply the manifests", () => applyFront(settings, access.api, outlook, signal));
+    await step(session, "Apply the manifests", async () => {
+      known.changed = true;
+      await applyFront(settings, access.api, outlook, signal);
+    });
   }
   if (switchOver && !isProven) {
     warning(
@@ -178,9 +184,8 @@ async function bringUp(
   }
   await dns;
   if (switchOver && chart) {
-    const { overlay } = switchOver;
     const title = "Take the layer-4 load balancer away";
-    const undertaking = { title, release, chart, overlay };
+    const undertaking = { title, release, chart, plan: switchOver };
     known.releaseRevision = await upgradeOrRollBack(settings, session, access, undertaking);
   }
 }

@@ -24,7 +24,7 @@ export async function observeInstallation(
   settings: Settings,
   { directory }: Session,
   helm: Program,
-): Promise<Pick<Observed, "release" | "service" | "chart">> {
+): Promise<Pick<Observed, "release" | "service" | "isServiceToCome" | "chart" | "defaults">> {
   const {
     release: name,
     namespace,
@@ -39,17 +39,25 @@ export async function observeInstallation(
   return {
     chart,
     release: releaseToInstall(name, namespace, defaults),
-    service: serviceToCome(name, namespace, effective),
+    service: serviceToCome(name, namespace, defaults.name, effective),
+    isServiceToCome: true,
+    // Subcharts may have more, of which nobody tells.
+    defaults: undefined,
   };
 }
 
-/** The Service that the chart will make (zilliztech/milvus-helm, templates/_helpers.tpl, milvus.fullname). */
-function serviceToCome(release: string, namespace: string, values: YamlMap): Service {
+/** Returns the Service that a chart will make (zilliztech/milvus-helm, templates/_helpers.tpl, milvus.fullname). */
+export function serviceToCome(
+  release: string,
+  namespace: string,
+  chartName: string,
+  values: YamlMap,
+): Service {
   const text = (...path: string[]) => {
     const value = valueAt(values, ...path);
     return typeof value === "string" && value !== "" ? value : undefined;
   };
-  const chart = text("nameOverride") ?? "milvus";
+  const chart = text("nameOverride") ?? chartName;
   const usual = release.includes(chart) ? release : `${release}-${chart}`;
   const name = (text("fullnameOverride") ?? usual).slice(0, 63).replace(/-$/, "");
   const port = valueAt(values, "service", "port");

@@ -2,10 +2,13 @@ import * as v from "valibot";
 import type { Access } from "./access.ts";
 import { allOf } from "./async.ts";
 import { ActionError } from "./errors.ts";
+import { lastDeployed } from "./helm/history.ts";
 import { type Release, readRelease } from "./helm/release.ts";
+import { readStoredReleases } from "./helm/stored-release.ts";
 import type { LocalChart } from "./helm/upgrade.ts";
+import { hasNull } from "./helm/values.ts";
 import type { Settings } from "./inputs.ts";
-import { observeInstallation } from "./installation.ts";
+import { observeInstallation, serviceToCome } from "./installation.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
 import {
   Ingress,
@@ -15,6 +18,7 @@ import {
   Secret,
   Service,
 } from "./kubernetes/objects.ts";
+import { HELM_RELEASE } from "./kubernetes/ownership.ts";
 import type { Kind } from "./kubernetes/resources.ts";
 import {
   type CertificateReferences,
@@ -25,13 +29,20 @@ import {
   referencesOf,
 } from "./loadbalancer/references.ts";
 import type { Program } from "./process.ts";
+import { refuseUnfinished, requestedValues } from "./release-plan.ts";
 import type { Session } from "./session.ts";
+import type { YamlMap } from "./yaml.ts";
+
+/** The name of Milvus's own chart. */
+const MILVUS_CHART = "milvus";
 
 /** The cluster as it is before this run changes anything. */
 export interface Observed {
   release: Release;
   /** The Service through which Milvus is reached. */
   service: Service;
+  /** Whether it isn't there, and is as Helm will make it. */
+  isServiceToCome: boolean;
   /** Those of the objects that this action makes which exist already, and the certificates that the Ingress names. */
   objects: KubernetesObject[];
   ingress: Ingress | undefined;
@@ -44,6 +55,8 @@ export interface Observed {
   managedCertificates: ManagedCertificate[];
   /** The chart of a release that is yet to be installed. */
   chart: LocalChart | undefined;
+  /** What the deployed chart has by default; undefined where it doesn't matter or isn't known. */
+  defaults: { values: YamlMap; subcharts: string[] } | undefined;
 }
 
 /**
@@ -78,11 +91,27 @@ export async function observe(
       .filter(({ kind }) => kind === "ManagedCertificate")
       .map((object) => v.parse(ManagedCertificate, object)),
   };
+  if (deployed) refuseUnfinished(deployed);
   const milvus = deployed
-    ? { release: deployed, service: serviceOf(deployed, services.items), chart: undefined }
+    ? {
+        release: deployed,
+        ...serviceOf(deployed, services.items),
+        chart: undefined,
+        // Only a null is about them.
+        defaults: hasNull(requestedValues(settings)) ? await storedDefaults(api, deployed) : undefined,
+      }
     : await observeMissing(settings, session, api, helm);
   const formerHosts = otherHostsOf(ingress, settings.host, milvus.service.metadata.name);
   return { ...found, ...milvus, formerHosts };
+}
+
+/** Returns the defaults of the chart that Helm keeps with a release, undefined where it keeps it elsewhere. */
+async function storedDefaults(api: ApiServer, release: Release): Promise<Observed["defaults"]> {
+  const stored = await readStoredReleases(api, release);
+  const chart = (lastDeployed(stored) ?? stored.at(-1))?.chart;
+  if (!chart) return undefined;
+  const subcharts = chart.metadata.dependencies.map(({ name, alias }) => alias ?? name);
+  return { values: chart.values, subcharts };
 }
 
 /** Returns a release that isn't there as it will be once it is installed, where that is asked for. */
@@ -93,9 +122,20 @@ async function observeMissing(settings: Settings, session: Session, api: ApiServ
   return await observeInstallation(settings, session, helm);
 }
 
-/** Returns the Service through which Milvus is reached. */
-function serviceOf({ name, namespace, chart, chartVersion }: Release, items: readonly unknown[]): Service {
-  const [service, ...others] = items.map((item) => v.parse(Service, item));
+/** Returns the Service through which Milvus is reached; as Helm will make it where somebody has deleted it. */
+function serviceOf(
+  release: Release,
+  items: readonly unknown[],
+): Pick<Observed, "service" | "isServiceToCome"> {
+  const { name, namespace, chart, chartVersion } = release;
+  const toCome = serviceToCome(name, namespace, chart, release.computedValues);
+  const [service, ...others] = items
+    .map((item) => v.parse(Service, item))
+    // One that somebody has made of it, as `kubectl expose` does, has its labels too.
+    .filter(
+      ({ metadata }) => metadata.annotations[HELM_RELEASE] === name || metadata.name === toCome.metadata.name,
+    );
+  if (!service && chart === MILVUS_CHART) return { service: toCome, isServiceToCome: true };
   if (!service) {
     throw new ActionError(
       `Release ${name} in namespace ${namespace} has no Milvus Service; nothing was changed.`,
@@ -114,7 +154,7 @@ function serviceOf({ name, namespace, chart, chartVersion }: Release, items: rea
       },
     );
   }
-  return service;
+  return { service, isServiceToCome: false };
 }
 
 function refuseLeaving(objects: readonly KubernetesObject[], namespace: string): void {

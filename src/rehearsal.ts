@@ -1,7 +1,7 @@
 import { warning } from "@actions/core";
 import type { Access } from "./access.ts";
 import { allOf } from "./async.ts";
-import { consequencesOf } from "./consequences.ts";
+import { consequencesOf, exposuresOf } from "./consequences.ts";
 import { chartDefaults } from "./helm/chart-defaults.ts";
 import { describeLostValues, type LostValue, readLostValues } from "./helm/lost-values.ts";
 import type { ManifestChange } from "./helm/manifest.ts";
@@ -21,7 +21,7 @@ import { isUnderOurCare } from "./milvus/values.ts";
 import type { Observed } from "./observe.ts";
 import type { Outlook } from "./outlook.ts";
 import { type ObjectChange, objectChanges, type Plan } from "./plan.ts";
-import { requestedValues } from "./release-plan.ts";
+import { refuseOtherChart, requestedValues } from "./release-plan.ts";
 import { info } from "./report/log.ts";
 import { describePlan, reportPlan } from "./report/plan.ts";
 import type { Session } from "./session.ts";
@@ -53,6 +53,7 @@ export async function rehearse(
   const consequences = consequencesOf(settings, observed, plan);
   session.known.plan = reportPlan(plan, preview, all, consequences, lost);
   for (const line of describePlan(session.known.plan)) info(line);
+  for (const exposure of exposuresOf(settings, observed, plan)) warning(exposure);
   if (lost.length > 0) warning(describeLostValues(observed.release, lost));
   return { chart, objects: all };
 }
@@ -85,6 +86,7 @@ async function rehearseUpgrade(
     version: chartVersion,
   };
   const chart = known ?? (await chartFor(helm, api, reference, release, directory));
+  refuseOtherChart(release, chart.name);
   if (!upgrade) return { chart, preview: undefined };
   if (chartVersion !== release.chartVersion) {
     const { version, appVersion } = await chartDefaults(helm, chart);
@@ -92,7 +94,8 @@ async function rehearseUpgrade(
     const announcement = describeVersionChange(before, { chart: version, app: appVersion });
     if (announcement) warning(announcement);
   }
-  const request = { release, chart, userValues: settings.values, overlay: upgrade.overlay, directory };
+  const { overlay, replacesValues } = upgrade;
+  const request = { release, chart, userValues: settings.values, overlay, replacesValues, directory };
   if (release.status === NOT_INSTALLED) return { chart, preview: await previewInstall(helm, request) };
   // Helm renders an upgrade before it changes anything, and tells then what it has rendered: rehearsing it, too, would
   // only take longer.

@@ -1,13 +1,24 @@
 import { ActionError } from "./errors.ts";
 import { isPending } from "./helm/history.ts";
-import { NOT_INSTALLED, type Release } from "./helm/release.ts";
-import { diffValues, joinValues, mergeValues, type ValueChange, valueAt } from "./helm/values.ts";
+import { isUpgradable, NOT_INSTALLED, type Release } from "./helm/release.ts";
+import { chartNameIn } from "./helm/upgrade.ts";
+import {
+  diffValues,
+  hasNull,
+  joinValues,
+  layValues,
+  mergeValues,
+  type ValueChange,
+  valueAt,
+} from "./helm/values.ts";
 import type { Settings } from "./inputs.ts";
+import { refuseObstacles } from "./milvus/service-obstacles.ts";
 import {
   type GrpcPort,
   grpcPort,
   loadBalancerValues,
   refuseContradictions,
+  refuseEditedPort,
   refuseRenaming,
 } from "./milvus/values.ts";
 import type { Observed } from "./observe.ts";
@@ -19,6 +30,8 @@ export interface UpgradePlan {
   reasons: string[];
   /** The values that the load balancer needs, laid over all others. */
   overlay: YamlMap;
+  /** `overlay` is all of the release's values instead, those of the inputs among them. */
+  replacesValues: boolean;
   /** What becomes of the release's own values. */
   changes: ValueChange[];
 }
@@ -33,9 +46,6 @@ export interface ReleasePlan {
   switchOver: UpgradePlan | undefined;
 }
 
-/** What makes the Service's own layer-4 load balancer go. */
-const WITHOUT_LAYER_4 = { service: { type: "ClusterIP" } };
-
 /** Returns what the user gives to this run, in one. */
 export function requestedValues({ values }: Settings): YamlMap {
   return values.reduce<YamlMap>((over, source) => joinValues(over, source.values), {});
@@ -44,15 +54,16 @@ export function requestedValues({ values }: Settings): YamlMap {
 /** @throws ActionError when the release can't be put behind the load balancer as it is */
 export function planRelease(settings: Settings, observed: Observed): ReleasePlan {
   const { release, service } = observed;
-  refuseUnfinished(observed);
-
   const requested = requestedValues(settings);
   const effective = mergeValues(release.computedValues, requested);
-  refuseContradictions(effective, requested, release.name);
+  refuseOtherChart(release, chartNameIn({ chart: settings.chart, repository: settings.chartRepository }));
+  refuseContradictions(effective, requested, release);
   // What isn't there yet can have any name.
   if (release.status !== NOT_INSTALLED) {
     refuseRenaming(release.computedValues, effective, service.metadata.name);
+    refuseObstacles(effective, release.computedValues, service);
   }
+  if (release.status === "deployed") refuseEditedPort(service, release.computedValues);
 
   const port = grpcPort(service, effective);
   const complete = loadBalancerValues(effective, port, settings.backendConfigName);
@@ -61,7 +72,9 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   const overlay = keepsLayer4 ? joinValues(complete, { service: { type: "LoadBalancer" } }) : complete;
 
   const chartVersion = settings.chartVersion?.replace(/^v/, "") ?? release.chartVersion;
-  const upgraded = mergeValues(release.values, joinValues(requested, overlay));
+  const given = layValues(release.values, requested, release.computedValues, hasDefaultIn(observed));
+  const isRemoving = hasNull(requested);
+  const upgraded = joinValues(given, overlay);
   const changes = diffValues(release.values, upgraded);
   const reasons = [
     ...changes.map(({ path }) => `value ${path} changes`),
@@ -76,20 +89,70 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   return {
     port,
     chartVersion,
-    upgrade: reasons.length > 0 ? { reasons, overlay, changes } : undefined,
+    upgrade: reasons.length > 0 ? { reasons, changes, ...layer(given, overlay, isRemoving) } : undefined,
+    // The whole of it once more: the values of the inputs are laid over the release's again, beneath it.
     switchOver: keepsLayer4
       ? {
           reasons: ["value service.type changes"],
-          overlay: WITHOUT_LAYER_4,
-          changes: diffValues(upgraded, mergeValues(upgraded, WITHOUT_LAYER_4)),
+          changes: diffValues(upgraded, joinValues(given, complete)),
+          ...layer(given, complete, isRemoving),
         }
       : undefined,
   };
 }
 
-function refuseUnfinished({ release }: Observed): void {
+/**
+ * Returns how Helm is given values. With a null among them it is given all: what a null does to the values that Helm
+ * itself reuses, and whether it is still there the next time, differs from version to version (helm
+ * pkg/chartutil/coalesce.go).
+ *
+ * @param given the release's own values with those of the inputs over them
+ * @param isRemoving whether the inputs have a null
+ */
+function layer(
+  given: YamlMap,
+  overlay: YamlMap,
+  isRemoving: boolean,
+): Pick<UpgradePlan, "overlay" | "replacesValues"> {
+  const all = joinValues(given, overlay);
+  if (isRemoving || hasNull(all)) return { overlay: all, replacesValues: true };
+  return { overlay, replacesValues: false };
+}
+
+/** What isn't known counts as a default: a subchart has its own, which Helm doesn't keep. */
+function hasDefaultIn({ defaults }: Observed): (path: readonly string[]) => boolean {
+  return ([key = "", ...rest]) =>
+    defaults === undefined ||
+    defaults.subcharts.includes(key) ||
+    valueAt(defaults.values, key, ...rest) !== undefined;
+}
+
+/**
+ * Refuses a chart that isn't the release's own: Helm would put it in the place of everything that the release has.
+ *
+ * @param chart its name; undefined while that isn't known
+ * @throws ActionError naming both
+ */
+export function refuseOtherChart(release: Release, chart: string | undefined): void {
+  if (chart === undefined || chart === release.chart || release.status === NOT_INSTALLED) return;
+  const { name, namespace, chartVersion } = release;
+  throw new ActionError(
+    `Release ${name} in namespace ${namespace} is of the chart ${release.chart}, not ${chart}; nothing was changed.`,
+    {
+      why: `the release has ${release.chart} ${chartVersion}: an upgrade to another chart deletes what only that one makes, and takes its values for others.`,
+      fix: `set chart (and chart_repository) to where ${release.chart} is, or release to one of the chart ${chart}.`,
+    },
+  );
+}
+
+/**
+ * Refuses a release that can't be upgraded now.
+ *
+ * @throws ActionError saying what state it is in, and what to do
+ */
+export function refuseUnfinished(release: Release): void {
   const { name, namespace, revision, status } = release;
-  if (status === "deployed" || status === "failed" || status === NOT_INSTALLED) return;
+  if (isUpgradable(release)) return;
   if (!isPending(release)) {
     throw new ActionError(`Release ${name} in namespace ${namespace} is ${status}; nothing was changed.`, {
       why: `its newest revision, ${revision}, is ${status}: there is nothing to upgrade.`,
@@ -121,8 +184,9 @@ export function pendingRelease(
 }
 
 /** What someone has changed on the Service outside Helm: only an upgrade puts it back. */
-function driftOf({ service, release }: Observed, overlay: YamlMap): string[] {
+function driftOf({ service, isServiceToCome, release }: Observed, overlay: YamlMap): string[] {
   const { name, annotations } = service.metadata;
+  if (isServiceToCome) return release.status === NOT_INSTALLED ? [] : [`Service ${name} is gone`];
   const wanted = valueAt(overlay, "service", "annotations");
   // Not drift while the release itself doesn't have it yet.
   const deployed = diffValues(valueAt(release.values, "service"), valueAt(overlay, "service"));

@@ -38,7 +38,12 @@ export function planRestore(
   const restored = isUnderOurCare(values) ? withoutOurs(values, before) : values;
   const changes = diffValues(attempted, restored);
   const from = former ? `as it was in revision ${former.revision}` : "as without this action";
-  return { overlay: restored, changes, reasons: changes.map(({ path }) => `value ${path} becomes ${from}`) };
+  return {
+    overlay: restored,
+    replacesValues: true,
+    changes,
+    reasons: changes.map(({ path }) => `value ${path} becomes ${from}`),
+  };
 }
 
 function withoutOurs(values: YamlMap, before: YamlMap): YamlMap {

@@ -25,7 +25,7 @@ export function secretsIn({ milvusToken, chartLogin, certificate, cluster, googl
   const { credentialsJson } = google.credentials;
   const secrets = [
     ...(milvusToken ? [milvusToken] : []),
-    ...(chartLogin ? [chartLogin.password] : []),
+    ...(chartLogin ? [chartLogin.password || chartLogin.user] : []),
     ...linesOf(privateKey ?? ""),
     ...(kubeconfig && content ? [...wholeOf(kubeconfig), ...secretsAmong(parsed(content))] : []),
     ...(credentialsJson ? [...wholeOf(credentialsJson), ...secretsAmong(parsed(credentialsJson))] : []),

@@ -36,8 +36,7 @@ export async function teardown(settings: Settings, session: Session): Promise<vo
     if (plan.restore) {
       const { release, upgrade, chart } = plan.restore;
       const title = "Restore the Helm release";
-      const { overlay } = upgrade;
-      const undertaking = { title, release, chart, overlay, replacesValues: true };
+      const undertaking = { title, release, chart, plan: upgrade };
       known.releaseRevision = await upgradeOrRollBack(settings, session, access, undertaking);
     }
   } finally {

@@ -13,11 +13,11 @@ import { watchRollout } from "./helm/rollout.ts";
 import { type Helm, type LocalChart, upgrade } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
+import type { UpgradePlan } from "./release-plan.ts";
 import type { Known } from "./report/known.ts";
 import { info } from "./report/log.ts";
 import { withProgress } from "./report/progress.ts";
 import { type Session, step } from "./session.ts";
-import type { YamlMap } from "./yaml.ts";
 
 /** One Helm upgrade that is to be made. */
 export interface Undertaking {
@@ -26,10 +26,7 @@ export interface Undertaking {
   /** As it is before the upgrade. */
   release: Release;
   chart: LocalChart;
-  /** Laid over the values of the release and of the inputs. */
-  overlay: YamlMap;
-  /** Put `overlay` in the place of all of them instead. */
-  replacesValues?: boolean;
+  plan: UpgradePlan;
 }
 
 /**
@@ -45,14 +42,19 @@ export async function upgradeOrRollBack(
   undertaking: Undertaking,
 ): Promise<number> {
   const { known } = session;
-  const { changed } = known;
-  await refuseOvertaken(access.api, undertaking.release);
+  const { release } = undertaking;
+  let { changed } = known;
+  await refuseOvertaken(access.api, release);
+  session.signal.throwIfAborted();
   // Said beforehand: an upgrade that fails or is cancelled has changed something too.
   known.changed = true;
   try {
-    return await step(session, undertaking.title, () =>
-      upgradeRelease(settings, session, access, undertaking),
-    );
+    return await step(session, undertaking.title, async () => {
+      if (release.status === "failed" && !release.serverSide) {
+        changed = (await takeBack(access.helm, release, settings.helmTimeout)) || changed;
+      }
+      return upgradeRelease(settings, session, access, undertaking);
+    });
   } catch (error) {
     if (error instanceof ReleaseBusyError) known.changed = changed;
     // The runner gives a cancelled job ten seconds: not enough for a rollback.
@@ -91,17 +93,15 @@ async function upgradeRelease(
   settings: Settings,
   { known, signal, directory }: Session,
   { api, helm }: Access,
-  { release, chart, overlay, replacesValues = false }: Undertaking,
+  { release, chart, plan: { overlay, replacesValues } }: Undertaking,
 ): Promise<number> {
   const { helmTimeout: timeout } = settings;
-  const userValues = replacesValues ? [] : settings.values;
   const make = release.status === NOT_INSTALLED ? install : upgrade;
-  if (release.status === "failed" && !release.serverSide) await takeBack(helm, release, timeout);
   const made = await followRollout("upgrade", settings, api, (failed) =>
     make(helm, {
       release,
       chart,
-      userValues,
+      userValues: settings.values,
       overlay,
       replacesValues,
       timeout,
@@ -129,14 +129,17 @@ function reportRestarts(known: Known, restarts: ManifestChange["restarts"]): voi
 /**
  * Takes back what a failed upgrade has set. A client-side upgrade goes on from the deployed revision (helm
  * pkg/action/upgrade.go, prepareUpgrade): fields that only the failed one has would stay, and crash the pods for good.
+ *
+ * @returns whether there was anything to go back to
  */
-async function takeBack(helm: Helm, release: Release, timeout: number): Promise<void> {
+async function takeBack(helm: Helm, release: Release, timeout: number): Promise<boolean> {
   const target = lastDeployed(await readHistory(helm, release.name, release.namespace));
-  if (!target) return;
+  if (!target) return false;
   info(
     `Revision ${release.revision} has failed: what it has set is taken back to revision ${target.revision} first.`,
   );
   await rollback(helm, { release, revision: target.revision, timeout, wait: false });
+  return true;
 }
 
 /** Returns how the rollback of a failed upgrade has ended, as a sentence; undefined when there is nothing to undo. */
@@ -172,11 +175,12 @@ export async function recoverPending(
   for (;;) {
     const history = await readHistory(access.helm, name, namespace);
     const newest = history.at(-1);
-    // There is nothing to which a first installation could go back: the plan refuses it.
-    if (!newest || !isPending(newest) || newest.status === "pending-install") return;
+    if (!newest || !isPending(newest)) return;
     const { revision, status, updated } = newest;
     const pending = `revision ${revision} of release ${name}, ${status} since ${updated}`;
     const isOld = Date.parse(updated) + age <= Date.now();
+    // There is nothing to which a first installation could go back: it is refused.
+    if (isOld && status === "pending-install") return;
     if (isOld) {
       info(`Nobody has ended ${pending}: it is older than ${formatDuration(age)}.`);
       return rollBackPending(settings, session, access, history, pending);

@@ -24,7 +24,8 @@ function goNumber(source: string): number | typeof NOT_RESOLVED {
   const [, sign, digits] = GO_INTEGER.exec(plain) ?? [];
   if (digits !== undefined) {
     const number = Number(/^0[0-7]+$/.test(digits) ? `0o${digits}` : digits);
-    return sign === "-" ? -number : number;
+    // Go has no negative zero among its integers.
+    return sign === "-" ? 0 - number : number;
   }
   const number = GO_FLOAT.test(plain) ? Number(plain) : Number.NaN;
   return Number.isFinite(number) ? number : NOT_RESOLVED;

@@ -39,6 +39,7 @@ const histories = {
   "my-release": [["superseded", "5.0.18", null], ["deployed", "5.0.19", { minio: { enabled: false } }]],
   "after-failure": [["deployed", "5.0.19", { keep: "me" }], ["failed", "6.0.0", { lost: true }]],
   "after-two": [["deployed", "5.0.19", { keep: "me" }], ["failed", "6.0.0", {}], ["failed", "6.0.1", {}]],
+  "overtaken": [["deployed", "5.0.19", { keep: "me" }], ["superseded", "5.0.19", { lost: true }]],
   "first-failed": [["failed", "5.0.19", { only: 1 }]],
   "no-values": [["pending-install", "5.0.19", null]],
 };
@@ -107,6 +108,14 @@ describe("readRelease", () => {
       });
     },
   );
+
+  test("where two rollbacks have overtaken each other the older revision may be the deployed one", async () => {
+    expect(await readRelease(helm, "overtaken", "milvus")).toMatchObject({
+      revision: 2,
+      status: "superseded",
+      values: { keep: "me" },
+    });
+  });
 
   test("a failed first installation is all there is", async () => {
     const release = await readRelease(helm, "first-failed", "milvus");

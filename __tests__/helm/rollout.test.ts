@@ -66,7 +66,10 @@ test.each<[string, object | undefined, string | undefined]>([
   ],
   [
     "ended without a code",
-    { phase: "Failed", containerStatuses: [container({ terminated: { reason: "ContainerStatusUnknown" } })] },
+    {
+      phase: "Running",
+      containerStatuses: [container({ terminated: { reason: "ContainerStatusUnknown" } })],
+    },
     "restarted 0 times, last exit: ContainerStatusUnknown (code unknown)",
   ],
   [
@@ -111,6 +114,18 @@ test("a container that runs between two crashes is in a crash loop still", () =>
     container: "c",
     restarts: 3,
   });
+});
+
+test("one that a node has evicted or lost ails no more, however often it had restarted", () => {
+  const status = {
+    phase: "Failed",
+    reason: "Terminated",
+    conditions: NOT_READY,
+    containerStatuses: [container({ terminated: { reason: "Error", exitCode: 137 } }, {}, 4)],
+  };
+  const pod = v.parse(Pod, { metadata: { name: "p" }, status });
+  expect(ailmentOf(pod)).toBeUndefined();
+  expect(describePods([pod])).toBe("0 of 0 pods are ready");
 });
 
 test("pods that are done or leave don't count", () => {

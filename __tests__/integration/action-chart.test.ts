@@ -57,6 +57,7 @@ const request = (release: Release, chart: LocalChart, values = "") => ({
   release,
   chart,
   userValues: [{ text: values }],
+  replacesValues: false,
   overlay: {},
   directory,
   timeout: MINUTE,
@@ -175,6 +176,7 @@ test("another version than the deployed one is only taken from where the user sa
   const path = { chart: CHART, repository: undefined, version: VERSION };
   expect(await chartFor(helm, api, path, release, directory)).toEqual({
     path: CHART,
+    name: "milvus",
     version: VERSION,
     origin: "path",
   });
@@ -187,7 +189,7 @@ describe.each(HELMS)("%s: what an upgrade would do", (name) => {
     const [namespace, helm] = [`preview-${name}`, await helmOf(name)];
     await cluster.installSmall(namespace, {}, name);
     const [before, release] = [await cluster.snapshot(namespace), await releaseIn(namespace)];
-    const chart = { path: CHART, version: VERSION };
+    const chart = { path: CHART, name: "milvus", version: VERSION };
     const preview = (values: string) => previewUpgrade(helm, request(release, chart, values));
 
     expect(await preview("")).toEqual({ restarts: [], creates: [], deletes: [] });
@@ -245,6 +247,7 @@ describe.each(HELMS)("%s: a first installation", (name) => {
     release: { name: "my-release", namespace },
     chart,
     userValues: [{ text: JSON.stringify(SMALL) }, { text: values }],
+    replacesValues: false,
     overlay: { service: { type: "ClusterIP" } },
     timeout: MINUTE,
     directory,
@@ -280,7 +283,7 @@ describe.each(HELMS)("%s: a first installation", (name) => {
     const [namespace, helm] = [`failing-${name}`, await helmOf(name)];
     await cluster.kubectl("create", "namespace", namespace);
     const values = "annotations: {local-gke/ready-after: 1h}";
-    const request = given(namespace, { path: CHART, version: VERSION }, values);
+    const request = given(namespace, { path: CHART, name: "milvus", version: VERSION }, values);
     await expect(install(helm, { ...request, timeout: 2000 })).rejects.toThrow(
       /^helm install of release my-release in namespace failing-\w+ \(chart 5\.0\.19\) failed\.\nWhy: [\s\S]*\nWhat to do: the pods took longer than 2s/,
     );

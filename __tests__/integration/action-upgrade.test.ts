@@ -106,6 +106,52 @@ describe.concurrent("an upgrade that fails", () => {
   });
 });
 
+describe.concurrent("a run that is followed by another", () => {
+  /** Runs the action, which must succeed, without waiting for the load balancer. */
+  async function deploy(namespace: string, inputs: Record<string, string> = {}): Promise<StepResult> {
+    const result = await (await cluster.job()).main({ ...inputsFor(namespace), wait_for: "none", ...inputs });
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    return result;
+  }
+
+  test("null in the values removes a value for good, and the second run has nothing to do", async () => {
+    const namespace = "nulls";
+    await cluster.installSmall(namespace, { annotations: { "example.com/a": "b" } });
+    const values = "annotations:\n  example.com/a: null\n  example.com/c: null\nlabels: null\n";
+    expect((await deploy(namespace, { values })).outputs).toMatchObject({
+      changed: "true",
+      release_revision: "2",
+    });
+    const pods = await cluster.kubectl("get", "deployments", "-n", namespace, "-o", "json");
+    expect(pods).not.toContain("example.com/");
+    expect((await deploy(namespace, { values })).outputs.changed).toBe("false");
+
+    const more = await deploy(namespace, { values: "annotations:\n  example.com/d: e\n" });
+    expect(more.outputs).toMatchObject({ changed: "true", release_revision: "3" });
+    expect(await cluster.values(namespace)).toMatchObject({
+      externalS3: { bucketName: "my-milvus-bucket" },
+      annotations: { "example.com/d": "e" },
+      labels: null,
+    });
+  });
+
+  test("makes a Service anew that somebody has deleted, whatever others have its labels", async () => {
+    const namespace = "deleted-service";
+    await cluster.installSmall(namespace);
+    await deploy(namespace);
+    const service = ["service", "my-release-milvus", "-n", namespace];
+    await cluster.kubectl("expose", ...service, "--name=exposed");
+    expect((await deploy(namespace)).outputs.changed).toBe("false");
+    await cluster.kubectl("delete", ...service);
+    const { lines, outputs } = await deploy(namespace);
+    expect(lines).toContain("- Service my-release-milvus is gone");
+    expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
+    expect(await cluster.kubectl("get", ...service, "-o", "jsonpath={.metadata.annotations}")).toContain(
+      "app-protocols",
+    );
+  });
+});
+
 test("an upgrade that has succeeded doesn't fail for want of what it has replaced", async () => {
   await cluster.installSmall("untold");
   const bin = await mkdtemp(join(cluster.gke.directory, "bin-"));

@@ -23,6 +23,27 @@ test.each<[text: string, fix: string | undefined]>([
   ],
   ["Forbidden policy", "roles/container.developer"],
   [
+    'Error: UPGRADE FAILED: cannot patch "my-release-etcd" with kind StatefulSet: StatefulSet.apps "my-release-etcd" is invalid: spec: Forbidden: updates to statefulset spec for fields other than \'replicas\' are forbidden',
+    "--cascade=orphan",
+  ],
+  [
+    'PersistentVolumeClaim "a" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests',
+    "that can only be set when the object is made",
+  ],
+  [
+    "Service \"s\" is invalid: metadata.annotations[a]: Forbidden: may only be used when `type` is 'LoadBalancer'",
+    "correct the value that sets this field",
+  ],
+  [
+    'Service "s" is invalid: spec.clusterIPs[0]: Invalid value: ["None"]: may not change once set',
+    "correct the value that sets this field",
+  ],
+  [
+    'Internal error occurred: failed calling webhook "v.example.com": failed to call webhook: Post "https://v.example.svc:443/": context deadline exceeded',
+    "an admission webhook of the cluster doesn't answer",
+  ],
+  ["etcdserver: request timed out", "run again"],
+  [
     'Forbidden secrets "s" is forbidden: exceeded quota: q, requested: secrets=1, used: secrets=9, limited: secrets=9',
     "raise that ResourceQuota",
   ],

@@ -2,7 +2,12 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { mergeValues, valueAt } from "../../src/helm/values.ts";
 import { Service } from "../../src/kubernetes/objects.ts";
-import { grpcPort, loadBalancerValues, refuseContradictions } from "../../src/milvus/values.ts";
+import {
+  grpcPort,
+  loadBalancerValues,
+  refuseContradictions,
+  refuseEditedPort,
+} from "../../src/milvus/values.ts";
 import type { YamlMap } from "../../src/yaml.ts";
 
 function service(ports: object[] | undefined): Service {
@@ -14,6 +19,13 @@ function service(ports: object[] | undefined): Service {
 
 const PORT = { name: "milvus", port: 19530 };
 
+/** Values that give a component's containers environment variables. */
+function env(component: string, variables: Record<string, string>): YamlMap {
+  return { [component]: { extraEnv: Object.entries(variables).map(([name, value]) => ({ name, value })) } };
+}
+
+const RELEASE = { name: "r", chart: "milvus" };
+
 describe("refuseContradictions", () => {
   test.each<[string, YamlMap, YamlMap]>([
     ["nothing set", {}, {}],
@@ -23,8 +35,19 @@ describe("refuseContradictions", () => {
     ["ClusterIP on request", {}, { service: { type: "ClusterIP" } }],
     ["the chart's type on request", {}, { service: { type: null } }],
     ["user.yaml as text", { extraConfigFiles: { "user.yaml": "a: 1" } }, {}],
+    ["TLS by an environment variable too", env("standalone", { COMMON_SECURITY_TLSMODE: "1" }), {}],
+    [
+      "an environment variable of what isn't used",
+      { ...env("standalone", { COMMON_SECURITY_TLSMODE: "0" }), cluster: { enabled: true } },
+      {},
+    ],
+    [
+      "environment variables of other kinds",
+      { standalone: { extraEnv: ["x", { name: "A", valueFrom: {} }, { value: "0" }] } },
+      {},
+    ],
   ])("admits %s", (_, values, requested) => {
-    expect(() => refuseContradictions(values, requested, "r")).not.toThrow();
+    expect(() => refuseContradictions({ service: {}, ...values }, requested, RELEASE)).not.toThrow();
   });
 
   test.each<[string, YamlMap, YamlMap, string[]]>([
@@ -49,10 +72,60 @@ describe("refuseContradictions", () => {
       {},
       ['extraConfigFiles."user.yaml" of release r is not text', "`user.yaml: |`"],
     ],
+    [
+      "a chart in which Milvus is but a part",
+      { service: undefined, milvus: { service: {} } },
+      {},
+      ["Release r is not of Milvus's own chart", "its chart milvus has no values `service`"],
+    ],
+    [
+      "plaintext by an environment variable",
+      env("standalone", { COMMON_SECURITY_TLSMODE: "0" }),
+      {},
+      ["Release r sets COMMON_SECURITY_TLSMODE in standalone.extraEnv", "remove it from standalone.extraEnv"],
+    ],
+    [
+      "mutual TLS by an environment variable of a cluster's proxy",
+      { ...env("proxy", { "MILVUS_CONF_common.security.tlsMode": "2" }), cluster: { enabled: true } },
+      {},
+      ["sets MILVUS_CONF_common.security.tlsMode in proxy.extraEnv"],
+    ],
+    [
+      "an environment variable that has REST and gRPC share a port",
+      env("standalone", { PROXY_HTTP_PORT: "19530" }),
+      {},
+      ["sets PROXY_HTTP_PORT in standalone.extraEnv"],
+    ],
     ["user.yaml as a list", { extraConfigFiles: { "user.yaml": [] } }, {}, ["is not text"]],
   ])("refuses %s", (_, values, requested, parts) => {
     for (const part of [...parts, "nothing was changed.\nWhy: ", "\nWhat to do: "])
-      expect(() => refuseContradictions(values, requested, "r")).toThrow(part);
+      expect(() => refuseContradictions({ service: {}, ...values }, requested, RELEASE)).toThrow(part);
+  });
+});
+
+describe("refuseEditedPort", () => {
+  const deployed = { service: { port: 19530, portName: "milvus" } };
+  const withPort = (port: object) =>
+    v.parse(Service, {
+      metadata: { name: "s", namespace: "n" },
+      spec: { ports: [{ name: "metrics", port: 9091, targetPort: "metrics" }, port] },
+    });
+
+  test.each<[string, object, YamlMap]>([
+    ["as it was rendered", { name: "milvus", port: 19530, targetPort: "milvus" }, deployed],
+    ["one that no value names", { name: "x", port: 1, targetPort: 19530 }, {}],
+    ["none to be told by its target", { name: "x", port: 1, targetPort: 80 }, deployed],
+  ])("admits %s", (_, port, values) => {
+    expect(() => refuseEditedPort(withPort(port), values)).not.toThrow();
+  });
+
+  test.each([
+    { name: "grpc", port: 19530, targetPort: "milvus" },
+    { name: "milvus", port: 443, targetPort: 19530 },
+  ])("refuses $name $port", (port) => {
+    const refuse = () => refuseEditedPort(withPort(port), deployed);
+    expect(refuse).toThrow("The gRPC port of Service n/s was changed outside Helm; nothing was changed.");
+    expect(refuse).toThrow(`Why: it is ${port.port} (${port.name}); the release has 19530 (milvus).`);
   });
 });
 

@@ -3,7 +3,7 @@ import type { ActionError } from "../errors.ts";
 import { type Output, stream } from "../process.ts";
 import { helmError } from "./error.ts";
 import { timeoutFlags, waitFlags } from "./flags.ts";
-import { type Helm, type LocalChart, MadeRevision } from "./upgrade.ts";
+import { type Helm, isTooSlow, type LocalChart, MadeRevision } from "./upgrade.ts";
 import { type ValueLayers, withValues } from "./value-layers.ts";
 
 export interface Install extends ValueLayers {
@@ -45,7 +45,7 @@ function installError(output: Output, { release, chart, timeout }: Install): Act
       fix: `another run has installed it meanwhile: see \`helm history ${name} -n ${namespace}\`, and run again.`,
     });
   }
-  if (/timed out|deadline exceeded/.test(output.stderr)) {
+  if (isTooSlow(output)) {
     return helmError(what, output, {
       fix: `the pods took longer than ${Math.round(timeout / 1000)}s to get ready: see them above, or raise helm_timeout. The next run goes on with what is there.`,
     });

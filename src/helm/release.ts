@@ -6,12 +6,18 @@ import type { ChartDefaults } from "./chart-defaults.ts";
 import { helmError } from "./error.ts";
 import { isPending, readHistory } from "./history.ts";
 
+/** Tells whether Helm upgrades a release of this status, if only from an older revision of it. */
+export function isUpgradable({ status }: Pick<Release, "status">): boolean {
+  return ["deployed", "failed", "superseded", NOT_INSTALLED].includes(status);
+}
+
 /** The status of a release that is yet to be installed, whose revision is 0; Helm has no word for it. */
 export const NOT_INSTALLED = "not-installed";
 
 /**
- * A release as Helm has it: its newest revision. When that one has failed, chart and values are those of the deployed
- * revision, from which Helm's next upgrade goes on (helm pkg/action/upgrade.go, prepareUpgrade).
+ * A release as Helm has it: its newest revision. When that one isn't the deployed one (it has failed, or two rollbacks
+ * have overtaken each other), chart and values are those of the deployed revision, from which Helm's next upgrade goes
+ * on (helm pkg/action/upgrade.go, prepareUpgrade).
  */
 export interface Release {
   name: string;
@@ -54,7 +60,7 @@ export async function readRelease(
   namespace: string,
 ): Promise<Release | undefined> {
   const newest = await readRevision(helm, name, namespace, []);
-  if (newest?.status !== "failed") return newest;
+  if (newest?.status !== "failed" && newest?.status !== "superseded") return newest;
 
   const history = await readHistory(helm, name, namespace);
   const deployed = history.findLast(({ status }) => status === "deployed");

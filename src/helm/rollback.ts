@@ -1,6 +1,6 @@
 import { ActionError } from "../errors.ts";
 import { stream } from "../process.ts";
-import { helmError } from "./error.ts";
+import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import { readHistory } from "./history.ts";
 import type { Release } from "./release.ts";
@@ -42,6 +42,11 @@ export async function rollback(helm: Helm, { release, revision, timeout, wait }:
     ],
     {},
   );
+  // Of two that begin at the same moment one can't record its revision, as it is there already.
+  if (/release: already exists/.test(output.stderr)) {
+    const fix = "run again: it goes on from what the other run has left.";
+    throw new ReleaseBusyError(`${what} failed: another run was faster.`, evidenceIn(output, { fix }));
+  }
   if (output.exitCode !== 0) {
     throw helmError(`${what} failed.`, output, {
       fix: `see \`helm history ${name} -n ${namespace}\` and the release's pods, and roll back by hand.`,

@@ -32,8 +32,18 @@ export interface Ailment {
   description: string;
 }
 
-/** Returns why a pod isn't ready, undefined when it is. */
-export function ailmentOf({ status }: Pod): Ailment | undefined {
+/**
+ * Tells a pod that no rollout waits for: on its way out, done, or dead for good, as those are that a node has evicted or
+ * lost at its shutdown. Kubernetes makes others in their place and keeps them a while.
+ */
+function isOver({ metadata, status }: Pod): boolean {
+  return metadata.deletionTimestamp !== undefined || /^(Succeeded|Failed)$/.test(status.phase);
+}
+
+/** Returns why a pod isn't ready, undefined when it is, or is over. */
+export function ailmentOf(pod: Pod): Ailment | undefined {
+  if (isOver(pod)) return undefined;
+  const { status } = pod;
   if (status.conditions.some(({ type, status: value }) => type === "Ready" && value === "True"))
     return undefined;
   const unscheduled = status.conditions.find(
@@ -127,9 +137,9 @@ export function watchRollout(
     );
   };
   const see = (pod: Pod) => {
-    const { name, deletionTimestamp } = pod.metadata;
+    const { name } = pod.metadata;
     const known = pods.get(name);
-    const ailment = deletionTimestamp || pod.status.phase === "Succeeded" ? undefined : ailmentOf(pod);
+    const ailment = ailmentOf(pod);
     const patience = ailment && patienceWith(ailment, upgradeLimit);
     clearTimeout(known?.ailing?.timer);
     if (!ailment || patience === undefined) {
@@ -177,11 +187,9 @@ export function watchRollout(
   };
 }
 
-/** Returns one line about the pods of a rollout; those that are done or on their way out don't count. */
+/** Returns one line about the pods of a rollout; those that are over don't count. */
 export function describePods(pods: readonly Pod[]): string {
-  const counted = pods.filter(
-    ({ metadata, status }) => !metadata.deletionTimestamp && status.phase !== "Succeeded",
-  );
+  const counted = pods.filter((pod) => !isOver(pod));
   const problems = counted.flatMap((pod) => {
     const ailment = ailmentOf(pod);
     return ailment ? [`${pod.metadata.name}: ${ailment.description}`] : [];

@@ -10,7 +10,7 @@ import { differences } from "./manifest.ts";
 import type { Release } from "./release.ts";
 import { rehearseUpgrade } from "./restarts.ts";
 import { Dependencies, readStoredReleases, type StoredChart } from "./stored-release.ts";
-import { type ChartReference, fetchChart, isPath, type LocalChart } from "./upgrade.ts";
+import { type ChartReference, chartNameIn, fetchChart, isPath, type LocalChart } from "./upgrade.ts";
 
 /** A chart with where it was had. */
 export type FoundChart = LocalChart & { origin: "repository" | "path" | "release" };
@@ -51,8 +51,8 @@ export async function chartFor(
   }
 }
 
-function isDeployed({ chart, version }: ChartReference, release: Release): boolean {
-  return version === release.chartVersion && chart.split("/").at(-1) === release.chart;
+function isDeployed(reference: ChartReference, release: Release): boolean {
+  return reference.version === release.chartVersion && chartNameIn(reference) === release.chart;
 }
 
 /**
@@ -77,9 +77,17 @@ async function chartInRelease(
   }
   const path = await mkdtemp(join(directory, "chart-"));
   for (const file of chartFiles(base.chart)) await writeBelow(path, file);
-  const chart = { path, version: base.chart.metadata.version };
+  const { name, version } = base.chart.metadata;
+  const chart = { path, name, version };
 
-  const rendered = await rehearseUpgrade(helm, { release, chart, userValues: [], overlay: {}, directory });
+  const rendered = await rehearseUpgrade(helm, {
+    release,
+    chart,
+    userValues: [],
+    overlay: {},
+    replacesValues: false,
+    directory,
+  });
   const different = differences(base.manifest, rendered).map(({ kind, name }) => `${kind} ${name}`);
   if (different.length > 0) {
     throw unusable(release, `it renders another ${different.join(", ")} than revision ${base.revision} has.`);

@@ -28,7 +28,13 @@ const StoredChart = v.looseObject({
     name: v.string(),
     version: v.string(),
     /** Those that were enabled: Helm drops all others before it stores a chart. */
-    dependencies: list(v.looseObject({ name: v.string(), enabled: v.optional(v.boolean(), false) })),
+    dependencies: list(
+      v.looseObject({
+        name: v.string(),
+        alias: v.optional(v.string()),
+        enabled: v.optional(v.boolean(), false),
+      }),
+    ),
   }),
   lock: v.nullish(Dependencies),
   templates: list(ChartFile),

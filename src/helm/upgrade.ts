@@ -18,6 +18,7 @@ export type Helm = Program & { version: string };
 export interface LocalChart {
   /** Path of a folder or an archive. */
   path: string;
+  name: string;
   version: string;
 }
 
@@ -32,8 +33,13 @@ export interface ChartReference {
 }
 
 /** Tells a chart that is on this machine from one in a repository or registry. */
-export function isPath({ chart, repository }: ChartReference): boolean {
+export function isPath({ chart, repository }: Pick<ChartReference, "chart" | "repository">): boolean {
   return !repository && !chart.startsWith("oci://");
+}
+
+/** Returns the name of a chart in a repository or registry, undefined for one on this machine, which says it itself. */
+export function chartNameIn(reference: Pick<ChartReference, "chart" | "repository">): string | undefined {
+  return isPath(reference) ? undefined : reference.chart.split("/").at(-1)?.split(":")[0];
 }
 
 const PULL_PAUSES_MS = [1000, 5000];
@@ -76,7 +82,8 @@ export async function fetchChart(
   const [archive] = await readdir(folder);
   if (archive === undefined) throw new ActionError(`helm pull ${what} left no archive behind.`);
   const path = join(folder, archive);
-  return { path, version: version ?? versionIn(await showChart(helm, path)) };
+  const name = chartNameIn(reference) ?? chart;
+  return { path, name, version: version ?? metadataIn(await showChart(helm, path)).version };
 }
 
 /** The name that Helm knows the repository by for as long as it takes. */
@@ -104,22 +111,22 @@ async function pull(
   return added.exitCode === 0 ? run(knowing, ["pull", `${REPOSITORY_NAME}/${chart}`, ...how]) : added;
 }
 
-const ChartMetadata = v.looseObject({ version: v.string() });
+const ChartMetadata = v.looseObject({ name: v.string(), version: v.string() });
 
-function versionIn(metadata: string): string {
-  return v.parse(ChartMetadata, load(metadata)).version;
+function metadataIn(text: string): v.InferOutput<typeof ChartMetadata> {
+  return v.parse(ChartMetadata, load(text));
 }
 
 async function readLocalChart(helm: Program, path: string, version: string | undefined): Promise<LocalChart> {
   const metadata = await readFile(join(path, "Chart.yaml"), "utf8").catch(() => showChart(helm, path));
-  const found = versionIn(metadata);
+  const { name, version: found } = metadataIn(metadata);
   if (version !== undefined && found !== version) {
     throw new ActionError(`The chart at ${path} has version ${found}, not ${version}; nothing was changed.`, {
       why: "another chart version also upgrades Milvus, so it is only taken when chart_version asks for it.",
       fix: `set chart_version: ${found} to upgrade on purpose, or give chart the path of version ${version}.`,
     });
   }
-  return { path, version: found };
+  return { path, name, version: found };
 }
 
 /** Lets Helm read the metadata of a chart that isn't a folder, or say why it can't. */
@@ -134,8 +141,6 @@ async function showChart(helm: Program, path: string): Promise<string> {
 export interface Upgrade extends ValueLayers {
   release: Release;
   chart: LocalChart;
-  /** Put the given values in the place of the release's own instead of laying them over those. */
-  replacesValues?: boolean;
   /** Milliseconds. */
   timeout: number;
   /** Ends the upgrade; Helm then records the release as failed. */
@@ -155,7 +160,7 @@ export type MadeRevision = v.InferOutput<typeof MadeRevision>;
 export function upgradeArgs({
   release,
   chart,
-  replacesValues = false,
+  replacesValues,
 }: Pick<Upgrade, "release" | "chart" | "replacesValues">): string[] {
   const which = [release.name, chart.path, "--namespace", release.namespace];
   const values = replacesValues ? "--reset-values" : "--reset-then-reuse-values";
@@ -177,6 +182,11 @@ export async function upgrade(helm: Helm, request: Upgrade): Promise<MadeRevisio
   return v.parse(MadeRevision, JSON.parse(output.stdout));
 }
 
+/** Tells a rollout that Helm no longer waits for from a request that the API server had no time for. */
+export function isTooSlow({ stderr }: Output): boolean {
+  return /timed out|deadline exceeded/.test(stderr) && !/failed calling webhook|etcdserver/.test(stderr);
+}
+
 function upgradeError(output: Output, { release, signal, timeout }: Upgrade): Error {
   // Whoever has ended the upgrade knows better than Helm why.
   if (signal.aborted && signal.reason instanceof Error) return signal.reason;
@@ -186,7 +196,7 @@ function upgradeError(output: Output, { release, signal, timeout }: Upgrade): Er
     const fix = `another run is at work on the release, or one was killed: see \`helm history ${release.name} -n ${release.namespace}\`, and \`helm rollback\` to the last deployed revision when nobody is.`;
     return new ReleaseBusyError(what, evidenceIn(output, { fix }));
   }
-  if (/timed out|deadline exceeded/.test(output.stderr)) {
+  if (isTooSlow(output)) {
     return helmError(what, output, {
       fix: `the rollout took longer than ${Math.round(timeout / 1000)}s: see the pods above, or raise helm_timeout.`,
     });

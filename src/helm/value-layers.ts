@@ -9,6 +9,8 @@ export interface ValueLayers {
   userValues: readonly { text: string }[];
   /** Laid over all others. */
   overlay: YamlMap;
+  /** Give Helm `overlay` alone, and have it put that in the place of the release's own values. */
+  replacesValues: boolean;
   /** A private folder for the values while Helm runs. */
   directory: string;
 }
@@ -18,13 +20,13 @@ export interface ValueLayers {
  * standard input.
  */
 export async function withValues<T>(
-  { userValues, overlay, directory }: ValueLayers,
+  { userValues, overlay, replacesValues, directory }: ValueLayers,
   call: (flags: string[], input: string) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(directory, "values-"));
   try {
     const flags: string[] = [];
-    for (const [index, { text }] of userValues.entries()) {
+    for (const [index, { text }] of (replacesValues ? [] : userValues).entries()) {
       const file = join(folder, `${index}.yaml`);
       await writeFile(file, text, { mode: 0o600 });
       flags.push("--values", file);

@@ -28,6 +28,43 @@ export function mergeValues(base: YamlMap, over: YamlMap): YamlMap {
   return Object.fromEntries(merged);
 }
 
+/**
+ * Lays `over` over a release's own values `base` so that null removes what it stands for, however often: a default of the
+ * chart's stays away by a null among the values, anything else by not being there. A null with nothing to remove is left
+ * out: charts would render it, and Kubernetes takes it for an empty text.
+ *
+ * @param computed the chart's defaults with `base` over them
+ * @param hasDefault tells whether the chart has a default at a path
+ */
+export function layValues(
+  base: YamlMap,
+  over: YamlMap,
+  computed: unknown,
+  hasDefault: (path: readonly string[]) => boolean,
+  path: readonly string[] = [],
+): YamlMap {
+  const laid = new Map(Object.entries(base));
+  for (const [key, value] of Object.entries(over)) {
+    const [below, effective] = [laid.get(key), isMap(computed) ? valueAt(computed, key) : undefined];
+    const here = [...path, key];
+    if (value === null) {
+      if (effective === undefined || effective === null) continue;
+      if (hasDefault(here)) laid.set(key, null);
+      else laid.delete(key);
+    } else if (isMap(value)) {
+      const result = layValues(isMap(below) ? below : {}, value, effective, hasDefault, here);
+      const isNothing = below === undefined && Object.keys(result).length === 0 && hasNull(value);
+      if (!isNothing) laid.set(key, result);
+    } else laid.set(key, value);
+  }
+  return Object.fromEntries(laid);
+}
+
+/** Tells whether a tree of values has a null, which is to remove one of the chart's defaults. */
+export function hasNull(values: YamlMap): boolean {
+  return Object.values(values).some((value) => value === null || (isMap(value) && hasNull(value)));
+}
+
 /** Returns the value at `path`, undefined when there is none. */
 export function valueAt(values: YamlMap, ...path: string[]): unknown {
   return path.reduce<unknown>(

@@ -40,6 +40,8 @@ export const Service = v.looseObject({
   metadata: Metadata,
   spec: v.looseObject({
     type: v.optional(v.string(), "ClusterIP"),
+    clusterIP: v.optional(v.string()),
+    loadBalancerSourceRanges: v.optional(v.array(v.string()), []),
     ports: v.optional(
       v.array(
         v.looseObject({

@@ -10,7 +10,8 @@ export type Owner =
   | { kind: "other"; managers: string[]; signs: string[] };
 
 const KUBECTL = /^kubectl(-|\.exe$|$)/;
-const HELM_RELEASE = "meta.helm.sh/release-name";
+/** The annotation with which Helm marks what belongs to a release. */
+export const HELM_RELEASE = "meta.helm.sh/release-name";
 const HELM_NAMESPACE = "meta.helm.sh/release-namespace";
 const MANAGED_BY = "app.kubernetes.io/managed-by";
 const ARGO_CD = "argocd.argoproj.io/tracking-id";

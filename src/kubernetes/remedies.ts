@@ -12,7 +12,23 @@ const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
     /Unauthorized|must be logged in|provide credentials/,
     "the cluster refuses the credentials: check the account and, with kubeconfig, that its token is still valid.",
   ],
-  // The API server forbids these three too, whatever the account's rights.
+  // The API server forbids these too, whatever the account's rights.
+  [
+    /Forbidden: (updates to \w+ spec|spec is immutable)|StatefulSet\S* .*Forbidden/i,
+    "that can only be set when the object is made: take the value back, or delete the object first (a StatefulSet with `kubectl delete statefulset NAME --cascade=orphan`, which leaves its pods and data) and run again.",
+  ],
+  [
+    /is invalid: .*(Forbidden:|may not change once set)/s,
+    "the object can't be so: correct the value that sets this field (values, values_files), or undo by hand what was set there outside Helm.",
+  ],
+  [
+    /failed calling webhook/,
+    "an admission webhook of the cluster doesn't answer: see that its pods run and, in a private cluster, that a firewall rule lets the control plane reach them on their port.",
+  ],
+  [
+    /etcdserver: (request timed out|leader changed)/,
+    "the cluster's control plane was busy or restarting: run again.",
+  ],
   [
     /exceeded quota/,
     "raise that ResourceQuota of the namespace, or delete what is no longer needed there, and run again.",

@@ -12,7 +12,7 @@ import { ActionError } from "../errors.ts";
 /** Where Milvus's REST server listens instead of sharing the gRPC port, as Milvus's own TLS page has it. */
 const HTTP_PORT = 8080;
 /** Where Milvus serves gRPC when `proxy.port` says nothing. */
-const GRPC_PORT = "19530";
+export const GRPC_PORT = "19530";
 
 /** The settings that are looked at, where Milvus's own files have them. */
 const TLS_MODE = ["common", "security", "tlsMode"];

@@ -4,7 +4,7 @@ import { mergeValues, valueAt } from "../helm/values.ts";
 import { parseJson } from "../json.ts";
 import type { Service } from "../kubernetes/objects.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
-import { withTls } from "./user-yaml.ts";
+import { GRPC_PORT, normalised, withTls } from "./user-yaml.ts";
 
 /** Has GKE make network endpoint groups for a Service. */
 const NEG_ANNOTATION = "cloud.google.com/neg";
@@ -35,7 +35,17 @@ export interface GrpcPort {
  * @param requested only what the user gives to this run
  * @throws ActionError naming the value and what to set instead
  */
-export function refuseContradictions(values: YamlMap, requested: YamlMap, release: string): void {
+export function refuseContradictions(
+  values: YamlMap,
+  requested: YamlMap,
+  { name: release, chart }: { name: string; chart: string },
+): void {
+  if (!isMap(valueAt(values, "service"))) {
+    throw new ActionError(`Release ${release} is not of Milvus's own chart; nothing was changed.`, {
+      why: `its chart ${chart} has no values \`service\`: Milvus may be one of its subcharts, whose values are not where this action sets them.`,
+      fix: "give Milvus a release of its own, or set release to one.",
+    });
+  }
   const custom = valueAt(values, "customConfigMap");
   if (typeof custom === "string" && custom !== "") {
     throw new ActionError(`Release ${release} has customConfigMap: ${custom}; nothing was changed.`, {
@@ -64,12 +74,37 @@ export function refuseContradictions(values: YamlMap, requested: YamlMap, releas
       },
     );
   }
+  refuseEnvironment(values, release);
   const type = valueAt(requested, "service", "type");
   if (type !== undefined && type !== null && type !== "ClusterIP") {
     throw new ActionError(`The input values sets service.type: ${String(type)}; nothing was changed.`, {
       why: "behind the layer-7 load balancer the Service must be ClusterIP, or it keeps a load balancer or ports of its own.",
       fix: "remove service.type from values and values_files.",
     });
+  }
+}
+
+/**
+ * Refuses environment variables that Milvus puts above its files (milvus-io/milvus, pkg/config, EnvSource): with them
+ * user.yaml would say in vain what the load balancer needs.
+ */
+function refuseEnvironment(values: YamlMap, release: string): void {
+  const component = valueAt(values, "cluster", "enabled") ? "proxy" : "standalone";
+  const variables = valueAt(values, component, "extraEnv");
+  for (const variable of Array.isArray(variables) ? variables : []) {
+    const { name, value } = isMap(variable) ? variable : {};
+    const setting = normalised([String(name)]).replace(/^milvusconf/, "");
+    const isWrong =
+      (setting === "commonsecuritytlsmode" && String(value) !== "1") ||
+      (setting === "proxyhttpport" && String(value) === GRPC_PORT);
+    if (!isWrong) continue;
+    throw new ActionError(
+      `Release ${release} sets ${String(name)} in ${component}.extraEnv; nothing was changed.`,
+      {
+        why: "Milvus takes its settings from environment variables before it takes them from user.yaml, so this one keeps it from speaking to the load balancer.",
+        fix: `remove it from ${component}.extraEnv with the input values: extraConfigFiles."user.yaml" is the place for it.`,
+      },
+    );
   }
 }
 
@@ -97,11 +132,9 @@ export function refuseRenaming(before: YamlMap, after: YamlMap, service: string)
  * @throws ActionError when the Service has no port for gRPC
  */
 export function grpcPort(service: Service, values: YamlMap): GrpcPort {
-  const name = valueAt(values, "service", "portName");
-  const number = valueAt(values, "service", "port");
+  const { name, port: number } = portIn(values);
   const live =
-    service.spec.ports.find((port) => port.targetPort === "milvus" || port.targetPort === 19530) ??
-    service.spec.ports.find((port) => port.port === 19530 || port.name === name);
+    portOfPods(service) ?? service.spec.ports.find((port) => port.port === 19530 || port.name === name);
   if (!live) {
     const ports =
       service.spec.ports.map((port) => `${port.name || "(no name)"} ${port.port}`).join(", ") || "none";
@@ -113,9 +146,39 @@ export function grpcPort(service: Service, values: YamlMap): GrpcPort {
       },
     );
   }
+  return { name: name ?? live.name, port: number ?? live.port };
+}
+
+/**
+ * Refuses a Service whose gRPC port somebody has changed outside Helm, which no upgrade puts back: Helm doesn't touch
+ * what is the same in both of its manifests.
+ *
+ * @param deployed the values that the Service was rendered with
+ * @throws ActionError with both ports
+ */
+export function refuseEditedPort(service: Service, deployed: YamlMap): void {
+  const { name, port } = portIn(deployed);
+  const live = portOfPods(service);
+  if (!live || (live.name === (name ?? live.name) && live.port === (port ?? live.port))) return;
+  const title = `${service.metadata.namespace}/${service.metadata.name}`;
+  throw new ActionError(`The gRPC port of Service ${title} was changed outside Helm; nothing was changed.`, {
+    why: `it is ${live.port} (${live.name || "no name"}); the release has ${port ?? live.port} (${name ?? live.name}).`,
+    fix: "put it back (`kubectl edit service`), or set service.port and service.portName to it with the input values.",
+  });
+}
+
+/** The port that leads to the pods' gRPC port. */
+function portOfPods({ spec: { ports } }: Service): (typeof ports)[number] | undefined {
+  return ports.find(({ targetPort }) => targetPort === "milvus" || targetPort === 19530);
+}
+
+/** What values say of the Service's gRPC port. */
+function portIn(values: YamlMap): Partial<GrpcPort> {
+  const name = valueAt(values, "service", "portName");
+  const port = valueAt(values, "service", "port");
   return {
-    name: typeof name === "string" && name !== "" ? name : live.name,
-    port: typeof number === "number" ? number : live.port,
+    ...(typeof name === "string" && name !== "" && { name }),
+    ...(typeof port === "number" && { port }),
   };
 }
 
