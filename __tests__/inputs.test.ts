@@ -141,6 +141,11 @@ describe("accepted", () => {
     ["a chart path", { chart: "./milvus" }, { chart: "./milvus", chartRepository: undefined }],
     ["a chart in a folder", { chart: "charts/milvus" }, { chartRepository: undefined }],
     ["an OCI chart", { chart: "oci://r/milvus" }, { chart: "oci://r/milvus", chartRepository: undefined }],
+    [
+      "an OCI chart by its digest",
+      { chart: "oci://r:5000/m@sha256:ab" },
+      { chart: "oci://r:5000/m@sha256:ab" },
+    ],
     ["a Windows path", { chart: "C:\\charts\\milvus" }, { chartRepository: undefined }],
     [
       "a repository is not looked at beside a path",
@@ -235,6 +240,7 @@ describe("refused, naming the input, the value and what is allowed", () => {
       "https://ci:pass@charts.example/milvus.tgz",
       "chart: has a user or a password in it: give the chart's name alone",
     ],
+    ["chart", "oci://ci:pa/ss@r/m@sha256:ab", "chart: has a user or a password in it: give the chart's name"],
     ["chart_repository", "file:///etc", 'chart_repository: "file:///etc" is not an http(s) URL'],
     ["chart_version", "^5", `chart_version: "^5" is not ${CHART_VERSION}`],
     ["chart_version", "latest", `chart_version: "latest" is not ${CHART_VERSION}`],

@@ -1,4 +1,4 @@
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { allOf } from "./async.ts";
 import { ActionError, messageOf } from "./errors.ts";
 import type { AccessToken } from "./gke/access-token.ts";
@@ -12,6 +12,7 @@ import type { Helm } from "./helm/upgrade.ts";
 import type { Settings } from "./inputs.ts";
 import { ApiServer } from "./kubernetes/api.ts";
 import type { Program } from "./process.ts";
+import { info } from "./report/log.ts";
 import { withProgress } from "./report/progress.ts";
 import type { Session } from "./session.ts";
 import { provideHelm } from "./tools/helm.ts";

@@ -1,4 +1,3 @@
-import { info } from "@actions/core";
 import * as v from "valibot";
 import { OvertakenError } from "./errors.ts";
 import type { FrontPlan } from "./front-plan.ts";
@@ -16,6 +15,7 @@ import {
   referencesOf,
 } from "./loadbalancer/references.ts";
 import type { Outlook } from "./outlook.ts";
+import { info } from "./report/log.ts";
 import type { Session } from "./session.ts";
 
 /** Makes the load balancer's objects what the plan says, the user's own before the Ingress. */

@@ -1,4 +1,4 @@
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { type Access, reachCluster } from "./access.ts";
 import { applyFront, settleFront } from "./apply-front.ts";
 import { messageOf, OvertakenError } from "./errors.ts";
@@ -13,6 +13,7 @@ import { reserveStaticAddress } from "./place/address.ts";
 import { forgetHost, pointHost } from "./place/zone.ts";
 import { proveCertificate, proveMilvus, reportCertificate, reportDns } from "./proof.ts";
 import { type Rehearsal, rehearse } from "./rehearsal.ts";
+import { info } from "./report/log.ts";
 import { type Session, step } from "./session.ts";
 import { startGcloud } from "./tools/gcloud.ts";
 import { recoverPending, upgradeOrRollBack } from "./upgrade.ts";

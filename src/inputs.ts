@@ -124,7 +124,8 @@ export function readSettings(input: (name: string) => string, workspace: string)
   }
   const chart = text("chart") || "milvus";
   if (chart.startsWith("-")) refuse("chart", "a chart's name, a path or an oci:// reference");
-  if (/:\/\/.*@/.test(chart)) {
+  // What is behind the @ of an OCI reference is a digest.
+  if (/:\/\/.*@(?!sha256:)/.test(chart)) {
     mistakes.push(
       "chart: has a user or a password in it: give the chart's name alone, and those in chart_repository, or log in with helm registry login beforehand for oci://",
     );

@@ -1,4 +1,3 @@
-import { info } from "@actions/core";
 import type { Access } from "./access.ts";
 import { allOf } from "./async.ts";
 import type { Settings } from "./inputs.ts";
@@ -17,6 +16,7 @@ import { type ChosenCertificate, chooseCertificate } from "./loadbalancer/choose
 import { type Observed, observe } from "./observe.ts";
 import { observePlace, type Place } from "./place.ts";
 import { makePlan, type Plan } from "./plan.ts";
+import { info } from "./report/log.ts";
 import type { Session } from "./session.ts";
 
 /** What a run knows before it changes anything. */

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import type { Settings } from "./inputs.ts";
 import { authorityIn, expiryOf, trustFor } from "./loadbalancer/certificate.ts";
 import { LOOK_UP_MS, waitForCertificate } from "./loadbalancer/certificate-wait.ts";
@@ -10,6 +10,7 @@ import type { Front } from "./loadbalancer/front.ts";
 import { untilTrusted } from "./loadbalancer/handshake.ts";
 import type { verify as Verify } from "./milvus/verify.ts";
 import type { Outlook } from "./outlook.ts";
+import { info } from "./report/log.ts";
 import { type Session, step } from "./session.ts";
 
 /** Longest wait for DNS, in milliseconds, where it is only told what it says. */

@@ -1,4 +1,4 @@
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import type { Access } from "./access.ts";
 import { allOf } from "./async.ts";
 import { consequencesOf, exposuresOf } from "./consequences.ts";
@@ -22,6 +22,7 @@ import type { Observed } from "./observe.ts";
 import type { Outlook } from "./outlook.ts";
 import { type ObjectChange, objectChanges, type Plan } from "./plan.ts";
 import { refuseOtherChart, requestedValues } from "./release-plan.ts";
+import { info } from "./report/log.ts";
 import { describePlan, reportPlan } from "./report/plan.ts";
 import type { Session } from "./session.ts";
 

@@ -1,6 +1,7 @@
-import { endGroup, info, startGroup } from "@actions/core";
+import { endGroup, startGroup } from "@actions/core";
 import { formatDuration } from "./duration.ts";
 import type { Known } from "./report/known.ts";
+import { info } from "./report/log.ts";
 
 /** What one run of the action has at hand. */
 export interface Session {

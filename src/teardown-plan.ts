@@ -1,4 +1,4 @@
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import * as v from "valibot";
 import type { Access } from "./access.ts";
 import { allOf } from "./async.ts";
@@ -21,6 +21,7 @@ import { observeObjects, observeOtherIngresses, parsed } from "./observe.ts";
 import { observeUnwantedAddress, type UnwantedAddress } from "./place/address.ts";
 import { hasOwnRecord, observeZone, type Zone } from "./place/zone.ts";
 import { pendingRelease, type UpgradePlan } from "./release-plan.ts";
+import { info } from "./report/log.ts";
 import { describePlan } from "./report/plan.ts";
 import { planRestore, revisionBefore } from "./restore-plan.ts";
 import type { Session } from "./session.ts";

@@ -1,4 +1,3 @@
-import { info } from "@actions/core";
 import { reachCluster } from "./access.ts";
 import { allOf } from "./async.ts";
 import { releaseAddress } from "./gke/compute.ts";
@@ -6,6 +5,7 @@ import type { Settings } from "./inputs.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
 import { deleteAndAwait, type ObjectReference } from "./kubernetes/deletion.ts";
 import { forgetHost } from "./place/zone.ts";
+import { info } from "./report/log.ts";
 import { type Session, step } from "./session.ts";
 import { planTeardown, type TeardownPlan } from "./teardown-plan.ts";
 import { recoverPending, upgradeOrRollBack } from "./upgrade.ts";

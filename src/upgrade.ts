@@ -1,4 +1,3 @@
-import { info } from "@actions/core";
 import type { Access } from "./access.ts";
 import { formatDuration } from "./duration.ts";
 import { ActionError, messageOf, OvertakenError } from "./errors.ts";
@@ -16,6 +15,7 @@ import type { Settings } from "./inputs.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
 import type { UpgradePlan } from "./release-plan.ts";
 import type { Known } from "./report/known.ts";
+import { info } from "./report/log.ts";
 import { withProgress } from "./report/progress.ts";
 import { type Session, step } from "./session.ts";
 

@@ -39,8 +39,8 @@ test("the endpoint and what stands behind it", () => {
     "| server name | `my-release.milvus.io` |",
     "| Ingress | `default/my-release-milvus` |",
     "| certificate | Active, expires 2027-02-16T11:00:00Z |",
-    "| Milvus | 2.6.15 |",
-    "| chart | 5.0.19 |",
+    "| Milvus | `2.6.15` |",
+    "| chart | `5.0.19` |",
     "| release revision | 4 |",
     "| backends | `k8s1-neg` HEALTHY<br>`k8s-be-30291--uid` HEALTHY |",
     "| Wait for the address | 41m 5s |",
@@ -211,4 +211,28 @@ describe("a summary that is too long for the runner", () => {
   test("may have any number of backticks in it", () => {
     expect(summaryOf(EMPTY, "deploy", "x` ".repeat(300_000))).toContain("\n```text\n");
   });
+});
+
+test("what others have written makes no link, image, HTML or heading", () => {
+  const evil = "<img src=x> ![x](https://evil.example/x.png) ` \\<b>\n# heading";
+  const plan: PlanReport = {
+    upgrade: [evil],
+    later: [evil],
+    values: [{ path: evil }],
+    objects: [{ kind: evil, name: evil, action: "create" }],
+    restarts: [evil],
+    consequences: [evil],
+    lost: [{ path: evil, revision: 1 }],
+  };
+  const known: Known = {
+    ...READY,
+    milvusVersion: evil,
+    chartVersion: evil,
+    backends: { [evil]: evil },
+    plan,
+  };
+  const summary = summaryOf(known, "plan", undefined);
+  // Nothing in code is markup, nor what has a backslash before it.
+  const markup = summary.replace(/\\.|`[^`\n]*`/g, "");
+  expect(markup.replaceAll(/<\/?(br|details|summary)>/g, "")).not.toMatch(/[<[]|^# /m);
 });

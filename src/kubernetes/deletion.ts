@@ -1,7 +1,7 @@
-import { info } from "@actions/core";
 import * as v from "valibot";
 import { formatDuration } from "../duration.ts";
 import { ActionError } from "../errors.ts";
+import { info } from "../report/log.ts";
 import { withProgress } from "../report/progress.ts";
 import type { ApiServer, Kind } from "./api.ts";
 import { ListedObject } from "./objects.ts";

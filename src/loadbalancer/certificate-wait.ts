@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { info, warning } from "@actions/core";
+import { warning } from "@actions/core";
 import { formatDuration } from "../duration.ts";
 import { ActionError } from "../errors.ts";
 import type { ManagedCertificate } from "../kubernetes/objects.ts";
+import { info } from "../report/log.ts";
 import { withProgress } from "../report/progress.ts";
 import {
   type Authorizations,

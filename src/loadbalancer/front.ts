@@ -1,9 +1,9 @@
-import { info } from "@actions/core";
 import * as v from "valibot";
 import { ActionError, messageOf } from "../errors.ts";
 import type { ApiServer, Selector } from "../kubernetes/api.ts";
 import { Event, Ingress, ManagedCertificate, Secret, Service } from "../kubernetes/objects.ts";
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
+import { info } from "../report/log.ts";
 import { type Complaint, recordComplaint } from "./diagnosis.ts";
 import type { FrontNames } from "./manifests.ts";
 

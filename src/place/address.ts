@@ -1,4 +1,3 @@
-import { info } from "@actions/core";
 import type { Access } from "../access.ts";
 import { getAddress, reserveAddress } from "../gke/compute.ts";
 import type { Address, Scope } from "../gke/compute-resources.ts";
@@ -6,6 +5,7 @@ import type { GoogleProject } from "../gke/google-api.ts";
 import { type AddressUse, problemOfAddress } from "../gke/static-address.ts";
 import type { Settings } from "../inputs.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
+import { info } from "../report/log.ts";
 import type { Session } from "../session.ts";
 import { projectIfAny, regionOf, scopeOf } from "./scope.ts";
 

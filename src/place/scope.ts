@@ -1,9 +1,9 @@
-import { info } from "@actions/core";
 import type { Access } from "../access.ts";
 import { ActionError, messageOf } from "../errors.ts";
 import type { Scope } from "../gke/compute-resources.ts";
 import type { GoogleProject } from "../gke/google-api.ts";
 import type { Settings } from "../inputs.ts";
+import { info } from "../report/log.ts";
 
 /**
  * Returns where a load balancer's address and certificates are: those of an external one are global.

@@ -1,4 +1,3 @@
-import { info } from "@actions/core";
 import type { Access } from "../access.ts";
 import { getManagedZone, readRecords, removeHostRecord, setHostRecord } from "../gke/cloud-dns.ts";
 import type { ManagedZone } from "../gke/dns-resources.ts";
@@ -6,6 +5,7 @@ import type { GoogleProject } from "../gke/google-api.ts";
 import { decideRecord, decideRemoval, problemOfZone, refusedRecord } from "../gke/host-record.ts";
 import type { Settings } from "../inputs.ts";
 import type { ObjectChange } from "../plan.ts";
+import { info } from "../report/log.ts";
 import type { Session } from "../session.ts";
 
 /** The DNS zone in which the host's record is kept. */

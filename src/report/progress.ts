@@ -1,5 +1,5 @@
-import { info } from "@actions/core";
 import { formatDuration } from "../duration.ts";
+import { info } from "./log.ts";
 
 const INTERVAL_MS = 30_000;
 

@@ -49,14 +49,14 @@ function endpointRows(known: Known): string[][] {
       known.certificateStatus &&
         `${known.certificateStatus}${known.certificateExpires ? `, expires ${known.certificateExpires}` : ""}`,
     ],
-    ["Milvus", known.milvusVersion],
-    ["chart", known.chartVersion],
+    ["Milvus", known.milvusVersion && code(known.milvusVersion)],
+    ["chart", known.chartVersion && code(known.chartVersion)],
     ["release revision", known.releaseRevision?.toString()],
     [
       "backends",
       known.backends &&
         Object.entries(known.backends)
-          .map(([name, health]) => `${code(name)} ${health}`)
+          .map(([name, health]) => `${code(name)} ${plain(health)}`)
           .join("<br>"),
     ],
   ];
@@ -74,23 +74,23 @@ function planTable(
     ...values.map(({ path, before, after }) => [`value ${code(path)}`, show(before), show(after)]),
     ...objects
       .filter(({ action }) => action !== "keep")
-      .map(({ kind, name, action }) => [`${kind} ${code(name)}`, "", action]),
-    ...restarts.map((workload) => [`pods of ${workload}`, "", "replaced"]),
+      .map(({ kind, name, action }) => [`${plain(kind)} ${code(name)}`, "", action]),
+    ...restarts.map((workload) => [`pods of ${plain(workload)}`, "", "replaced"]),
   ];
   if (rows.length + upgrade.length + later.length === 0)
     return mode === "plan" ? "Nothing to change." : "Nothing had to be changed.";
   const title = mode === "plan" ? "What a run would change" : failed ? "What was to change" : "What changed";
   const parts = [
     `### ${title}`,
-    ...(upgrade.length > 0 ? [`Helm upgrade, because ${upgrade.join("; ")}.`] : []),
+    ...(upgrade.length > 0 ? [`Helm upgrade, because ${plain(upgrade.join("; "))}.`] : []),
     ...(later.length > 0
       ? [
-          `${upgrade.length > 0 ? "Another" : "A"} Helm upgrade once Milvus answers through the load balancer, because ${later.join("; ")}.`,
+          `${upgrade.length > 0 ? "Another" : "A"} Helm upgrade once Milvus answers through the load balancer, because ${plain(later.join("; "))}.`,
         ]
       : []),
     ...(upgrade.length + later.length === 0 ? ["No Helm upgrade."] : []),
     ...(rows.length > 0 ? [table(["what", "before", "after"], rows)] : []),
-    ...consequences.map((consequence) => `> ${consequence}`),
+    ...consequences.map((consequence) => `> ${plain(consequence)}`),
     ...(lost.length > 0
       ? [
           `Values that earlier revisions had (the input \`values\` can give them back):\n\n${table(
@@ -134,6 +134,11 @@ function table(head: string[], rows: string[][]): string {
 
 function code(text: string): string {
   return `\`${text.replaceAll("`", "'")}\``;
+}
+
+/** A line of text, in which others' words can make no link, image, HTML or heading. */
+function plain(text: string): string {
+  return text.replace(/[\r\n]+/g, " ").replace(/[\\`<[]/g, "\\$&");
 }
 
 /** A fence longer than any in the text can't be closed by it. */

@@ -3,6 +3,7 @@ import * as core from "@actions/core";
 import { which } from "@actions/io";
 import * as v from "valibot";
 import { ActionError, messageOf } from "../errors.ts";
+import { info } from "../report/log.ts";
 import { provide, type Tool, type ToolRequest, writtenVersion } from "./provide.ts";
 
 const CHANNEL = "dl/cloudsdk/channels/rapid";
@@ -102,7 +103,7 @@ export function startGcloud(request: GcloudRequest): GcloudSearch {
         await abandon();
         if (!found) core.notice(ABANDONED);
       } else if (!over) {
-        core.info(`Waiting for gcloud, as gcloud_version is ${wanted}.`);
+        info(`Waiting for gcloud, as gcloud_version is ${wanted}.`);
         await search;
       }
       request.signal?.throwIfAborted();
@@ -132,7 +133,7 @@ async function find(request: GcloudRequest): Promise<Found> {
   const runners = await which(gcloud.name);
   if (request.version === "auto" && runners) {
     const version = await writtenVersion(gcloud, runners);
-    core.info(
+    info(
       `gcloud ${version ? `${version} ` : ""}(${runners}): on the runner's PATH, and gcloud_version is auto.`,
     );
     return { path: runners, onPath: true };

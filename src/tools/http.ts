@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import * as core from "@actions/core";
 import { HttpClient } from "@actions/http-client";
 import type { RequestHandler } from "@actions/http-client/lib/interfaces";
 import { messageOf } from "../errors.ts";
+import { info } from "../report/log.ts";
 
 /** How long a host, or a program of the runner's, may keep us waiting. */
 export interface Patience {
@@ -110,7 +110,7 @@ async function persistently<Result>(
     } catch (error) {
       if (!(error instanceof PassingError) || signal?.aborted) throw error;
       const wait = Math.max(delay, error.retryAfterMs);
-      core.info(`${error.message} Trying again in ${wait / 1000} s.`);
+      info(`${error.message} Trying again in ${wait / 1000} s.`);
       await sleep(wait, undefined, { signal });
     }
   }

@@ -5,6 +5,7 @@ import * as toolCache from "@actions/tool-cache";
 import semver from "semver";
 import { ActionError, messageOf } from "../errors.ts";
 import { type Program, stream } from "../process.ts";
+import { info } from "../report/log.ts";
 import { type Download, findInstalled, install } from "./download.ts";
 import { DownloadError, excerpt, type Obstacle, PATIENCE, type Patience, readText } from "./http.ts";
 import { type Mirror, parseMirror } from "./mirror.ts";
@@ -80,7 +81,7 @@ export async function provide(tool: Tool, request: ToolRequest, fit: Fit): Promi
     const taken = found ?? (await download(await choice.newest(), publisher));
     const passedOver = onPath && taken !== onPath ? `; ${onPath.path} is ${onPath.version}` : "";
     const why = `${taken.origin}, ${choice.reason}${passedOver}`;
-    core.info(`${tool.name} ${taken.version} (${taken.path}): ${why}.`);
+    info(`${tool.name} ${taken.version} (${taken.path}): ${why}.`);
     return { name: tool.name, path: taken.path, version: taken.version, why };
   } catch (error) {
     signal?.throwIfAborted();
@@ -187,7 +188,7 @@ async function findOnPath(publisher: Publisher): Promise<Found | undefined> {
     return { path, version, origin: "on the runner's PATH" };
   } catch (error) {
     signal?.throwIfAborted();
-    core.info(`${path} is passed over: ${messageOf(error)}`);
+    info(`${path} is passed over: ${messageOf(error)}`);
     return undefined;
   }
 }
@@ -258,7 +259,7 @@ async function newestPublished(version: string, publisher: Publisher): Promise<s
     const known = [...new Set([newest, latest])].filter((each) => each !== version);
     return known.length > 0 ? ` (the newest at ${publisher.base}: ${known.join(", ")})` : "";
   } catch (error) {
-    core.info(`Which releases there are is not known: ${messageOf(error)}`);
+    info(`Which releases there are is not known: ${messageOf(error)}`);
     return "";
   }
 }
