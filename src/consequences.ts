@@ -1,17 +1,19 @@
 import { NOT_INSTALLED } from "./helm/release.ts";
 import { valueAt } from "./helm/values.ts";
 import type { Settings } from "./inputs.ts";
+import { addressOf, willMove } from "./loadbalancer/waits.ts";
 import { networkSettings } from "./milvus/user-yaml.ts";
 import type { Observed } from "./observe.ts";
 import type { Plan } from "./plan.ts";
 
 /** Returns what a run's changes mean for those who use Milvus today, in sentences. */
 export function consequencesOf(
-  { keepLayer4, host }: Settings,
-  { service, release, formerHosts }: Observed,
+  settings: Settings,
+  { service, release, formerHosts, ingress }: Observed,
   { release: { upgrade, switchOver }, front: { finalIngress } }: Plan,
 ): string[] {
   if (release.status === NOT_INSTALLED) return [];
+  const { keepLayer4, host } = settings;
   const before = networkSettings(userYamlIn(release.computedValues));
   const after = upgrade ? networkSettings(userYamlIn(upgrade.overlay)) : before;
   const layer4 = service.status.loadBalancer.ingress.map(({ ip, hostname }) => ip ?? hostname).join(", ");
@@ -35,6 +37,12 @@ export function consequencesOf(
   if (before.http && before.httpPort === "" && after.http && after.httpPort !== "") {
     sentences.push(
       `Milvus's REST API moves from its gRPC port to port ${after.httpPort} of the pods, as with TLS the two can't share one.`,
+    );
+  }
+  const address = ingress && addressOf(ingress);
+  if (ingress && address && willMove(ingress, settings)) {
+    sentences.push(
+      `The load balancer at ${address} moves to another address: whoever uses that one reaches nothing there from then on.`,
     );
   }
   for (const former of formerHosts) {
