@@ -458,6 +458,7 @@ async function managedCertificates(namespace: string): Promise<string[]> {
   return found.split("\n").flatMap((line) => line.split("/")[1] ?? []);
 }
 
+const PRE_SHARED = "ingress.gcp.kubernetes.io/pre-shared-cert";
 const GOOGLES = { certificate: "google-managed" };
 
 describe.concurrent("google-managed", () => {
@@ -548,6 +549,22 @@ describe.concurrent("google-managed", () => {
     expect(warningsOf(first)).toEqual([]);
     const [presented] = await presentedBy(first);
     expect(presented?.checkHost(host)).toBe(host);
+    await isSettled(namespace, inputs);
+  });
+
+  test("an internal load balancer takes its place with a certificate of a Secret", async () => {
+    const namespace = "becomes-internal";
+    await cluster.installSmall(namespace);
+    const external = await deploy(namespace, { ...GOOGLES, wait_for: "address" });
+    expect((await annotationsOf(namespace))[PRE_SHARED]).toMatch(/^mcrt-/);
+
+    const inputs = { load_balancer: "internal" };
+    const internal = await deploy(namespace, inputs);
+    expect(internal.outputs.certificate_status).toBe("Active");
+    expect(internal.outputs.address).not.toBe(external.outputs.address);
+    await presents(internal, internal.outputs.ca_certificate ?? "");
+    expect(await annotationsOf(namespace)).not.toHaveProperty([PRE_SHARED]);
+    expect(await managedCertificates(namespace)).toEqual([]);
     await isSettled(namespace, inputs);
   });
 
