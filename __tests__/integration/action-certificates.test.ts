@@ -637,6 +637,22 @@ async function eventuallyPresentsOne(namespace: string): Promise<void> {
 }
 
 describe("google-managed, when Google refuses", () => {
+  test("a quota that is used up is told while the former certificate is served", async () => {
+    const namespace = "quota";
+    await cluster.installSmall(namespace);
+    const { address = "" } = (await deploy(namespace, { wait_for: "address" })).outputs;
+    await pointAt(hostOf(namespace), address);
+    await cluster.setFault("ssl-certificate-quota", true);
+    try {
+      const { exitCode, errors } = await attempt(namespace, GOOGLES);
+      expect(exitCode).toBe(1);
+      expect(errors).toEqual([expect.stringContaining("the Google Cloud project has used up a quota")]);
+      expect(errors[0]).toContain("SSL_CERTIFICATES");
+    } finally {
+      await cluster.setFault("ssl-certificate-quota", false);
+    }
+  });
+
   test("FailedRateLimited is told at the limit", async () => {
     const namespace = "rate";
     await cluster.installSmall(namespace);

@@ -244,7 +244,12 @@ export function refuseLosses(front: Front, state: FrontState): void {
   }
 }
 
-function refuseLastingCause(front: Front, state: FrontState): void {
+/**
+ * Refuses to wait on when a controller has complained for some time of what only someone can mend.
+ *
+ * @throws ActionError with its words and the remedy
+ */
+export function refuseLastingCause(front: Front, state: FrontState): void {
   const lasting = lastingCause(state.complaints);
   if (!lasting) return;
   const { namespace, ingress } = front.names;
