@@ -348,6 +348,17 @@ describe.concurrent("an address and a record of one's own", () => {
     expect(https.outputs.address).toBe(http.outputs.address);
   });
 
+  test("the right record that somebody has made by hand is left", async () => {
+    const namespace = "handmade";
+    await cluster.installSmall(namespace);
+    const { address = "" } = (await deploy(inputs(namespace))).outputs;
+    const record = { name: `${hostOf(namespace)}.`, type: "A", ttl: 60, rrdatas: [address] };
+    await cluster.changeRecords(ZONE, { additions: [record] });
+    const again = await deploy(inputs(namespace, { dns_zone: ZONE }));
+    expect(again.outputs.changed).toBe("false");
+    expect(await recordOf(namespace)).toEqual({ address, ttl: 60, owner: undefined });
+  });
+
   test("a kubeconfig and Application Default Credentials do", async () => {
     const namespace = "by-kubeconfig";
     await cluster.installSmall(namespace);
