@@ -25,6 +25,7 @@ import {
   referencesOf,
   untilServed,
 } from "./loadbalancer/references.ts";
+import { withRemovals } from "./loadbalancer/removals.ts";
 import { takeOverOrRefuse } from "./loadbalancer/takeover.ts";
 import { isInternal } from "./loadbalancer/waits.ts";
 import type { GrpcPort } from "./milvus/values.ts";
@@ -48,6 +49,8 @@ export interface FrontPlan {
   finalIngress: Manifest | undefined;
   /** Objects of ours that nothing refers to any more, once the load balancer works without them. */
   orphans: (ObjectReference & { kind: (typeof ORPHAN_KINDS)[number] })[];
+  /** Whether IAP stays on at Google although nothing asks for it any more. */
+  leavesIap: boolean;
 }
 
 /**
@@ -55,11 +58,13 @@ export interface FrontPlan {
  * @throws ActionError when an object of that name belongs to somebody else
  */
 export function planFront(
-  settings: Settings,
+  given: Settings,
   observed: Observed,
   port: GrpcPort,
   newCertificate: KeyPair | undefined,
 ): FrontPlan {
+  const { leavesIap, ...configs } = withRemovals(given, observed.objects);
+  const settings = { ...given, ...configs };
   const names = namesOf(settings, observed);
   const wanted = wantedCertificates(settings, names);
   const during = untilServed(wanted, liveCertificates(settings, observed), isServed(names, observed));
@@ -96,6 +101,7 @@ export function planFront(
     manifests,
     finalIngress: isDeepStrictEqual(first, last) ? undefined : last,
     orphans,
+    leavesIap,
   };
 }
 
