@@ -8,7 +8,7 @@ import type { FrontSettings } from "../front-inputs.ts";
 import { parseJson } from "../json.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
 import { withProgress } from "../report/progress.ts";
-import { isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
+import { type Complaint, diagnose, isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
 import { type Front, type FrontState, vanished } from "./front.ts";
 import { INGRESS_CLASS } from "./manifests.ts";
 import { type Presented, presents } from "./references.ts";
@@ -66,22 +66,27 @@ export async function waitForAddress(
     const other = ingress.state === "present" ? addressOf(ingress.object) : undefined;
     return `${other ? `its status says ${other} so far; ` : ""}${lastWords(front.state)}`;
   };
-  return waitFor(
-    front,
-    () => `waiting for the ${what} of Ingress ${namespace}/${ingress}; ${describe()}`,
-    ({ ingress }) => (ingress.state === "present" ? addressDue(ingress.object, wanted) : undefined),
-    {
-      limit,
-      signal,
-      onLimit: () =>
-        new ActionError(`Ingress ${namespace}/${ingress} has no ${what} after ${formatDuration(limit)}.`, {
-          why: describe(),
-          fix: silent(front.state)
-            ? "no controller has said a word: check that the cluster's HTTP load balancing add-on is on and VPC-native networking is used."
-            : "mend what the controller complains of, or raise address_timeout when it only needs more time.",
-        }),
-    },
-  );
+  const nudging = nudgeAboutCauses(front, limit);
+  try {
+    return await waitFor(
+      front,
+      () => `waiting for the ${what} of Ingress ${namespace}/${ingress}; ${describe()}`,
+      ({ ingress }) => (ingress.state === "present" ? addressDue(ingress.object, wanted) : undefined),
+      {
+        limit,
+        signal,
+        onLimit: () =>
+          new ActionError(`Ingress ${namespace}/${ingress} has no ${what} after ${formatDuration(limit)}.`, {
+            why: describe(),
+            fix: silent(front.state)
+              ? "no controller has said a word: check that the cluster's HTTP load balancing add-on is on and VPC-native networking is used."
+              : "mend what the controller complains of, or raise address_timeout when it only needs more time.",
+          }),
+      },
+    );
+  } finally {
+    nudging.stop();
+  }
 }
 
 /**
@@ -275,16 +280,47 @@ function lastWords({ complaints, earlierWarning }: FrontState): string {
 }
 
 /** Nudges at growing intervals until stopped. */
-function nudgeUntilStopped(front: Front): { stop(): void } {
-  const stopped = new AbortController();
-  const loop = async () => {
+function nudgeUntilStopped(front: Front): Nudging {
+  return startNudging(front, async (signal, nudge) => {
     for (let attempt = 0; ; attempt += 1) {
-      await delay(NUDGES_MS[Math.min(attempt, NUDGES_MS.length - 1)], undefined, { signal: stopped.signal });
-      // A nudge that fails costs time only: the controller looks by itself every ten minutes.
-      await front.nudge().catch((error: unknown) => warning(messageOf(error)));
+      await delay(NUDGES_MS[Math.min(attempt, NUDGES_MS.length - 1)], undefined, { signal });
+      await nudge();
     }
-  };
-  loop().catch(() => {});
+  });
+}
+
+/**
+ * Nudges once about each cause that only someone can mend, when it has lasted if it is reported again, until stopped. An
+ * Ingress that has failed often is tried again by itself after up to a quarter of an hour (kubernetes/ingress-gce,
+ * pkg/utils/taskqueue.go: a change of it doesn't make the controller forget how often).
+ *
+ * @param limit milliseconds
+ */
+function nudgeAboutCauses(front: Front, limit: number): Nudging {
+  return startNudging(front, async (signal, nudge) => {
+    let newest = 0;
+    const isNew = ({ message, firstSeen }: Complaint) => firstSeen > newest && diagnose(message);
+    const look = ({ complaints }: FrontState) => complaints.slice(-1).find(isNew)?.firstSeen;
+    for (;;) {
+      newest = await front.until(look, { limit, onLimit: () => new Error("the wait is over"), signal });
+      await delay(LASTING_MS, undefined, { signal });
+      await nudge();
+    }
+  });
+}
+
+interface Nudging {
+  stop(): void;
+}
+
+function startNudging(
+  front: Front,
+  work: (signal: AbortSignal, nudge: () => Promise<void>) => Promise<never>,
+): Nudging {
+  const stopped = new AbortController();
+  // A nudge that fails costs time only: the controller looks by itself every ten minutes.
+  const nudge = () => front.nudge().catch((error: unknown) => warning(messageOf(error)));
+  work(stopped.signal, nudge).catch(() => {});
   return { stop: () => stopped.abort() };
 }
 
