@@ -20,18 +20,8 @@ const HTTPS_RULE = "ingress.kubernetes.io/https-forwarding-rule";
 const BACKENDS = "ingress.kubernetes.io/backends";
 const NEG_STATUS = "cloud.google.com/neg-status";
 
-/** No load balancer has an external address of these (RFC 1918). */
-const PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
-const PRIVATE = blockList(PRIVATE_RANGES);
-/** Those and the others that lead nowhere on the internet (IANA's registry of special-purpose addresses). */
-const NOT_PUBLIC = blockList([
-  ...PRIVATE_RANGES,
-  "100.64.0.0/10",
-  "127.0.0.0/8",
-  "192.0.0.0/24",
-  "198.18.0.0/15",
-  "240.0.0.0/4",
-]);
+/** No load balancer has an external address of these (RFC 1918); an internal one may have any, in networks that use public ones. */
+const PRIVATE = blockList(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]);
 
 /** Health by backend name: HEALTHY, UNHEALTHY or Unknown. */
 export type Backends = Record<string, string>;
@@ -185,7 +175,7 @@ export function addressDue(ingress: Ingress, wanted: AddressWanted): string | un
   const hasHttp = ingress.metadata.annotations[HTTP_RULE] !== undefined;
   if (address === undefined || hasHttp !== allowHttp) return undefined;
   const isDue =
-    reserved === undefined ? address !== former && isOf(loadBalancer, address) : address === reserved;
+    reserved === undefined ? address !== former && canHave(loadBalancer, address) : address === reserved;
   return isDue ? address : undefined;
 }
 
@@ -206,10 +196,8 @@ export function willMove(
   return isInternal(ingress) !== (loadBalancer === "internal") || (isFirstHttp && staticIpName === undefined);
 }
 
-function isOf(loadBalancer: AddressWanted["loadBalancer"], address: string): boolean {
-  return (
-    isIPv6(address) || (loadBalancer === "internal" ? NOT_PUBLIC.check(address) : !PRIVATE.check(address))
-  );
+function canHave(loadBalancer: AddressWanted["loadBalancer"], address: string): boolean {
+  return loadBalancer === "internal" || isIPv6(address) || !PRIVATE.check(address);
 }
 
 /** Returns the backends' health as the Ingress shows it; `milvus` names the network endpoint group of our Service. */
