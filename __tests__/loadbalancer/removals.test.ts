@@ -3,10 +3,20 @@ import { withRemovals } from "../../src/loadbalancer/removals.ts";
 import type { YamlMap } from "../../src/yaml.ts";
 import { liveObject, settings } from "../observed.ts";
 
-const backendConfig = (spec: YamlMap) =>
-  liveObject({ kind: "BackendConfig", metadata: { name: "my-release-backendconfig" }, spec });
-const frontendConfig = (spec: YamlMap, metadata = {}) =>
-  liveObject({ kind: "FrontendConfig", metadata: { name: "my-release-frontendconfig", ...metadata }, spec });
+/** Who has put all of a spec there. */
+const by = (manager: string, spec: YamlMap) => {
+  const fields = Object.fromEntries(Object.keys(spec).map((field) => [`f:${field}`, {}]));
+  return [{ manager, operation: "Apply", fieldsV1: { "f:spec": fields } }];
+};
+const OURS = "milvus-gke-load-balancer";
+const backendConfig = (spec: YamlMap, managedFields = by(OURS, spec)) =>
+  liveObject({ kind: "BackendConfig", metadata: { name: "my-release-backendconfig", managedFields }, spec });
+const frontendConfig = (spec: YamlMap, managedFields = by(OURS, spec)) =>
+  liveObject({
+    kind: "FrontendConfig",
+    metadata: { name: "my-release-frontendconfig", managedFields },
+    spec,
+  });
 
 describe("what a BackendConfig no longer has is said to be off", () => {
   const CLIENT = { enabled: true, oauthclientCredentials: { secretName: "s" } };
@@ -63,6 +73,13 @@ describe("what a BackendConfig no longer has is said to be off", () => {
     expect(withRemovals(wanted, [backendConfig(first.backendConfig)]).backendConfig).toEqual(expected);
   });
 
+  test("but for what somebody else has put there", () => {
+    const policy = { securityPolicy: { name: "theirs" } };
+    const fields = [...by("kubectl-edit", policy), ...by(OURS, { timeoutSec: 30 })];
+    const live = backendConfig({ timeoutSec: 30, ...policy }, fields);
+    expect(withRemovals(settings(), [live]).backendConfig).toEqual({});
+  });
+
   test.each<[string, YamlMap, boolean]>([
     ["with an OAuth client", { iap: CLIENT }, true],
     ["with Google's own", { iap: { enabled: true } }, false],
@@ -78,12 +95,7 @@ test.each<[string, Record<string, string>, ReturnType<typeof liveObject>[], Yaml
   ["none wanted, one without a policy", {}, [frontendConfig({ redirectToHttps: {} })], undefined],
   ["none wanted, one with a policy", {}, [frontendConfig({ sslPolicy: "mine" })], { sslPolicy: "" }],
   ["none wanted, one without a policy by now", {}, [frontendConfig({ sslPolicy: "" })], { sslPolicy: "" }],
-  [
-    "none wanted, somebody else's",
-    {},
-    [frontendConfig({ sslPolicy: "mine" }, { managedFields: [] })],
-    undefined,
-  ],
+  ["none wanted, somebody else's", {}, [frontendConfig({ sslPolicy: "mine" }, [])], undefined],
   [
     "one without a policy",
     { allow_http: "true", frontend_config: "redirectToHttps: {enabled: true}" },

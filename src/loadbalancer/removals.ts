@@ -1,5 +1,6 @@
 import type { FrontSettings } from "../front-inputs.ts";
 import { valueAt } from "../helm/values.ts";
+import { FIELD_MANAGER, managedFields } from "../kubernetes/managed-fields.ts";
 import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
@@ -34,13 +35,13 @@ export function withRemovals(
   { backendConfig, backendConfigName, frontendConfig, frontendConfigName, loadBalancer }: FrontSettings,
   live: readonly KubernetesObject[],
 ): Removals {
-  const backend = specOf(live.find(isOf({ kind: "BackendConfig", metadata: { name: backendConfigName } })));
+  const backend = live.find(isOf({ kind: "BackendConfig", metadata: { name: backendConfigName } }));
   const { iap, securityPolicy, ...off } = removed(BACKEND_CONFIG_OFF, backendConfig, backend);
   // The controller can't take an OAuth client away, and fails when it is to (pkg/backends/features/iap.go).
-  const hasClient = valueAt(backend, "iap", "oauthclientCredentials") !== undefined;
+  const hasClient = valueAt(specOf(backend), "iap", "oauthclientCredentials") !== undefined;
   const frontend = live.find(isOf({ kind: "FrontendConfig", metadata: { name: frontendConfigName } }));
   const isOurs = frontend !== undefined && ownerOf(frontend).kind === "ours";
-  const frontendOff = isOurs ? removed(FRONTEND_CONFIG_OFF, frontendConfig ?? {}, specOf(frontend)) : {};
+  const frontendOff = isOurs ? removed(FRONTEND_CONFIG_OFF, frontendConfig ?? {}, frontend) : {};
   const isNeeded = frontendConfig !== undefined || Object.keys(frontendOff).length > 0;
   return {
     backendConfig: {
@@ -51,17 +52,30 @@ export function withRemovals(
       ...(securityPolicy !== undefined && loadBalancer === "external" && { securityPolicy }),
     },
     frontendConfig: isNeeded ? { ...withoutNulls(frontendConfig ?? {}), ...frontendOff } : undefined,
-    leavesIap: iap !== undefined && hasClient && valueAt(backend, "iap", "enabled") === true,
+    leavesIap: iap !== undefined && hasClient && valueAt(specOf(backend), "iap", "enabled") === true,
   };
 }
 
-/** Returns those of the fields in `off` that the live spec has and the wanted one hasn't. */
-function removed(off: YamlMap, wanted: YamlMap, live: YamlMap): YamlMap {
+/**
+ * Returns those of the fields in `off` that this action has put into the live object and that aren't wanted any more: what
+ * others have added there stays.
+ */
+function removed(off: YamlMap, wanted: YamlMap, live: KubernetesObject | undefined): YamlMap {
+  const spec = specOf(live);
+  const ours = live ? appliedFields(live) : [];
   return Object.fromEntries(
     Object.entries(off).filter(
-      ([field]) => (live[field] ?? undefined) !== undefined && wanted[field] === undefined,
+      ([field]) => ours.includes(field) && (spec[field] ?? null) !== null && wanted[field] === undefined,
     ),
   );
+}
+
+/** The fields of an object's spec that this action has applied. */
+function appliedFields(object: KubernetesObject): string[] {
+  return managedFields(object)
+    .filter(({ manager, operation }) => manager === FIELD_MANAGER && operation === "Apply")
+    .flatMap(({ fieldsV1 }) => Object.keys(fieldsV1["f:spec"] ?? {}))
+    .map((field) => field.replace(/^f:/, ""));
 }
 
 function withoutNulls(spec: YamlMap): YamlMap {
