@@ -8,6 +8,7 @@ import {
   grpcPort,
   loadBalancerValues,
   refuseContradictions,
+  refuseOldProtocols,
   refuseRenaming,
 } from "./milvus/values.ts";
 import type { Observed } from "./observe.ts";
@@ -55,6 +56,7 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   }
 
   const port = grpcPort(service, effective);
+  refuseOldProtocols(service, release.computedValues, effective, port);
   const complete = loadBalancerValues(effective, port, settings.backendConfigName);
   const hasLayer4 = [service.spec.type, valueAt(effective, "service", "type")].includes("LoadBalancer");
   const keepsLayer4 = settings.keepLayer4 && hasLayer4;
