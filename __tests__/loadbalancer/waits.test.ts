@@ -104,6 +104,7 @@ describe("healthOf", () => {
       managedCertificate: { state: "unknown" },
       complaints: [],
       earlierWarning: undefined,
+      firewallAdvice: undefined,
     };
     return healthOf(state);
   }
