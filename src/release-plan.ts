@@ -19,6 +19,7 @@ import {
   loadBalancerValues,
   refuseContradictions,
   refuseEditedPort,
+  refuseOldProtocols,
   refuseRenaming,
 } from "./milvus/values.ts";
 import type { Observed } from "./observe.ts";
@@ -66,6 +67,7 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   if (release.status === "deployed") refuseEditedPort(service, release.computedValues);
 
   const port = grpcPort(service, effective);
+  refuseOldProtocols(service, release.computedValues, effective, port);
   const complete = loadBalancerValues(effective, port, settings.backendConfigName);
   const hasLayer4 = [service.spec.type, valueAt(effective, "service", "type")].includes("LoadBalancer");
   const keepsLayer4 = settings.keepLayer4 && hasLayer4;

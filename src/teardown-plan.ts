@@ -14,7 +14,7 @@ import type { ObjectReference } from "./kubernetes/deletion.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
 import { Ingress, type KubernetesObject, Service } from "./kubernetes/objects.ts";
 import { ownerOf } from "./kubernetes/ownership.ts";
-import { DEPLOY, type Rights, refuseMissingRights, TEARDOWN } from "./kubernetes/permissions.ts";
+import { DEPLOY, REMOVE, type Rights, refuseMissingRights, TEARDOWN } from "./kubernetes/permissions.ts";
 import { needs } from "./loadbalancer/references.ts";
 import { addressOf } from "./loadbalancer/waits.ts";
 import { observeObjects, observeOtherIngresses, parsed } from "./observe.ts";
@@ -80,6 +80,7 @@ export async function planTeardown(
     unwanted: await observeUnwantedAddress(settings, access, ingress),
     restore: release && (await lookBack(settings, session, access, release)),
   };
+  await refuseIrremovable(api, namespace, plan);
   const { restore, unwanted } = plan;
   const deleted = (kind: string, name: string) => ({ kind, name, action: "delete" as const });
   const report = {
@@ -101,6 +102,21 @@ export async function planTeardown(
   session.known.plan = report;
   for (const line of describePlan(report)) info(line);
   return plan;
+}
+
+/** What stays half removed would be worse than what stays whole. */
+async function refuseIrremovable(
+  api: ApiServer,
+  namespace: string,
+  { objects, manifests }: TeardownPlan,
+): Promise<void> {
+  const needed = objects.flatMap(({ kind }) =>
+    kind === "FrontendConfig" || kind === "ManagedCertificate" ? [REMOVE[kind]] : [],
+  );
+  await allOf([
+    refuseMissingRights(api, namespace, needed),
+    ...manifests.map((manifest) => api.remove(manifest, { dryRun: true })),
+  ]);
 }
 
 /** Finds out to which values the release goes back, and has its chart at hand before anything is removed. */

@@ -414,7 +414,7 @@ describe.concurrent("manifests", () => {
     for (const text of says) expect(error).toContain(text);
   });
 
-  test("those that the account may not read or write are refused before anything is changed", async () => {
+  test("those that the account may not read, write or delete are refused before anything is changed", async () => {
     const namespace = "manifests-rights";
     await cluster.installSmall(namespace);
     const kubeconfig = await accountIn(namespace, []);
@@ -434,6 +434,19 @@ describe.concurrent("manifests", () => {
       expect(error).toContain("What to do: give the account that right");
     }
     await deploy(namespace, { kubeconfig, wait_for: "none" });
+
+    await accountIn(namespace, ["get", "create", "patch"]);
+    await deploy(namespace, { kubeconfig, manifests: "policy.yaml", wait_for: "none" }, files);
+    const teardown = { kubeconfig, mode: "teardown" };
+    const undeleted = await refusal(namespace, { ...teardown, manifests: "policy.yaml" }, files);
+    expect(undeleted).toContain(
+      `The API server does not delete NetworkPolicy ${namespace}/forbidden; nothing was changed.`,
+    );
+    expect(undeleted).toContain('cannot delete resource "networkpolicies"');
+    await deploy(namespace, { frontend_config: "sslPolicy: my-ssl-policy", wait_for: "none" });
+    expect(await refusal(namespace, teardown)).toContain(
+      "it may not: list, watch, delete frontendconfigs.networking.gke.io.",
+    );
   });
 
   /** Returns a kubeconfig of an account that may deploy in a namespace, and do this with NetworkPolicies. */
@@ -450,6 +463,7 @@ describe.concurrent("manifests", () => {
       all("apps", "*"),
       all("networking.k8s.io", "ingresses"),
       all("cloud.google.com", "backendconfigs"),
+      { ...all("networking.gke.io", "frontendconfigs"), verbs: ["get"] },
       { ...all("networking.k8s.io", "networkpolicies"), verbs: policyVerbs },
     ];
     const roleRef = { apiGroup: rbac, kind: "Role", name };

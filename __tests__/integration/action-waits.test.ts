@@ -3,6 +3,9 @@ import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { inputsFor, TestCluster } from "./support/cluster.ts";
 
 const HOUR_MS = 3_600_000;
+/** What the ingress controller says where the network belongs to another project. */
+const FIREWALL_ADVICE =
+  "Firewall change required by security admin: `gcloud compute firewall-rules create x`";
 const LOSSES = [
   { kind: "Secret", name: "my-release-milvus-tls", namespace: "lost-secret" },
   { kind: "Service", name: "my-release-milvus", namespace: "lost-service" },
@@ -85,11 +88,25 @@ describe("what Google refuses ends the wait, and the next run goes on once it is
       says: [
         /has no healthy backend after 3(\.0)?s\./,
         /backend k8s1-\S+ is UNHEALTHY/,
+        FIREWALL_ADVICE,
         "What to do: check that the pods",
       ],
     },
   ];
-  beforeAll(() => Promise.all(rows.map(({ fault }) => cluster.installSmall(fault))));
+  beforeAll(async () => {
+    await Promise.all(rows.map(({ fault }) => cluster.installSmall(fault)));
+    const namespace = "unhealthy-backends";
+    const event = {
+      apiVersion: "v1",
+      kind: "Event",
+      metadata: { name: "firewall", namespace },
+      involvedObject: { kind: "Ingress", name: "my-release-milvus", namespace },
+      type: "Normal",
+      reason: "XPN",
+      message: FIREWALL_ADVICE,
+    };
+    await cluster.kubectlWith(JSON.stringify(event), "create", "-f", "-");
+  });
 
   test.each(rows)("$fault", async ({ fault, says }) => {
     const inputs = { ...inputsFor(fault), backends_timeout: "3s" };

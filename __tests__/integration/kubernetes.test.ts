@@ -714,7 +714,14 @@ describe("the load balancer as the cluster shows it", () => {
 
   let seconds = 0;
   /** Records an event of an object's, or another occurrence of it, a second later than the one before. */
-  function complain(namespace: string, name: string, message: string, kind = "Ingress", type = "Warning") {
+  function complain(
+    namespace: string,
+    name: string,
+    message: string,
+    kind = "Ingress",
+    type = "Warning",
+    reason = "Sync",
+  ) {
     seconds += 1;
     const event = {
       apiVersion: "v1",
@@ -722,7 +729,7 @@ describe("the load balancer as the cluster shows it", () => {
       metadata: { name, namespace },
       involvedObject: { kind, name: INGRESS, namespace },
       type,
-      reason: "Sync",
+      reason,
       message,
       lastTimestamp: new Date(seconds * 1000).toISOString(),
     };
@@ -753,12 +760,17 @@ describe("the load balancer as the cluster shows it", () => {
       earlierWarning: "an old one",
     });
     await complain(namespace, "normal", "all is well", "Ingress", "Normal");
+    await complain(namespace, "firewall", "a rule is missing", "Ingress", "Normal", "XPN");
     await complain(namespace, "elsewhere", "a Deployment's", "Deployment");
     await complain(namespace, "service", "its Service's", "Service");
     await complain(namespace, "older", "an older one");
     await expect.poll(() => messages(front), LIMIT).toEqual(["its Service's", "an older one"]);
     front.forgetComplaints();
-    expect(front.state).toMatchObject({ complaints: [], earlierWarning: "an older one" });
+    expect(front.state).toMatchObject({
+      complaints: [],
+      earlierWarning: "an older one",
+      firewallAdvice: "a rule is missing",
+    });
   });
 
   test("what happens while the API server can't be reached is seen afterwards, and nothing twice", async () => {

@@ -97,6 +97,7 @@ describe("healthOf", () => {
       managedCertificate: { state: "unknown" },
       complaints: [],
       earlierWarning: undefined,
+      firewallAdvice: undefined,
     };
     return healthOf(state);
   }

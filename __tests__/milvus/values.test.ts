@@ -7,6 +7,7 @@ import {
   loadBalancerValues,
   refuseContradictions,
   refuseEditedPort,
+  refuseOldProtocols,
 } from "../../src/milvus/values.ts";
 import type { YamlMap } from "../../src/yaml.ts";
 
@@ -25,6 +26,49 @@ function env(component: string, variables: Record<string, string>): YamlMap {
 }
 
 const RELEASE = { name: "r", chart: "milvus" };
+describe("refuseOldProtocols", () => {
+  const OLD = "service.alpha.kubernetes.io/app-protocols";
+  const annotated = (text: unknown): YamlMap => ({ service: { annotations: { [OLD]: text } } });
+  const live = (text: string) =>
+    v.parse(Service, {
+      metadata: { name: "my-release-milvus", namespace: "default", annotations: { [OLD]: text } },
+      spec: {},
+    });
+  const HTTPS = '{"milvus":"HTTPS"}';
+
+  test.each<[string, Service, YamlMap, YamlMap]>([
+    ["no such annotation", service([]), {}, {}],
+    ["one that says HTTP2 too", live('{"milvus":"HTTP2"}'), {}, {}],
+    ["one of the values' that says HTTP2 too", service([]), {}, annotated('{"milvus":"HTTP2"}')],
+    ["one that this upgrade removes", live(HTTPS), annotated(HTTPS), { service: { annotations: {} } }],
+  ])("admits %s", (_, of, before, values) => {
+    expect(() => refuseOldProtocols(of, before, values, PORT)).not.toThrow();
+  });
+
+  test.each<[string, Service, YamlMap, YamlMap, string]>([
+    [
+      "the values'",
+      live(HTTPS),
+      annotated(HTTPS),
+      annotated(HTTPS),
+      `set service.annotations."${OLD}" to null`,
+    ],
+    ["one that is given", service([]), {}, annotated(HTTPS), `set service.annotations."${OLD}" to null`],
+    [
+      "one of other ports only",
+      live('{"metrics":"HTTP"}'),
+      {},
+      {},
+      "kubectl annotate service my-release-milvus",
+    ],
+    ["a malformed one", live("HTTP2"), {}, {}, `-n default ${OLD}-`],
+  ])("refuses %s", (_, of, before, values, fix) => {
+    expect(() => refuseOldProtocols(of, before, values, PORT)).toThrow(fix);
+    expect(() => refuseOldProtocols(of, before, values, PORT)).toThrow(
+      "in place of cloud.google.com/app-protocols",
+    );
+  });
+});
 
 describe("refuseContradictions", () => {
   test.each<[string, YamlMap, YamlMap]>([

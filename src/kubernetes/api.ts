@@ -287,12 +287,16 @@ export class ApiServer {
   /**
    * Deletes this very object, of any kind, and tells whether it was still there.
    *
+   * @param options `dryRun`: it stays
    * @throws ActionError when it is refused, or there is another object of its name now
    */
-  async remove({ apiVersion, kind, metadata }: KubernetesObject): Promise<boolean> {
+  async remove(
+    { apiVersion, kind, metadata }: KubernetesObject,
+    options: Pick<DeleteOptions, "dryRun"> = {},
+  ): Promise<boolean> {
     const { namespace = "", name, uid } = metadata;
     const resource = await this.#discovery.find(apiVersion, kind);
-    return resource !== undefined && (await this.#delete(resource, namespace, name, { uid }));
+    return resource !== undefined && (await this.#delete(resource, namespace, name, { ...options, uid }));
   }
 
   /** Sets one annotation, or removes it with null, whoever owns it. */
@@ -367,7 +371,8 @@ export class ApiServer {
     if (answer.code === 200 || answer.code === 202) return true;
     if (answer.code === 404 && statusOf(answer)) return false;
     const title = titleOf(resource, namespace, name);
-    throw refusal(`The API server does not delete ${title}.`, answer, resource);
+    const unchanged = dryRun ? "; nothing was changed" : "";
+    throw refusal(`The API server does not delete ${title}${unchanged}.`, answer, resource);
   }
 
   async #find(resource: Resource, namespace: string, name: string, origin?: string): Promise<unknown> {

@@ -35,6 +35,12 @@ export const CLEAR: Record<"FrontendConfig" | "ManagedCertificate" | "Secret", R
   Secret: ["secrets", "delete"],
 };
 
+/** What it takes to remove, on a teardown, what isn't everywhere. */
+export const REMOVE: Record<"FrontendConfig" | "ManagedCertificate", Rights> = {
+  FrontendConfig: ["frontendconfigs.networking.gke.io", "list", "watch", "delete"],
+  ManagedCertificate: ["managedcertificates.networking.gke.io", "list", "watch", "delete"],
+};
+
 /** What a teardown needs: it looks at what there is, and waits for the end of what it deletes. */
 export const TEARDOWN: readonly Rights[] = [
   ["ingresses.networking.k8s.io", "get", "list", "watch", "delete"],

@@ -22,6 +22,8 @@ export interface FrontState {
   complaints: Complaint[];
   /** The newest Warning from before: it may have been mended since, so it explains but ends nothing. */
   earlierWarning: string | undefined;
+  /** The newest word of what firewall rule a shared network lacks, which only its own admins can make. */
+  firewallAdvice: string | undefined;
 }
 
 /** An annotation that means nothing to anyone: changing it makes the ingress controller look at the Ingress at once. */
@@ -36,6 +38,7 @@ export class Front {
     managedCertificate: { state: "unknown" },
     complaints: [],
     earlierWarning: undefined,
+    firewallAdvice: undefined,
   };
   readonly names: FrontNames;
   readonly #api: ApiServer;
@@ -192,6 +195,13 @@ export class Front {
       ((kind === "Ingress" && name === this.names.ingress) ||
         (kind === "Service" && name === this.names.service) ||
         (kind === "ManagedCertificate" && name === this.names.managedCertificate));
+    // A Normal event, though nothing works without (kubernetes/ingress-gce, pkg/firewalls/controller.go).
+    const isFirewallAdvice = ({ involvedObject: { kind, name }, reason }: Event) =>
+      reason === "XPN" && kind === "Ingress" && name === this.names.ingress;
+    const takeAdvice = ({ message }: Event) => {
+      this.state.firewallAdvice = message;
+      this.#changed();
+    };
     /** The version of each Warning that was seen last, by its name. */
     const versions = new Map<string, string | undefined>();
     const isNews = ({ metadata: { name, resourceVersion } }: Event) => {
@@ -207,10 +217,12 @@ export class Front {
     return {
       onList: (items) => {
         const time = ({ lastTimestamp, eventTime }: Event) => lastTimestamp ?? eventTime ?? "";
-        const warnings = items
+        const events = items
           .map((item) => v.parse(Event, item))
-          .filter(concernsUs)
           .sort((a, b) => time(a).localeCompare(time(b)));
+        const warnings = events.filter(concernsUs);
+        const advice = events.findLast(isFirewallAdvice);
+        if (advice) takeAdvice(advice);
         const news = warnings.filter(isNews);
         // A list after a broken watch holds what came meanwhile, only the first one what came before.
         if (listed) for (const event of news) complain(event);
@@ -219,7 +231,9 @@ export class Front {
       },
       onChange: (type, item) => {
         const event = v.parse(Event, item);
-        if (type !== "DELETED" && concernsUs(event) && isNews(event)) complain(event);
+        if (type === "DELETED") return;
+        if (isFirewallAdvice(event)) takeAdvice(event);
+        if (concernsUs(event) && isNews(event)) complain(event);
       },
     };
   }

@@ -121,7 +121,7 @@ export async function waitForBackends(
           new ActionError(
             `The load balancer of Ingress ${namespace}/${ingress} has no healthy backend after ${formatDuration(limit)}.`,
             {
-              why: describe(),
+              why: [describe(), front.state.firewallAdvice].filter(Boolean).join("; "),
               fix: `check that the pods behind Service ${namespace}/${service} answer HTTP /healthz on port 9091 and that a firewall rule admits Google's health checks (130.211.0.0/22, 35.191.0.0/16); raise backends_timeout when they only need more time.`,
             },
           ),

@@ -182,6 +182,35 @@ function portIn(values: YamlMap): Partial<GrpcPort> {
   };
 }
 
+/** What Google's controller reads in place of `cloud.google.com/app-protocols` (kubernetes/ingress-gce, pkg/annotations). */
+const OLD_PROTOCOLS = "service.alpha.kubernetes.io/app-protocols";
+
+/**
+ * Refuses an annotation with which Google's controller would not see what this action says of the gRPC port.
+ *
+ * @param before the values of the release as it is
+ * @param values the same with the user's over them
+ * @throws ActionError saying where it is to be removed
+ */
+export function refuseOldProtocols(service: Service, before: YamlMap, values: YamlMap, port: GrpcPort): void {
+  const inValues = valueAt(values, "service", "annotations", OLD_PROTOCOLS);
+  // What Helm has set goes with the values.
+  const isHelms = valueAt(before, "service", "annotations", OLD_PROTOCOLS) !== undefined;
+  const text = inValues ?? (isHelms ? undefined : service.metadata.annotations[OLD_PROTOCOLS]);
+  if (text === undefined || parseJson(AnyMap, text)?.[port.name] === "HTTP2") return;
+  const { namespace, name } = service.metadata;
+  throw new ActionError(
+    `Service ${namespace}/${name} has the annotation ${OLD_PROTOCOLS}; nothing was changed.`,
+    {
+      why: `Google's controller reads it in place of cloud.google.com/app-protocols, and it doesn't say HTTP2 of the port ${port.name}: ${JSON.stringify(text)}.`,
+      fix:
+        inValues === undefined
+          ? `remove it: kubectl annotate service ${name} -n ${namespace} ${OLD_PROTOCOLS}-`
+          : `set service.annotations."${OLD_PROTOCOLS}" to null with the input values; what it says of other ports goes into cloud.google.com/app-protocols.`,
+    },
+  );
+}
+
 /**
  * Returns the Helm values that the load balancer needs, and nothing else:
  * a ClusterIP Service with the three annotations that GKE's controllers read, and TLS in Milvus itself.
