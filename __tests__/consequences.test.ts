@@ -8,7 +8,7 @@ import type { Observed } from "../src/observe.ts";
 import { makePlan } from "../src/plan.ts";
 import { planRelease } from "../src/release-plan.ts";
 import type { YamlMap } from "../src/yaml.ts";
-import { observed, STARTING, settings } from "./observed.ts";
+import { liveObject, observed, STARTING, settings } from "./observed.ts";
 
 const TLS =
   "Milvus itself speaks TLS from the Helm upgrade on: whoever reaches it directly (inside the cluster) must use TLS from then on.";
@@ -58,6 +58,19 @@ function after(inputs: Record<string, string>, values: YamlMap): YamlMap {
   return mergeValues(values, planRelease(settings(inputs), observed(values)).upgrade?.overlay ?? {});
 }
 
+/** With a load balancer. */
+function fronted(annotations: Record<string, string>): Observed {
+  const finalizers = ["networking.gke.io/ingress-finalizer-V2"];
+  const ingress = liveObject({
+    kind: "Ingress",
+    metadata: { name: "my-release-milvus", finalizers, annotations },
+    status: { loadBalancer: { ingress: [{ ip: "203.0.113.7" }] } },
+  });
+  return observed(after({}, STARTING), {}, [ingress]);
+}
+
+const MOVES =
+  "The load balancer at 203.0.113.7 moves to another address: whoever uses that one reaches nothing there from then on.";
 const AT = { ip: "203.0.113.9" };
 test.each<[string, Record<string, string>, Observed, string[]]>([
   ["a Service inside the cluster", {}, observed(CLUSTER_IP), [TLS, restOn(8080)]],
@@ -148,6 +161,21 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
     routing(observed(after({}, STARTING)), "old.example.com"),
     ["old.example.com leads to Milvus no more by this run: its clients get HTTP 404 from then on."],
   ],
+  ["another class", { load_balancer: "internal" }, fronted({}), [MOVES]],
+  ["HTTP for the first time", { allow_http: "true" }, fronted({}), [MOVES]],
+  [
+    "HTTP for the first time, at a reserved address",
+    { allow_http: "true", static_ip_name: "mine" },
+    fronted({}),
+    [],
+  ],
+  [
+    "HTTP again, at the address that has become static",
+    { allow_http: "true" },
+    fronted({ "ingress.kubernetes.io/static-ip": "k8s2-fr-x" }),
+    [],
+  ],
+  ["HTTP no more", {}, fronted({ "ingress.kubernetes.io/forwarding-rule": "k8s2-fr-x" }), []],
   ["nobody uses what isn't installed", {}, observed({}, { revision: 0, status: NOT_INSTALLED }), []],
 ])("%s", (_, inputs, seen, sentences) => {
   const wanted = settings(inputs);

@@ -66,6 +66,15 @@ describe("accepted", () => {
       { allowHttp: true, staticIpName: "a" },
     ],
     [
+      "an internal one without what only external ones have",
+      {
+        load_balancer: "internal",
+        backend_config: "{securityPolicy: , connectionDraining: {drainingTimeoutSec: 3600}}",
+        frontend_config: "{sslPolicy: '', redirectToHttps: {enabled: false}}",
+      },
+      { loadBalancer: "internal" },
+    ],
+    [
       "an address to reserve and to release",
       { static_ip_name: "a", create_static_ip: "true", delete_static_ip: "true" },
       { staticIpName: "a", createStaticIp: true, deleteStaticIp: true },
@@ -175,6 +184,33 @@ describe("refused, naming the input, the value and what is allowed", () => {
       [
         "frontend_config: redirectToHttps needs allow_http: true, as there is nothing on port 80 to redirect otherwise",
       ],
+    ],
+    [
+      "what an internal load balancer can't have",
+      {
+        load_balancer: "internal",
+        allow_http: "true",
+        static_ip_name: "a",
+        backend_config: "securityPolicy: {name: ''}",
+        frontend_config: "{sslPolicy: modern, redirectToHttps: {enabled: true}}",
+      },
+      [
+        "backend_config: securityPolicy goes with load_balancer: external only",
+        "frontend_config: redirectToHttps goes with load_balancer: external only",
+        "frontend_config: sslPolicy goes with load_balancer: external only",
+      ],
+    ],
+    [
+      "an Ingress with a dot",
+      { ingress_name: "my.ingress" },
+      [
+        "ingress_name: \"my.ingress\" has a dot, and the load balancer's name at Google, which is made from it, can't have one",
+      ],
+    ],
+    [
+      "pods that take too long to leave",
+      { backend_config: "connectionDraining: {drainingTimeoutSec: 3601}" },
+      ["backend_config: connectionDraining.drainingTimeoutSec 3601 is above 3600, which Google refuses"],
     ],
     [
       "a FrontendConfig that is no map",

@@ -92,6 +92,34 @@ function hostsOf(manifest: Manifest | undefined): unknown[] {
 const orphansOf = ({ orphans }: FrontPlan) => orphans.map(({ kind, name }) => `${kind} ${name}`);
 const kindsOf = ({ manifests }: FrontPlan) => manifests.map(({ kind }) => kind);
 
+describe("a load balancer that becomes another one's", () => {
+  const INTERNAL = { load_balancer: "internal", location: "us-central1" };
+
+  test("what Google's controller has written goes with the class, as nobody else takes it away", () => {
+    const first = plan({ ...INPUTS["self-managed"], ...INTERNAL }, frontWith("google-managed"), PAIR);
+    expect(ingressOf(first).metadata.annotations).toMatchObject({ [PRE_SHARED]: "" });
+    expect(first.finalIngress?.metadata.annotations).not.toHaveProperty([PRE_SHARED]);
+
+    // A run that was interrupted then: the annotation is this action's own, and goes by being left out.
+    const live = [secret(TLS, "milvus-gke-load-balancer"), applied(ingressOf(first))];
+    const second = plan({ ...INPUTS["self-managed"], ...INTERNAL }, live);
+    expect(ingressOf(second).metadata.annotations).not.toHaveProperty([PRE_SHARED]);
+    expect(second.finalIngress).toBeUndefined();
+  });
+
+  test("certificates of the region take its place at once", () => {
+    const next = plan({ ...INPUTS["pre-shared"], ...INTERNAL }, frontWith("google-managed"));
+    expect(presented(ingressOf(next))).toEqual(["", "", "b,a"]);
+    expect(next.finalIngress).toBeUndefined();
+  });
+
+  test("an external one finds none of the region's certificates until its own is served", () => {
+    const region = plan({ ...INPUTS["pre-shared"], ...INTERNAL }, []);
+    const next = plan(INPUTS["google-managed"], [applied(ingressOf(region))]);
+    expect(presented(ingressOf(next))).toEqual(["", TLS, ""]);
+  });
+});
+
 describe("from one kind of certificate to another", () => {
   const MINE = secret("mine", "cert-manager");
   test.each<[Kind, Kind, string[], string[], string[] | undefined, string[]]>([

@@ -120,7 +120,11 @@ describe("accepted", () => {
       { release: long },
       { release: long, backendConfigName: `${long}-backendconfig` },
     ],
-    ["a release name with dots", { release: "a.b" }, { release: "a.b", ingressName: "a.b-milvus" }],
+    [
+      "a release name with dots",
+      { release: "a.b", ingress_name: "i" },
+      { release: "a.b", ingressName: "i", backendConfigName: "a.b-backendconfig" },
+    ],
     ["a host of one label", { host: "milvus" }, { host: "milvus" }],
     ["a host of 253 characters", { host: longHost(253) }, { host: longHost(253) }],
     [

@@ -171,17 +171,17 @@ export class Cloud extends EventEmitter<CloudEvents> {
     for (const subnetwork of subnetworksOf(this.region)) this.subnetworks.set(subnetwork.name, subnetwork);
   }
 
-  /** Returns the ephemeral address of an Ingress, the same one until it is released. */
-  allocateAddress(ingress: string, addressType: AddressSettings["addressType"] = "EXTERNAL"): string {
-    const known = this.#addresses.get(ingress);
+  /** Returns the ephemeral address of a forwarding rule, the same one until it is released. */
+  allocateAddress(rule: string, addressType: AddressSettings["addressType"] = "EXTERNAL"): string {
+    const known = this.#addresses.get(rule);
     if (known?.addressType === addressType) return known.address;
     const address = this.#nextAddress(addressType);
-    this.#addresses.set(ingress, { address, addressType });
+    this.#addresses.set(rule, { address, addressType });
     return address;
   }
 
-  releaseAddress(ingress: string): void {
-    this.#addresses.delete(ingress);
+  releaseAddress(rule: string): void {
+    this.#addresses.delete(rule);
   }
 
   /** Reserves a static address, unless there is one of this name, and returns it. */

@@ -1,6 +1,7 @@
 import { NOT_INSTALLED } from "./helm/release.ts";
 import { valueAt } from "./helm/values.ts";
 import type { Settings } from "./inputs.ts";
+import { addressOf, willMove } from "./loadbalancer/waits.ts";
 import { networkSettings } from "./milvus/user-yaml.ts";
 import type { Observed } from "./observe.ts";
 import type { Plan } from "./plan.ts";
@@ -38,7 +39,7 @@ export function exposuresOf(
 /** Returns what a run's changes mean for those who use Milvus today, in sentences. */
 export function consequencesOf(settings: Settings, observed: Observed, plan: Plan): string[] {
   const { keepLayer4, host } = settings;
-  const { service, release, formerHosts } = observed;
+  const { service, release, formerHosts, ingress } = observed;
   const { upgrade, switchOver } = plan.release;
   const { finalIngress } = plan.front;
   if (release.status === NOT_INSTALLED) return [];
@@ -65,6 +66,12 @@ export function consequencesOf(settings: Settings, observed: Observed, plan: Pla
   if (before.http && before.httpPort === "" && after.http && after.httpPort !== "") {
     sentences.push(
       `Milvus's REST API moves from its gRPC port to port ${after.httpPort} of the pods, as with TLS the two can't share one.`,
+    );
+  }
+  const address = ingress && addressOf(ingress);
+  if (ingress && address && willMove(ingress, settings)) {
+    sentences.push(
+      `The load balancer at ${address} moves to another address: whoever uses that one reaches nothing there from then on.`,
     );
   }
   for (const former of formerHosts) {

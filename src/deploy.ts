@@ -7,7 +7,14 @@ import { endsProven, type Settings } from "./inputs.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
 import { Front } from "./loadbalancer/front.ts";
-import { addressOf, healthOf, isInternal, waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
+import {
+  addressDue,
+  addressOf,
+  healthOf,
+  isInternal,
+  waitForAddress,
+  waitForBackends,
+} from "./loadbalancer/waits.ts";
 import { lookAndPlan, type Outlook } from "./outlook.ts";
 import { reserveStaticAddress } from "./place/address.ts";
 import { forgetHost, pointHost } from "./place/zone.ts";
@@ -146,12 +153,13 @@ async function bringUp(
   const address = await step(session, "Wait for the address", async () => {
     // The controller watches no Secrets, and backs off from an Ingress that has failed: ask it to look now.
     const kept = objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
-    const served = observed.ingress && addressOf(observed.ingress) !== undefined;
-    if (kept && (certificate.newPair || !served)) await front.nudge();
-    const isOther =
-      observed.ingress && isInternal(observed.ingress) !== (settings.loadBalancer === "internal");
+    const { loadBalancer, allowHttp } = settings;
+    const isOther = observed.ingress && isInternal(observed.ingress) !== (loadBalancer === "internal");
     const former = observed.ingress && isOther ? addressOf(observed.ingress) : undefined;
-    const address = await waitForAddress(front, { reserved, former }, settings.addressTimeout, signal);
+    const wanted = { loadBalancer, allowHttp, reserved, former };
+    const served = observed.ingress && addressDue(observed.ingress, wanted) !== undefined;
+    if (kept && (certificate.newPair || !served)) await front.nudge();
+    const address = await waitForAddress(front, wanted, settings.addressTimeout, signal);
     info(`The load balancer's address is ${address}.`);
     return address;
   });

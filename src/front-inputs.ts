@@ -43,6 +43,8 @@ export interface FrontSettings {
 
 /** The largest `timeoutSec` of a backend service. */
 const MAX_BACKEND_TIMEOUT_SECONDS = 2_147_483_647;
+/** The largest `connectionDraining.drainingTimeoutSec` of a backend service (compute API). */
+const MAX_DRAINING_SECONDS = 3600;
 /** A name at Google: of a certificate, an address or a zone (RFC 1035, compute API). */
 const GOOGLE_NAME = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 /** spec.domains of a ManagedCertificate (gke-managed-certs, deploy/managedcertificates-crd.yaml). */
@@ -99,11 +101,18 @@ export function readFront(reader: InputReader, host: string, release: string): F
   const backendConfig = readYaml(reader, "backend_config");
   const problem = problemOfBackendConfig(backendConfig, backendTimeout / 1000);
   if (problem) mistakes.push(`backend_config: ${problem}`);
+  if (loadBalancer === "internal") mistakes.push(...problemsOfInternal(backendConfig, frontendConfig ?? {}));
+  const ingressName = objectName("ingress_name", `${release}-milvus`);
+  if (ingressName.includes(".")) {
+    mistakes.push(
+      `ingress_name: ${quote(ingressName)} has a dot, and the load balancer's name at Google, which is made from it, can't have one`,
+    );
+  }
 
   return {
     certificate,
     tlsSecret: objectName("tls_secret", `${release}-milvus-tls`),
-    ingressName: objectName("ingress_name", `${release}-milvus`),
+    ingressName,
     backendConfigName: objectName("backend_config_name", `${release}-backendconfig`),
     frontendConfigName: `${release}-frontendconfig`,
     backendConfig,
@@ -185,14 +194,31 @@ function readYaml({ raw, mistakes }: InputReader, name: string): YamlMap {
   }
 }
 
+/** Returns what Google's controller refuses of an internal load balancer (kubernetes/ingress-gce, pkg/backends and pkg/loadbalancers). */
+function problemsOfInternal(backendConfig: YamlMap, frontendConfig: YamlMap): string[] {
+  const given = {
+    "backend_config: securityPolicy": backendConfig.securityPolicy,
+    "frontend_config: redirectToHttps": valueAt(frontendConfig, "redirectToHttps", "enabled"),
+    // It would be a global one, which a proxy of the region can't have.
+    "frontend_config: sslPolicy": frontendConfig.sslPolicy,
+  };
+  return Object.entries(given)
+    .filter(([, value]) => Boolean(value))
+    .map(([name]) => `${name} goes with load_balancer: external only`);
+}
+
 /** Returns what Google would refuse of the BackendConfig, beyond the fields that the API server checks. */
 function problemOfBackendConfig(overlay: YamlMap, timeoutSeconds: number): string | undefined {
   const plain = ["healthCheck", "cdn"].find((name) => overlay[name] !== undefined && !isMap(overlay[name]));
   if (plain) return `${plain} must be a map`;
-  const { healthCheck, cdn } = backendConfigSpec(timeoutSeconds, overlay);
+  const { healthCheck, cdn, ...others } = backendConfigSpec(timeoutSeconds, overlay);
   const { checkIntervalSec: interval, timeoutSec: timeout } = healthCheck;
   if (typeof interval === "number" && typeof timeout === "number" && timeout > interval) {
     return `healthCheck.timeoutSec ${timeout} is above checkIntervalSec ${interval}, which Google refuses`;
+  }
+  const draining = valueAt(others, "connectionDraining", "drainingTimeoutSec");
+  if (typeof draining === "number" && draining > MAX_DRAINING_SECONDS) {
+    return `connectionDraining.drainingTimeoutSec ${draining} is above ${MAX_DRAINING_SECONDS}, which Google refuses`;
   }
   if (cdn?.enabled) return "cdn.enabled: Cloud CDN doesn't cache gRPC, and breaks it";
   return undefined;

@@ -17,13 +17,17 @@ import {
 import {
   type CertificateReferences,
   isGivenUp,
+  isManagedName,
   isNamedAfter,
   managedCertificateName,
   needs,
+  PRE_SHARED_CERTIFICATES,
   referencesOf,
   untilServed,
 } from "./loadbalancer/references.ts";
+import { withRemovals } from "./loadbalancer/removals.ts";
 import { takeOverOrRefuse } from "./loadbalancer/takeover.ts";
+import { isInternal } from "./loadbalancer/waits.ts";
 import type { GrpcPort } from "./milvus/values.ts";
 import type { Observed } from "./observe.ts";
 
@@ -45,6 +49,8 @@ export interface FrontPlan {
   finalIngress: Manifest | undefined;
   /** Objects of ours that nothing refers to any more, once the load balancer works without them. */
   orphans: (ObjectReference & { kind: (typeof ORPHAN_KINDS)[number] })[];
+  /** Whether IAP stays on at Google although nothing asks for it any more. */
+  leavesIap: boolean;
 }
 
 /**
@@ -52,15 +58,18 @@ export interface FrontPlan {
  * @throws ActionError when an object of that name belongs to somebody else
  */
 export function planFront(
-  settings: Settings,
+  given: Settings,
   observed: Observed,
   port: GrpcPort,
   newCertificate: KeyPair | undefined,
 ): FrontPlan {
+  const { leavesIap, ...configs } = withRemovals(given, observed.objects);
+  const settings = { ...given, ...configs };
   const names = namesOf(settings, observed);
   const wanted = wantedCertificates(settings, names);
-  const during = untilServed(wanted, liveCertificates(observed), isServed(names, observed));
-  const first = ingress(names, port, settings, during, during === wanted ? [] : observed.formerHosts);
+  const during = untilServed(wanted, liveCertificates(settings, observed), isServed(names, observed));
+  const routed = during === wanted ? [] : observed.formerHosts;
+  const first = withoutManagedNames(ingress(names, port, settings, during, routed), settings, observed);
   const last = ingress(names, port, settings, wanted);
 
   const manifests: Manifest[] = [
@@ -92,6 +101,7 @@ export function planFront(
     manifests,
     finalIngress: isDeepStrictEqual(first, last) ? undefined : last,
     orphans,
+    leavesIap,
   };
 }
 
@@ -124,16 +134,36 @@ function wantedCertificates(
 }
 
 /**
- * What the Ingress names and what is there, as a name without its object holds up all the others; and what may be
- * served, as a certificate that Google has given up never is.
+ * Takes away, with an Ingress's other changes, what Google's managed-certificate controller has written into it: an internal
+ * load balancer would look for those certificates in its region, and that controller leaves its Ingress alone
+ * (gke-managed-certs, pkg/utils/ingress). Only an annotation that is our own goes by being left out.
  */
-function liveCertificates({ ingress, objects, managedCertificates }: Observed): CertificateReferences {
+function withoutManagedNames(
+  manifest: Manifest,
+  { loadBalancer }: Settings,
+  { ingress }: Observed,
+): Manifest {
+  if (loadBalancer === "external" || !referencesOf(ingress).preShared.some(isManagedName)) return manifest;
+  const { metadata } = manifest;
+  const annotations = { [PRE_SHARED_CERTIFICATES]: "", ...metadata.annotations };
+  return { ...manifest, metadata: { ...metadata, annotations } };
+}
+
+/**
+ * What the Ingress names and what is there, as a name without its object holds up all the others; and what may be
+ * served, as a certificate that Google has given up never is. One at Google is of a region, or global.
+ */
+function liveCertificates(
+  { loadBalancer }: Settings,
+  { ingress, objects, managedCertificates }: Observed,
+): CertificateReferences {
   const { secrets, preShared, managed } = referencesOf(ingress);
+  const isOther = ingress !== undefined && isInternal(ingress) !== (loadBalancer === "internal");
   const exists = (kind: string) => (name: string) =>
     objects.some((object) => object.kind === kind && object.metadata.name === name);
   return {
     secrets: secrets.filter(exists("Secret")),
-    preShared,
+    preShared: isOther ? [] : preShared,
     managed: managed.filter((name) =>
       managedCertificates.some(
         (certificate) => certificate.metadata.name === name && !isGivenUp(certificate),

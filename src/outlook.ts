@@ -1,3 +1,4 @@
+import { warning } from "@actions/core";
 import type { Access } from "./access.ts";
 import { allOf } from "./async.ts";
 import type { Settings } from "./inputs.ts";
@@ -52,6 +53,11 @@ export async function lookAndPlan(
   const leftovers = plan.front.orphans.map(({ kind }) => CLEAR[kind]);
   if (leftovers.length > 0) await refuseMissingRights(access.api, namespace, leftovers);
   describe(observed, plan);
+  if (plan.front.leavesIap) {
+    warning(
+      `Identity-Aware Proxy stays on although backend_config has no iap any more: Google's controller can't take its OAuth client away. To turn it off: gcloud compute backend-services update BACKEND --global --no-iap (the output backends has the name).`,
+    );
+  }
   return { observed, place, certificate, plan, files };
 }
 

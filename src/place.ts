@@ -2,7 +2,7 @@ import type { Access } from "./access.ts";
 import { allOf } from "./async.ts";
 import type { SslCertificate } from "./gke/compute-resources.ts";
 import { endsProven, type Settings } from "./inputs.ts";
-import { addressOf } from "./loadbalancer/waits.ts";
+import { addressOf, willMove } from "./loadbalancer/waits.ts";
 import type { Observed } from "./observe.ts";
 import { observeAddress } from "./place/address.ts";
 import { observePreShared, refuseMissingSubnet } from "./place/preflight.ts";
@@ -36,7 +36,9 @@ export async function observePlace(
     observePreShared(settings, access),
     refuseMissingSubnet(settings, access),
   ]);
-  const recordChange = zone && (await recordChangeOf(settings, zone, address?.address));
+  const stays = ingress && settings.staticIpName === undefined && !willMove(ingress, settings);
+  const whither = stays ? addressOf(ingress) : address?.address;
+  const recordChange = zone && (await recordChangeOf(settings, zone, whither));
   // Only a run that sees the load balancer work can tell that nothing needs them.
   const former = zone && endsProven(settings) ? formerHosts : [];
   const formerRecords = await allOf(

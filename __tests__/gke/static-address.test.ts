@@ -5,9 +5,10 @@ import { type AddressUse, problemOfAddress } from "../../src/gke/static-address.
 
 describe("problemOfAddress", () => {
   const LONG = "a-namespace-with-a-name-that-is-quite-long";
-  const names = frontendNames(clusterIds("uid-of-kube-system"), "default", "my-release-milvus");
-  const longNames = frontendNames(clusterIds("uid-of-kube-system"), LONG, "my-release-milvus");
-  const others = frontendNames(clusterIds("uid-of-kube-system"), "default", "other-milvus");
+  const UID = "uid-of-kube-system";
+  const names = frontendNames(clusterIds(UID), "default", "my-release-milvus");
+  const longNames = frontendNames(clusterIds(UID), LONG, "my-release-milvus");
+  const others = frontendNames(clusterIds(UID), "default", "other-milvus");
   const elsewhere = frontendNames(clusterIds("uid-of-another-cluster"), "default", "my-release-milvus");
   const free: Address = {
     name: "milvus",
@@ -31,6 +32,7 @@ describe("problemOfAddress", () => {
     ingress: "my-release-milvus",
     allowHttp: false,
     annotations: undefined,
+    clusterUid: UID,
   };
   const INTERNAL: Address = {
     ...free,
@@ -52,6 +54,16 @@ describe("problemOfAddress", () => {
       "names too long to be whole",
       usedBy(longNames.httpsForwardingRule),
       { namespace: LONG, annotations: {} },
+    ],
+    [
+      "one of an Ingress of this name, where nobody tells which cluster this is",
+      usedBy(longNames.httpForwardingRule),
+      { namespace: LONG, annotations: {}, clusterUid: undefined },
+    ],
+    [
+      "one that ingress-gce's own test of its names has",
+      usedBy("k8s2-fr-7kpbhpki-namespace-name-uhmwf5xi"),
+      { namespace: "namespace", ingress: "name", annotations: {}, clusterUid: "kubesystem-uid1" },
     ],
     [
       "the rule that the Ingress names, and its other one",
@@ -94,6 +106,18 @@ describe("problemOfAddress", () => {
       "an Ingress of this name in another cluster",
       usedBy(elsewhere.httpsForwardingRule),
       { annotations: named(names.httpsForwardingRule) },
+      /is used/,
+    ],
+    [
+      "the same while this one's load balancer comes up",
+      usedBy(elsewhere.httpsForwardingRule),
+      { annotations: {} },
+      /is used/,
+    ],
+    [
+      "another Ingress's rule, where nobody tells which cluster this is",
+      usedBy(others.httpsForwardingRule),
+      { annotations: {}, clusterUid: undefined },
       /is used/,
     ],
     ["IPv6", { ...free, address: "2001:db8::7" }, {}, /won't do.*it is 2001:db8::7, addressType EXTERNAL/s],

@@ -336,6 +336,27 @@ describe.concurrent("an address and a record of one's own", () => {
     expect(await recordOf(namespace)).toMatchObject({ address: outputs.address, owner: owned(namespace) });
     const again = await deploy(inputs(namespace, { dns_zone: ZONE }));
     expect(again.outputs.changed).toBe("false");
+
+    // The HTTP rule has an address of its own at first, to which the HTTPS one then moves.
+    const http = await deploy(inputs(namespace, { dns_zone: ZONE, allow_http: "true" }));
+    expect(http.outputs.address).not.toBe(outputs.address);
+    expect(http.lines).toContainEqual(
+      expect.stringContaining(`The load balancer at ${outputs.address} moves to another address`),
+    );
+    expect(await recordOf(namespace)).toMatchObject({ address: http.outputs.address });
+    const https = await deploy(inputs(namespace, { dns_zone: ZONE }));
+    expect(https.outputs.address).toBe(http.outputs.address);
+  });
+
+  test("the right record that somebody has made by hand is left", async () => {
+    const namespace = "handmade";
+    await cluster.installSmall(namespace);
+    const { address = "" } = (await deploy(inputs(namespace))).outputs;
+    const record = { name: `${hostOf(namespace)}.`, type: "A", ttl: 60, rrdatas: [address] };
+    await cluster.changeRecords(ZONE, { additions: [record] });
+    const again = await deploy(inputs(namespace, { dns_zone: ZONE }));
+    expect(again.outputs.changed).toBe("false");
+    expect(await recordOf(namespace)).toEqual({ address, ttl: 60, owner: undefined });
   });
 
   test("a kubeconfig and Application Default Credentials do", async () => {

@@ -458,6 +458,7 @@ async function managedCertificates(namespace: string): Promise<string[]> {
   return found.split("\n").flatMap((line) => line.split("/")[1] ?? []);
 }
 
+const PRE_SHARED = "ingress.gcp.kubernetes.io/pre-shared-cert";
 const GOOGLES = { certificate: "google-managed" };
 
 describe.concurrent("google-managed", () => {
@@ -551,6 +552,22 @@ describe.concurrent("google-managed", () => {
     await isSettled(namespace, inputs);
   });
 
+  test("an internal load balancer takes its place with a certificate of a Secret", async () => {
+    const namespace = "becomes-internal";
+    await cluster.installSmall(namespace);
+    const external = await deploy(namespace, { ...GOOGLES, wait_for: "address" });
+    expect((await annotationsOf(namespace))[PRE_SHARED]).toMatch(/^mcrt-/);
+
+    const inputs = { load_balancer: "internal" };
+    const internal = await deploy(namespace, inputs);
+    expect(internal.outputs.certificate_status).toBe("Active");
+    expect(internal.outputs.address).not.toBe(external.outputs.address);
+    await presents(internal, internal.outputs.ca_certificate ?? "");
+    expect(await annotationsOf(namespace)).not.toHaveProperty([PRE_SHARED]);
+    expect(await managedCertificates(namespace)).toEqual([]);
+    await isSettled(namespace, inputs);
+  });
+
   test("another host: its certificate is made beside the old one, which then goes", async () => {
     const namespace = "moves";
     const [former, next] = [hostOf(namespace), "new.moves.milvus.io"];
@@ -620,6 +637,22 @@ async function eventuallyPresentsOne(namespace: string): Promise<void> {
 }
 
 describe("google-managed, when Google refuses", () => {
+  test("a quota that is used up is told while the former certificate is served", async () => {
+    const namespace = "quota";
+    await cluster.installSmall(namespace);
+    const { address = "" } = (await deploy(namespace, { wait_for: "address" })).outputs;
+    await pointAt(hostOf(namespace), address);
+    await cluster.setFault("ssl-certificate-quota", true);
+    try {
+      const { exitCode, errors } = await attempt(namespace, GOOGLES);
+      expect(exitCode).toBe(1);
+      expect(errors).toEqual([expect.stringContaining("the Google Cloud project has used up a quota")]);
+      expect(errors[0]).toContain("SSL_CERTIFICATES");
+    } finally {
+      await cluster.setFault("ssl-certificate-quota", false);
+    }
+  });
+
   test("FailedRateLimited is told at the limit", async () => {
     const namespace = "rate";
     await cluster.installSmall(namespace);

@@ -102,6 +102,9 @@ describe.concurrent("backend_config", () => {
     expect(await spec()).toEqual({
       timeoutSec: 600,
       connectionDraining: { drainingTimeoutSec: 60 },
+      // Left out, they would stay on at Google.
+      securityPolicy: { name: "" },
+      logging: { enable: false },
       healthCheck: { ...healthCheck, checkIntervalSec: 15, timeoutSec: 10 },
     });
     expect((await deploy(namespace, { backend_timeout: "10m" })).outputs.changed).toBe("false");
@@ -140,10 +143,9 @@ describe.concurrent("frontend_config and allow_http", () => {
   test("make a FrontendConfig that goes again when nothing wants it", async () => {
     const namespace = "frontend-config";
     await cluster.installSmall(namespace);
-    const redirect = "redirectToHttps: { enabled: true, responseCodeName: PERMANENT_REDIRECT }";
     const inputs = {
       allow_http: "true",
-      frontend_config: `sslPolicy: my-ssl-policy\n${redirect}`,
+      frontend_config: "redirectToHttps: { enabled: true, responseCodeName: PERMANENT_REDIRECT }",
       wait_for: "ready",
     };
     const first = await deploy(namespace, inputs);
@@ -155,7 +157,6 @@ describe.concurrent("frontend_config and allow_http", () => {
       [FRONTEND_CONFIG_ANNOTATION]: FRONTEND_CONFIG,
     });
     expect((await cluster.get(namespace, "FrontendConfig", FRONTEND_CONFIG)).spec).toEqual({
-      sslPolicy: "my-ssl-policy",
       redirectToHttps: { enabled: true, responseCodeName: "PERMANENT_REDIRECT" },
     });
     expect((await deploy(namespace, inputs)).outputs.changed).toBe("false");
@@ -170,6 +171,15 @@ describe.concurrent("frontend_config and allow_http", () => {
     expect(await annotationsOf(namespace)).not.toHaveProperty([FRONTEND_CONFIG_ANNOTATION]);
     await vi.waitFor(() => expect(fetch(`http://${first.outputs.address}/`)).rejects.toThrow(), LIMIT);
     expect((await deploy(namespace, { wait_for: "ready" })).outputs.changed).toBe("false");
+
+    await deploy(namespace, { frontend_config: "sslPolicy: my-ssl-policy" });
+    for (const changed of ["true", "false"]) {
+      expect((await deploy(namespace, { wait_for: "ready" })).outputs.changed).toBe(changed);
+      // Without it the policy would stay at Google.
+      expect((await cluster.get(namespace, "FrontendConfig", FRONTEND_CONFIG)).spec).toEqual({
+        sslPolicy: "",
+      });
+    }
   });
 
   test.each([

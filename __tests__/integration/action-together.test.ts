@@ -77,6 +77,24 @@ describe.each<{ helm: HelmName; recover: string }>([
   });
 });
 
+test("two first installations at the same moment: the later one waits, and goes on from the other", async () => {
+  const namespace = "installed-together";
+  await cluster.kubectl("create", "namespace", namespace);
+  const jobs = await Promise.all(RUNS.map(() => cluster.job()));
+  const inputs = { ...inputsFor(namespace), install: "true", recover_pending: "10m", wait_for: "none" };
+  const steps = jobs.map((job, index) =>
+    job.start({
+      ...inputs,
+      values: `{"cluster":{"enabled":false},"etcd":{"enabled":false},${valuesOf(RUNS[index] ?? "").slice(1)}`,
+    }),
+  );
+  const results = await Promise.all(steps.map(({ ended }) => ended));
+  for (const { errors, lines } of results) expect(errors, lines.join("\n")).toEqual([]);
+  expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed"]);
+  const { annotations } = await cluster.values(namespace);
+  expect(annotations).toEqual(Object.fromEntries(RUNS.map((run) => [`example.com/${run}`, run])));
+});
+
 test("an upgrade by somebody else between a run's look and its own is seen, and kept", async () => {
   const namespace = "overtaken";
   await cluster.installSmall(namespace);

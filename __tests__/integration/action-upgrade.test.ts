@@ -165,3 +165,38 @@ test("an upgrade that has succeeded doesn't fail for want of what it has replace
   expect(result.lines.join("\n")).toContain("Which pods it has replaced is not known");
   expect(await cluster.revisions("untold")).toEqual(["superseded", "deployed"]);
 });
+
+test("keep_layer4: the layer-4 load balancer goes once Milvus answers through the new one, and not before", async () => {
+  const namespace = "kept";
+  await cluster.installSmall(namespace);
+  const userYaml = "common:\n  security:\n    authorizationEnabled: true\n    # why\n    superUsers: root\n";
+  const values = JSON.stringify({ extraConfigFiles: { "user.yaml": userYaml } });
+  const inputs = { ...inputsFor(namespace), keep_layer4: "true", values };
+  const service = async () => {
+    const { type } = Object((await cluster.get(namespace, "service", "my-release-milvus")).spec);
+    return type;
+  };
+
+  await cluster.setTime("addressDelayMs", 600_000);
+  const failed = await (await cluster.job()).main({ ...inputs, address_timeout: "1s" });
+  await cluster.setTime("addressDelayMs", 40);
+  expect(failed.errors).toEqual([expect.stringContaining("has no address after 1.0s")]);
+  expect(failed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
+  expect(await service()).toBe("LoadBalancer");
+
+  const { errors, lines, outputs } = await (await cluster.job()).main(inputs);
+  expect(errors, lines.join("\n")).toEqual([]);
+  expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
+  expect(await service()).toBe("ClusterIP");
+  // The switch comes last, and restarts nothing.
+  const [called, switched] = [/^::group::Call Milvus/, /^::group::Take the layer-4/].map((title) =>
+    lines.findIndex((line) => title.test(line)),
+  );
+  expect(switched).toBeGreaterThan(called ?? 0);
+  expect(lines.slice(switched)).toContain("No pod was replaced.");
+  const { extraConfigFiles } = await cluster.values(namespace);
+  expect(Object(extraConfigFiles)["user.yaml"]).toMatch(/# why\n {4}superUsers: root\n {4}tlsMode: 1\n/);
+
+  const again = await (await cluster.job()).main(inputs);
+  expect(again.outputs).toMatchObject({ changed: "false", release_revision: "3" });
+});

@@ -107,3 +107,25 @@ describe("what Google refuses ends the wait, and the next run goes on once it is
     expect(mended.outputs).toMatchObject({ changed: "false", certificate_status: "Active" });
   });
 });
+
+test("what Google refuses is told soon although the controller's own next try is far off", async () => {
+  const namespace = "far-off";
+  await cluster.installSmall(namespace);
+  await (await cluster.job()).main({ ...inputsFor(namespace), wait_for: "address" });
+  await cluster.setTime("backoffBaseMs", HOUR_MS);
+  await cluster.setFault("ssl-certificate-quota", true);
+  try {
+    // Another certificate, and an address that comes after it.
+    const inputs = {
+      ...inputsFor(namespace),
+      tls_secret: "other",
+      allow_http: "true",
+      address_timeout: "30s",
+    };
+    const { errors } = await (await cluster.job()).main(inputs);
+    expect(errors).toEqual([expect.stringContaining("What to do: raise that quota")]);
+  } finally {
+    await cluster.setFault("ssl-certificate-quota", false);
+    await cluster.setTime("backoffBaseMs", DEFAULT_TIMING.backoffBaseMs);
+  }
+});

@@ -71,6 +71,9 @@ describe("objects", () => {
     expect(await api.get("Ingress", "no-such-namespace", "absent")).toBeUndefined();
     expect(await api.hasNamespace(namespace)).toBe(true);
     expect(await api.hasNamespace("no-such-namespace")).toBe(false);
+    const uid = await lab.kubectl(["get", "namespace", "kube-system", "--output=jsonpath={.metadata.uid}"]);
+    expect(await api.clusterUid()).toBe(uid);
+    expect(await (await lab.open({ flags: ["--as=nobody"] })).api.clusterUid()).toBeUndefined();
   });
 
   test("a list has those that a selector chooses, and the version from which a watch goes on", async () => {

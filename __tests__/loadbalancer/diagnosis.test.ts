@@ -80,6 +80,59 @@ describe("only someone can mend", () => {
       `${LB}googleapi: Error 403: Required 'compute.sslCertificates.create' permission for 'projects/p', forbidden`,
       "Kubernetes Engine Service Agent",
     ],
+    [
+      `${BACKEND}error ensuring health check: googleapi: Error 403: Quota 'HEALTH_CHECKS' exceeded.  Limit: 50.0 globally., quotaExceeded`,
+      "raise that quota",
+    ],
+    [
+      `${BACKEND}error ensuring health check: googleapi: Error 403: Required 'compute.healthChecks.get' permission for 'projects/p/global/healthChecks/k8s1-x', forbidden`,
+      "Kubernetes Engine Service Agent",
+    ],
+    [
+      `${LB}Cert creation failures - k8s2-cr-x Error:googleapi: Error 403: Required 'compute.sslCertificates.create' permission for 'projects/p/global/sslCertificates/x', forbidden`,
+      "Kubernetes Engine Service Agent",
+    ],
+    [
+      `${TRANSLATE}failed to retrieve the system default backend service "kube-system/default-http-backend" with port "http": could not find service "kube-system/default-http-backend"`,
+      "add-on off and on",
+    ],
+    [
+      `${BACKEND}cloud armor security policies not supported for regional backend service k8s1-x`,
+      "remove securityPolicy",
+    ],
+    [
+      `${LB}ensureRedirectUrlMap() = error: cannot enable HTTPS Redirects with L7 ILB`,
+      "remove redirectToHttps from the FrontendConfig",
+    ],
+    [
+      `${LB}ensureRedirectUrlMap() = error: cannot enable HTTPS Redirects with the V1 Ingress naming scheme.  Please recreate your ingress to use the newest naming scheme.`,
+      "set another ingress_name",
+    ],
+    [`${LB}error invalid internal ingress https config`, "set static_ip_name"],
+    [
+      `${LB}googleapi: Error 400: Invalid value for field 'resource.IPAddress': '203.0.113.7'. Specified IP address is in-use and would result in a conflict., invalid`,
+      "an address that is free",
+    ],
+    [
+      `${FRONT}Error: both global-static-ip and regional-static-ip cannot be specified`,
+      "that this action has not set",
+    ],
+    [
+      `${FRONT}invalid loadbalancer name 7kpbhpki-default-my.ingress-x, the resource name must comply with RFC1035 (https://www.ietf.org/rfc/rfc1035.txt)`,
+      "without a dot",
+    ],
+    [
+      `${BACKEND}Errored updating IAP Settings for service ns/m: Cannot switch to default OAuth once IAP credentials have been set`,
+      "--no-iap",
+    ],
+    [
+      `${BACKEND}googleapi: Error 400: Invalid value for field 'resource.connectionDraining.drainingTimeoutSec': '7200'. Must be less than or equal to 3600, invalid`,
+      "backend_config",
+    ],
+    [
+      `${LB}googleapi: Error 400: Invalid value for field 'resource.target': 'projects/p/regions/r/targetHttpsProxies/x'. An active proxy-only subnetwork is required in the same region and VPC as the forwarding rule., invalid`,
+      "have a proxy-only subnet",
+    ],
   ])("%s", (message, remedy) => {
     expect(diagnose(message)?.remedy).toContain(remedy);
   });
@@ -96,6 +149,11 @@ describe("waiting may mend", () => {
     `${LB}Cert creation failures - k8s2-cr-x Error:googleapi: Error 502: Bad Gateway`,
     `${BACKEND}error ensuring health check: googleapi: Error 403: Rate Limit Exceeded, rateLimitExceeded`,
     `${BACKEND}googleapi: Error 429: Quota exceeded for quota metric 'Queries' and limit 'Queries per minute', rateLimitExceeded`,
+    `${BACKEND}error ensuring health check: googleapi: Error 400: The resource 'projects/p/global/healthChecks/k8s1-x' is not ready, resourceNotReady`,
+    `${BACKEND}error ensuring health check: Get "https://compute.googleapis.com/compute/v1/projects/p/global/healthChecks/x?alt=json": context deadline exceeded`,
+    `${LB}Cert creation failures - k8s2-cr-x Error:googleapi: Error 409: The resource 'projects/p/global/sslCertificates/k8s2-cr-x' already exists, alreadyExists`,
+    `${LB}googleapi: Error 400: Invalid value for field 'resource.urlMap': 'projects/p/global/urlMaps/x'. The referenced resource is not ready., invalid`,
+    `${LB}googleapi: Error 400: Invalid value for field 'resource.urlMap': 'projects/p/global/urlMaps/x'. The referenced resource was not found., invalid`,
     "ManagedCertificate ns:name missing",
     "",
   ])("%s", (message) => {
@@ -135,6 +193,8 @@ describe("a cause that lasts", () => {
     expect(before).toEqual([{ message: CAUSE, firstSeen: 0, lastSeen: 0 }]);
   });
 
+  const quotaIn = (operation: string) =>
+    `operation operation-${operation} DONE. Status: FORBIDDEN (403), errors: (QUOTA_EXCEEDED: Quota 'SSL_CERTIFICATES' exceeded.  Limit: 10.0 globally.)`;
   const lasting = LASTING_MS / 1000;
   test.each<[string, [number, string][], boolean]>([
     ["nothing at all", [], false],
@@ -153,6 +213,14 @@ describe("a cause that lasts", () => {
       [
         [0, CAUSE],
         [lasting, CAUSE],
+      ],
+      true,
+    ],
+    [
+      "repeated by another operation of Google's",
+      [
+        [0, quotaIn("1764-5a1")],
+        [lasting, quotaIn("1765-5a2")],
       ],
       true,
     ],

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { Manifest } from "../../src/kubernetes/api.ts";
+import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import type { FrontNames } from "../../src/loadbalancer/manifests.ts";
 import { takeOverOrRefuse } from "../../src/loadbalancer/takeover.ts";
 import { HOST, liveObject } from "../observed.ts";
+import { certificateWith, DAY } from "./certificates.ts";
 
 const NAMES: FrontNames = {
   namespace: "default",
@@ -43,11 +45,31 @@ const rule = (host: string | undefined, ...services: string[]) => ({
 });
 const rules = (...all: object[]) => ({ spec: { rules: all } });
 
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+const { certificate: selfSigned } = await makeCertificate(HOST, Date.now());
+const from = Date.now() - DAY;
+const authority = await certificateWith({ subject: "CN=CA", days: 900, from, isAuthority: true });
+const issued = await certificateWith({ subject: `CN=${HOST}`, names: [HOST], days: 90, from }, authority);
+const MILVUS = rules(rule(HOST, "my-release-milvus"));
+const ofClass = (name: string) => ({ annotations: { "kubernetes.io/ingress.class": name } });
+
 describe("what Milvus's page has its readers make is taken over", () => {
   test.each([
     ["the Ingress", live("Ingress", rules(rule(HOST, "my-release-milvus")))],
     ["an Ingress for every host", live("Ingress", rules(rule(undefined, "my-release-milvus")))],
     ["an Ingress without rules", live("Ingress", { spec: {} })],
+    ["an Ingress of Google's class", live("Ingress", MILVUS, ofClass("gce"))],
+    ["an Ingress of the internal class", live("Ingress", MILVUS, ofClass("gce-internal"))],
+    [
+      "an Ingress with Milvus as its default",
+      live("Ingress", {
+        spec: { ingressClassName: "gce", defaultBackend: path("my-release-milvus").backend },
+      }),
+    ],
+    [
+      "a self-signed certificate",
+      live("Secret", { data: { "tls.crt": base64(selfSigned), "tls.key": "YQ==" } }),
+    ],
     ["the BackendConfig", live("BackendConfig", { spec: { healthCheck: { port: 9091 } } })],
     ["the Secret", live("Secret", { data: { "tls.crt": "YQ==", "tls.key": "YQ==" } })],
     ["the ManagedCertificate", live("ManagedCertificate", { spec: { domains: [HOST] } })],
@@ -77,6 +99,27 @@ describe("what serves something else, or is somebody else's, is refused, and tak
     [
       "an Ingress with another host beside it",
       live("Ingress", rules(rule(HOST, "my-release-milvus"), rule("b.example.com", "my-release-milvus"))),
+      NOT_OF_THE_PAGE,
+    ],
+    [
+      "an Ingress with another default",
+      live("Ingress", { spec: { defaultBackend: path("shop").backend } }),
+      NOT_OF_THE_PAGE,
+    ],
+    [
+      "an Ingress with a bucket as its default",
+      live("Ingress", { spec: { defaultBackend: { resource: { kind: "Bucket", name: "b" } } } }),
+      NOT_OF_THE_PAGE,
+    ],
+    ["an Ingress of another class", live("Ingress", MILVUS, ofClass("nginx")), NOT_OF_THE_PAGE],
+    [
+      "an Ingress of another IngressClass",
+      live("Ingress", { spec: { ...MILVUS.spec, ingressClassName: "nginx" } }),
+      NOT_OF_THE_PAGE,
+    ],
+    [
+      "a certificate that an authority has signed",
+      live("Secret", { data: { "tls.crt": base64(issued.certificate), "tls.key": "YQ==" } }),
       NOT_OF_THE_PAGE,
     ],
     [

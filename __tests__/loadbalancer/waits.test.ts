@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { Ingress, Service } from "../../src/kubernetes/objects.ts";
 import type { FrontState } from "../../src/loadbalancer/front.ts";
-import { addressOf, healthOf } from "../../src/loadbalancer/waits.ts";
+import { type AddressWanted, addressDue, addressOf, healthOf } from "../../src/loadbalancer/waits.ts";
 
 describe("addressOf", () => {
   const FINALIZERS = ["networking.gke.io/ingress-finalizer-V2"];
@@ -24,6 +24,53 @@ describe("addressOf", () => {
     ["another controller's", ["example.com/finalizer"], entries({ ip: "203.0.113.1" }), undefined],
   ])("%s", (_, finalizers, status, address) => {
     expect(addressOf(v.parse(Ingress, { metadata: { name: "i", finalizers }, status }))).toBe(address);
+  });
+});
+
+describe("addressDue", () => {
+  const WANTED: AddressWanted = {
+    loadBalancer: "external",
+    allowHttp: false,
+    reserved: undefined,
+    former: undefined,
+  };
+  const INTERNAL: Partial<AddressWanted> = { loadBalancer: "internal" };
+  const HTTP = { "ingress.kubernetes.io/forwarding-rule": "k8s2-fr-x" };
+  const HTTPS = { "ingress.kubernetes.io/https-forwarding-rule": "k8s2-fs-x" };
+
+  function due(ip: string | undefined, annotations: object, wanted: Partial<AddressWanted>) {
+    const metadata = { name: "i", finalizers: ["networking.gke.io/ingress-finalizer-V2"], annotations };
+    const status = { loadBalancer: { ingress: [{ ip }] } };
+    return addressDue(v.parse(Ingress, { metadata, status }), { ...WANTED, ...wanted });
+  }
+
+  test.each<[string, string, object, Partial<AddressWanted>]>([
+    ["external", "203.0.113.1", {}, {}],
+    ["with HTTPS", "203.0.113.1", HTTPS, {}],
+    ["with HTTP", "203.0.113.1", { ...HTTP, ...HTTPS }, { allowHttp: true }],
+    ["reserved", "203.0.113.1", {}, { reserved: "203.0.113.1" }],
+    ["internal", "10.128.0.7", {}, INTERNAL],
+    ["internal, of a public range that is used privately", "203.0.113.1", {}, INTERNAL],
+    ["IPv6", "2001:db8::1", {}, {}],
+  ])("%s", (_, ip, annotations, wanted) => {
+    expect(due(ip, annotations, wanted)).toBe(ip);
+  });
+
+  test.each<[string, string | undefined, object, Partial<AddressWanted>]>([
+    ["none yet", undefined, {}, {}],
+    ["of before HTTP is served too", "203.0.113.1", HTTPS, { allowHttp: true }],
+    ["of before HTTP is served no more", "203.0.113.1", { ...HTTP, ...HTTPS }, {}],
+    ["not the reserved one", "203.0.113.1", {}, { reserved: "203.0.113.2" }],
+    [
+      "reserved, but of before HTTP is served too",
+      "203.0.113.1",
+      {},
+      { reserved: "203.0.113.1", allowHttp: true },
+    ],
+    ["of the former load balancer", "203.0.113.1", {}, { former: "203.0.113.1" }],
+    ["private for an external one", "10.128.0.7", {}, {}],
+  ])("not one that is %s", (_, ip, annotations, wanted) => {
+    expect(due(ip, annotations, wanted)).toBeUndefined();
   });
 });
 

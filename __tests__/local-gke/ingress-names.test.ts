@@ -10,6 +10,7 @@ import {
 } from "../../local-gke/ingress/names.ts";
 
 const IDS = clusterIds("5e0b7c6e-0000-4000-8000-000000000000");
+const DIGITS = "01234567890123456789012345678901234567890123456789";
 const LABEL = fc.stringMatching(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/);
 const RESOURCE = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
@@ -22,6 +23,25 @@ describe("names of Google's resources", () => {
     expect(names.httpsForwardingRule).toBe(`k8s2-fs-${names.loadBalancer}`);
     expect(names.httpProxy).toBe(`k8s2-tp-${names.loadBalancer}`);
     expect(names.httpsProxy).toBe(`k8s2-ts-${names.loadBalancer}`);
+  });
+
+  // What ingress-gce's own test of its names expects (pkg/utils/namer/frontendnamer_test.go).
+  test.each([
+    ["namespace", "name", "7kpbhpki-namespace-name-uhmwf5xi", "fvix6gj3ge1emsdj"],
+    [
+      DIGITS.slice(0, 23),
+      DIGITS.slice(0, 24),
+      "7kpbhpki-012345678901234567-012345678901234567-hg17g9tx",
+      "ktiggo5yie4uh72b",
+    ],
+    [DIGITS, "0", "7kpbhpki-012345678901234567890123456789012345--v8ajgbg3", "m6a592dazogk94ra"],
+    ["0", DIGITS, "7kpbhpki-0-01234567890123456789012345678901234-fyhus2f6", "a33x986k79kbu0me"],
+    [DIGITS, DIGITS, "7kpbhpki-012345678901234567-012345678901234567-69z4wrm0", "5pu4c55s4c47rr9e"],
+  ])("of %s/%s are ingress-gce's", (namespace, ingress, loadBalancer, hash) => {
+    expect(frontendNames(clusterIds("kubesystem-uid1"), namespace, ingress)).toMatchObject({
+      loadBalancer,
+      certificatePrefix: `k8s2-cr-7kpbhpki-${hash}-`,
+    });
   });
 
   test("of backends", () => {

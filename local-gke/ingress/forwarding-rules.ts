@@ -11,6 +11,8 @@ export interface ForwardingRule {
   target: string;
   /** Names of all rules of the same load balancer, which share an address. */
   siblings: readonly string[];
+  /** An address that was made static for both rules: the one that this rule must have, or has when it is made anew. */
+  promoted: { address: string; isNeeded: boolean } | undefined;
 }
 
 /** Makes forwarding rules; their addresses are in the cloud. */
@@ -24,44 +26,46 @@ export class ForwardingRules {
   }
 
   /**
-   * Makes a rule on the address that an Ingress names, else on one of its own; one on another address is replaced.
+   * Makes a rule on the address that it must have, else on one of its own; one on another address is replaced
+   * (ingress-gce, pkg/loadbalancers/forwarding_rules.go).
    *
-   * @param ingressKey the Ingress's `namespace/name`
    * @param record called with each Normal `Sync` event
    * @throws Error with the controller's or Google's text
    */
-  async ensure(
-    ingress: V1Ingress,
-    ingressKey: string,
-    rule: ForwardingRule,
-    record: (message: string) => void,
-  ): Promise<void> {
-    const { forwardingRules, region } = this.#cloud;
-    const { name } = rule;
+  async ensure(ingress: V1Ingress, rule: ForwardingRule, record: (message: string) => void): Promise<void> {
+    const { forwardingRules } = this.#cloud;
+    const { name, promoted } = rule;
     const internal = isInternal(ingress);
-    const reserved = staticAddressName(ingress);
-    const address =
-      reserved === undefined
-        ? this.#cloud.allocateAddress(ingressKey, internal ? "INTERNAL" : "EXTERNAL")
-        : this.#cloud.staticAddresses.get(reserved, internal ? region : undefined);
-    if (address === undefined) {
-      throw new Error(`the given static IP name ${reserved} doesn't translate to an existing static IP.`);
-    }
+    const needed = this.#reserved(ingress, internal) ?? (promoted?.isNeeded ? promoted.address : undefined);
     const present = this.#compute.has(name) ? forwardingRules.get(name) : undefined;
     // Without a name any address will do, the one that is there above all.
-    if (present === address || (present !== undefined && reserved === undefined)) return;
+    if (present !== undefined && (needed === undefined || present === needed)) return;
     this.delete(name);
     if (present !== undefined) record(`ForwardingRule "${name}" deleted`);
     if (internal) this.#needProxyOnlySubnet(rule);
+    const address =
+      needed ?? promoted?.address ?? this.#cloud.allocateAddress(name, internal ? "INTERNAL" : "EXTERNAL");
     this.#needFreeAddress(address, rule);
     await this.#compute.insert(name);
     forwardingRules.set(name, address);
     record(`ForwardingRule "${name}" created`);
   }
 
+  /** An address of its own goes with it, for Google to give to somebody else. */
   delete(name: string): void {
     this.#compute.delete(name);
     this.#cloud.forwardingRules.delete(name);
+    this.#cloud.releaseAddress(name);
+  }
+
+  /** @throws Error with the controller's text when the address that an Ingress names isn't there */
+  #reserved(ingress: V1Ingress, internal: boolean): string | undefined {
+    const { staticAddresses, region } = this.#cloud;
+    const name = staticAddressName(ingress);
+    if (name === undefined) return undefined;
+    const address = staticAddresses.get(name, internal ? region : undefined);
+    if (address !== undefined) return address;
+    throw new Error(`the given static IP name ${name} doesn't translate to an existing static IP.`);
   }
 
   #needProxyOnlySubnet({ targetKind, target }: ForwardingRule): void {

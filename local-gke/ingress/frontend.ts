@@ -52,6 +52,10 @@ export class Frontends {
   readonly #certificates = new Map<string, SslCertificate[]>();
   /** Status of the redirects to HTTPS, by the HTTP proxy's name. */
   readonly #redirects = new Map<string, number>();
+  /** Addresses that were made static as both rules need them, by the HTTP forwarding rule's name. */
+  readonly #promoted = new Map<string, string>();
+  /** Whether the load balancers are internal, by their Ingresses. */
+  readonly #internal = new Map<string, boolean>();
 
   constructor(cloud: Cloud, compute: Compute, ids: ClusterIds) {
     this.#cloud = cloud;
@@ -90,11 +94,11 @@ export class Frontends {
     const key = ingressKey(ingress);
     this.#removeHttp(names);
     this.#removeHttps(names);
-    this.#compute.delete(staticAddress(names));
+    this.#demote(names);
     this.#compute.delete(names.urlMap);
     this.#compute.delete(names.redirectUrlMap);
     this.#cloud.removeLoadBalancer(key);
-    this.#cloud.releaseAddress(key);
+    this.#internal.delete(key);
     this.#deleteUnusedCertificates(names);
   }
 
@@ -114,17 +118,17 @@ export class Frontends {
       record(INTERNAL_NEEDS_STATIC_IP, "Warning", "WillNotConfigureFrontend");
       throw new Error("error invalid internal ingress https config");
     }
+    this.#leaveScope(ingress);
     if (await this.#compute.insert(names.urlMap)) record(`UrlMap "${names.urlMap}" created`);
     await this.#redirectUrlMap(ingress, names, frontendConfig?.redirect);
     if (http) {
       await this.#httpProxy(names, frontendConfig?.redirect, record);
       const target = { targetKind: "targetHttpProxies", target: names.httpProxy } as const;
-      await this.#forwardingRule(ingress, { name: names.httpForwardingRule, ...target }, record);
+      await this.#forwardingRule(ingress, { name: names.httpForwardingRule, ...target }, false, record);
     } else {
       this.#removeHttp(names);
     }
-    // One address for both rules needs a name of its own: it stays when the certificate goes.
-    if (http && https && reserved === undefined) await this.#compute.insert(staticAddress(names));
+    if (http && https) await this.#promote(names, reserved);
     if (!https) this.#removeHttps(names);
     this.#program(ingress, names, rules);
     if (https) {
@@ -132,7 +136,7 @@ export class Frontends {
       this.#checkSslPolicy(frontendConfig?.sslPolicy);
       await this.#httpsProxy(ingress, names.httpsProxy, certificates, record);
       const target = { targetKind: "targetHttpsProxies", target: names.httpsProxy } as const;
-      await this.#forwardingRule(ingress, { name: names.httpsForwardingRule, ...target }, record);
+      await this.#forwardingRule(ingress, { name: names.httpsForwardingRule, ...target }, http, record);
       this.#program(ingress, names, rules);
     }
     this.#deleteUnusedCertificates(names);
@@ -181,12 +185,45 @@ export class Frontends {
 
   async #forwardingRule(
     ingress: V1Ingress,
-    rule: Omit<ForwardingRule, "siblings">,
+    rule: Omit<ForwardingRule, "siblings" | "promoted">,
+    isShared: boolean,
     record: FrontendSpec["record"],
   ): Promise<void> {
     const { httpForwardingRule, httpsForwardingRule } = this.#names(ingress);
     const siblings = [httpForwardingRule, httpsForwardingRule];
-    await this.#forwardingRules.ensure(ingress, ingressKey(ingress), { ...rule, siblings }, record);
+    const address = this.#promoted.get(httpForwardingRule);
+    const promoted = address === undefined ? undefined : { address, isNeeded: isShared };
+    await this.#forwardingRules.ensure(ingress, { ...rule, siblings, promoted }, record);
+  }
+
+  /**
+   * One address for both rules is made static: the HTTP rule's, to which one of HTTPS that was there before moves. It
+   * stays when either goes, and goes when the Ingress names another (ingress-gce, pkg/loadbalancers/addresses.go).
+   */
+  async #promote(names: FrontendNames, reserved: string | undefined): Promise<void> {
+    const { httpForwardingRule: name } = names;
+    const address = this.#cloud.forwardingRules.get(name);
+    if (reserved !== undefined) this.#demote(names);
+    else if (address !== undefined && !this.#promoted.has(name)) {
+      await this.#compute.insert(`address ${name}`);
+      this.#promoted.set(name, address);
+    }
+  }
+
+  #demote({ httpForwardingRule: name }: FrontendNames): void {
+    this.#compute.delete(`address ${name}`);
+    this.#promoted.delete(name);
+  }
+
+  /**
+   * A load balancer that becomes an internal or an external one is made anew, and the former one goes whether or not
+   * that succeeds (ingress-gce, pkg/controller/controller.go postSyncGC; only there it goes last).
+   */
+  #leaveScope(ingress: V1Ingress): void {
+    const internal = isInternal(ingress);
+    const before = this.#internal.get(ingressKey(ingress));
+    if (before !== undefined && before !== internal) this.remove(ingress);
+    this.#internal.set(ingressKey(ingress), internal);
   }
 
   /** Returns the certificates made from Secrets, and the names of those that Google has already. */
@@ -318,7 +355,7 @@ export class Frontends {
       [`${STATUS_PREFIX}redirect-url-map`]: existing(names.redirectUrlMap),
     };
     // Once written it is never taken away.
-    if (this.#compute.has(staticAddress(names)))
+    if (this.#promoted.has(names.httpForwardingRule))
       annotations[`${STATUS_PREFIX}static-ip`] = names.httpForwardingRule;
     return annotations;
   }
@@ -331,11 +368,6 @@ export class Frontends {
 /** Returns an Ingress's key in the work queue and in the cloud: `namespace/name`. */
 export function ingressKey(ingress: V1Ingress): string {
   return `${ingress.metadata?.namespace}/${ingress.metadata?.name}`;
-}
-
-/** Key of the address that was made static; its name at Google is the HTTP forwarding rule's. */
-function staticAddress(names: FrontendNames): string {
-  return `address ${names.httpForwardingRule}`;
 }
 
 function nameList(certificates: SslCertificate[]): string {

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 
-/** The two hashes of a cluster that Google's controllers put into the names of what they make. */
+/** What Google's controllers make the names of a cluster's resources from. */
 export interface ClusterIds {
+  /** Of the namespace kube-system. */
+  uid: string;
   /** Of frontends (`k8s2-...`), 8 characters. */
   frontend: string;
   /** Of backends (`k8s-be-...` whole, `k8s1-...` its first half), 16 characters. */
@@ -28,13 +30,16 @@ const NEG_LABELS = 38;
 
 /** Returns a cluster's ids, which follow from the UID of its namespace kube-system. */
 export function clusterIds(kubeSystemUid: string): ClusterIds {
-  return { frontend: base36(kubeSystemUid, 8), backend: hex(kubeSystemUid, 16) };
+  return { uid: kubeSystemUid, frontend: base36(kubeSystemUid, 8), backend: hex(kubeSystemUid, 16) };
 }
 
-/** Returns the names of an Ingress's frontend resources (ingress-gce, naming scheme V2). */
+/**
+ * Returns the names of an Ingress's frontend resources: ingress-gce's naming scheme V2, whose last part hashes the
+ * cluster's whole UID (pkg/utils/namer/frontendnamer.go).
+ */
 export function frontendNames(ids: ClusterIds, namespace: string, ingress: string): FrontendNames {
   const labels = trimEvenly(FRONTEND_LABELS, [namespace, ingress]).join("-");
-  const loadBalancer = `${ids.frontend}-${labels}-${base36(`${ids.frontend};${namespace};${ingress}`, 8)}`;
+  const loadBalancer = `${ids.frontend}-${labels}-${base36(`${ids.uid};${namespace};${ingress}`, 8)}`;
   return {
     loadBalancer,
     urlMap: `k8s2-um-${loadBalancer}`,

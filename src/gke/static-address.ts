@@ -3,6 +3,10 @@ import { isIPv6 } from "node:net";
 import { ActionError } from "../errors.ts";
 import { type Address, type Scope, SHARED } from "./compute-resources.ts";
 
+/** Parts of a load balancer's name, in characters (kubernetes/ingress-gce, pkg/utils/namer/frontendnamer.go). */
+const LABELS_LENGTH = 36;
+const HASH_LENGTH = 8;
+
 /** What was found of a static address. */
 export interface FoundAddress {
   address: Address | undefined;
@@ -21,6 +25,8 @@ export interface AddressUse {
   allowHttp: boolean;
   /** The annotations of the Ingress as it is in the cluster; undefined when there is none yet. */
   annotations: Record<string, string> | undefined;
+  /** UID of the namespace kube-system, which tells clusters apart; undefined when it isn't known. */
+  clusterUid: string | undefined;
 }
 
 /**
@@ -71,19 +77,22 @@ export function problemOfAddress(
 }
 
 /**
- * Tells the forwarding rules of an Ingress: the Ingress names one, or none yet while its load balancer comes up. Their
- * names end with a hash over the cluster's id, the namespace and the Ingress's name (ingress-gce, frontendnamer.go).
+ * Tells the forwarding rules of an Ingress, which names none of them yet while its load balancer comes up. Where the
+ * cluster isn't known, one of an Ingress of that name and namespace in another cluster of the project counts too.
  */
-function isOwn(forwardingRule: string, { namespace, ingress, annotations }: AddressUse): boolean {
+function isOwn(forwardingRule: string, { namespace, ingress, annotations, clusterUid }: AddressUse): boolean {
   if (!annotations) return false;
   const {
     "ingress.kubernetes.io/forwarding-rule": http,
     "ingress.kubernetes.io/https-forwarding-rule": https,
   } = annotations;
   const named = https ?? http;
-  if (named) return loadBalancerOf(forwardingRule) === loadBalancerOf(named);
-  const [, cluster, hash] = /^k8s2-f[rs]-([a-z0-9]{8})-.*-([a-z0-9]{8})$/.exec(forwardingRule) ?? [];
-  return cluster !== undefined && hash === contentHash(`${cluster};${namespace};${ingress}`);
+  const loadBalancer = loadBalancerOf(forwardingRule);
+  if (named) return loadBalancer === loadBalancerOf(named);
+  const labels = labelsOf(namespace, ingress);
+  if (clusterUid === undefined) return loadBalancer.slice(HASH_LENGTH + 1, -HASH_LENGTH - 1) === labels;
+  const hash = contentHash(`${clusterUid};${namespace};${ingress}`);
+  return loadBalancer === `${contentHash(clusterUid)}-${labels}-${hash}`;
 }
 
 /** Returns what a load balancer's rules for HTTP and for HTTPS have in common, in both of GKE's naming schemes. */
@@ -91,8 +100,16 @@ function loadBalancerOf(forwardingRule: string): string {
   return forwardingRule.replace(/^k8s(2-fr|2-fs|-fw|-fws)-/, "");
 }
 
+/** Returns what a load balancer's name has of namespace and Ingress, the longer one cut more (pkg/utils/namer/utils.go). */
+function labelsOf(namespace: string, ingress: string): string {
+  const total = namespace.length + ingress.length;
+  if (total <= LABELS_LENGTH) return `${namespace}-${ingress}`;
+  const rest = Math.floor((ingress.length * LABELS_LENGTH) / total);
+  return `${namespace.slice(0, LABELS_LENGTH - rest)}-${ingress.slice(0, rest)}`;
+}
+
 function contentHash(text: string): string {
-  const bytes = createHash("sha256").update(text).digest().subarray(0, 8);
+  const bytes = createHash("sha256").update(text).digest().subarray(0, HASH_LENGTH);
   return Array.from(bytes, (byte) => (byte % 36).toString(36)).join("");
 }
 

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { ActionError } from "../errors.ts";
 import { type Output, stream } from "../process.ts";
-import { helmError } from "./error.ts";
+import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { timeoutFlags, waitFlags } from "./flags.ts";
 import { type Helm, isTooSlow, type LocalChart, MadeRevision } from "./upgrade.ts";
 import { type ValueLayers, withValues } from "./value-layers.ts";
@@ -40,10 +40,9 @@ export async function install(helm: Helm, request: Install): Promise<MadeRevisio
 function installError(output: Output, { release, chart, timeout }: Install): ActionError {
   const { name, namespace } = release;
   const what = `helm install of release ${name} in namespace ${namespace} (chart ${chart.version}) failed.`;
-  if (/cannot re-?use a name that is still in use/.test(output.stderr)) {
-    return helmError(what, output, {
-      fix: `another run has installed it meanwhile: see \`helm history ${name} -n ${namespace}\`, and run again.`,
-    });
+  if (/cannot re-?use a name that is still in use|release: already exists/.test(output.stderr)) {
+    const fix = `another run is installing it or has meanwhile: see \`helm history ${name} -n ${namespace}\`, and run again.`;
+    return new ReleaseBusyError(what, evidenceIn(output, { fix }));
   }
   if (isTooSlow(output)) {
     return helmError(what, output, {

@@ -4,7 +4,7 @@ import type { Program } from "../process.ts";
 import { type Answer, conflictError, conflictsIn, refusal, statusOf, unreachable } from "./answers.ts";
 import { Discovery } from "./discovery.ts";
 import { FIELD_MANAGER } from "./managed-fields.ts";
-import { KubernetesList, KubernetesObject } from "./objects.ts";
+import { KubernetesList, KubernetesObject, ListedObject } from "./objects.ts";
 import { type KubectlProxy, startProxy } from "./proxy.ts";
 import { answerOf, ask, type PatchType, type RequestOptions } from "./requests.ts";
 import {
@@ -122,8 +122,15 @@ export class ApiServer {
 
   /** Tells whether a namespace exists. */
   async hasNamespace(name: string): Promise<boolean> {
-    const resource = { apiVersion: "v1", kind: "Namespace", plural: "namespaces", namespaced: false };
-    return (await this.#find(resource, "", name)) !== undefined;
+    return (await this.#find(resourceOf("Namespace"), "", name)) !== undefined;
+  }
+
+  /** Returns the UID of the namespace kube-system, by which clusters are told apart; undefined where it is kept from this account. */
+  async clusterUid(): Promise<string | undefined> {
+    const answer = await this.#ask("GET", objectPath(resourceOf("Namespace"), "", "kube-system"));
+    if (answer.code === 403) return undefined;
+    if (answer.code !== 200) throw refusal("The API server does not show Namespace kube-system.", answer);
+    return v.parse(ListedObject, JSON.parse(answer.body)).metadata.uid;
   }
 
   /**

@@ -76,6 +76,7 @@ export const Ingress = v.looseObject({
   metadata: Metadata,
   spec: v.optional(
     v.looseObject({
+      ingressClassName: v.optional(v.string()),
       defaultBackend: v.optional(IngressBackend),
       tls: v.optional(v.array(v.looseObject({ secretName: v.optional(v.string()) })), []),
       rules: v.optional(

@@ -21,6 +21,7 @@ const OWN = {
   Service: { apiVersion: "v1", plural: "services", namespaced: true },
   Pod: { apiVersion: "v1", plural: "pods", namespaced: true },
   Event: { apiVersion: "v1", plural: "events", namespaced: true },
+  Namespace: { apiVersion: "v1", plural: "namespaces", namespaced: false },
   CustomResourceDefinition: {
     apiVersion: "apiextensions.k8s.io/v1",
     plural: "customresourcedefinitions",

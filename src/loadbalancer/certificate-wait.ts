@@ -15,7 +15,7 @@ import {
 } from "./dns.ts";
 import type { Front, FrontState } from "./front.ts";
 import { isGivenUp } from "./references.ts";
-import { refuseLosses } from "./waits.ts";
+import { refuseLastingCause, refuseLosses } from "./waits.ts";
 
 export interface CertificateWait {
   /** Where the load balancer is. */
@@ -58,6 +58,8 @@ export async function waitForCertificate(front: Front, wait: CertificateWait): P
   const giveUp = Date.now() + limit;
   const describe = () =>
     `waiting for ManagedCertificate ${nameOf(front)}, which is ${statusOf(front.state)}${adviceOn(front, address, found)}`;
+  // The load balancer works by now: whatever was in its way is mended.
+  front.forgetComplaints();
   const settled = new AbortController();
   if (advice) void keepLooking(front, wait, settled.signal, (news) => (found = news));
   try {
@@ -92,6 +94,7 @@ function turnOf(front: Front, state: FrontState, stale: ReadonlySet<string>): Tu
   if (isActive(state)) return { kind: "active" };
   const certificate = certificateIn(state);
   if (certificate && isGivenUp(certificate)) throw givenUp(front);
+  refuseLastingCause(front, state);
   const status = domainStatusIn(state);
   const isStuck = /^Failed(NotVisible|Caa)/.test(status) && !stale.has(status);
   return isStuck ? { kind: "stuck", status } : undefined;

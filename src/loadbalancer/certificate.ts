@@ -162,3 +162,12 @@ export function isSelfSigned(certificate: string): boolean {
   const { issuer, subject } = new X509Certificate(certificate);
   return issuer === subject;
 }
+
+/** Tells whether a PEM text begins with a certificate that somebody else's key has signed. */
+export function isIssued(certificate: string): boolean {
+  try {
+    return !isSelfSigned(certificate);
+  } catch {
+    return false;
+  }
+}

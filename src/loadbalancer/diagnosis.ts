@@ -15,6 +15,24 @@ interface Symptom {
 
 /** Warnings that only someone can mend. Anything else the controller goes on trying, and so does the wait. */
 const SYMPTOMS: readonly Symptom[] = [
+  // Whatever it was that they interrupted.
+  {
+    pattern: /Quota '[^']+' exceeded|QUOTA_EXCEEDED|quotaExceeded/,
+    cause: "the Google Cloud project has used up a quota.",
+    remedy: "raise that quota (IAM & Admin > Quotas) or delete what no longer needs it, then run again.",
+  },
+  {
+    pattern: /Error 403: (?!.*[Qq]uota).*(permission|forbidden)/i,
+    cause: "GKE's service agent may not change a resource of the project.",
+    remedy:
+      "restore the role Kubernetes Engine Service Agent of service-PROJECT_NUMBER@container-engine-robot.iam.gserviceaccount.com.",
+  },
+  {
+    pattern: /failed to retrieve the system default backend service/,
+    cause: "the cluster has lost GKE's own default backend.",
+    remedy:
+      "restore the Service default-http-backend of the namespace kube-system: turning the cluster's HTTP load balancing add-on off and on makes it anew.",
+  },
   {
     pattern: /could not find service "/,
     cause: "the Service that the Ingress routes to doesn't exist.",
@@ -48,7 +66,8 @@ const SYMPTOMS: readonly Symptom[] = [
     remedy: "correct what it names.",
   },
   {
-    pattern: /error ensuring health check|Protocol "[^"]*" is not valid, must be one of/,
+    pattern:
+      /error ensuring health check: .*Error 400(?!.*not ?ready)|Protocol "[^"]*" is not valid, must be one of/i,
     cause: "Google refuses the health check that the BackendConfig describes.",
     remedy:
       "correct the BackendConfig's healthCheck: timeoutSec must be below checkIntervalSec, type one of HTTP, HTTPS, HTTP2.",
@@ -70,12 +89,7 @@ const SYMPTOMS: readonly Symptom[] = [
       "check what writes to the Secret that tls_secret names, or delete it: running again makes it anew.",
   },
   {
-    pattern: /Quota '[^']+' exceeded|QUOTA_EXCEEDED|quotaExceeded/,
-    cause: "the Google Cloud project has used up a quota.",
-    remedy: "raise that quota (IAM & Admin > Quotas) or delete what no longer needs it, then run again.",
-  },
-  {
-    pattern: /Cert creation failures/,
+    pattern: /Cert creation failures .*Error 400(?!.*not ?ready)/i,
     cause: "Google refuses the certificate.",
     remedy: "delete the Secret that tls_secret names, or put a valid PEM certificate with its key into it.",
   },
@@ -84,6 +98,23 @@ const SYMPTOMS: readonly Symptom[] = [
     cause: "the reserved address that the Ingress names doesn't exist in the project, or is of another kind.",
     remedy:
       "set static_ip_name to a global address (a regional one with load_balancer: internal), or create_static_ip: true.",
+  },
+  {
+    pattern: /Specified IP address is in-use/,
+    cause: "another load balancer has the reserved address.",
+    remedy:
+      "set static_ip_name to an address that is free, or delete what uses this one (`gcloud compute addresses describe` shows it).",
+  },
+  {
+    pattern: /both global-static-ip and regional-static-ip/,
+    cause: "the Ingress names a global and a regional address.",
+    remedy:
+      "remove the annotation kubernetes.io/ingress.*-static-ip-name that this action has not set: another deployment has.",
+  },
+  {
+    pattern: /invalid loadbalancer name .* RFC1035/,
+    cause: "Google's names can't be made from the Ingress's.",
+    remedy: "set ingress_name to a name without a dot.",
   },
   {
     pattern: /proxy-only subnet/,
@@ -97,15 +128,42 @@ const SYMPTOMS: readonly Symptom[] = [
     remedy: "set securityPolicy.name in backend_config to one that exists in the project.",
   },
   {
+    pattern: /cloud armor security policies not supported for regional/,
+    cause: "an internal load balancer can't have a Cloud Armor policy.",
+    remedy: "remove securityPolicy from the BackendConfig.",
+  },
+  {
+    pattern: /cannot enable HTTPS Redirects with L7 ILB/,
+    cause: "an internal load balancer can't redirect HTTP to HTTPS.",
+    remedy: "remove redirectToHttps from the FrontendConfig.",
+  },
+  {
+    pattern: /cannot enable HTTPS Redirects with the V1 Ingress naming scheme/,
+    cause: "a load balancer that was made long ago can't redirect HTTP to HTTPS.",
+    remedy:
+      "set another ingress_name, which makes a new one beside it, or remove redirectToHttps from frontend_config.",
+  },
+  {
+    pattern: /error invalid internal ingress https config/,
+    cause: "HTTP and HTTPS of an internal load balancer can share only a reserved address.",
+    remedy: "set static_ip_name, or allow_http: false.",
+  },
+  {
+    pattern: /Errored updating IAP Settings/,
+    cause: "Google's controller can't take its OAuth client from a backend service with IAP.",
+    remedy:
+      "set iap in backend_config with the oauthclientCredentials that it had, or turn IAP off with `gcloud compute backend-services update --global --no-iap`.",
+  },
+  {
     pattern: /sslPolicies\/\S+ was not found/,
     cause: "the SSL policy that the FrontendConfig names doesn't exist.",
     remedy: "set sslPolicy in frontend_config to one that exists in the project.",
   },
   {
-    pattern: /Error 403: (?!.*[Qq]uota).*(permission|forbidden)/i,
-    cause: "GKE's service agent may not change a resource of the project.",
+    pattern: /Error 400: Invalid value for field (?!.*not ?(found|ready))/i,
+    cause: "Google refuses a value.",
     remedy:
-      "restore the role Kubernetes Engine Service Agent of service-PROJECT_NUMBER@container-engine-robot.iam.gserviceaccount.com.",
+      "correct it: it comes from backend_config, frontend_config, or what else says the like in the cluster.",
   },
 ];
 
@@ -142,9 +200,13 @@ export interface Complaint {
  */
 export const LASTING_MS = 5000;
 
-/** Records an event in the list of complaints; returns the new list. */
+/**
+ * Records an event in the list of complaints; returns the new list. What Google's operations are called doesn't tell them
+ * apart (gke-managed-certs, pkg/clients/ssl: `operation operation-... DONE. Status: ...`).
+ */
 export function recordComplaint(complaints: readonly Complaint[], event: Event, now: number): Complaint[] {
-  const known = complaints.find(({ message }) => message === event.message);
+  const masked = (message: string) => message.replace(/\boperation-\S+/g, "operation");
+  const known = complaints.find(({ message }) => masked(message) === masked(event.message));
   const others = complaints.filter((complaint) => complaint !== known);
   return [...others, { message: event.message, firstSeen: known?.firstSeen ?? now, lastSeen: now }];
 }

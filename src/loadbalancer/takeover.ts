@@ -4,7 +4,8 @@ import type { Manifest } from "../kubernetes/api.ts";
 import { Ingress, isOf, type KubernetesObject, ManagedCertificate, Secret } from "../kubernetes/objects.ts";
 import { type Owner, ownerOf } from "../kubernetes/ownership.ts";
 import { isMap } from "../yaml.ts";
-import type { FrontNames } from "./manifests.ts";
+import { isIssued } from "./certificate.ts";
+import { type FrontNames, INGRESS_CLASS } from "./manifests.ts";
 
 /** What a BackendConfig has that Milvus's page, or this action, puts into it. */
 const BACKEND_CONFIG_FIELDS = new Set(["healthCheck", "timeoutSec", "connectionDraining"]);
@@ -35,27 +36,43 @@ export function takeOverOrRefuse(
 }
 
 /** Tells an object that Milvus's page has its readers make for this very host from one that serves something else too. */
-function isOfThePage(object: KubernetesObject, { host, service }: FrontNames): boolean {
+function isOfThePage(object: KubernetesObject, names: FrontNames): boolean {
   switch (object.kind) {
     case "Ingress":
-      return v
-        .parse(Ingress, object)
-        .spec.rules.every(
-          (rule) =>
-            (rule.host ?? host) === host &&
-            (rule.http?.paths ?? []).every(({ backend }) => backend.service?.name === service),
-        );
+      return isIngressOfThePage(v.parse(Ingress, object), names);
     case "BackendConfig":
       return (
         isMap(object.spec) && Object.keys(object.spec).every((field) => BACKEND_CONFIG_FIELDS.has(field))
       );
     case "Secret":
-      return Object.keys(v.parse(Secret, object).data).every((key) => key === "tls.crt" || key === "tls.key");
+      return isSecretOfThePage(v.parse(Secret, object));
     case "ManagedCertificate":
-      return v.parse(ManagedCertificate, object).spec.domains.every((domain) => domain === host);
+      return v.parse(ManagedCertificate, object).spec.domains.every((domain) => domain === names.host);
     default:
       return false;
   }
+}
+
+/** Another controller's, or one that leads elsewhere too, serves somebody. */
+function isIngressOfThePage({ metadata, spec }: Ingress, { host, service }: FrontNames): boolean {
+  const { ingressClassName = "gce", defaultBackend, rules } = spec;
+  const isGoogles = ["", "gce", "gce-internal"].includes(metadata.annotations[INGRESS_CLASS] ?? "");
+  const leadsToOurs = (backend: typeof defaultBackend) => backend?.service?.name === service;
+  return (
+    isGoogles &&
+    ingressClassName === "gce" &&
+    (defaultBackend === undefined || leadsToOurs(defaultBackend)) &&
+    rules.every(
+      (rule) =>
+        (rule.host ?? host) === host && (rule.http?.paths ?? []).every(({ backend }) => leadsToOurs(backend)),
+    )
+  );
+}
+
+/** A certificate that an authority has signed isn't one that can be made here in its stead. */
+function isSecretOfThePage({ data }: Secret): boolean {
+  const isWhole = Object.keys(data).every((key) => key === "tls.crt" || key === "tls.key");
+  return isWhole && !isIssued(Buffer.from(data["tls.crt"] ?? "", "base64").toString());
 }
 
 function foreign({ kind, metadata }: KubernetesObject, owner: Exclude<Owner, { kind: "ours" }>): ActionError {

@@ -1,19 +1,27 @@
+import { BlockList, isIPv6 } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { warning } from "@actions/core";
 import * as v from "valibot";
 import { formatDuration } from "../duration.ts";
 import { ActionError, messageOf } from "../errors.ts";
+import type { FrontSettings } from "../front-inputs.ts";
 import { parseJson } from "../json.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
 import { withProgress } from "../report/progress.ts";
-import { isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
+import { type Complaint, diagnose, isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
 import { type Front, type FrontState, vanished } from "./front.ts";
 import { INGRESS_CLASS } from "./manifests.ts";
 import { type Presented, presents } from "./references.ts";
 
+const HTTP_RULE = "ingress.kubernetes.io/forwarding-rule";
+/** Names the address that the controller has made static for HTTP and HTTPS, which stays when either goes. */
+const PROMOTED = "ingress.kubernetes.io/static-ip";
 const HTTPS_RULE = "ingress.kubernetes.io/https-forwarding-rule";
 const BACKENDS = "ingress.kubernetes.io/backends";
 const NEG_STATUS = "cloud.google.com/neg-status";
+
+/** No load balancer has an external address of these (RFC 1918); an internal one may have any, in networks that use public ones. */
+const PRIVATE = blockList(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]);
 
 /** Health by backend name: HEALTHY, UNHEALTHY or Unknown. */
 export type Backends = Record<string, string>;
@@ -21,43 +29,54 @@ export type Backends = Record<string, string>;
 /** Times between nudges, in milliseconds: the controller reads the backends' health only when it looks at the Ingress. */
 const NUDGES_MS = [1000, 2000, 4000, 8000, 15_000, 30_000];
 
+/** The load balancer whose address is waited for. */
+export interface AddressWanted extends Pick<FrontSettings, "loadBalancer" | "allowHttp"> {
+  /** The only address that will do. */
+  reserved: string | undefined;
+  /** One that won't do: that of the load balancer before it becomes an internal or an external one. */
+  former: string | undefined;
+}
+
 /**
  * Waits for the load balancer's address and returns it.
  *
- * @param expected `reserved`: the only address that will do; `former`: one that won't, as a load balancer that becomes
- *   an internal or an external one has it until then
  * @param limit milliseconds
  * @throws ActionError with the controller's own words and the remedy as soon as something lasting is in the way
  */
 export async function waitForAddress(
   front: Front,
-  { reserved, former }: { reserved: string | undefined; former: string | undefined },
+  wanted: AddressWanted,
   limit: number,
   signal: AbortSignal,
 ): Promise<string> {
   const { namespace, ingress } = front.names;
-  const isDue = (address: string | undefined) =>
-    reserved === undefined ? address !== former : address === reserved;
-  const wanted = reserved === undefined ? "address" : `address ${reserved}`;
-  return waitFor(
-    front,
-    () => `waiting for the ${wanted} of Ingress ${namespace}/${ingress}; ${lastWords(front.state)}`,
-    (state) => {
-      const address = state.ingress.state === "present" ? addressOf(state.ingress.object) : undefined;
-      return isDue(address) ? address : undefined;
-    },
-    {
-      limit,
-      signal,
-      onLimit: () =>
-        new ActionError(`Ingress ${namespace}/${ingress} has no ${wanted} after ${formatDuration(limit)}.`, {
-          why: lastWords(front.state),
-          fix: silent(front.state)
-            ? "no controller has said a word: check that the cluster's HTTP load balancing add-on is on and VPC-native networking is used."
-            : "mend what the controller complains of, or raise address_timeout when it only needs more time.",
-        }),
-    },
-  );
+  const what = wanted.reserved === undefined ? "address" : `address ${wanted.reserved}`;
+  const describe = () => {
+    const { ingress } = front.state;
+    const other = ingress.state === "present" ? addressOf(ingress.object) : undefined;
+    return `${other ? `its status says ${other} so far; ` : ""}${lastWords(front.state)}`;
+  };
+  const nudging = nudgeAboutCauses(front, limit);
+  try {
+    return await waitFor(
+      front,
+      () => `waiting for the ${what} of Ingress ${namespace}/${ingress}; ${describe()}`,
+      ({ ingress }) => (ingress.state === "present" ? addressDue(ingress.object, wanted) : undefined),
+      {
+        limit,
+        signal,
+        onLimit: () =>
+          new ActionError(`Ingress ${namespace}/${ingress} has no ${what} after ${formatDuration(limit)}.`, {
+            why: describe(),
+            fix: silent(front.state)
+              ? "no controller has said a word: check that the cluster's HTTP load balancing add-on is on and VPC-native networking is used."
+              : "mend what the controller complains of, or raise address_timeout when it only needs more time.",
+          }),
+      },
+    );
+  } finally {
+    nudging.stop();
+  }
 }
 
 /**
@@ -144,6 +163,43 @@ export function addressOf(ingress: Ingress): string | undefined {
   return ingress.status?.loadBalancer?.ingress.find(({ ip }) => ip)?.ip;
 }
 
+/**
+ * Returns the address of the load balancer that is wanted; undefined while the Ingress shows the one that it was before.
+ * The controller writes the status, and then the annotation with the HTTP rule, once it has made or removed that rule: with
+ * a new one the load balancer moves to another address unless it has a reserved one (kubernetes/ingress-gce,
+ * pkg/controller updateIngressStatus, pkg/loadbalancers checkStaticIP).
+ */
+export function addressDue(ingress: Ingress, wanted: AddressWanted): string | undefined {
+  const { loadBalancer, allowHttp, reserved, former } = wanted;
+  const address = addressOf(ingress);
+  const hasHttp = ingress.metadata.annotations[HTTP_RULE] !== undefined;
+  if (address === undefined || hasHttp !== allowHttp) return undefined;
+  const isDue =
+    reserved === undefined ? address !== former && canHave(loadBalancer, address) : address === reserved;
+  return isDue ? address : undefined;
+}
+
+/**
+ * Tells whether the load balancer that an Ingress has gets another address: one that becomes an internal or an external one
+ * is made anew; one that is to serve HTTP for the first time gets the HTTP rule's, unless it has a reserved address.
+ */
+export function willMove(
+  ingress: Ingress,
+  {
+    loadBalancer,
+    allowHttp,
+    staticIpName,
+  }: Pick<FrontSettings, "loadBalancer" | "allowHttp" | "staticIpName">,
+): boolean {
+  const { [HTTP_RULE]: httpRule, [PROMOTED]: promoted } = ingress.metadata.annotations;
+  const isFirstHttp = allowHttp && httpRule === undefined && promoted === undefined;
+  return isInternal(ingress) !== (loadBalancer === "internal") || (isFirstHttp && staticIpName === undefined);
+}
+
+function canHave(loadBalancer: AddressWanted["loadBalancer"], address: string): boolean {
+  return loadBalancer === "internal" || isIPv6(address) || !PRIVATE.check(address);
+}
+
 /** Returns the backends' health as the Ingress shows it; `milvus` names the network endpoint group of our Service. */
 export function healthOf(state: FrontState): {
   https: boolean;
@@ -181,7 +237,12 @@ export function refuseLosses(front: Front, state: FrontState): void {
   }
 }
 
-function refuseLastingCause(front: Front, state: FrontState): void {
+/**
+ * Refuses to wait on when a controller has complained for some time of what only someone can mend.
+ *
+ * @throws ActionError with its words and the remedy
+ */
+export function refuseLastingCause(front: Front, state: FrontState): void {
   const lasting = lastingCause(state.complaints);
   if (!lasting) return;
   const { namespace, ingress } = front.names;
@@ -207,15 +268,55 @@ function lastWords({ complaints, earlierWarning }: FrontState): string {
 }
 
 /** Nudges at growing intervals until stopped. */
-function nudgeUntilStopped(front: Front): { stop(): void } {
-  const stopped = new AbortController();
-  const loop = async () => {
+function nudgeUntilStopped(front: Front): Nudging {
+  return startNudging(front, async (signal, nudge) => {
     for (let attempt = 0; ; attempt += 1) {
-      await delay(NUDGES_MS[Math.min(attempt, NUDGES_MS.length - 1)], undefined, { signal: stopped.signal });
-      // A nudge that fails costs time only: the controller looks by itself every ten minutes.
-      await front.nudge().catch((error: unknown) => warning(messageOf(error)));
+      await delay(NUDGES_MS[Math.min(attempt, NUDGES_MS.length - 1)], undefined, { signal });
+      await nudge();
     }
-  };
-  loop().catch(() => {});
+  });
+}
+
+/**
+ * Nudges once about each cause that only someone can mend, when it has lasted if it is reported again, until stopped. An
+ * Ingress that has failed often is tried again by itself after up to a quarter of an hour (kubernetes/ingress-gce,
+ * pkg/utils/taskqueue.go: a change of it doesn't make the controller forget how often).
+ *
+ * @param limit milliseconds
+ */
+function nudgeAboutCauses(front: Front, limit: number): Nudging {
+  return startNudging(front, async (signal, nudge) => {
+    let newest = 0;
+    const isNew = ({ message, firstSeen }: Complaint) => firstSeen > newest && diagnose(message);
+    const look = ({ complaints }: FrontState) => complaints.slice(-1).find(isNew)?.firstSeen;
+    for (;;) {
+      newest = await front.until(look, { limit, onLimit: () => new Error("the wait is over"), signal });
+      await delay(LASTING_MS, undefined, { signal });
+      await nudge();
+    }
+  });
+}
+
+interface Nudging {
+  stop(): void;
+}
+
+function startNudging(
+  front: Front,
+  work: (signal: AbortSignal, nudge: () => Promise<void>) => Promise<never>,
+): Nudging {
+  const stopped = new AbortController();
+  // A nudge that fails costs time only: the controller looks by itself every ten minutes.
+  const nudge = () => front.nudge().catch((error: unknown) => warning(messageOf(error)));
+  work(stopped.signal, nudge).catch(() => {});
   return { stop: () => stopped.abort() };
+}
+
+function blockList(ranges: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [network = "", prefix] = range.split("/");
+    list.addSubnet(network, Number(prefix));
+  }
+  return list;
 }

@@ -31,7 +31,7 @@ export async function observeAddress(
   const other: Scope = scope === "global" ? `regions/${regionOf(settings.google.location ?? "")}` : "global";
   const isElsewhere = !address && other !== "regions/" && (await getAddress(other, name, project));
   const found = { address, elsewhere: isElsewhere ? other : undefined };
-  const problem = problemOfAddress(name, found, useOf(settings, project, ingress));
+  const problem = problemOfAddress(name, found, await useOf(settings, access, project, ingress));
   if (problem) throw problem;
   return address;
 }
@@ -64,7 +64,7 @@ export async function reserveStaticAddress(
   const problem = problemOfAddress(
     name,
     { address, elsewhere: undefined },
-    useOf(settings, project, undefined),
+    await useOf(settings, access, project, undefined),
   );
   if (problem) throw problem;
   info(`The static address ${name} is reserved: ${address.address}.`);
@@ -97,13 +97,25 @@ export async function observeUnwantedAddress(
   const scope = scopeOf(settings);
   const address = await getAddress(scope, name, project);
   const found = { address, elsewhere: undefined };
-  const problem = address && problemOfAddress(name, found, useOf(settings, project, ingress));
+  const problem = address && problemOfAddress(name, found, await useOf(settings, access, project, ingress));
   if (problem) throw problem;
   return { name, scope, project, isReserved: address !== undefined };
 }
 
-function useOf(settings: Settings, { projectId }: GoogleProject, ingress: Ingress | undefined): AddressUse {
+async function useOf(
+  settings: Settings,
+  { api }: Access,
+  { projectId }: GoogleProject,
+  ingress: Ingress | undefined,
+): Promise<AddressUse> {
   const { namespace, ingressName, allowHttp } = settings;
-  const annotations = ingress?.metadata.annotations;
-  return { projectId, scope: scopeOf(settings), namespace, ingress: ingressName, allowHttp, annotations };
+  return {
+    projectId,
+    scope: scopeOf(settings),
+    namespace,
+    ingress: ingressName,
+    allowHttp,
+    annotations: ingress?.metadata.annotations,
+    clusterUid: ingress && (await api.clusterUid()),
+  };
 }

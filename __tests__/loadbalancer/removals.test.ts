@@ -1,0 +1,101 @@
+import { describe, expect, test } from "vitest";
+import { withRemovals } from "../../src/loadbalancer/removals.ts";
+import type { YamlMap } from "../../src/yaml.ts";
+import { liveObject, settings } from "../observed.ts";
+
+const backendConfig = (spec: YamlMap) =>
+  liveObject({ kind: "BackendConfig", metadata: { name: "my-release-backendconfig" }, spec });
+const frontendConfig = (spec: YamlMap, metadata = {}) =>
+  liveObject({ kind: "FrontendConfig", metadata: { name: "my-release-frontendconfig", ...metadata }, spec });
+
+describe("what a BackendConfig no longer has is said to be off", () => {
+  const CLIENT = { enabled: true, oauthclientCredentials: { secretName: "s" } };
+  test.each<[string, Record<string, string>, YamlMap, YamlMap]>([
+    ["nothing", {}, { timeoutSec: 30, healthCheck: {}, connectionDraining: {} }, {}],
+    [
+      "everything",
+      {},
+      {
+        cdn: { enabled: true },
+        customRequestHeaders: { headers: ["a:b"] },
+        customResponseHeaders: { headers: ["a:b"] },
+        iap: { enabled: true },
+        logging: { enable: true, sampleRate: 0.5 },
+        securityPolicy: { name: "mine" },
+        sessionAffinity: { affinityType: "GENERATED_COOKIE", affinityCookieTtlSec: 50 },
+      },
+      {
+        cdn: { enabled: false },
+        customRequestHeaders: {},
+        customResponseHeaders: {},
+        iap: { enabled: false },
+        logging: { enable: false },
+        securityPolicy: { name: "" },
+        sessionAffinity: { affinityType: "NONE", affinityCookieTtlSec: 0 },
+      },
+    ],
+    ["what is off already", {}, { logging: { enable: false } }, { logging: { enable: false } }],
+    [
+      "not what is still wanted",
+      { backend_config: "logging: {enable: true}" },
+      { logging: { enable: true, sampleRate: 0.5 } },
+      { logging: { enable: true } },
+    ],
+    [
+      "not what is to be left alone",
+      { backend_config: "securityPolicy:" },
+      { securityPolicy: { name: "mine" } },
+      {},
+    ],
+    ["not what the API server calls null", {}, { securityPolicy: null }, {}],
+    [
+      "no security policy of an internal one",
+      { load_balancer: "internal" },
+      { securityPolicy: { name: "" } },
+      {},
+    ],
+    ["no IAP with an OAuth client", {}, { iap: CLIENT }, {}],
+  ])("%s", (_, inputs, live, expected) => {
+    const wanted = settings(inputs);
+    const first = withRemovals(wanted, [backendConfig(live)]);
+    expect(first.backendConfig).toEqual(expected);
+    // The next run finds it so, and changes nothing.
+    expect(withRemovals(wanted, [backendConfig(first.backendConfig)]).backendConfig).toEqual(expected);
+  });
+
+  test.each<[string, YamlMap, boolean]>([
+    ["with an OAuth client", { iap: CLIENT }, true],
+    ["with Google's own", { iap: { enabled: true } }, false],
+    ["off already", { iap: { ...CLIENT, enabled: false } }, false],
+    ["none", {}, false],
+  ])("IAP that stays on is told: %s", (_, live, leavesIap) => {
+    expect(withRemovals(settings(), [backendConfig(live)]).leavesIap).toBe(leavesIap);
+  });
+});
+
+test.each<[string, Record<string, string>, ReturnType<typeof liveObject>[], YamlMap | undefined]>([
+  ["none wanted, and none there", {}, [], undefined],
+  ["none wanted, one without a policy", {}, [frontendConfig({ redirectToHttps: {} })], undefined],
+  ["none wanted, one with a policy", {}, [frontendConfig({ sslPolicy: "mine" })], { sslPolicy: "" }],
+  ["none wanted, one without a policy by now", {}, [frontendConfig({ sslPolicy: "" })], { sslPolicy: "" }],
+  [
+    "none wanted, somebody else's",
+    {},
+    [frontendConfig({ sslPolicy: "mine" }, { managedFields: [] })],
+    undefined,
+  ],
+  [
+    "one without a policy",
+    { allow_http: "true", frontend_config: "redirectToHttps: {enabled: true}" },
+    [frontendConfig({ sslPolicy: "mine" })],
+    { redirectToHttps: { enabled: true }, sslPolicy: "" },
+  ],
+  [
+    "one with another policy",
+    { frontend_config: "sslPolicy: other" },
+    [frontendConfig({ sslPolicy: "mine" })],
+    { sslPolicy: "other" },
+  ],
+])("an SSL policy that a FrontendConfig no longer has: %s", (_, inputs, live, expected) => {
+  expect(withRemovals(settings(inputs), live).frontendConfig).toEqual(expected);
+});
