@@ -262,6 +262,15 @@ describe("kubectl proxy", () => {
     expect(lab.gateway.paths).toContain("/api/v1/namespaces/default");
   });
 
+  test("is asked for no more of a log than it has use for", async () => {
+    const api = await lab.throughGateway();
+    const what = "The log of container c of pod default/p can't be read.";
+    expect(await failure(api.log("default", "p", "c", { lines: 25, previous: true }))).toContain(what);
+    expect(lab.gateway.paths).toContain(
+      "/api/v1/namespaces/default/pods/p/log?container=c&previous=true&tailLines=25&limitBytes=65536",
+    );
+  });
+
   test("whose end nobody wanted is what the next request and every watch fail with", async () => {
     const { api, folder } = await lab.open();
     const { done, seen } = record(api, "default");
