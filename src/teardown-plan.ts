@@ -20,7 +20,7 @@ import { addressOf } from "./loadbalancer/waits.ts";
 import { observeObjects, observeOtherIngresses, parsed } from "./observe.ts";
 import { observeUnwantedAddress, type UnwantedAddress } from "./place/address.ts";
 import { hasOwnRecord, observeZone, type Zone } from "./place/zone.ts";
-import { pendingRelease, type UpgradePlan } from "./release-plan.ts";
+import { pendingRelease, refuseOtherChart, type UpgradePlan } from "./release-plan.ts";
 import { info } from "./report/log.ts";
 import { describePlan } from "./report/plan.ts";
 import { planRestore, revisionBefore } from "./restore-plan.ts";
@@ -145,6 +145,7 @@ async function lookBack(
   const { chart: name, chartRepository: repository, chartLogin: login } = settings;
   const reference = { chart: name, repository, login, version: release.chartVersion };
   const chart = await chartFor(helm, api, reference, release, session.directory);
+  refuseOtherChart(release, chart.name);
   return { release, upgrade, chart };
 }
 
