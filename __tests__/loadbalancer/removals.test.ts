@@ -63,6 +63,22 @@ describe("what a BackendConfig no longer has is said to be off", () => {
     expect(withRemovals(wanted, [backendConfig(first.backendConfig)]).backendConfig).toEqual(expected);
   });
 
+  test("but not what somebody has added to it, or has set too", () => {
+    const fields = (...names: string[]) => ({
+      "f:spec": Object.fromEntries(names.map((name) => [`f:${name}`, {}])),
+    });
+    const managedFields = [
+      { manager: "milvus-gke-load-balancer", operation: "Apply", fieldsV1: fields("logging", "iap") },
+      { manager: "kubectl-edit", operation: "Update", fieldsV1: fields("securityPolicy", "iap") },
+    ];
+    const live = liveObject({
+      kind: "BackendConfig",
+      metadata: { name: "my-release-backendconfig", managedFields },
+      spec: { logging: { enable: true }, securityPolicy: { name: "theirs" }, iap: { enabled: true } },
+    });
+    expect(withRemovals(settings(), [live]).backendConfig).toEqual({ logging: { enable: false } });
+  });
+
   test.each<[string, YamlMap, boolean]>([
     ["with an OAuth client", { iap: CLIENT }, true],
     ["with Google's own", { iap: { enabled: true } }, false],

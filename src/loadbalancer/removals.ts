@@ -1,5 +1,6 @@
 import type { FrontSettings } from "../front-inputs.ts";
 import { valueAt } from "../helm/values.ts";
+import { FIELD_MANAGER, managedFields } from "../kubernetes/managed-fields.ts";
 import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
@@ -27,20 +28,23 @@ export interface Removals extends Pick<FrontSettings, "backendConfig" | "fronten
 }
 
 /**
- * Returns the configs that are wanted, with what the live ones have and they haven't said to be off. A field that is null
- * is to be left alone, at Google too.
+ * Returns the configs that are wanted, with what applying them takes away from the live ones said to be off. A field that
+ * is null is to be left alone, at Google too.
  */
 export function withRemovals(
   { backendConfig, backendConfigName, frontendConfig, frontendConfigName, loadBalancer }: FrontSettings,
   live: readonly KubernetesObject[],
 ): Removals {
-  const backend = specOf(live.find(isOf({ kind: "BackendConfig", metadata: { name: backendConfigName } })));
+  const backend = live.find(isOf({ kind: "BackendConfig", metadata: { name: backendConfigName } }));
   const { iap, securityPolicy, ...off } = removed(BACKEND_CONFIG_OFF, backendConfig, backend);
+  const liveIap = valueAt(specOf(backend), "iap");
   // The controller can't take an OAuth client away, and fails when it is to (pkg/backends/features/iap.go).
-  const hasClient = valueAt(backend, "iap", "oauthclientCredentials") !== undefined;
+  const hasClient = isMap(liveIap) && liveIap.oauthclientCredentials !== undefined;
   const frontend = live.find(isOf({ kind: "FrontendConfig", metadata: { name: frontendConfigName } }));
   const isOurs = frontend !== undefined && ownerOf(frontend).kind === "ours";
-  const frontendOff = isOurs ? removed(FRONTEND_CONFIG_OFF, frontendConfig ?? {}, specOf(frontend)) : {};
+  // Somebody else's is left alone unless it is wanted.
+  const isApplied = frontendConfig !== undefined || isOurs;
+  const frontendOff = isApplied ? removed(FRONTEND_CONFIG_OFF, frontendConfig ?? {}, frontend) : {};
   const isNeeded = frontendConfig !== undefined || Object.keys(frontendOff).length > 0;
   return {
     backendConfig: {
@@ -51,17 +55,30 @@ export function withRemovals(
       ...(securityPolicy !== undefined && loadBalancer === "external" && { securityPolicy }),
     },
     frontendConfig: isNeeded ? { ...withoutNulls(frontendConfig ?? {}), ...frontendOff } : undefined,
-    leavesIap: iap !== undefined && hasClient && valueAt(backend, "iap", "enabled") === true,
+    leavesIap: iap !== undefined && hasClient && liveIap.enabled === true,
   };
 }
 
-/** Returns those of the fields in `off` that the live spec has and the wanted one hasn't. */
-function removed(off: YamlMap, wanted: YamlMap, live: YamlMap): YamlMap {
+/** Returns those of the fields in `off` that the wanted spec lacks, so that applying it takes them away. */
+function removed(off: YamlMap, wanted: YamlMap, live: KubernetesObject | undefined): YamlMap {
+  const spec = specOf(live);
   return Object.fromEntries(
     Object.entries(off).filter(
-      ([field]) => (live[field] ?? undefined) !== undefined && wanted[field] === undefined,
+      ([field]) =>
+        (spec[field] ?? undefined) !== undefined &&
+        wanted[field] === undefined &&
+        live !== undefined &&
+        !isKept(live, field),
     ),
   );
+}
+
+/** Tells whether a field of an object's spec stays when this action no longer applies it: others have set it, too. */
+function isKept(object: KubernetesObject, field: string): boolean {
+  // With what belongs to somebody else their fields are taken over.
+  if (ownerOf(object).kind !== "ours") return false;
+  const holders = managedFields(object).filter(({ fieldsV1 }) => fieldsV1["f:spec"]?.[`f:${field}`]);
+  return holders.some(({ manager, operation }) => manager !== FIELD_MANAGER || operation !== "Apply");
 }
 
 function withoutNulls(spec: YamlMap): YamlMap {
