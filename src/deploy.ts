@@ -171,7 +171,7 @@ async function bringUp(
   if (!isProven) return void (await dns);
 
   const { preShared } = plan.front.certificates;
-  const presented = { secretText: certificate.secretText, preShared };
+  const presented = { secretHash: certificate.secretHash, preShared };
   known.backends = await step(session, "Wait for healthy backends", () =>
     waitForBackends(front, presented, settings.backendsTimeout, signal),
   );

@@ -137,6 +137,13 @@ describe("decideRemoval", () => {
       [ours],
       `${HOST} points to 198.51.100.1, not to the load balancer at 203.0.113.7`,
     ],
+    [
+      "not what leads to several, when nobody knows the address",
+      [recordSet("A", ["203.0.113.7", "203.0.113.8"]), ours],
+      undefined,
+      [ours],
+      `${HOST} points to 203.0.113.7, 203.0.113.8, not to the load balancer alone`,
+    ],
     ["not what is nobody's", [here], "203.0.113.7", [], "that record was not made by this action"],
     [
       "not what is someone else's",

@@ -5,6 +5,7 @@ import { Secret } from "../../src/kubernetes/objects.ts";
 import { type KeyPair, problemOf } from "../../src/loadbalancer/certificate.ts";
 import { type ChosenCertificate, chooseCertificate } from "../../src/loadbalancer/choose-certificate.ts";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
+import { secretHashOf } from "../../src/loadbalancer/references.ts";
 import { HOST, settings } from "../observed.ts";
 import { certificateWith, DAY } from "./certificates.ts";
 
@@ -18,7 +19,11 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-const NOWHERE: ChosenCertificate = { newPair: undefined, certificate: undefined, secretText: undefined };
+const NOWHERE: ChosenCertificate = { newPair: undefined, certificate: undefined, secretHash: undefined };
+
+function hashOf(certificate: string | undefined): string {
+  return secretHashOf(Buffer.from(certificate ?? ""));
+}
 
 function secretWith({ certificate, privateKey }: KeyPair, metadata: object = {}): Secret {
   const base64 = (text: string) => Buffer.from(text).toString("base64");
@@ -42,7 +47,7 @@ describe("one that this action makes", () => {
     expect(chosen).toEqual({
       newPair: expect.anything(),
       certificate: newPair?.certificate,
-      secretText: newPair?.certificate,
+      secretHash: hashOf(newPair?.certificate),
     });
   });
 
@@ -52,16 +57,26 @@ describe("one that this action makes", () => {
     expect(await choose({}, secretWith(live))).toEqual({
       newPair: undefined,
       certificate,
-      secretText: certificate,
+      secretHash: hashOf(certificate),
     });
     expect(log).toContain("The certificate in Secret my-release-milvus-tls stays: it is good until ");
   });
 
   test("stays when it is another's and good, chain and remarks included", async () => {
     const live = await lasting(90);
-    const text = `# mine\n${live.certificate}# and its issuer\n${live.certificate}`;
-    const chosen = await choose({}, secretWith({ ...live, certificate: text }));
-    expect(chosen).toEqual({ newPair: undefined, certificate: live.certificate.repeat(2), secretText: text });
+    // Not UTF-8, as in what openssl writes about a certificate.
+    const bytes = Buffer.from(
+      `# M\xfcller's\n${live.certificate}# and its issuer\n${live.certificate}`,
+      "latin1",
+    );
+    const secret = secretWith(live);
+    const data = { ...secret.data, "tls.crt": bytes.toString("base64") };
+    const chosen = await choose({}, { ...secret, data });
+    expect(chosen).toEqual({
+      newPair: undefined,
+      certificate: live.certificate.repeat(2),
+      secretHash: secretHashOf(bytes),
+    });
   });
 
   test.each<[string, () => Promise<KeyPair>, RegExp]>([
@@ -117,12 +132,12 @@ describe("one of the user's", () => {
     expect(first).toEqual({
       newPair: { certificate, privateKey },
       certificate,
-      secretText: certificate,
+      secretHash: hashOf(certificate),
     });
     expect(await choose(inputs(mine), first.newPair && secretWith(first.newPair))).toEqual({
       newPair: undefined,
       certificate,
-      secretText: certificate,
+      secretHash: hashOf(certificate),
     });
   });
 
@@ -141,7 +156,7 @@ describe("one in a Secret of the user's", () => {
   test("is left as it is, and its end told 30 days before", async () => {
     const live = await lasting(90);
     const { certificate } = live;
-    const chosen = { newPair: undefined, certificate, secretText: certificate };
+    const chosen = { newPair: undefined, certificate, secretHash: hashOf(certificate) };
     expect(await choose(secret, secretWith(live))).toEqual(chosen);
     expect(log).toBe("");
     const soon = await lasting(10);

@@ -11,10 +11,12 @@ function certificate(name: string, more: Partial<SslCertificate> = {}) {
 }
 
 describe("problemsOfPreShared", () => {
-  const managed = (domains: string[]) => ({
+  const USE = { host: HOST, projectId: "p", now: NOW, mustBeIssued: true };
+  const managed = (domains: string[], status = "ACTIVE") => ({
     subjectAlternativeNames: [],
-    managed: { domains, domainStatus: {} },
+    managed: { domains, status, domainStatus: {} },
   });
+  const unissued = certificate("new", managed([HOST], "PROVISIONING"));
   const none = { name: "none", certificate: undefined };
   const other = certificate("other", { subjectAlternativeNames: ["other.example.com"] });
   const expired = certificate("old", { expireTime: "2026-01-15T03:59:59.000-08:00" });
@@ -25,12 +27,23 @@ describe("problemsOfPreShared", () => {
     ["a wildcard", [certificate("a", { subjectAlternativeNames: ["*.milvus.io"] })]],
     ["a name in capitals", [certificate("a", { subjectAlternativeNames: ["My-Release.Milvus.IO"] })]],
     ["one that ends in a second", [certificate("a", { expireTime: "2026-01-15T04:00:01.000-08:00" })]],
-    ["a managed one that isn't issued yet", [certificate("a", managed([HOST]))]],
+    ["a managed one", [certificate("a", managed([HOST]))]],
+    ["a managed one that is not renewed", [certificate("a", managed([HOST], "RENEWAL_FAILED"))]],
+    ["one beside a managed one that isn't issued yet", [unissued, certificate("a")]],
   ])("%s will do", (_, wanted) => {
-    expect(problemsOfPreShared(wanted, HOST, "p", NOW)).toBeUndefined();
+    expect(problemsOfPreShared(wanted, USE)).toBeUndefined();
+  });
+
+  test("a managed one that isn't issued yet will do where nothing is to be proven", () => {
+    expect(problemsOfPreShared([unissued], { ...USE, mustBeIssued: false })).toBeUndefined();
   });
 
   test.each<[string, { name: string; certificate: SslCertificate | undefined }[], string]>([
+    [
+      "a managed one that isn't issued yet",
+      [unissued, other],
+      "Why: new is PROVISIONING: Google issues it once",
+    ],
     ["none of that name", [none], "there is no SSL certificate none in the project p."],
     [
       "one of two isn't there",
@@ -60,7 +73,7 @@ describe("problemsOfPreShared", () => {
       `none of them is for ${HOST}: they are for no name at all.`,
     ],
   ])("%s", (_, wanted, message) => {
-    const problem = problemsOfPreShared(wanted, HOST, "p", NOW);
+    const problem = problemsOfPreShared(wanted, USE);
     expect(problem?.message).toContain("pre_shared_certificates can't be used; nothing was changed.\n");
     expect(problem?.message).toContain(message);
     expect(problem?.message).toContain("What to do: set pre_shared_certificates to names that");
@@ -68,7 +81,9 @@ describe("problemsOfPreShared", () => {
 
   test("a host of one label has no wildcard", () => {
     const wanted = [certificate("a", { subjectAlternativeNames: ["*.milvus", "*"] })];
-    expect(problemsOfPreShared(wanted, "milvus", "p", NOW)?.message).toContain("none of them is for milvus");
+    expect(problemsOfPreShared(wanted, { ...USE, host: "milvus" })?.message).toContain(
+      "none of them is for milvus",
+    );
   });
 });
 

@@ -9,6 +9,7 @@ import {
   needs,
   presents,
   referencesOf,
+  secretHashOf,
   untilServed,
 } from "../../src/loadbalancer/references.ts";
 
@@ -232,11 +233,13 @@ describe("presents", () => {
     ["another certificate", "k8s2-cr-uid-hash-0000000000000000", false],
   ])("%s", (_, annotation, expected, preShared = []) => {
     const annotations = annotation === undefined ? {} : { "ingress.kubernetes.io/ssl-cert": annotation };
-    expect(presents(ingressWith(annotations), { secretText: "abc", preShared })).toBe(expected);
+    expect(
+      presents(ingressWith(annotations), { secretHash: secretHashOf(Buffer.from("abc")), preShared }),
+    ).toBe(expected);
   });
 
   test("whatever is there will do when nothing is known", () => {
     const ingress = ingressWith({ "ingress.kubernetes.io/ssl-cert": "mcrt-1" });
-    expect(presents(ingress, { secretText: undefined, preShared: [] })).toBe(true);
+    expect(presents(ingress, { secretHash: undefined, preShared: [] })).toBe(true);
   });
 });

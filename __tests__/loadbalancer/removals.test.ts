@@ -3,20 +3,10 @@ import { withRemovals } from "../../src/loadbalancer/removals.ts";
 import type { YamlMap } from "../../src/yaml.ts";
 import { liveObject, settings } from "../observed.ts";
 
-/** Who has put all of a spec there. */
-const by = (manager: string, spec: YamlMap) => {
-  const fields = Object.fromEntries(Object.keys(spec).map((field) => [`f:${field}`, {}]));
-  return [{ manager, operation: "Apply", fieldsV1: { "f:spec": fields } }];
-};
-const OURS = "milvus-gke-load-balancer";
-const backendConfig = (spec: YamlMap, managedFields = by(OURS, spec)) =>
-  liveObject({ kind: "BackendConfig", metadata: { name: "my-release-backendconfig", managedFields }, spec });
-const frontendConfig = (spec: YamlMap, managedFields = by(OURS, spec)) =>
-  liveObject({
-    kind: "FrontendConfig",
-    metadata: { name: "my-release-frontendconfig", managedFields },
-    spec,
-  });
+const backendConfig = (spec: YamlMap) =>
+  liveObject({ kind: "BackendConfig", metadata: { name: "my-release-backendconfig" }, spec });
+const frontendConfig = (spec: YamlMap, metadata = {}) =>
+  liveObject({ kind: "FrontendConfig", metadata: { name: "my-release-frontendconfig", ...metadata }, spec });
 
 describe("what a BackendConfig no longer has is said to be off", () => {
   const CLIENT = { enabled: true, oauthclientCredentials: { secretName: "s" } };
@@ -73,11 +63,20 @@ describe("what a BackendConfig no longer has is said to be off", () => {
     expect(withRemovals(wanted, [backendConfig(first.backendConfig)]).backendConfig).toEqual(expected);
   });
 
-  test("but for what somebody else has put there", () => {
-    const policy = { securityPolicy: { name: "theirs" } };
-    const fields = [...by("kubectl-edit", policy), ...by(OURS, { timeoutSec: 30 })];
-    const live = backendConfig({ timeoutSec: 30, ...policy }, fields);
-    expect(withRemovals(settings(), [live]).backendConfig).toEqual({});
+  test("but not what somebody has added to it, or has set too", () => {
+    const fields = (...names: string[]) => ({
+      "f:spec": Object.fromEntries(names.map((name) => [`f:${name}`, {}])),
+    });
+    const managedFields = [
+      { manager: "milvus-gke-load-balancer", operation: "Apply", fieldsV1: fields("logging", "iap") },
+      { manager: "kubectl-edit", operation: "Update", fieldsV1: fields("securityPolicy", "iap") },
+    ];
+    const live = liveObject({
+      kind: "BackendConfig",
+      metadata: { name: "my-release-backendconfig", managedFields },
+      spec: { logging: { enable: true }, securityPolicy: { name: "theirs" }, iap: { enabled: true } },
+    });
+    expect(withRemovals(settings(), [live]).backendConfig).toEqual({ logging: { enable: false } });
   });
 
   test.each<[string, YamlMap, boolean]>([
@@ -95,7 +94,12 @@ test.each<[string, Record<string, string>, ReturnType<typeof liveObject>[], Yaml
   ["none wanted, one without a policy", {}, [frontendConfig({ redirectToHttps: {} })], undefined],
   ["none wanted, one with a policy", {}, [frontendConfig({ sslPolicy: "mine" })], { sslPolicy: "" }],
   ["none wanted, one without a policy by now", {}, [frontendConfig({ sslPolicy: "" })], { sslPolicy: "" }],
-  ["none wanted, somebody else's", {}, [frontendConfig({ sslPolicy: "mine" }, [])], undefined],
+  [
+    "none wanted, somebody else's",
+    {},
+    [frontendConfig({ sslPolicy: "mine" }, { managedFields: [] })],
+    undefined,
+  ],
   [
     "one without a policy",
     { allow_http: "true", frontend_config: "redirectToHttps: {enabled: true}" },

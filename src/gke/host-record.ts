@@ -148,7 +148,9 @@ export function decideRemoval(
     const elsewhere = a && !isDeepStrictEqual(a.rrdatas, [address ?? a.rrdatas[0]]);
     return {
       deletions: [...(a && !elsewhere ? [a] : []), ownership],
-      kept: elsewhere ? `${host} ${contentOf(a)}, not to the load balancer at ${address}` : undefined,
+      kept: elsewhere
+        ? `${host} ${contentOf(a)}, not to the load balancer${address ? ` at ${address}` : " alone"}`
+        : undefined,
     };
   }
   const kept =

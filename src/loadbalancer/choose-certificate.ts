@@ -9,6 +9,7 @@ import { info } from "../report/log.ts";
 import { certificatesIn, expiryOf, isSelfSigned, type KeyPair, problemOf } from "./certificate.ts";
 import { makeCertificate } from "./make-certificate.ts";
 import { isForHost } from "./preflight.ts";
+import { secretHashOf } from "./references.ts";
 
 /** What the load balancer is to present, as far as it is known beforehand. */
 export interface ChosenCertificate {
@@ -16,8 +17,8 @@ export interface ChosenCertificate {
   newPair: KeyPair | undefined;
   /** PEM; undefined for one that Google makes. */
   certificate: string | undefined;
-  /** The text of `tls.crt` that the Secret has or gets; undefined when the certificate is at Google. */
-  secretText: string | undefined;
+  /** Of what the Secret has or gets in `tls.crt`; undefined when the certificate is at Google. */
+  secretHash: string | undefined;
 }
 
 /**
@@ -36,25 +37,33 @@ export async function chooseCertificate(
   const live = secret && pairIn(secret);
   switch (wanted.kind) {
     case "google-managed":
-      return { newPair: undefined, certificate: undefined, secretText: undefined };
+      return { newPair: undefined, certificate: undefined, secretHash: undefined };
     case "pre-shared":
       return {
         newPair: undefined,
         certificate: sslCertificates && presentedFor(host, sslCertificates),
-        secretText: undefined,
+        secretHash: undefined,
       };
     case "secret": {
       if (!secret || !live) throw noSecret(namespace, tlsSecret);
       refuseMissingKeys(secret, `${namespace}/${tlsSecret}`);
       refuseUnusable(live, host, `${namespace}/${tlsSecret}`, now);
-      return { newPair: undefined, certificate: live.certificate, secretText: textOf(secret) };
+      return {
+        newPair: undefined,
+        certificate: live.certificate,
+        secretHash: secretHashOf(bytesOf(secret, "tls.crt")),
+      };
     }
     case "self-managed": {
       if (wanted.given) return given(wanted.given, live, tlsSecret, secret);
       const problem = live && (problemOf(live, host, now) ?? problemOfOrigin(secret, live));
       if (secret && live && !problem) {
         info(`The certificate in Secret ${tlsSecret} stays: it is good until ${expiryOf(live.certificate)}.`);
-        return { newPair: undefined, certificate: live.certificate, secretText: textOf(secret) };
+        return {
+          newPair: undefined,
+          certificate: live.certificate,
+          secretHash: secretHashOf(bytesOf(secret, "tls.crt")),
+        };
       }
       if (problem) info(`The certificate in Secret ${tlsSecret} is replaced: ${problem}.`);
       return fresh(await makeCertificate(host, now));
@@ -75,11 +84,19 @@ function given(
     return fresh(pair);
   }
   info(`Secret ${tlsSecret} holds the certificate of the input tls_certificate.`);
-  return { newPair: undefined, certificate: live.certificate, secretText: textOf(secret) };
+  return {
+    newPair: undefined,
+    certificate: live.certificate,
+    secretHash: secretHashOf(bytesOf(secret, "tls.crt")),
+  };
 }
 
 function fresh(pair: KeyPair): ChosenCertificate {
-  return { newPair: pair, certificate: certificatesIn(pair.certificate), secretText: pair.certificate };
+  return {
+    newPair: pair,
+    certificate: certificatesIn(pair.certificate),
+    secretHash: secretHashOf(Buffer.from(pair.certificate)),
+  };
 }
 
 /** Returns those of the certificates at Google that are presented for a host, of which any may be. */
@@ -99,15 +116,12 @@ function problemOfOrigin(secret: Secret, { certificate }: KeyPair): string | und
 }
 
 function pairIn(secret: Secret): KeyPair {
-  return { certificate: certificatesIn(textOf(secret)), privateKey: decode(secret, "tls.key") };
+  const text = (key: string) => bytesOf(secret, key).toString();
+  return { certificate: certificatesIn(text("tls.crt")), privateKey: text("tls.key") };
 }
 
-function textOf(secret: Secret): string {
-  return decode(secret, "tls.crt");
-}
-
-function decode(secret: Secret, key: string): string {
-  return Buffer.from(secret.data[key] ?? "", "base64").toString();
+function bytesOf(secret: Secret, key: string): Buffer {
+  return Buffer.from(secret.data[key] ?? "", "base64");
 }
 
 function noSecret(namespace: string, name: string): ActionError {

@@ -1,20 +1,36 @@
 import { ActionError } from "../errors.ts";
 import type { SslCertificate } from "../gke/compute-resources.ts";
 
-/** Returns the error for certificates at Google that can't be presented for a host, undefined when they can. */
+/**
+ * Returns the error for certificates at Google that can't be presented for a host, undefined when they can.
+ *
+ * @param now milliseconds since the epoch
+ * @param mustBeIssued whether one that Google is yet to issue is none: it does so once a load balancer has it
+ */
 export function problemsOfPreShared(
   wanted: readonly { name: string; certificate: SslCertificate | undefined }[],
-  host: string,
-  projectId: string,
-  now: number,
+  {
+    host,
+    projectId,
+    now,
+    mustBeIssued,
+  }: { host: string; projectId: string; now: number; mustBeIssued: boolean },
 ): ActionError | undefined {
   const problems = wanted.flatMap(({ name, certificate }) => {
     if (!certificate) return [`there is no SSL certificate ${name} in the project ${projectId}`];
     const expires = Date.parse(certificate.expireTime ?? "");
     return expires <= now ? [`${name} has expired (${certificate.expireTime})`] : [];
   });
-  const covered = wanted.some(({ certificate }) => certificate && isForHost(certificate, host));
-  if (problems.length === 0 && !covered) {
+  const fitting = wanted.flatMap(({ certificate }) =>
+    certificate && isForHost(certificate, host) ? [certificate] : [],
+  );
+  if (mustBeIssued && fitting.length > 0 && fitting.every(isUnissued)) {
+    const states = fitting.map(({ name, managed }) => `${name} is ${managed?.status}`);
+    problems.push(
+      `${states.join(", ")}: Google issues it once DNS leads ${host} to a load balancer that has it (wait_for: address makes one)`,
+    );
+  }
+  if (problems.length === 0 && fitting.length === 0) {
     const names = wanted.flatMap(({ certificate }) => (certificate ? namesOf(certificate) : []));
     problems.push(`none of them is for ${host}: they are for ${names.join(", ") || "no name at all"}`);
   }
@@ -23,6 +39,11 @@ export function problemsOfPreShared(
     why: `${problems.join("; ")}.`,
     fix: "set pre_shared_certificates to names that `gcloud compute ssl-certificates list` shows for this host (global ones for an external load balancer, those of the region for an internal one).",
   });
+}
+
+/** compute API, `managed.status`: one whose renewal fails is still served. */
+function isUnissued({ managed }: SslCertificate): boolean {
+  return managed?.status?.startsWith("PROVISIONING") ?? false;
 }
 
 /** Tells whether a certificate at Google is for a host. */

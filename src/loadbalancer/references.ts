@@ -174,26 +174,28 @@ function isFor({ spec }: ManagedCertificate, host: string): boolean {
 
 /** What a load balancer must have before it can be said to present what it is to. */
 export interface Presented {
-  /** What a Secret has in `tls.crt`; undefined when the certificate is at Google. */
-  secretText: string | undefined;
+  /** {@link secretHashOf} of what a Secret has in `tls.crt`; undefined when the certificate is at Google. */
+  secretHash: string | undefined;
   /** Names of certificates at Google. */
   preShared: readonly string[];
 }
 
 /**
- * Tells whether the load balancer has the certificates. The controller names that of a Secret after the text of
- * `tls.crt` (kubernetes/ingress-gce, pkg/translator GetCertHash). Where it says nothing of certificates there is nothing
- * to tell.
+ * Tells whether the load balancer has the certificates. Where it says nothing of certificates there is nothing to tell.
  */
-export function presents(ingress: Ingress, { secretText, preShared }: Presented): boolean {
+export function presents(ingress: Ingress, { secretHash, preShared }: Presented): boolean {
   const names = listIn(ingress.metadata.annotations[SSL_CERTIFICATES]);
   if (names.length === 0) return true;
-  const hash = createHash("sha256")
-    .update(secretText ?? "")
-    .digest("hex")
-    .slice(0, 16);
-  const hasSecret = secretText === undefined || names.some((name) => name.includes(hash));
+  const hasSecret = secretHash === undefined || names.some((name) => name.includes(secretHash));
   return hasSecret && preShared.every((name) => names.includes(name));
+}
+
+/**
+ * Returns what the controller names a Secret's certificate after: a hash of the bytes of `tls.crt`, whatever they are
+ * (kubernetes/ingress-gce, pkg/translator GetCertHash).
+ */
+export function secretHashOf(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 }
 
 /** Tells a name that Google's managed-certificate controller gives (gke-managed-certs, pkg/utils/random). */

@@ -28,8 +28,8 @@ export interface Removals extends Pick<FrontSettings, "backendConfig" | "fronten
 }
 
 /**
- * Returns the configs that are wanted, with what the live ones have and they haven't said to be off. A field that is null
- * is to be left alone, at Google too.
+ * Returns the configs that are wanted, with what applying them takes away from the live ones said to be off. A field that
+ * is null is to be left alone, at Google too.
  */
 export function withRemovals(
   { backendConfig, backendConfigName, frontendConfig, frontendConfigName, loadBalancer }: FrontSettings,
@@ -37,11 +37,14 @@ export function withRemovals(
 ): Removals {
   const backend = live.find(isOf({ kind: "BackendConfig", metadata: { name: backendConfigName } }));
   const { iap, securityPolicy, ...off } = removed(BACKEND_CONFIG_OFF, backendConfig, backend);
+  const liveIap = valueAt(specOf(backend), "iap");
   // The controller can't take an OAuth client away, and fails when it is to (pkg/backends/features/iap.go).
-  const hasClient = valueAt(specOf(backend), "iap", "oauthclientCredentials") !== undefined;
+  const hasClient = isMap(liveIap) && liveIap.oauthclientCredentials !== undefined;
   const frontend = live.find(isOf({ kind: "FrontendConfig", metadata: { name: frontendConfigName } }));
   const isOurs = frontend !== undefined && ownerOf(frontend).kind === "ours";
-  const frontendOff = isOurs ? removed(FRONTEND_CONFIG_OFF, frontendConfig ?? {}, frontend) : {};
+  // Somebody else's is left alone unless it is wanted.
+  const isApplied = frontendConfig !== undefined || isOurs;
+  const frontendOff = isApplied ? removed(FRONTEND_CONFIG_OFF, frontendConfig ?? {}, frontend) : {};
   const isNeeded = frontendConfig !== undefined || Object.keys(frontendOff).length > 0;
   return {
     backendConfig: {
@@ -52,30 +55,30 @@ export function withRemovals(
       ...(securityPolicy !== undefined && loadBalancer === "external" && { securityPolicy }),
     },
     frontendConfig: isNeeded ? { ...withoutNulls(frontendConfig ?? {}), ...frontendOff } : undefined,
-    leavesIap: iap !== undefined && hasClient && valueAt(specOf(backend), "iap", "enabled") === true,
+    leavesIap: iap !== undefined && hasClient && liveIap.enabled === true,
   };
 }
 
-/**
- * Returns those of the fields in `off` that this action has put into the live object and that aren't wanted any more: what
- * others have added there stays.
- */
+/** Returns those of the fields in `off` that the wanted spec lacks, so that applying it takes them away. */
 function removed(off: YamlMap, wanted: YamlMap, live: KubernetesObject | undefined): YamlMap {
   const spec = specOf(live);
-  const ours = live ? appliedFields(live) : [];
   return Object.fromEntries(
     Object.entries(off).filter(
-      ([field]) => ours.includes(field) && (spec[field] ?? null) !== null && wanted[field] === undefined,
+      ([field]) =>
+        (spec[field] ?? undefined) !== undefined &&
+        wanted[field] === undefined &&
+        live !== undefined &&
+        !isKept(live, field),
     ),
   );
 }
 
-/** The fields of an object's spec that this action has applied. */
-function appliedFields(object: KubernetesObject): string[] {
-  return managedFields(object)
-    .filter(({ manager, operation }) => manager === FIELD_MANAGER && operation === "Apply")
-    .flatMap(({ fieldsV1 }) => Object.keys(fieldsV1["f:spec"] ?? {}))
-    .map((field) => field.replace(/^f:/, ""));
+/** Tells whether a field of an object's spec stays when this action no longer applies it: others have set it, too. */
+function isKept(object: KubernetesObject, field: string): boolean {
+  // With what belongs to somebody else their fields are taken over.
+  if (ownerOf(object).kind !== "ours") return false;
+  const holders = managedFields(object).filter(({ fieldsV1 }) => fieldsV1["f:spec"]?.[`f:${field}`]);
+  return holders.some(({ manager, operation }) => manager !== FIELD_MANAGER || operation !== "Apply");
 }
 
 function withoutNulls(spec: YamlMap): YamlMap {

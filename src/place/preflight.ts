@@ -2,7 +2,7 @@ import type { Access } from "../access.ts";
 import { allOf } from "../async.ts";
 import { getSslCertificate, proxyOnlySubnets } from "../gke/compute.ts";
 import type { SslCertificate } from "../gke/compute-resources.ts";
-import type { Settings } from "../inputs.ts";
+import { endsProven, type Settings } from "../inputs.ts";
 import { problemOfSubnets, problemsOfPreShared } from "../loadbalancer/preflight.ts";
 import { projectIfAny, regionOf, scopeOf } from "./scope.ts";
 
@@ -24,9 +24,12 @@ export async function observePreShared(
   const found = await allOf(names.map((name) => getSslCertificate(scope, name, project)));
   const problem = problemsOfPreShared(
     names.map((name, index) => ({ name, certificate: found[index] })),
-    settings.host,
-    project.projectId,
-    Date.now(),
+    {
+      host: settings.host,
+      projectId: project.projectId,
+      now: Date.now(),
+      mustBeIssued: endsProven(settings),
+    },
   );
   if (problem) throw problem;
   return found.flatMap((certificate) => certificate ?? []);
