@@ -30,9 +30,11 @@ export default defineConfig({
           name: "integration",
           include: ["__tests__/integration/**/*.test.ts", "__tests__/e2e/**/*.test.ts"],
           globalSetup: "__tests__/integration/support/prepare.ts",
-          testTimeout: 120_000,
+          // Limits for what hangs: on two cores with everything else at work a test may take minutes.
+          testTimeout: 600_000,
           hookTimeout: 600_000,
           maxWorkers: 3,
+          maxConcurrency: 3,
         },
       },
     ],

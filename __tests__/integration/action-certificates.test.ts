@@ -581,6 +581,9 @@ describe.concurrent("google-managed", () => {
     for (const changed of ["true", "false"]) {
       const result = await deploy(namespace, inputs);
       expect(result.outputs).toMatchObject({ certificate_status: "Provisioning", changed });
+      expect(JSON.parse(result.outputs.plan ?? "").consequences).toEqual([
+        `${former} leads to Milvus no more once the certificate for ${next} is served: its clients get HTTP 404 from then on.`,
+      ]);
       // Clients of the former host go on as if nothing happened.
       const asFormer = { ...result, outputs: { ...result.outputs, host: former } };
       expect(await pymilvus(asFormer, publicAuthority)).toMatch(/\d/);
@@ -593,9 +596,6 @@ describe.concurrent("google-managed", () => {
     await pointAt(next, address);
     const settled = await deploy(namespace, inputs);
     expect(settled.outputs).toMatchObject({ certificate_status: "Active", changed: "true" });
-    expect(JSON.parse(settled.outputs.plan ?? "").consequences).toEqual([
-      `${former} leads to Milvus no more once the certificate for ${next} is served: its clients get HTTP 404 from then on.`,
-    ]);
     expect(await hostsOf(namespace)).toEqual([next]);
     const [presented] = await handshake(address, next);
     expect(presented?.subjectAltName).toBe(`DNS:${next}`);

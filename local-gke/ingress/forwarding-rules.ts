@@ -37,9 +37,13 @@ export class ForwardingRules {
     const { name, promoted } = rule;
     const internal = isInternal(ingress);
     const needed = this.#reserved(ingress, internal) ?? (promoted?.isNeeded ? promoted.address : undefined);
-    const present = this.#compute.has(name) ? forwardingRules.get(name) : undefined;
+    const present = forwardingRules.get(name);
     // Without a name any address will do, the one that is there above all.
-    if (present !== undefined && (needed === undefined || present === needed)) return;
+    if (present !== undefined && (needed === undefined || present === needed)) {
+      // Controllers that were started anew find it.
+      await this.#compute.insert(name);
+      return;
+    }
     this.delete(name);
     if (present !== undefined) record(`ForwardingRule "${name}" deleted`);
     if (internal) this.#needProxyOnlySubnet(rule);

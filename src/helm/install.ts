@@ -41,7 +41,7 @@ function installError(output: Output, { release, chart, timeout }: Install): Act
   const { name, namespace } = release;
   const what = `helm install of release ${name} in namespace ${namespace} (chart ${chart.version}) failed.`;
   if (/cannot re-?use a name that is still in use|release: already exists/.test(output.stderr)) {
-    const fix = `another run is installing it or has meanwhile: see \`helm history ${name} -n ${namespace}\`, and run again.`;
+    const fix = `another run has installed it meanwhile, or is about to: see \`helm history ${name} -n ${namespace}\`, and run again.`;
     return new ReleaseBusyError(what, evidenceIn(output, { fix }));
   }
   if (isTooSlow(output)) {
