@@ -80,7 +80,7 @@ describe("what can't be had is refused before anything is changed", () => {
     const available = [
       "--for=condition=Available",
       "deployment/my-release-milvus-standalone",
-      "--timeout=60s",
+      "--timeout=300s",
     ];
     await cluster.kubectl("wait", ...available, "-n", namespace);
     await reserve("refused-regional", { region: "us-central1" });

@@ -632,7 +632,7 @@ async function eventuallyPresentsOne(namespace: string): Promise<void> {
   await vi.waitFor(
     async () =>
       expect(await certificatesAtGoogle(cluster, namespace)).toEqual([expect.stringMatching(/^mcrt-/)]),
-    { timeout: 20_000, interval: 100 },
+    { timeout: 100_000, interval: 100 },
   );
 }
 

@@ -10,7 +10,7 @@ const INGRESS = "my-release-milvus";
 const BACKEND_CONFIG = "my-release-backendconfig";
 const FRONTEND_CONFIG = "my-release-frontendconfig";
 /** Far more than Google's controllers take here. */
-const LIMIT = { timeout: 20_000, interval: 50 };
+const LIMIT = { timeout: 100_000, interval: 50 };
 const FRONTEND_CONFIG_ANNOTATION = "networking.gke.io/v1beta1.FrontendConfig";
 
 let cluster: TestCluster;

@@ -63,7 +63,7 @@ describe("a rollback that is cancelled and killed", () => {
   /** Kills the rollback once the Deployment, which was upgraded twice, is changed and Helm waits for its pods. */
   async function afterChange(namespace: string, helm: HelmName): Promise<void> {
     const failing = await startFailing(namespace, helm);
-    const rolledBack = ["--for=jsonpath={.metadata.generation}=4", "--timeout=60s"];
+    const rolledBack = ["--for=jsonpath={.metadata.generation}=4", "--timeout=300s"];
     await cluster.kubectl("wait", ...rolledBack, "-n", namespace, DEPLOYMENT[0] ?? "");
     await kill(failing);
   }
@@ -97,7 +97,7 @@ describe("an upgrade that is cancelled", () => {
 
     const cancelled = (await cluster.job({ helm })).start({ ...inputsFor(namespace), values: NEVER_READY });
     const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
-    await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT[0] ?? "", "--timeout=60s");
+    await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT[0] ?? "", "--timeout=300s");
     cancelled.kill("SIGINT");
     await cancelled.ended;
     expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed", "failed"]);

@@ -63,7 +63,7 @@ test.each([
     const available = [
       "--for=condition=Available",
       "deployment/my-release-milvus-standalone",
-      "--timeout=60s",
+      "--timeout=300s",
     ];
     await cluster.kubectl("wait", ...available, "-n", namespace);
     const [before, asked] = [await cluster.snapshot(namespace), (await requests()).length];
@@ -101,7 +101,7 @@ test("mode plan on a pending release recovers nothing: it says who is at work", 
     ...inputsFor("plan-pending"),
     values: "annotations:\n  local-gke/ready-after: 1h\n",
   });
-  const begun = ["--for=create", "secret/sh.helm.release.v1.my-release.v2", "--timeout=60s"];
+  const begun = ["--for=create", "secret/sh.helm.release.v1.my-release.v2", "--timeout=300s"];
   await cluster.kubectl("wait", ...begun, "-n", "plan-pending");
   const inputs = { ...inputsFor("plan-pending"), mode: "plan", recover_pending: "1s" };
   const { errors } = await (await cluster.job()).main(inputs);

@@ -38,7 +38,7 @@ async function killUpgrade(namespace: string, helm: HelmName): Promise<void> {
   const values = "annotations:\n  local-gke/ready-after: 1h\n";
   const step = job.start({ ...inputsFor(namespace), values });
   const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
-  await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT[0] ?? "", "--timeout=60s");
+  await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT[0] ?? "", "--timeout=300s");
   await killProcessesOf(job.directory);
   await step.ended;
 }
@@ -146,7 +146,7 @@ describe.concurrent("a release that a killed run has left pending", () => {
     const [first, second] = [await cluster.job(), await cluster.job()];
     const values = (time: string) => `annotations:\n  local-gke/ready-after: ${time}\n`;
     const upgrading = first.start({ ...inputsFor(namespace), values: values("1h") });
-    const begun = ["--for=create", "secret/sh.helm.release.v1.my-release.v3", "--timeout=60s"];
+    const begun = ["--for=create", "secret/sh.helm.release.v1.my-release.v3", "--timeout=300s"];
     await cluster.kubectl("wait", ...begun, "-n", namespace);
     const inputs = { ...inputsFor(namespace), wait_for: "none", recover_pending: "1h" };
     const waiting = second.start({ ...inputs, values: values("1s") });
@@ -161,32 +161,28 @@ describe.concurrent("a release that a killed run has left pending", () => {
   });
 });
 
-test.each(HELMS)(
-  "%s: runs that are killed at random moments lose nothing",
-  { timeout: 120_000 },
-  async (helm) => {
-    const namespace = `killed-${helm}`;
-    await settle(namespace, helm);
-    const before = await cluster.values(namespace);
-    const inputs = { ...inputsFor(namespace), wait_for: "none", recover_pending: "1s", helm_timeout: "30s" };
-    const values = (run: string) => `annotations:\n  example.com/run: ${JSON.stringify(run)}\n`;
-    for (let kill = 1; kill <= KILLS; kill += 1) {
-      const job = await cluster.job({ helm });
-      const step = job.start({ ...inputs, values: values(`${kill}`) });
-      await step.line(/::group::(Roll back|Upgrade)/);
-      await delay(randomInt(MOMENTS_MS));
-      await killProcessesOf(job.directory);
-      await step.ended;
-    }
-    const last = await (await cluster.job({ helm })).main({ ...inputs, values: values("last") });
-    expect(last.errors, last.lines.join("\n")).toEqual([]);
-    expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");
-    expect(await cluster.values(namespace)).toEqual({
-      ...before,
-      annotations: { "example.com/run": "last" },
-    });
-    expect(await podTemplate(namespace)).toMatchObject({
-      metadata: { annotations: { "example.com/run": "last" } },
-    });
-  },
-);
+test.each(HELMS)("%s: runs that are killed at random moments lose nothing", async (helm) => {
+  const namespace = `killed-${helm}`;
+  await settle(namespace, helm);
+  const before = await cluster.values(namespace);
+  const inputs = { ...inputsFor(namespace), wait_for: "none", recover_pending: "1s", helm_timeout: "30s" };
+  const values = (run: string) => `annotations:\n  example.com/run: ${JSON.stringify(run)}\n`;
+  for (let kill = 1; kill <= KILLS; kill += 1) {
+    const job = await cluster.job({ helm });
+    const step = job.start({ ...inputs, values: values(`${kill}`) });
+    await step.line(/::group::(Roll back|Upgrade)/);
+    await delay(randomInt(MOMENTS_MS));
+    await killProcessesOf(job.directory);
+    await step.ended;
+  }
+  const last = await (await cluster.job({ helm })).main({ ...inputs, values: values("last") });
+  expect(last.errors, last.lines.join("\n")).toEqual([]);
+  expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");
+  expect(await cluster.values(namespace)).toEqual({
+    ...before,
+    annotations: { "example.com/run": "last" },
+  });
+  expect(await podTemplate(namespace)).toMatchObject({
+    metadata: { annotations: { "example.com/run": "last" } },
+  });
+});

@@ -190,7 +190,7 @@ describe.concurrent("a release that can't be put behind the load balancer as it 
     const helm = spawn(cluster.tools[HELM], ["upgrade", "my-release", CHART, ...where, ...slow], {
       stdio: "ignore",
     });
-    const created = ["--for=create", "secret/sh.helm.release.v1.my-release.v2", "--timeout=60s"];
+    const created = ["--for=create", "secret/sh.helm.release.v1.my-release.v2", "--timeout=300s"];
     await cluster.kubectl("wait", ...created, "-n", "killed-upgrade");
     helm.kill("SIGKILL");
     await once(helm, "close");

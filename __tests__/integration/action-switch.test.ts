@@ -165,7 +165,7 @@ const REMAINS: Record<Kind, Awaited<ReturnType<typeof remainsOf>>> = {
 /** Google's controllers clean up behind the action: what they have let go of is gone soon. */
 async function leaves(namespace: string, kind: Kind): Promise<void> {
   await vi.waitFor(async () => expect(await remainsOf(namespace)).toEqual(REMAINS[kind]), {
-    timeout: 20_000,
+    timeout: 100_000,
     interval: 100,
   });
 }

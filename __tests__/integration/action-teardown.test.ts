@@ -46,7 +46,7 @@ async function installed(namespace: string, values: object = {}): Promise<void> 
 }
 
 async function available(namespace: string): Promise<void> {
-  const flags = ["--for=condition=Available", "deployment/my-release-milvus-standalone", "--timeout=60s"];
+  const flags = ["--for=condition=Available", "deployment/my-release-milvus-standalone", "--timeout=300s"];
   await cluster.kubectl("wait", ...flags, "-n", namespace);
 }
 
@@ -405,7 +405,7 @@ describe.concurrent("the way back", () => {
     const upgrading = (await cluster.job()).start(
       inputs(namespace, { values: "annotations: { local-gke/ready-after: 1h }" }),
     );
-    const created = ["--for=create", "secret/sh.helm.release.v1.my-release.v3", "--timeout=60s"];
+    const created = ["--for=create", "secret/sh.helm.release.v1.my-release.v3", "--timeout=300s"];
     await cluster.kubectl("wait", ...created, "-n", namespace);
     upgrading.kill("SIGKILL");
     await upgrading.ended;

@@ -35,7 +35,7 @@ describe.concurrent("a job that is cancelled in the middle of the upgrade", () =
       const upgraded = [
         "--for=jsonpath={.spec.type}=ClusterIP",
         "service/my-release-milvus",
-        "--timeout=60s",
+        "--timeout=300s",
       ];
       await cluster.kubectl("wait", ...upgraded, "-n", namespace);
       step.kill(signal);

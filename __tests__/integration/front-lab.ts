@@ -21,7 +21,7 @@ import type { Endpoint, Endpoints } from "../../local-gke/load-balancer/endpoint
 import { serveLoadBalancers } from "../../local-gke/load-balancer/front.ts";
 
 // Far more than anything takes.
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 100_000;
 
 const ManagedCertificate = v.object({
   metadata: v.object({ managedFields: v.array(v.object({ manager: v.string() })) }),

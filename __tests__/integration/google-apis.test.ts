@@ -215,14 +215,14 @@ describe("addresses", () => {
     await cluster.kubectlWith(JSON.stringify(ingress), "apply", "-f", "-");
     const rule = "ingress\\.kubernetes\\.io/forwarding-rule";
     const jsonpath = `jsonpath={.metadata.annotations.${rule}}`;
-    await cluster.kubectl("wait", "ingress/web", `--for=${jsonpath}`, "--timeout=60s");
+    await cluster.kubectl("wait", "ingress/web", `--for=${jsonpath}`, "--timeout=300s");
     const name = await cluster.kubectl("get", "ingress", "web", "-o", jsonpath);
     const path = `${GLOBAL}/addresses/of-the-ingress`;
     expect((await compute("GET", path)).body).toMatchObject({
       status: "IN_USE",
       users: [`${URLS}/${GLOBAL}/forwardingRules/${name}`],
     });
-    await cluster.kubectl("delete", "ingress", "web", "--timeout=60s");
+    await cluster.kubectl("delete", "ingress", "web", "--timeout=300s");
     expect((await compute("GET", path)).body.status).toBe("RESERVED");
   });
 
@@ -397,7 +397,7 @@ describe("Cloud DNS", () => {
     await expect(resolver.resolve4(HOST)).rejects.toMatchObject({ code: "ENOTFOUND" });
     await endSlowInserts();
     const state = async () => (await dns("GET", `${ZONE}/changes/${id}`)).body.status;
-    await expect.poll(state, { timeout: 20_000 }).toBe("done");
+    await expect.poll(state, { timeout: 100_000 }).toBe("done");
     expect(await resolver.resolve4(HOST, { ttl: true })).toEqual([{ address: "127.20.0.1", ttl: 60 }]);
     expect(await resolver.resolveTxt(HOST)).toEqual([["heritage=x,owner=y"]]);
   });

@@ -515,7 +515,7 @@ function record(api: ApiServer, namespace: string) {
   return { seen, troubles, done, abort: () => ended.abort() };
 }
 
-const LIMIT = { timeout: 20_000 };
+const LIMIT = { timeout: 100_000 };
 
 describe("follow", () => {
   const create = (namespace: string, name: string) =>
@@ -817,7 +817,7 @@ describe("the load balancer as the cluster shows it", () => {
         ingress.state === "present"
           ? ingress.object.metadata.annotations["milvus-gke-load-balancer/synced-at"]
           : undefined,
-      { limit: 20_000, onLimit: () => new Error("not seen"), signal: new AbortController().signal },
+      { limit: 100_000, onLimit: () => new Error("not seen"), signal: new AbortController().signal },
     );
     expect(Date.parse(version)).not.toBeNaN();
   });

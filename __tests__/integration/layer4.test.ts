@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { CHART, TestCluster } from "./support/cluster.ts";
 
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 100_000 };
 const GET_VERSION = "/milvus.proto.milvus.MilvusService/GetVersion";
 /** A gRPC frame: not compressed, no bytes. */
 const EMPTY_MESSAGE = Buffer.alloc(5);
@@ -28,7 +28,7 @@ async function service(namespace: string, path: string): Promise<string> {
 /** Resolves with the address of the layer-4 load balancer, once there is one. */
 async function addressOf(namespace: string): Promise<string> {
   const address = "--for=jsonpath={.status.loadBalancer.ingress[0].ip}";
-  await cluster.kubectl("wait", address, "-n", namespace, "service/my-release-milvus", "--timeout=30s");
+  await cluster.kubectl("wait", address, "-n", namespace, "service/my-release-milvus", "--timeout=300s");
   return service(namespace, "{.status.loadBalancer.ingress[0].ip}");
 }
 
@@ -64,7 +64,7 @@ function dial(host: string, port: number): Promise<Socket> {
 }
 
 async function upgrade(namespace: string, values: object): Promise<void> {
-  const flags = ["-n", namespace, "--reset-then-reuse-values", "--wait", "--timeout=60s"];
+  const flags = ["-n", namespace, "--reset-then-reuse-values", "--wait", "--timeout=300s"];
   await cluster.helm("upgrade", "my-release", CHART, ...flags, "--set-json", JSON.stringify(values));
 }
 
@@ -116,7 +116,7 @@ test("its address goes with the Service; without a ready pod connections to it a
   const [error] = await once(socket, "error");
   expect(error).toMatchObject({ code: "ECONNRESET" });
 
-  await cluster.kubectl("delete", "-n", "layer4-deleted", "service/my-release-milvus", "--timeout=30s");
+  await cluster.kubectl("delete", "-n", "layer4-deleted", "service/my-release-milvus", "--timeout=300s");
   await expect(dial(address, 19530)).rejects.toThrow("ECONNREFUSED");
 });
 

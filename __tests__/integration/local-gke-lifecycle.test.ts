@@ -84,7 +84,7 @@ describe("a local GKE", () => {
     await once(createInterface({ input: owner.stdout }), "line");
     expect((await status(name)).processes.length).toBeGreaterThan(5);
     owner.kill("SIGKILL");
-    await vi.waitFor(() => expectNothingLeft(name), { timeout: 30_000 });
+    await vi.waitFor(() => expectNothingLeft(name), { timeout: 100_000 });
   });
 
   test("is ended by name when its supervisor was killed", async () => {
@@ -104,7 +104,7 @@ describe("a local GKE", () => {
     const { processes } = await status(name);
     const etcd = processes[await indexOfProgram(processes, "etcd")];
     process.kill(etcd ?? 0, "SIGKILL");
-    await vi.waitFor(async () => expect((await status(name)).processes).toEqual([]), { timeout: 30_000 });
+    await vi.waitFor(async () => expect((await status(name)).processes).toEqual([]), { timeout: 100_000 });
     expect((await status(name)).state?.failure).toContain("etcd of this local GKE ended by SIGKILL");
     expect((await list()).map((each) => each.name)).toContain(name);
   });
@@ -138,7 +138,7 @@ describe("a start that fails", () => {
     });
     const exited = once(cli, "exit");
     await vi.waitFor(async () => expect((await status(name)).processes.length).toBeGreaterThan(3), {
-      timeout: 30_000,
+      timeout: 100_000,
       interval: 20,
     });
     cli.kill(signal);

@@ -44,9 +44,13 @@ async function hasStatus(namespace: Namespace, status: string, name = "front"): 
 }
 
 describe("from the Ingress to a certificate that is trusted", () => {
-  test("Ingress and ManagedCertificate together; DNS when the address is known", async () => {
+  test("an Ingress and its ManagedCertificate; DNS when the address is known", async () => {
     const host = "together.milvus.io";
-    const namespace = await managedFront("together", [host]);
+    const namespace = await lab.namespace("together");
+    await namespace.createIngress("front", host, { annotations: { [MANAGED]: "front" } });
+    // As long as no certificate is attached there is nothing to serve.
+    await namespace.hasEvent("Ingress", "front", /^Warning Sync: .*both HTTP and HTTPS are disabled/);
+    await namespace.createManagedCertificate("front", [host]);
     const address = await namespace.address("front");
     await hasStatus(namespace, `Provisioning: ${host}=FailedNotVisible`);
     await expect(lab.handshake(address, host)).rejects.toThrow(NO_CERTIFICATE);
@@ -66,8 +70,6 @@ describe("from the Ingress to a certificate that is trusted", () => {
     expect(await namespace.annotation("front", PRE_SHARED)).toBe(status?.certificateName);
     expect(await namespace.annotation("front", SSL_CERT)).toBe(status?.certificateName);
     await namespace.hasEvent("ManagedCertificate", "front", /^Normal Create: Create SslCertificate mcrt-/);
-    // For the moment in which no certificate is attached yet there is nothing to serve.
-    await namespace.hasEvent("Ingress", "front", /^Warning Sync: .*both HTTP and HTTPS are disabled/);
   });
 
   test("with HTTP allowed the address comes first, HTTPS with the certificate", async () => {

@@ -153,8 +153,8 @@ describe("any kind of object", () => {
       },
       REAL,
     );
-    await lab.kubectl(["wait", "--for=condition=Established", "crd/gadgets.example.org", "--timeout=60s"]);
-    await vi.waitFor(() => api.apply(widget, REAL), { timeout: 20_000 });
+    await lab.kubectl(["wait", "--for=condition=Established", "crd/gadgets.example.org", "--timeout=300s"]);
+    await vi.waitFor(() => api.apply(widget, REAL), { timeout: 100_000 });
     expect(await found(api, widget)).toMatchObject({ spec: { size: 1 } });
   });
 
@@ -272,7 +272,7 @@ describe("manifests of the user's", () => {
       "wait",
       "--for=condition=Established",
       "crd/widgets.two.example.com",
-      "--timeout=60s",
+      "--timeout=300s",
     ]);
     const applying = applyManifests(api, [rival, gizmo].map(at), { force: false, signal: ABORT });
     expect(await failure(applying)).toMatch(
