@@ -185,7 +185,8 @@ describe.each(["helm3", "helm4"] as const)("a chart repository that wants a pass
   it.each(["5.0.19", undefined])("gets it, which no command line shows (version %s)", async (version) => {
     const { helm, directory, url: repository, args } = await guarded();
     const chart = await fetchChart(helm, { chart: "milvus", repository, login, version }, directory);
-    expect(chart).toEqual({ path: expect.stringMatching(/milvus-5\.0\.19\.tgz$/), version: "5.0.19" });
+    const path = expect.stringMatching(/milvus-5\.0\.19\.tgz$/);
+    expect(chart).toEqual({ path, name: "milvus", version: "5.0.19" });
     expect(await readFile(args, "utf8")).toContain(repository);
     expect(await readFile(args, "utf8")).not.toContain(login.password);
   });
