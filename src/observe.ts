@@ -6,7 +6,7 @@ import { lastDeployed } from "./helm/history.ts";
 import { type Release, readRelease } from "./helm/release.ts";
 import { readStoredReleases } from "./helm/stored-release.ts";
 import type { LocalChart } from "./helm/upgrade.ts";
-import { hasNull } from "./helm/values.ts";
+import { hasNull, valueAt } from "./helm/values.ts";
 import type { Settings } from "./inputs.ts";
 import { observeInstallation, serviceToCome } from "./installation.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
@@ -135,7 +135,7 @@ function serviceOf(
     .filter(
       ({ metadata }) => metadata.annotations[HELM_RELEASE] === name || metadata.name === toCome.metadata.name,
     );
-  if (!service && chart === MILVUS_CHART) return { service: toCome, isServiceToCome: true };
+  if (!service && hasServiceIn(release)) return { service: toCome, isServiceToCome: true };
   if (!service) {
     throw new ActionError(
       `Release ${name} in namespace ${namespace} has no Milvus Service; nothing was changed.`,
@@ -155,6 +155,12 @@ function serviceOf(
     );
   }
   return { service, isServiceToCome: false };
+}
+
+/** Tells whether Helm makes a Service for Milvus (zilliztech/milvus-helm, templates/service.yaml). */
+function hasServiceIn({ chart, computedValues }: Release): boolean {
+  const isCluster = Boolean(valueAt(computedValues, "cluster", "enabled"));
+  return chart === MILVUS_CHART && (!isCluster || Boolean(valueAt(computedValues, "proxy", "enabled")));
 }
 
 function refuseLeaving(objects: readonly KubernetesObject[], namespace: string): void {

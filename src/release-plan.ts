@@ -62,9 +62,11 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   // What isn't there yet can have any name.
   if (release.status !== NOT_INSTALLED) {
     refuseRenaming(release.computedValues, effective, service.metadata.name);
-    refuseObstacles(effective, release.computedValues, service);
+    // A failed upgrade has perhaps rendered others.
+    const deployed = release.status === "deployed" ? release.computedValues : undefined;
+    refuseObstacles(effective, deployed, service);
+    if (deployed) refuseEditedPort(service, deployed);
   }
-  if (release.status === "deployed") refuseEditedPort(service, release.computedValues);
 
   const port = grpcPort(service, effective);
   refuseOldProtocols(service, release.computedValues, effective, port);

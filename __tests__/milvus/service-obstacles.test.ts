@@ -27,6 +27,11 @@ test.each<[string, YamlMap, Service]>([
   expect(() => refuseObstacles(values, values, live)).not.toThrow();
 });
 
+test("ranges that a failed upgrade may have rendered are Helm's to take away", () => {
+  const live = service({ loadBalancerSourceRanges: RANGES });
+  expect(() => refuseObstacles({}, undefined, live)).not.toThrow();
+});
+
 test.each<[string, YamlMap, Service, string[]]>([
   [
     "an annotation of the release's",

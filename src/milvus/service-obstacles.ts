@@ -12,11 +12,11 @@ export const SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ra
  * (k8s.io/kubernetes, pkg/apis/core/validation, ValidateService): Helm would find out half-way.
  *
  * @param values the chart's defaults with the release's and the user's values over them
- * @param deployed the same without the user's
+ * @param deployed those that the live Service was rendered with; undefined when that isn't known
  * @param service the live one
  * @throws ActionError naming the value or the field, and how to remove it
  */
-export function refuseObstacles(values: YamlMap, deployed: YamlMap, service: Service): void {
+export function refuseObstacles(values: YamlMap, deployed: YamlMap | undefined, service: Service): void {
   const { name, namespace, annotations } = service.metadata;
   const { clusterIP, loadBalancerSourceRanges } = service.spec;
   const restriction =
@@ -40,8 +40,9 @@ export function refuseObstacles(values: YamlMap, deployed: YamlMap, service: Ser
     );
   }
   // What Helm has rendered it takes away itself.
-  const rendered = valueAt(deployed, "service", "loadBalancerSourceRanges") ?? [];
-  if (loadBalancerSourceRanges.length > 0 && !isDeepStrictEqual(loadBalancerSourceRanges, rendered)) {
+  const rendered = deployed ? (valueAt(deployed, "service", "loadBalancerSourceRanges") ?? []) : undefined;
+  const isEdited = rendered !== undefined && !isDeepStrictEqual(loadBalancerSourceRanges, rendered);
+  if (loadBalancerSourceRanges.length > 0 && isEdited) {
     throw new ActionError(
       `Service ${namespace}/${name} has spec.loadBalancerSourceRanges; nothing was changed.`,
       {
