@@ -3,12 +3,13 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { binaries } from "../../local-gke/binaries/binaries.ts";
 import { down, type LocalGke, list, status, up } from "../../local-gke/cluster.ts";
 import { PROGRAMS } from "../../local-gke/control-plane/programs.ts";
+import { milvusPython } from "../../local-gke/milvus/python.ts";
 import { run } from "../../src/process.ts";
 
 const PROJECT = join(import.meta.dirname, "../..");
@@ -153,6 +154,9 @@ describe("a start that fails", () => {
 async function cacheWith(program: (typeof PROGRAMS)[number], script: string): Promise<string> {
   const real = await binaries(PROGRAMS);
   const home = await mkdtemp(join(tmpdir(), "cache-"));
+  const python = dirname(dirname(await milvusPython()));
+  await mkdir(join(home, basename(dirname(python))));
+  await symlink(python, join(home, ...python.split("/").slice(-2)));
   for (const name of PROGRAMS) {
     const folder = join(home, ...dirname(real[name]).split("/").slice(-2));
     await mkdir(dirname(folder), { recursive: true });

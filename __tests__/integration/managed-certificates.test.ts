@@ -300,7 +300,8 @@ describe("what the controller does to ManagedCertificates and Ingresses that cha
 
     await namespace.annotateIngress("front", { "lab/touch": "1" });
     await namespace.hasEvent("ManagedCertificate", "front", /^Normal Delete: Delete SslCertificate mcrt-/);
-    await hasStatus(namespace, "Provisioning: new.domains.milvus.io=Provisioning");
+    const made = () => lab.cloud.sslCertificates.get(before.status?.certificateName ?? "");
+    await eventually(async () => expect(made()).toBeDefined());
     await namespace.annotateIngress("front", { "lab/touch": "2" });
     await hasStatus(namespace, "Active: new.domains.milvus.io=Active");
     const after = await namespace.managedCertificate("front");
