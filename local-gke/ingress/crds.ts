@@ -143,18 +143,17 @@ const POLL_MS = 25;
 
 /** Creates the CRDs of GKE's load balancing and resolves when their objects can be listed. */
 export async function createCrds(kubeConfig: KubeConfig, signal: AbortSignal): Promise<void> {
+  await Promise.all(KINDS.map((kind) => untilServed(kubeConfig, kind, signal)));
+}
+
+async function createCrd(kubeConfig: KubeConfig, kind: Kind): Promise<void> {
   const api = kubeConfig.makeApiClient(ApiextensionsV1Api);
-  await Promise.all(
-    KINDS.map(async (kind) => {
-      try {
-        await api.createCustomResourceDefinition({ body: definition(kind) });
-      } catch (error) {
-        // It is there already when the controllers start a second time.
-        if (!(error instanceof ApiException && error.code === 409)) throw error;
-      }
-      await untilServed(kubeConfig, kind, signal);
-    }),
-  );
+  try {
+    await api.createCustomResourceDefinition({ body: definition(kind) });
+  } catch (error) {
+    // It is there already when the controllers start a second time, or still there from before they were stopped.
+    if (!(error instanceof ApiException && error.code === 409)) throw error;
+  }
 }
 
 /** Deletes the CRDs, and with them all their objects: so does a cluster look whose load balancing is off. */
@@ -175,6 +174,8 @@ async function untilServed(kubeConfig: KubeConfig, kind: Kind, signal: AbortSign
   const api = kubeConfig.makeApiClient(CustomObjectsApi);
   for (const version of kind.versions) {
     while (!signal.aborted) {
+      // One that was on its way out is gone by the next time.
+      await createCrd(kubeConfig, kind);
       try {
         await api.listCustomObjectForAllNamespaces({
           group: kind.group,
