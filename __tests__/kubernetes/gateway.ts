@@ -5,8 +5,8 @@ import { request } from "node:https";
 /** The path under which the API server is, as with Rancher and Connect gateway. */
 const PREFIX = "/clusters/one";
 
-/** Answers a request itself and returns true, or returns false and it is passed on. */
-export type Interception = (path: string, response: ServerResponse) => boolean;
+/** Answers a request itself and returns true, or returns false and it is passed on then. */
+export type Interception = (path: string, response: ServerResponse) => boolean | Promise<boolean>;
 
 /** An HTTP server between kubectl and an API server: what happens on the way is up to the test. */
 export interface Gateway {
@@ -31,7 +31,7 @@ export async function startGateway(target: { port: number; ca: string; token: st
     }
     const path = url.slice(PREFIX.length);
     gateway.paths.push(path);
-    if (gateway.intercept?.(path, response)) return;
+    if (await gateway.intercept?.(path, response)) return;
 
     const { "content-type": type, "content-length": length } = asked.headers;
     const options: RequestOptions = {

@@ -4,12 +4,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../../src/errors.ts";
 import { binaries } from "../binaries/binaries.ts";
 import { type ApiServer, callApi } from "./api.ts";
-import { startChild } from "./children.ts";
+import { type Child, startChild } from "./children.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import { INITIAL_OBJECTS } from "./objects.ts";
 import { makePki } from "./pki.ts";
 import { freePorts } from "./ports.ts";
-import { argumentsOf, filesIn, PORTS, PROGRAMS } from "./programs.ts";
+import { argumentsOf, CLIENTS, filesIn, PORTS, PROGRAMS, type ProgramName, SERVERS } from "./programs.ts";
 
 /** A running Kubernetes control plane with nodes. */
 export interface ControlPlane {
@@ -26,7 +26,7 @@ export interface ControlPlane {
 }
 
 const POLL_MS = 25;
-const READY_LIMIT_MS = 60_000;
+const READY_LIMIT_MS = 120_000;
 
 /**
  * Starts etcd, the API server, the controller manager, the scheduler and KWOK, and returns once the API server
@@ -66,25 +66,29 @@ export async function startControlPlane(directory: string, tokenReviewUrl: strin
   await mkdir(files.etcdData, { mode: 0o700 });
   await Promise.all(contents.map(([path, content]) => writeFile(path, content, { mode: 0o600 })));
 
-  // All at once: the others bear with an API server that is not there yet.
   const args = argumentsOf(directory, ports);
-  const children = PROGRAMS.map((name) => startChild(name, programs[name], args[name], directory));
-  const died = Promise.race(children.map((child) => child.died));
-  died.catch(() => {});
+  const children: Child[] = [];
+  const start = (names: readonly ProgramName[]) => {
+    children.push(...names.map((name) => startChild(name, programs[name], args[name], directory)));
+    return Promise.race(children.map((child) => child.died));
+  };
   const stop = async () => {
     await Promise.all(children.map((child) => child.kill()));
   };
   const waiting = new AbortController();
   try {
     const server = { port: ports["kube-apiserver"], caCertificate: pki.caCertificate, token };
-    await Promise.race([ready(server, waiting.signal), died]);
+    await Promise.race([apiServerReady(server, waiting.signal), start(SERVERS)]);
+    const died = start(CLIENTS);
+    await Promise.race([nodeReady(server, waiting.signal), died]);
+    died.catch(() => {});
+    return { kubeconfig: files.kubeconfig, endpoint, caCertificate: pki.caCertificate, died, stop };
   } catch (error) {
     await stop();
     throw error;
   } finally {
     waiting.abort();
   }
-  return { kubeconfig: files.kubeconfig, endpoint, caCertificate: pki.caCertificate, died, stop };
 }
 
 const AUDIT_POLICY = {
@@ -100,12 +104,15 @@ function containerLog(...lines: string[]): string {
   return lines.map((line) => `${now} stderr F ${line}\n`).join("");
 }
 
-async function ready(server: ApiServer, signal: AbortSignal): Promise<void> {
+async function apiServerReady(server: ApiServer, signal: AbortSignal): Promise<void> {
   await until(server, "/readyz", signal, () => true);
   for (const { collection, object } of INITIAL_OBJECTS) {
     const { status, text } = await callApi(server, "POST", collection, object);
     if (status !== 201) throw new Error(`the API server refused POST ${collection} (${status}): ${text}`);
   }
+}
+
+async function nodeReady(server: ApiServer, signal: AbortSignal): Promise<void> {
   await until(server, "/api/v1/nodes", signal, hasReadyNode);
 }
 

@@ -1,14 +1,18 @@
 import { join } from "node:path";
 import type { BinaryName } from "../binaries/pins.ts";
 
-/** The programs of a control plane, in the order in which they are named when several have died. */
-export const PROGRAMS = [
-  "etcd",
-  "kube-apiserver",
+/** What is started first. */
+export const SERVERS = ["etcd", "kube-apiserver"] as const satisfies readonly BinaryName[];
+
+/** What is started once the API server is ready: kube-controller-manager gives it up after 10 s, KWOK after 31 s. */
+export const CLIENTS = [
   "kube-controller-manager",
   "kube-scheduler",
   "kwok",
 ] as const satisfies readonly BinaryName[];
+
+/** The programs of a control plane, in the order in which they are named when several have died. */
+export const PROGRAMS = [...SERVERS, ...CLIENTS] as const;
 export type ProgramName = (typeof PROGRAMS)[number];
 
 export const PORTS = ["etcd-client", "etcd-peer", "kube-apiserver", "kubelet"] as const;

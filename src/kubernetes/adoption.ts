@@ -26,7 +26,7 @@ export async function adopt(
   const isRecorded = managedFields(object).length > 0;
   const recorded = isRecorded ? object : await force();
   const managers = isRecorded ? managersOf(object) : [BEFORE_FIRST_APPLY];
-  if (!dryRun && managers.length > 0) await api.takeOver(recorded, managers, { dryRun });
+  if (!dryRun && managers.length > 0) await api.takeOver(recorded, managers);
   const applied = await force();
   return dryRun ? afterTakeOver(recorded, managers, applied) : applied;
 }

@@ -51,6 +51,7 @@ interface DeleteOptions {
 
 /** A line of a log may be of any length. */
 const MAX_LOG_BYTES = 64 * 1024;
+const TAKE_OVER_ATTEMPTS = 10;
 
 const Version = v.looseObject({ gitVersion: v.string() });
 
@@ -241,32 +242,23 @@ export class ApiServer {
    * Makes the fields that others manage this action's own, so that the next apply removes those it doesn't want, and
    * returns the object as it is then. Status and whatever else the rest have written stays theirs.
    *
-   * @param object as it was read from the cluster; read anew once where it has changed since
+   * @param object as it was read from the cluster; read anew where GKE's controllers have changed it since
    * @param managers whose fields
-   * @param options `dryRun`: nothing is stored
-   * @throws ActionError when it is refused, or the object is gone
+   * @throws ActionError when it is refused, or the object is gone, or changes all the time
    */
-  async takeOver(
-    object: KubernetesObject,
-    managers: readonly string[],
-    options: { dryRun: boolean },
-  ): Promise<KubernetesObject> {
+  async takeOver(object: KubernetesObject, managers: readonly string[]): Promise<KubernetesObject> {
     const { apiVersion, kind, metadata } = object;
     const namespace = metadata.namespace ?? "";
     const resource = await this.#discovery.find(apiVersion, kind);
     if (!resource) throw await this.#discovery.unknown(`${kind} ${metadata.name}`, apiVersion, kind);
     const path = objectPath(resource, namespace, metadata.name);
     const patch = (current: KubernetesObject) =>
-      this.#patch(
-        path,
-        options.dryRun ? "dryRun=All" : "",
-        "json-patch+json",
-        takeOverPatch(current, managers),
-      );
+      this.#patch(path, "", "json-patch+json", takeOverPatch(current, managers));
     let answer = await patch(object);
-    if (answer.code === 409) {
+    for (let attempt = 1; answer.code === 409 && attempt < TAKE_OVER_ATTEMPTS; attempt++) {
       const current = await this.#find(resource, namespace, metadata.name);
-      if (current !== undefined) answer = await patch(v.parse(KubernetesObject, current));
+      if (current === undefined) break;
+      answer = await patch(v.parse(KubernetesObject, current));
     }
     if (answer.code !== 200) {
       const title = titleOf(resource, namespace, metadata.name);
