@@ -10,8 +10,8 @@ import { Front } from "./loadbalancer/front.ts";
 import {
   addressDue,
   addressOf,
+  addressWanted,
   healthOf,
-  isInternal,
   waitForAddress,
   waitForBackends,
 } from "./loadbalancer/waits.ts";
@@ -153,12 +153,9 @@ async function bringUp(
   const address = await step(session, "Wait for the address", async () => {
     // The controller watches no Secrets, and backs off from an Ingress that has failed: ask it to look now.
     const kept = objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
-    const { loadBalancer, allowHttp } = settings;
-    const isOther = observed.ingress && isInternal(observed.ingress) !== (loadBalancer === "internal");
-    const former = observed.ingress && isOther ? addressOf(observed.ingress) : undefined;
-    const wanted = { loadBalancer, allowHttp, reserved, former };
-    const served = observed.ingress && addressDue(observed.ingress, wanted) !== undefined;
-    if (kept && (certificate.newPair || !served)) await front.nudge();
+    const wanted = addressWanted(observed.ingress, settings, reserved);
+    const isServed = observed.ingress && addressDue(observed.ingress, wanted) !== undefined;
+    if (kept && (certificate.newPair || !isServed)) await front.nudge();
     const address = await waitForAddress(front, wanted, settings.addressTimeout, signal);
     info(`The load balancer's address is ${address}.`);
     return address;

@@ -27,7 +27,7 @@ import {
 } from "./loadbalancer/references.ts";
 import { withRemovals } from "./loadbalancer/removals.ts";
 import { takeOverOrRefuse } from "./loadbalancer/takeover.ts";
-import { isInternal } from "./loadbalancer/waits.ts";
+import { changesScheme } from "./loadbalancer/waits.ts";
 import type { GrpcPort } from "./milvus/values.ts";
 import type { Observed } from "./observe.ts";
 
@@ -158,12 +158,11 @@ function liveCertificates(
   { ingress, objects, managedCertificates }: Observed,
 ): CertificateReferences {
   const { secrets, preShared, managed } = referencesOf(ingress);
-  const isOther = ingress !== undefined && isInternal(ingress) !== (loadBalancer === "internal");
   const exists = (kind: string) => (name: string) =>
     objects.some((object) => object.kind === kind && object.metadata.name === name);
   return {
     secrets: secrets.filter(exists("Secret")),
-    preShared: isOther ? [] : preShared,
+    preShared: changesScheme(ingress, loadBalancer) ? [] : preShared,
     managed: managed.filter((name) =>
       managedCertificates.some(
         (certificate) => certificate.metadata.name === name && !isGivenUp(certificate),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { killProcessesOf } from "../../local-gke/control-plane/processes.ts";
 import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
-import { holdUpdates } from "./support/hold.ts";
+import { type HeldUpdate, holdUpdates } from "./support/hold.ts";
 import type { Job, Step } from "./support/job.ts";
 
 let cluster: TestCluster;
@@ -44,13 +44,9 @@ async function kill({ job, step }: { job: Job; step: Step }): Promise<void> {
 }
 
 describe("a rollback that is cancelled and killed", () => {
-  /** Kills the rollback once Helm has recorded it and waits to change the first object. */
-  async function beforeChange(namespace: string, helm: HelmName): Promise<void> {
-    const hold = await holdUpdates(
-      cluster.gke.kubeconfig,
-      namespace,
-      (before, after) => before.includes("crash-loop") && !after.includes("crash-loop"),
-    );
+  /** Kills the rollback while Helm waits for an update to be stored. */
+  async function interruptAt(namespace: string, helm: HelmName, ...update: HeldUpdate): Promise<void> {
+    const hold = await holdUpdates(cluster.gke.kubeconfig, namespace, ...update);
     try {
       const failing = await startFailing(namespace, helm);
       await hold.reached;
@@ -60,13 +56,18 @@ describe("a rollback that is cancelled and killed", () => {
     }
   }
 
-  /** Kills the rollback once the Deployment, which was upgraded twice, is changed and Helm waits for its pods. */
-  async function afterChange(namespace: string, helm: HelmName): Promise<void> {
-    const failing = await startFailing(namespace, helm);
-    const rolledBack = ["--for=jsonpath={.metadata.generation}=4", "--timeout=300s"];
-    await cluster.kubectl("wait", ...rolledBack, "-n", namespace, DEPLOYMENT[0] ?? "");
-    await kill(failing);
-  }
+  /** Once Helm has recorded it and is to change the first object. */
+  const beforeChange = (namespace: string, helm: HelmName) =>
+    interruptAt(
+      namespace,
+      helm,
+      "deployments",
+      (before, after) => before.includes("crash-loop") && !after.includes("crash-loop"),
+    );
+
+  /** Once the pods are those of before and Helm is to record that its former revision is past. */
+  const afterChange = (namespace: string, helm: HelmName) =>
+    interruptAt(namespace, helm, "secrets", (_, after) => after.includes('"status":"superseded"'));
 
   test.each<{ when: string; namespace: string; helm: HelmName; interrupt: typeof beforeChange }>([
     { when: "before a change", namespace: "before-helm3", helm: "helm3", interrupt: beforeChange },

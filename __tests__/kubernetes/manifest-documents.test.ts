@@ -117,6 +117,11 @@ describe("mistakes", () => {
       `${named("a")}kind: Secret\n`,
       ["k8s/it.yaml is not valid YAML at line 4, column 1: duplicated mapping key"],
     ],
+    [
+      "integers that would be rounded",
+      `${named("a")}spec: {max: 9223372036854775807, least: [1, -9007199254740993], top: 9007199254740991}\n`,
+      [`${AT}spec.max, spec.least.1 would be rounded: an integer beyond 9007199254740991 needs quotes`],
+    ],
     ["a list at the top", "- a\n", ["k8s/it.yaml must be a YAML map, but holds a list"]],
     ["text", "just text\n", ["k8s/it.yaml must be a YAML map, but holds a string"]],
     [

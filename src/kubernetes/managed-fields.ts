@@ -16,6 +16,11 @@ export type ManagedFields = v.InferOutput<typeof ManagedFields>;
 
 const Entries = v.optional(v.array(ManagedFields), []);
 
+/** Tells whether an entry is of what this action has applied, not of an annotation that it has set. */
+export function isApplied({ manager, operation }: ManagedFields): boolean {
+  return manager === FIELD_MANAGER && operation === "Apply";
+}
+
 /** Returns the entries of an object's metadata.managedFields. */
 export function managedFields(object: KubernetesObject): ManagedFields[] {
   return v.parse(Entries, object.metadata.managedFields);

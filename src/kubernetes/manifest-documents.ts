@@ -62,11 +62,16 @@ export function readDocuments(
     }
     const { success, output, issues } = v.safeParse(ObjectManifest, value);
     const secrets = success && isSecret(output) ? v.safeParse(SecretData, value).issues : undefined;
+    const inexact = inexactIn(value);
     if (!success) {
       mistakes.push(`${origin}: ${issues.map(describe).join(", ")}`);
     } else if (secrets) {
       mistakes.push(
         `${origin}: ${secrets.map((issue) => `${v.getDotPath(issue)} must be ${expectedIn(issue)}`).join(", ")}`,
+      );
+    } else if (inexact.length > 0) {
+      mistakes.push(
+        `${origin}: ${inexact.join(", ")} would be rounded: an integer beyond ${Number.MAX_SAFE_INTEGER} needs quotes, or another tool to apply it`,
       );
     } else {
       const metadata = { ...output.metadata, namespace: output.metadata.namespace ?? namespace };
@@ -103,6 +108,15 @@ function documentsOf(text: string): Document[] {
     const first = own.findIndex((line) => !/^(---)?\s*(#|$)|^%/.test(line));
     return { text: `${"\n".repeat(start)}${own.join("\n")}`, line: start + Math.max(first, 0) + 1 };
   });
+}
+
+/** Returns the paths of the integers that JavaScript can't hold. */
+function inexactIn(value: unknown, path: readonly string[] = []): string[] {
+  if (typeof value === "number") {
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? [path.join(".")] : [];
+  }
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, child]) => inexactIn(child, [...path, key]));
 }
 
 function isSecret({ apiVersion, kind }: Pick<Manifest, "apiVersion" | "kind">): boolean {

@@ -1,4 +1,4 @@
-import { FIELD_MANAGER, type ManagedFields, managedFields } from "./managed-fields.ts";
+import { FIELD_MANAGER, isApplied, type ManagedFields, managedFields } from "./managed-fields.ts";
 import type { KubernetesObject } from "./objects.ts";
 
 /** Whose an object is. `managers`: the field managers to take it over from. */
@@ -28,8 +28,7 @@ export function ownerOf(object: KubernetesObject): Owner {
   const kubectl = managersOf(entries).filter((manager) => KUBECTL.test(manager));
   if (tools.length > 0 || signs.length > 0) return { kind: "other", managers: [...tools, ...kubectl], signs };
   // What this action has applied stays its own, even where a person has edited it since.
-  const ours = entries.some(({ manager, operation }) => manager === FIELD_MANAGER && operation === "Apply");
-  if (ours) return { kind: "ours" };
+  if (entries.some(isApplied)) return { kind: "ours" };
   // Before server-side apply, or with its records deleted, there is nobody to name.
   return kubectl.length > 0 ? { kind: "kubectl", managers: kubectl } : { kind: "other", managers: [], signs };
 }

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { difference, type FieldTree, union, without } from "./field-tree.ts";
-import { FIELD_MANAGER, type ManagedFields, managedFields } from "./managed-fields.ts";
+import { FIELD_MANAGER, isApplied, type ManagedFields, managedFields } from "./managed-fields.ts";
 import { KubernetesObject } from "./objects.ts";
 
 /** What `kubectl apply` compares with the next time: it must not come back to an object that is no longer its own. */
@@ -58,10 +58,10 @@ export function afterTakeOver(
 
 /** Subresources, such as status, stay with whoever writes them. */
 function divide(object: KubernetesObject, managers: readonly string[]) {
-  const groups = Object.groupBy(managedFields(object), ({ manager, operation, subresource }) => {
-    if (subresource !== "") return "others";
-    if (manager === FIELD_MANAGER && operation === "Apply") return "ours";
-    return managers.includes(manager) ? "theirs" : "others";
+  const groups = Object.groupBy(managedFields(object), (entry) => {
+    if (entry.subresource !== "") return "others";
+    if (isApplied(entry)) return "ours";
+    return managers.includes(entry.manager) ? "theirs" : "others";
   });
   const { ours = [], theirs = [], others = [] } = groups;
   return { ours, theirs, others };

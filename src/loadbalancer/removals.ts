@@ -1,6 +1,6 @@
 import type { FrontSettings } from "../front-inputs.ts";
 import { valueAt } from "../helm/values.ts";
-import { FIELD_MANAGER, managedFields } from "../kubernetes/managed-fields.ts";
+import { isApplied, managedFields } from "../kubernetes/managed-fields.ts";
 import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
 import { isMap, type YamlMap } from "../yaml.ts";
@@ -43,8 +43,8 @@ export function withRemovals(
   const frontend = live.find(isOf({ kind: "FrontendConfig", metadata: { name: frontendConfigName } }));
   const isOurs = frontend !== undefined && ownerOf(frontend).kind === "ours";
   // Somebody else's is left alone unless it is wanted.
-  const isApplied = frontendConfig !== undefined || isOurs;
-  const frontendOff = isApplied ? removed(FRONTEND_CONFIG_OFF, frontendConfig ?? {}, frontend) : {};
+  const isWritten = frontendConfig !== undefined || isOurs;
+  const frontendOff = isWritten ? removed(FRONTEND_CONFIG_OFF, frontendConfig ?? {}, frontend) : {};
   const isNeeded = frontendConfig !== undefined || Object.keys(frontendOff).length > 0;
   return {
     backendConfig: {
@@ -78,7 +78,7 @@ function isKept(object: KubernetesObject, field: string): boolean {
   // With what belongs to somebody else their fields are taken over.
   if (ownerOf(object).kind !== "ours") return false;
   const holders = managedFields(object).filter(({ fieldsV1 }) => fieldsV1["f:spec"]?.[`f:${field}`]);
-  return holders.some(({ manager, operation }) => manager !== FIELD_MANAGER || operation !== "Apply");
+  return holders.some((entry) => !isApplied(entry));
 }
 
 function withoutNulls(spec: YamlMap): YamlMap {

@@ -148,9 +148,14 @@ function waitFor<T>(
   return withProgress(describe, () => front.until(check, options));
 }
 
-/** Tells whether an Ingress is for an internal load balancer. */
-export function isInternal(ingress: Ingress): boolean {
-  return ingress.metadata.annotations[INGRESS_CLASS] === "gce-internal";
+/** Tells whether an Ingress's load balancer becomes an internal one, or an external one: it is made anew. */
+export function changesScheme(
+  ingress: Ingress | undefined,
+  loadBalancer: FrontSettings["loadBalancer"],
+): boolean {
+  if (ingress === undefined) return false;
+  const isInternal = ingress.metadata.annotations[INGRESS_CLASS] === "gce-internal";
+  return isInternal !== (loadBalancer === "internal");
 }
 
 /**
@@ -161,6 +166,21 @@ export function addressOf(ingress: Ingress): string | undefined {
   if (!ingress.metadata.finalizers.some((name) => name.startsWith("networking.gke.io/ingress-finalizer")))
     return undefined;
   return ingress.status?.loadBalancer?.ingress.find(({ ip }) => ip)?.ip;
+}
+
+/**
+ * Returns which address is to be waited for.
+ *
+ * @param ingress as it was before this run has changed it
+ * @param reserved the only address that will do, if there is one
+ */
+export function addressWanted(
+  ingress: Ingress | undefined,
+  { loadBalancer, allowHttp }: Pick<FrontSettings, "loadBalancer" | "allowHttp">,
+  reserved: string | undefined,
+): AddressWanted {
+  const former = ingress && changesScheme(ingress, loadBalancer) ? addressOf(ingress) : undefined;
+  return { loadBalancer, allowHttp, reserved, former };
 }
 
 /**
@@ -193,7 +213,7 @@ export function willMove(
 ): boolean {
   const { [HTTP_RULE]: httpRule, [PROMOTED]: promoted } = ingress.metadata.annotations;
   const isFirstHttp = allowHttp && httpRule === undefined && promoted === undefined;
-  return isInternal(ingress) !== (loadBalancer === "internal") || (isFirstHttp && staticIpName === undefined);
+  return changesScheme(ingress, loadBalancer) || (isFirstHttp && staticIpName === undefined);
 }
 
 function canHave(loadBalancer: AddressWanted["loadBalancer"], address: string): boolean {

@@ -15,15 +15,17 @@ interface AdmissionReview {
   request: { uid: string; oldObject: unknown; object: unknown };
 }
 
-/**
- * Keeps the API server from updating Deployments of a namespace, so that Helm can be killed at it.
- *
- * @param isMeant tells which update is to wait from the object before and after it, both as JSON
- */
+/** Which update is to wait; `isMeant` tells it from the object before and after it, both as JSON. */
+export type HeldUpdate = [
+  resource: "deployments" | "secrets",
+  isMeant: (before: string, after: string) => boolean,
+];
+
+/** Keeps the API server from updating objects of a namespace, so that Helm can be killed at it. */
 export async function holdUpdates(
   kubeconfig: string,
   namespace: string,
-  isMeant: (before: string, after: string) => boolean,
+  ...[resource, isMeant]: HeldUpdate
 ): Promise<Hold> {
   const { certificate: cert, privateKey: key } = await selfSigned("127.0.0.1");
   const reached = Promise.withResolvers<void>();
@@ -58,10 +60,10 @@ export async function holdUpdates(
           },
           rules: [
             {
-              apiGroups: ["apps"],
+              apiGroups: ["*"],
               apiVersions: ["v1"],
               operations: ["UPDATE"],
-              resources: ["deployments"],
+              resources: [resource],
             },
           ],
           namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
