@@ -12,6 +12,9 @@ const plainCount: Reporter = {
   },
 };
 
+/** Vitest's own limit is a second, which on a busy machine is soon over. */
+const POLL = { poll: { timeout: 100_000 } };
+
 export default defineConfig({
   test: {
     reporters: ["default", plainCount],
@@ -23,6 +26,7 @@ export default defineConfig({
           exclude: ["__tests__/integration/**", "__tests__/e2e/**"],
           // A limit for what hangs; property tests take seconds on a busy machine.
           testTimeout: 60_000,
+          expect: POLL,
         },
       },
       {
@@ -33,6 +37,7 @@ export default defineConfig({
           // Limits for what hangs: on two cores with everything else at work a test may take minutes.
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          expect: POLL,
           maxWorkers: 3,
           maxConcurrency: 3,
         },

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { consequencesOf } from "../src/consequences.ts";
 import { NOT_INSTALLED } from "../src/helm/release.ts";
 import { mergeValues } from "../src/helm/values.ts";
-import { Service } from "../src/kubernetes/objects.ts";
+import { Ingress, Service } from "../src/kubernetes/objects.ts";
 import type { Observed } from "../src/observe.ts";
 import { makePlan } from "../src/plan.ts";
 import { planRelease } from "../src/release-plan.ts";
@@ -47,6 +47,14 @@ const KEEP = { keep_layer4: "true" };
 /** With an Ingress that leads another host to Milvus. */
 function routing(seen: Observed, host: string): Observed {
   return { ...seen, formerHosts: [host] };
+}
+
+/** Beside an Ingress of another name, which leads to this Service. */
+function beside(seen: Observed, service: string): Observed {
+  const rules = [
+    { host: "milvus.example.com", http: { paths: [{ backend: { service: { name: service } } }] } },
+  ];
+  return { ...seen, otherIngresses: [v.parse(Ingress, { metadata: { name: "by-hand" }, spec: { rules } })] };
 }
 
 function withAddresses(seen: Observed, ...ingress: object[]): Observed {
@@ -176,6 +184,16 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
     [],
   ],
   ["HTTP no more", {}, fronted({ "ingress.kubernetes.io/forwarding-rule": "k8s2-fr-x" }), []],
+  [
+    "an Ingress of another name",
+    {},
+    beside(observed(after({}, STARTING)), "my-release-milvus"),
+    [
+      "Ingress by-hand leads to Milvus, too: it stays beside the new one, with its load balancer (ingress_name: by-hand goes on with it instead).",
+    ],
+  ],
+  ["an Ingress of another name beside ours", {}, beside(fronted({}), "my-release-milvus"), []],
+  ["an Ingress that leads elsewhere", {}, beside(observed(after({}, STARTING)), "other"), []],
   ["nobody uses what isn't installed", {}, observed({}, { revision: 0, status: NOT_INSTALLED }), []],
 ])("%s", (_, inputs, seen, sentences) => {
   const wanted = settings(inputs);

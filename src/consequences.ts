@@ -1,6 +1,7 @@
 import { NOT_INSTALLED } from "./helm/release.ts";
 import { valueAt } from "./helm/values.ts";
 import type { Settings } from "./inputs.ts";
+import { servicesOf } from "./loadbalancer/references.ts";
 import { addressOf, willMove } from "./loadbalancer/waits.ts";
 import { networkSettings } from "./milvus/user-yaml.ts";
 import type { Observed } from "./observe.ts";
@@ -39,7 +40,7 @@ export function exposuresOf(
 /** Returns what a run's changes mean for those who use Milvus today, in sentences. */
 export function consequencesOf(settings: Settings, observed: Observed, plan: Plan): string[] {
   const { keepLayer4, host } = settings;
-  const { service, release, formerHosts, ingress } = observed;
+  const { service, release, formerHosts, ingress, otherIngresses } = observed;
   const { upgrade, switchOver } = plan.release;
   const { finalIngress } = plan.front;
   if (release.status === NOT_INSTALLED) return [];
@@ -77,6 +78,16 @@ export function consequencesOf(settings: Settings, observed: Observed, plan: Pla
   for (const former of formerHosts) {
     const when = finalIngress ? `once the certificate for ${host} is served` : "by this run";
     sentences.push(`${former} leads to Milvus no more ${when}: its clients get HTTP 404 from then on.`);
+  }
+  // One of another name that was made by hand, or by this action before its name was changed.
+  const others = ingress
+    ? []
+    : otherIngresses.filter((other) => servicesOf(other).includes(service.metadata.name));
+  for (const other of others) {
+    const { name } = other.metadata;
+    sentences.push(
+      `Ingress ${name} leads to Milvus, too: it stays beside the new one, with its load balancer (ingress_name: ${name} goes on with it instead).`,
+    );
   }
   return [...sentences, ...exposuresOf(settings, observed, plan)];
 }

@@ -269,7 +269,7 @@ describe("reserving", () => {
     const outcome = expect(reserveAddress("global", "milvus", { description: "x" }, project)).rejects.toThrow(
       "cancelled",
     );
-    await vi.waitFor(() => expect(requests.length).toBeGreaterThan(1));
+    await vi.waitFor(() => expect(requests.length).toBeGreaterThan(1), 100_000);
     cancellation.abort(new Error("cancelled"));
     await outcome;
   });

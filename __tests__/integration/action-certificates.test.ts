@@ -516,11 +516,11 @@ describe.concurrent("google-managed", () => {
     const host = hostOf(namespace);
     await cluster.installSmall(namespace);
     await pointAt(host, "127.0.0.9");
-    const inputs = { ...GOOGLES, wait_for: "certificate", certificate_timeout: "3s" };
+    const inputs = { ...GOOGLES, wait_for: "certificate", certificate_timeout: "10s" };
     const { exitCode, errors, outputs, lines } = await attempt(namespace, inputs);
     expect(exitCode).toBe(1);
     expect(errors).toEqual([
-      expect.stringContaining(`ManagedCertificate ${namespace}/${TLS_SECRET} is not Active after 3.0s.`),
+      expect.stringContaining(`ManagedCertificate ${namespace}/${TLS_SECRET} is not Active after 10s.`),
     ]);
     const { address } = outputs;
     expect(errors[0]).toContain(
@@ -660,9 +660,9 @@ describe("google-managed, when Google refuses", () => {
     await cluster.setFault("managed-certificate-rate-limit", true);
     try {
       await pointAt(hostOf(namespace), address);
-      const { exitCode, errors } = await attempt(namespace, { ...GOOGLES, certificate_timeout: "3s" });
+      const { exitCode, errors } = await attempt(namespace, { ...GOOGLES, certificate_timeout: "10s" });
       expect(exitCode).toBe(1);
-      expect(errors).toEqual([expect.stringContaining("is not Active after 3.0s.")]);
+      expect(errors).toEqual([expect.stringContaining("is not Active after 10s.")]);
       expect(errors[0]).toContain("it is ProvisioningFailed (FailedRateLimited)");
       expect(errors[0]).toContain("the authority's limit");
     } finally {

@@ -31,7 +31,7 @@ async function podTemplate(namespace: string): Promise<unknown> {
 /** Starts an upgrade that fails; it is rolled back to revision 2. */
 async function startFailing(namespace: string, helm: HelmName): Promise<{ job: Job; step: Step }> {
   const job = await cluster.job({ helm });
-  const step = job.start({ ...inputsFor(namespace), values: CRASH, helm_timeout: "9s" });
+  const step = job.start({ ...inputsFor(namespace), values: CRASH, helm_timeout: "30s" });
   return { job, step };
 }
 
@@ -81,7 +81,7 @@ describe("a rollback that is cancelled and killed", () => {
     const statuses = ["superseded", "deployed", "failed", "pending-rollback"];
     expect(await cluster.revisions(namespace)).toEqual(statuses);
 
-    const inputs = { ...inputsFor(namespace), recover_pending: "1s", wait_for: "none", helm_timeout: "20s" };
+    const inputs = { ...inputsFor(namespace), recover_pending: "1s", wait_for: "none" };
     const next = await (await cluster.job({ helm })).main(inputs);
     expect(next.errors, next.lines.join("\n")).toEqual([]);
     expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");
@@ -103,7 +103,7 @@ describe("an upgrade that is cancelled", () => {
     await cancelled.ended;
     expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed", "failed"]);
 
-    const inputs = { ...inputsFor(namespace), wait_for: "none", helm_timeout: "15s" };
+    const inputs = { ...inputsFor(namespace), wait_for: "none" };
     const next = await (await cluster.job({ helm })).main(inputs);
     expect(next.errors, next.lines.join("\n")).toEqual([]);
     expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");

@@ -52,7 +52,7 @@ describe.concurrent("an upgrade that fails", () => {
     const failed = await (await cluster.job({ helm })).main({
       ...inputsFor(namespace),
       values: CRASH,
-      helm_timeout: "9s",
+      helm_timeout: "30s",
     });
     expect(failed.exitCode).toBe(1);
     expect(failed.errors).toEqual([
@@ -75,7 +75,7 @@ describe.concurrent("an upgrade that fails", () => {
 
   test("rollback_on_failure: false leaves it as it failed", async () => {
     await cluster.installSmall("left");
-    const inputs = { ...inputsFor("left"), values: CRASH, helm_timeout: "9s", rollback_on_failure: "false" };
+    const inputs = { ...inputsFor("left"), values: CRASH, helm_timeout: "30s", rollback_on_failure: "false" };
     const { errors } = await (await cluster.job()).main(inputs);
     expect(errors).toEqual([expect.not.stringContaining("rolled back")]);
     expect(await cluster.revisions("left")).toEqual(["deployed", "failed"]);
@@ -86,7 +86,7 @@ describe.concurrent("an upgrade that fails", () => {
     const flags = ["-n", "never", "--create-namespace", "--wait", "--timeout=2s", "--set", small.join(",")];
     await expect(cluster.helm("install", "my-release", CHART, ...flags)).rejects.toThrow();
     expect(await cluster.revisions("never")).toEqual(["failed"]);
-    const { errors } = await (await cluster.job()).main({ ...inputsFor("never"), helm_timeout: "9s" });
+    const { errors } = await (await cluster.job()).main({ ...inputsFor("never"), helm_timeout: "30s" });
     expect(errors).toEqual([
       expect.stringMatching(
         /CrashLoopBackOff[\s\S]*\nRelease my-release has no deployed revision to roll back to: it stays as it failed\.$/,
@@ -165,7 +165,7 @@ test.each(HELMS)("%s: runs that are killed at random moments lose nothing", asyn
   const namespace = `killed-${helm}`;
   await settle(namespace, helm);
   const before = await cluster.values(namespace);
-  const inputs = { ...inputsFor(namespace), wait_for: "none", recover_pending: "1s", helm_timeout: "30s" };
+  const inputs = { ...inputsFor(namespace), wait_for: "none", recover_pending: "1s" };
   const values = (run: string) => `annotations:\n  example.com/run: ${JSON.stringify(run)}\n`;
   for (let kill = 1; kill <= KILLS; kill += 1) {
     const job = await cluster.job({ helm });

@@ -241,7 +241,7 @@ describe.concurrent("on the way to Google's certificate", () => {
     await vi.waitFor(async () => {
       expect(await certificatesAtGoogle(cluster, namespace)).toEqual([expect.stringMatching(/^k8s2-cr-/)]);
       expect(await names(namespace, "managedcertificates")).toEqual([]);
-    });
+    }, 100_000);
   });
 
   test("a run that was killed half-way is gone on with by the next one", async () => {
@@ -267,8 +267,10 @@ describe.concurrent("on the way to Google's certificate", () => {
     await pointHere(host, address);
     const { outputs } = await deploy(namespace, "google-managed");
     expect(outputs).toMatchObject({ certificate_status: "Active", changed: "true" });
-    await vi.waitFor(async () =>
-      expect(await certificatesAtGoogle(cluster, namespace)).toEqual([expect.stringMatching(/^mcrt-/)]),
+    await vi.waitFor(
+      async () =>
+        expect(await certificatesAtGoogle(cluster, namespace)).toEqual([expect.stringMatching(/^mcrt-/)]),
+      100_000,
     );
     const after = await fingerprintAt(address, namespace);
     const watched = await watch.stop();

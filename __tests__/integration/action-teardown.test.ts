@@ -390,7 +390,7 @@ describe.concurrent("the way back", () => {
     await installed(namespace);
     const before = await lookAt(namespace);
     const broken = { values: 'annotations: { "local-gke/pod": crash-loop }', rollback_on_failure: "false" };
-    await fail(inputs(namespace, { ...broken, helm_timeout: "1m" }));
+    await fail(inputs(namespace, { ...broken, helm_timeout: "30s" }));
     expect(await cluster.revisions(namespace)).toEqual(["deployed", "failed"]);
     const back = inputs(namespace, { mode: "teardown", restore_layer4: "true" });
     await succeed(back);

@@ -365,8 +365,9 @@ describe("in a cluster", () => {
 
   it("an upgrade that sets tlsMode makes it answer, with what else user.yaml says", async () => {
     await upgrade(TLS_AND_AUTHORIZATION, "--wait");
-    await vi.waitFor(async () =>
-      expect(await call(GET_VERSION)).toMatchObject({ status: 200, grpcStatus: UNAUTHENTICATED }),
+    await vi.waitFor(
+      async () => expect(await call(GET_VERSION)).toMatchObject({ status: 200, grpcStatus: UNAUTHENTICATED }),
+      100_000,
     );
   });
 

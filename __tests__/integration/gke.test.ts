@@ -159,7 +159,10 @@ describe("the rights that a deployment needs", () => {
     ];
     await cluster.kubectlWith(JSON.stringify({ apiVersion: "v1", kind: "List", items }), "apply", "-f", "-");
     // The API server learns of new roles a little later.
-    await vi.waitFor(() => cluster.kubectl("auth", "can-i", "list", "pods", "-n", namespace, "--as", user));
+    await vi.waitFor(
+      () => cluster.kubectl("auth", "can-i", "list", "pods", "-n", namespace, "--as", user),
+      100_000,
+    );
   };
   const everything = { apiGroups: ["*"], resources: ["*"], verbs: ["*"] };
 

@@ -433,8 +433,9 @@ describe("apply", () => {
     const namespace = await lab.newNamespace();
     await lab.kubectl(["create", "quota", "q", "-n", namespace, "--hard=count/secrets=0"]);
     const message = () => failure(api.apply(secret(namespace, "s"), { dryRun: true }));
-    await vi.waitFor(async () =>
-      expect(await message()).toMatch(/Why: .*exceeded quota.*\nWhat to do: raise/),
+    await vi.waitFor(
+      async () => expect(await message()).toMatch(/Why: .*exceeded quota.*\nWhat to do: raise/),
+      100_000,
     );
 
     await lab.kubectl(["create", "configmap", "holder", "-n", namespace]);
@@ -452,8 +453,12 @@ describe("apply", () => {
     await finalizers('["example.com/hold"]');
     await lab.kubectl(["delete", "quota", "q", "-n", namespace]);
     await lab.kubectl(["delete", "namespace", namespace, "--wait=false"]);
-    await vi.waitFor(async () =>
-      expect(await message()).toMatch(/Why: .*being terminated\nWhat to do: the namespace is being deleted/),
+    await vi.waitFor(
+      async () =>
+        expect(await message()).toMatch(
+          /Why: .*being terminated\nWhat to do: the namespace is being deleted/,
+        ),
+      100_000,
     );
     await finalizers("[]");
   });
@@ -949,8 +954,9 @@ describe("the pods of a release while it is being upgraded", () => {
   test("it goes on when the account may not see them", async () => {
     const { api } = await lab.open({ flags: ["--as=nobody"] });
     const { rollout } = watch(api, "default", 3000);
-    await vi.waitFor(() =>
-      expect(String(vi.mocked(process.stdout.write).mock.calls)).toContain("can't be watched"),
+    await vi.waitFor(
+      () => expect(String(vi.mocked(process.stdout.write).mock.calls)).toContain("can't be watched"),
+      100_000,
     );
     expect(rollout.describe()).toBe("0 of 0 pods are ready");
     expect(rollout.failed.aborted).toBe(false);

@@ -52,7 +52,7 @@ describe("WorkQueue", () => {
     for (const key of ["slow", "slow", "slow", "other"]) queue.add(key);
     expect(started).toEqual(["slow", "other"]);
     release();
-    await vi.waitFor(() => expect(started).toEqual(["slow", "other", "slow"]));
+    await vi.waitFor(() => expect(started).toEqual(["slow", "other", "slow"]), 100_000);
     await queue.stop();
   });
 });

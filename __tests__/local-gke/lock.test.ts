@@ -18,7 +18,7 @@ test("one holds a lock at a time; the next one gets it when it is released", asy
     got = true;
     return held;
   });
-  await vi.waitFor(() => expect(onWait).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(onWait).toHaveBeenCalledTimes(1), 100_000);
   expect(got).toBe(false);
   await first?.release();
   await (await second).release();

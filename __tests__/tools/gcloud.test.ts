@@ -122,7 +122,7 @@ async function failureOf(work: () => unknown): Promise<string> {
 
 /** Ends the deploy once the search is over. */
 async function finishLate(search: GcloudSearch, credentialsFile?: string): Promise<void> {
-  await vi.waitFor(() => expect(log).toMatch(/gcloud .*\(.*\): /), { timeout: 5000 });
+  await vi.waitFor(() => expect(log).toMatch(/gcloud .*\(.*\): /), { timeout: 100_000 });
   await search.finish(credentialsFile);
 }
 
@@ -283,7 +283,7 @@ describe("at the end of the deploy", () => {
     await job.addToPath("tar", slowTar);
     const { url } = await aGcloudHost();
     const search = startGcloud({ version: "auto", mirror: url });
-    await vi.waitFor(async () => expect(await isThere(half)).toBe(true), { timeout: 5000 });
+    await vi.waitFor(async () => expect(await isThere(half)).toBe(true), { timeout: 100_000 });
     expect(await cached(job.toolCache)).toHaveLength(1);
     await search.finish();
     expect(log).toContain("::notice::gcloud was not there yet");
@@ -341,7 +341,7 @@ describe("at the end of the deploy", () => {
     const started = join(await aFolder(), "started");
     await job.addToPath("gcloud", `#!/bin/sh\necho yes > '${started}'\nexec /bin/sleep 60\n`);
     const search = startGcloud({ version: "528.0.0", mirror: "http://nobody.invalid" });
-    await vi.waitFor(async () => expect(await isThere(started)).toBe(true), { timeout: 5000 });
+    await vi.waitFor(async () => expect(await isThere(started)).toBe(true), { timeout: 100_000 });
     await search.abandon();
     expect(log).toBe("");
   });
@@ -422,7 +422,7 @@ describe("what can't be had", () => {
     const job = await aJob();
     const { url } = await aMirror({});
     const search = startGcloud({ version: "auto", mirror: url });
-    await vi.waitFor(() => expect(log).not.toBe(""), { timeout: 5000 });
+    await vi.waitFor(() => expect(log).not.toBe(""), { timeout: 100_000 });
     await search.finish("/temp/credentials.json");
     expect(log).toContain(`::warning::gcloud could not be downloaded`);
     expect(log).toContain(`${url}${NEWEST} answered 404`);

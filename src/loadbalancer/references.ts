@@ -77,7 +77,8 @@ export function needs(
   }
 }
 
-function servicesOf({ spec: { defaultBackend, rules } }: Ingress): string[] {
+/** Returns the names of the Services that an Ingress leads to. */
+export function servicesOf({ spec: { defaultBackend, rules } }: Ingress): string[] {
   const paths = rules.flatMap(({ http }) => http?.paths ?? []);
   const backends = [...(defaultBackend ? [defaultBackend] : []), ...paths.map(({ backend }) => backend)];
   return backends.flatMap(({ service }) => (service ? [service.name] : []));
