@@ -6,13 +6,17 @@ import type { Endpoint, Endpoints } from "./endpoints.ts";
 
 /** Google's probers ask every few seconds; this stand-in need not be waited for. */
 const INTERVAL_MS = 100;
+/** Who answers is asked less often: with dozens of releases it would be most of what this process does. */
+const HEALTHY_INTERVAL_MS = 1000;
 const TIMEOUT_MS = 1000;
 
-/** Asks every endpoint of every backend service for its health, all the time and at once after a change. */
+/** Asks every endpoint of every backend service for its health, all the time and at once when it is new. */
 export class HealthChecks {
   readonly #cloud: Cloud;
   readonly #endpoints: Endpoints;
   readonly #results = new Map<string, boolean>();
+  /** When those that are healthy are asked again, on the clock of `performance.now()`. */
+  readonly #due = new Map<string, number>();
   readonly #stopped = new AbortController();
   #waiting = new AbortController();
   #running: Promise<void> | undefined;
@@ -64,16 +68,23 @@ export class HealthChecks {
     const current = new Set<string>();
     for (const backend of this.#cloud.backends.values()) {
       for (const endpoint of this.#endpoints.of(backend)) {
-        current.add(key(backend, endpoint));
+        const checked = key(backend, endpoint);
+        current.add(checked);
+        if (performance.now() < (this.#due.get(checked) ?? 0)) continue;
         checks.push(
           passes(backend.healthCheck, endpoint).then((passed) => {
-            this.#results.set(key(backend, endpoint), passed);
+            this.#results.set(checked, passed);
+            this.#due.set(checked, passed ? performance.now() + HEALTHY_INTERVAL_MS : 0);
           }),
         );
       }
     }
     await Promise.all(checks);
-    for (const known of this.#results.keys()) if (!current.has(known)) this.#results.delete(known);
+    for (const known of this.#results.keys()) {
+      if (current.has(known)) continue;
+      this.#results.delete(known);
+      this.#due.delete(known);
+    }
   }
 }
 
