@@ -17,6 +17,7 @@ function planWithSecrets() {
     `  loadBalancerIP: ${SECRET}`,
     `  typeOfSecret: ${SECRET}`,
     "externalS3: null",
+    "metrics: {enabled: true}",
     `extraConfigFiles: {user.yaml: "common: {security: {defaultRootPassword: ${SECRET}}}"}`,
   ].join("\n");
   const inputs = { values, keep_layer4: "true", adopt: "true" };
@@ -58,16 +59,19 @@ describe("reportPlan", () => {
 
   test("paths of all that changes, and the values of this action's own", () => {
     const changes = new Map(report.values.map(({ path, ...change }) => [path, change]));
-    for (const path of [
-      "minio.accessKey",
-      "minio.secretKey",
-      'service.annotations."example.com/token"',
-      "service.loadBalancerIP",
-      "service.typeOfSecret",
-      "externalS3",
-      'extraConfigFiles."user.yaml"',
-    ]) {
-      expect(changes.get(path)).toEqual({});
+    const added = { before: undefined, after: "***" };
+    const changed = { before: "***", after: "***" };
+    for (const [path, change] of [
+      ["minio.accessKey", added],
+      ["minio.secretKey", changed],
+      ['service.annotations."example.com/token"', added],
+      ["service.loadBalancerIP", added],
+      ["service.typeOfSecret", added],
+      ["externalS3", { before: "***", after: undefined }],
+      ['extraConfigFiles."user.yaml"', changed],
+      ["metrics.enabled", { before: undefined, after: true }],
+    ] as const) {
+      expect(changes.get(path), path).toEqual(change);
     }
     expect(changes.get("service.type")).toEqual({ before: "LoadBalancer", after: "ClusterIP" });
     expect(changes.get('service.annotations."cloud.google.com/neg"')).toEqual({

@@ -8,7 +8,7 @@ export interface PlanReport {
   upgrade: string[];
   /** Why it is upgraded again once Milvus answers through the load balancer. */
   later: string[];
-  /** Paths of the Helm values that change. Values of the user's own may be secret: only ours are shown. */
+  /** The Helm values that change; undefined: there is none. `***`: one of the user's own, which may be secret. */
   values: { path: string; before?: unknown; after?: unknown }[];
   objects: ObjectChange[];
   /** Workloads whose pods are replaced. */

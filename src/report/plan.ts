@@ -28,9 +28,12 @@ export function reportPlan(
 /** The values that this action itself sets, but for Milvus's `user.yaml`. */
 const OURS = /^service\.(type|annotations\."cloud\.google\.com\/(app-protocols|backend-config|neg)")$/;
 
-/** Any value of the user's own may be a secret. */
+/** Any value of the user's own may be a secret, but for what can't hold one. */
 function redacted({ path, before, after }: ValueChange): PlanReport["values"][number] {
-  return OURS.test(path) ? { path, before, after } : { path };
+  if (OURS.test(path)) return { path, before, after };
+  const hidden = (value: unknown) =>
+    value === undefined || value === null || typeof value === "boolean" ? value : "***";
+  return { path, before: hidden(before), after: hidden(after) };
 }
 
 /** Returns the plan as lines of the log. */
