@@ -127,7 +127,7 @@ describe("what can be changed while the controllers run", () => {
       (await api.listCustomResourceDefinition()).items.map(({ spec }) => spec.names.kind);
     expect((await names()).sort()).toEqual(["BackendConfig", "FrontendConfig", "ManagedCertificate"]);
     cloud.setFault("no-ingress-controller", true);
-    await expect.poll(names, { timeout: 100_000 }).toEqual([]);
+    await expect.poll(names).toEqual([]);
     const lab = await Lab.open(
       { kubeConfig, cloud, keyPairs, namespace: "off" },
       { backendConfig: "missing" },
@@ -135,7 +135,7 @@ describe("what can be changed while the controllers run", () => {
     try {
       expect(lab.recording()).toEqual({ events: [], changes: [], service: [] });
       cloud.setFault("no-ingress-controller", false);
-      await expect.poll(names, { timeout: 100_000 }).toHaveLength(3);
+      await expect.poll(names).toHaveLength(3);
       await lab.until(() => lab.recording().events.length > 0);
       await lab.deleteIngress();
     } finally {

@@ -520,8 +520,6 @@ function record(api: ApiServer, namespace: string) {
   return { seen, troubles, done, abort: () => ended.abort() };
 }
 
-const LIMIT = { timeout: 100_000 };
-
 describe("follow", () => {
   const create = (namespace: string, name: string) =>
     lab.kubectl(["create", "secret", "generic", name, "-n", namespace]);
@@ -533,12 +531,12 @@ describe("follow", () => {
     const namespace = await lab.newNamespace();
     await create(namespace, "first");
     const { seen, troubles } = record(api, namespace);
-    await expect.poll(() => seen, LIMIT).toEqual(["list: first"]);
+    await expect.poll(() => seen).toEqual(["list: first"]);
     await create(namespace, "second");
     for (const step of ["1", "2", "3"]) await api.annotate("Secret", namespace, "second", "step", step);
     await remove(namespace, "first");
     await expect
-      .poll(() => seen, LIMIT)
+      .poll(() => seen)
       .toEqual([
         "list: first",
         "ADDED second",
@@ -566,11 +564,11 @@ describe("follow", () => {
     const api = await lab.throughGateway();
     const namespace = await lab.newNamespace();
     const { seen, troubles } = record(api, namespace);
-    await expect.poll(() => lab.gateway.watches.size, LIMIT).toBe(1);
+    await expect.poll(() => lab.gateway.watches.size).toBe(1);
     for (const watch of lab.gateway.watches) watch.end();
-    await expect.poll(() => seen, LIMIT).toEqual(["list: ", "list: "]);
+    await expect.poll(() => seen).toEqual(["list: ", "list: "]);
     await create(namespace, "later");
-    await expect.poll(() => seen, LIMIT).toEqual(["list: ", "list: ", "ADDED later"]);
+    await expect.poll(() => seen).toEqual(["list: ", "list: ", "ADDED later"]);
     expect(troubles).toEqual([]);
   });
 
@@ -586,16 +584,16 @@ describe("follow", () => {
       return true;
     };
     const { seen, troubles } = record(api, namespace);
-    await expect.poll(() => streams, LIMIT).toHaveLength(1);
+    await expect.poll(() => streams).toHaveLength(1);
     const [stream] = streams;
     const change = (name: string) => JSON.stringify({ type: "ADDED", object: { metadata: { name } } });
     // More than is ever read at once, of letters that take two bytes each.
     const long = "ö".repeat(100_000);
     stream?.write(`${change(long)}\n`);
     stream?.write(change("half").slice(0, -5));
-    await expect.poll(() => seen, LIMIT).toEqual(["list: ", `ADDED ${long}`]);
+    await expect.poll(() => seen).toEqual(["list: ", `ADDED ${long}`]);
     stream?.end();
-    await expect.poll(() => seen, LIMIT).toEqual(["list: ", `ADDED ${long}`, "list: "]);
+    await expect.poll(() => seen).toEqual(["list: ", `ADDED ${long}`, "list: "]);
     expect(troubles).toEqual([]);
   });
 
@@ -605,18 +603,18 @@ describe("follow", () => {
     await create(namespace, "goes");
     await create(namespace, "stays");
     const { seen, troubles } = record(api, namespace);
-    await expect.poll(() => lab.gateway.watches.size, LIMIT).toBe(1);
+    await expect.poll(() => lab.gateway.watches.size).toBe(1);
     lab.gateway.intercept = (_, response) => {
       response.destroy();
       return true;
     };
     for (const watch of lab.gateway.watches) watch.write('{"type":"MODIFIED","obj', () => watch.destroy());
-    await expect.poll(() => troubles.length, LIMIT).toBeGreaterThan(0);
+    await expect.poll(() => troubles.length).toBeGreaterThan(0);
     await remove(namespace, "goes");
     lab.gateway.intercept = undefined;
-    await expect.poll(() => seen, LIMIT).toEqual(["list: goes stays", "list: stays"]);
+    await expect.poll(() => seen).toEqual(["list: goes stays", "list: stays"]);
     await create(namespace, "comes");
-    await expect.poll(() => seen, LIMIT).toEqual(["list: goes stays", "list: stays", "ADDED comes"]);
+    await expect.poll(() => seen).toEqual(["list: goes stays", "list: stays", "ADDED comes"]);
     expect(troubles[0]).toMatch(
       new RegExp(`^The watch of the Secret list of namespace ${namespace} broke\\.\nWhy: .*\nWhat to do: `),
     );
@@ -635,7 +633,7 @@ describe("follow", () => {
       return true;
     };
     const { seen, troubles } = record(api, namespace);
-    await expect.poll(() => seen, LIMIT).toEqual(["list: ", "list: "]);
+    await expect.poll(() => seen).toEqual(["list: ", "list: "]);
     expect(troubles).toEqual([]);
   });
 
@@ -675,10 +673,10 @@ describe("follow", () => {
   test("an abort ends a stream, for the API server too", async () => {
     const api = await lab.throughGateway();
     const { done, abort } = record(api, await lab.newNamespace());
-    await expect.poll(() => lab.gateway.watches.size, LIMIT).toBe(1);
+    await expect.poll(() => lab.gateway.watches.size).toBe(1);
     abort();
     await done;
-    await expect.poll(() => lab.gateway.watches.size, LIMIT).toBe(0);
+    await expect.poll(() => lab.gateway.watches.size).toBe(0);
   });
 
   test("an abort ends a list that isn't answered", async () => {
@@ -689,11 +687,11 @@ describe("follow", () => {
       return true;
     };
     const { done, abort, seen } = record(api, "default");
-    await expect.poll(() => unanswered, LIMIT).toHaveLength(1);
+    await expect.poll(() => unanswered).toHaveLength(1);
     abort();
     await done;
     expect(seen).toEqual([]);
-    await expect.poll(() => unanswered.every(({ destroyed }) => destroyed), LIMIT).toBe(true);
+    await expect.poll(() => unanswered.every(({ destroyed }) => destroyed)).toBe(true);
   });
 
   test("an abort ends the pause after a failure", async () => {
@@ -701,7 +699,7 @@ describe("follow", () => {
       config: await lab.writeConfig(kubeconfig({ server: "https://127.0.0.1:1", token: "t" })),
     });
     const { done, abort, troubles } = record(api, "default");
-    await expect.poll(() => troubles, LIMIT).toHaveLength(1);
+    await expect.poll(() => troubles).toHaveLength(1);
     abort();
     await done;
   });
@@ -778,7 +776,7 @@ describe("the load balancer as the cluster shows it", () => {
     await complain(namespace, "elsewhere", "a Deployment's", "Deployment");
     await complain(namespace, "service", "its Service's", "Service");
     await complain(namespace, "older", "an older one");
-    await expect.poll(() => messages(front), LIMIT).toEqual(["its Service's", "an older one"]);
+    await expect.poll(() => messages(front)).toEqual(["its Service's", "an older one"]);
     front.forgetComplaints();
     expect(front.state).toMatchObject({
       complaints: [],
@@ -794,7 +792,7 @@ describe("the load balancer as the cluster shows it", () => {
     await complain(namespace, "old", "an old one");
     const front = await openFront(api, namespace);
     await complain(namespace, "seen", "one that was seen");
-    await expect.poll(() => messages(front), LIMIT).toEqual(["one that was seen"]);
+    await expect.poll(() => messages(front)).toEqual(["one that was seen"]);
 
     lab.gateway.intercept = (_, response) => {
       response.destroy();
@@ -806,8 +804,8 @@ describe("the load balancer as the cluster shows it", () => {
     const { lastSeen } = front.state.complaints[0] ?? {};
     lab.gateway.intercept = undefined;
 
-    await expect.poll(() => front.state.ingress, LIMIT).toEqual({ state: "deleted" });
-    await expect.poll(() => messages(front), LIMIT).toEqual(["one that was seen", "one that was missed"]);
+    await expect.poll(() => front.state.ingress).toEqual({ state: "deleted" });
+    await expect.poll(() => messages(front)).toEqual(["one that was seen", "one that was missed"]);
     expect(front.state.complaints[0]?.lastSeen).toBe(lastSeen);
   });
 
@@ -929,7 +927,7 @@ describe("the pods of a release while it is being upgraded", () => {
       pod(namespace, "mends", "crash-loop"),
     );
     await expect
-      .poll(() => rollout.describe(), LIMIT)
+      .poll(() => rollout.describe())
       .toMatch(/^0 of 3(?=.* goes: Crash)(?=.* mends: Crash)(?=.* waits: Unschedulable)/);
     const status = { conditions: [{ type: "Ready", status: "True" }] };
     await Promise.all([
@@ -945,7 +943,7 @@ describe("the pods of a release while it is being upgraded", () => {
       ]),
       lab.kubectl(["delete", "pod", "goes", "waits", "-n", namespace, "--grace-period=0", "--force"]),
     ]);
-    await expect.poll(() => rollout.describe(), LIMIT).toBe("1 of 1 pods are ready");
+    await expect.poll(() => rollout.describe()).toBe("1 of 1 pods are ready");
     // Its patience ends after theirs would have.
     await start(pod(namespace, "last", "crash-loop"));
     expect(await ended).toContain(`Pod ${namespace}/last of release my-release`);

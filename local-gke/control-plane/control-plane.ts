@@ -80,7 +80,7 @@ export async function startControlPlane(directory: string, tokenReviewUrl: strin
     const server = { port: ports["kube-apiserver"], caCertificate: pki.caCertificate, token };
     await Promise.race([apiServerReady(server, waiting.signal), start(SERVERS)]);
     const died = start(CLIENTS);
-    await Promise.race([nodeReady(server, waiting.signal), died]);
+    await Promise.race([until(server, "/api/v1/nodes", waiting.signal, hasReadyNode), died]);
     died.catch(() => {});
     return { kubeconfig: files.kubeconfig, endpoint, caCertificate: pki.caCertificate, died, stop };
   } catch (error) {
@@ -110,10 +110,6 @@ async function apiServerReady(server: ApiServer, signal: AbortSignal): Promise<v
     const { status, text } = await callApi(server, "POST", collection, object);
     if (status !== 201) throw new Error(`the API server refused POST ${collection} (${status}): ${text}`);
   }
-}
-
-async function nodeReady(server: ApiServer, signal: AbortSignal): Promise<void> {
-  await until(server, "/api/v1/nodes", signal, hasReadyNode);
 }
 
 /** Asks until the answer is 200 and good. */

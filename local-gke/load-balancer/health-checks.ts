@@ -10,13 +10,17 @@ const INTERVAL_MS = 100;
 const HEALTHY_INTERVAL_MS = 1000;
 const TIMEOUT_MS = 1000;
 
+interface Result {
+  passed: boolean;
+  /** When it is asked again at the earliest, on the clock of `performance.now()`. */
+  due: number;
+}
+
 /** Asks every endpoint of every backend service for its health, all the time and at once when it is new. */
 export class HealthChecks {
   readonly #cloud: Cloud;
   readonly #endpoints: Endpoints;
-  readonly #results = new Map<string, boolean>();
-  /** When those that are healthy are asked again, on the clock of `performance.now()`. */
-  readonly #due = new Map<string, number>();
+  readonly #results = new Map<string, Result>();
   readonly #stopped = new AbortController();
   #waiting = new AbortController();
   #running: Promise<void> | undefined;
@@ -41,12 +45,16 @@ export class HealthChecks {
 
   /** Returns the endpoints that passed their last health check. */
   healthy(backend: BackendService): Endpoint[] {
-    return this.#endpoints.of(backend).filter((endpoint) => this.#results.get(key(backend, endpoint)));
+    return this.#endpoints
+      .of(backend)
+      .filter((endpoint) => this.#results.get(key(backend, endpoint))?.passed);
   }
 
   /** Returns a backend's state: healthy when one endpoint is, unknown while there is none or none has been asked. */
   healthOf(backend: BackendService): Health {
-    const results = this.#endpoints.of(backend).map((endpoint) => this.#results.get(key(backend, endpoint)));
+    const results = this.#endpoints
+      .of(backend)
+      .map((endpoint) => this.#results.get(key(backend, endpoint))?.passed);
     if (results.includes(true)) return "HEALTHY";
     return results.includes(false) ? "UNHEALTHY" : "Unknown";
   }
@@ -70,21 +78,17 @@ export class HealthChecks {
       for (const endpoint of this.#endpoints.of(backend)) {
         const checked = key(backend, endpoint);
         current.add(checked);
-        if (performance.now() < (this.#due.get(checked) ?? 0)) continue;
+        if (performance.now() < (this.#results.get(checked)?.due ?? 0)) continue;
         checks.push(
           passes(backend.healthCheck, endpoint).then((passed) => {
-            this.#results.set(checked, passed);
-            this.#due.set(checked, passed ? performance.now() + HEALTHY_INTERVAL_MS : 0);
+            const due = passed ? performance.now() + HEALTHY_INTERVAL_MS : 0;
+            this.#results.set(checked, { passed, due });
           }),
         );
       }
     }
     await Promise.all(checks);
-    for (const known of this.#results.keys()) {
-      if (current.has(known)) continue;
-      this.#results.delete(known);
-      this.#due.delete(known);
-    }
+    for (const known of this.#results.keys()) if (!current.has(known)) this.#results.delete(known);
   }
 }
 

@@ -40,8 +40,12 @@ export function refuseObstacles(values: YamlMap, deployed: YamlMap | undefined, 
     );
   }
   // What Helm has rendered it takes away itself.
-  const rendered = deployed ? (valueAt(deployed, "service", "loadBalancerSourceRanges") ?? []) : undefined;
-  const isEdited = rendered !== undefined && !isDeepStrictEqual(loadBalancerSourceRanges, rendered);
+  const isEdited =
+    deployed !== undefined &&
+    !isDeepStrictEqual(
+      loadBalancerSourceRanges,
+      valueAt(deployed, "service", "loadBalancerSourceRanges") ?? [],
+    );
   if (loadBalancerSourceRanges.length > 0 && isEdited) {
     throw new ActionError(
       `Service ${namespace}/${name} has spec.loadBalancerSourceRanges; nothing was changed.`,
