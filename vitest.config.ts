@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["__tests__/**/*.test.ts"],
-          exclude: ["__tests__/integration/**", "__tests__/e2e/**"],
+          exclude: ["__tests__/{integration,fidelity,e2e}/**"],
           // A limit for what hangs; property tests take seconds on a busy machine.
           testTimeout: 60_000,
           expect: POLL,
@@ -32,7 +32,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          include: ["__tests__/integration/**/*.test.ts", "__tests__/e2e/**/*.test.ts"],
+          include: ["__tests__/{integration,fidelity,e2e}/**/*.test.ts"],
           globalSetup: "__tests__/integration/support/prepare.ts",
           // Limits for what hangs: on two cores with everything else at work a test may take minutes.
           testTimeout: 600_000,

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { messageOf } from "../src/errors.ts";
+import { messageOf } from "../src/base/errors.ts";
 import { addressLatency } from "./bench/address.ts";
 import { type Figure, median, rowOf } from "./bench/figure.ts";
 import { type Lab, openLab } from "./bench/lab.ts";

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { messageOf } from "../src/errors.ts";
+import { messageOf } from "../src/base/errors.ts";
 import { binary } from "./binaries/binaries.ts";
 import { sayOnStderr } from "./cache.ts";
 import { down, list, up } from "./cluster.ts";

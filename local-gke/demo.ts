@@ -1,8 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { parseArgs, styleText } from "node:util";
-import { CancelledError, messageOf } from "../src/errors.ts";
-import { type Program, stream } from "../src/process.ts";
+import { CancelledError, messageOf } from "../src/base/errors.ts";
+import { type Program, stream } from "../src/base/process.ts";
 import { binaries } from "./binaries/binaries.ts";
 import { type LocalGke, up } from "./cluster.ts";
 import { logView } from "./demo/workflow-commands.ts";

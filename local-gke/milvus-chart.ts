@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { messageOf } from "../src/errors.ts";
-import { type Program, stream } from "../src/process.ts";
+import { messageOf } from "../src/base/errors.ts";
+import { type Program, stream } from "../src/base/process.ts";
 import { reachable } from "./binaries/binaries.ts";
 import { cache, exists, keep, type Say, sayOnStderr, timed } from "./cache.ts";
 

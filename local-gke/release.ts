@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Program, stream } from "../src/process.ts";
+import { type Program, stream } from "../src/base/process.ts";
 import { OWN_CHART } from "./milvus-chart.ts";
 
 /**

@@ -1,7 +1,7 @@
 // Measures what a pipeline that is killed, and the switch to the new load balancer, do to a release and its clients.
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { messageOf } from "../src/errors.ts";
+import { messageOf } from "../src/base/errors.ts";
 import { openLab } from "./bench/lab.ts";
 import { sayOnStderr } from "./cache.ts";
 import { up } from "./cluster.ts";

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { parse } from "yaml";
-import { type Program, stream } from "../src/process.ts";
+import { type Program, stream } from "../src/base/process.ts";
 
 /** Folder of the action: the one with action.yml. */
 export const PROJECT = join(import.meta.dirname, "..");

@@ -1,6 +1,6 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf } from "../src/errors.ts";
+import { messageOf } from "../src/base/errors.ts";
 import { type Lock, tryLock } from "./binaries/lock.ts";
 import { KUBERNETES } from "./binaries/pins.ts";
 import { Cloud } from "./cloud.ts";

@@ -1,7 +1,7 @@
 // Checks the workflows with actionlint, their `uses: ./` steps against action.yml included.
 import { globSync } from "node:fs";
 import { binary } from "../local-gke/binaries/binaries.ts";
-import { run } from "../src/process.ts";
+import { run } from "../src/base/process.ts";
 
 const workflows = globSync(".github/workflows/*.{yml,yaml}");
 if (workflows.length === 0)

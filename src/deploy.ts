@@ -1,12 +1,13 @@
 import { warning } from "@actions/core";
-import { type Access, reachCluster } from "./access.ts";
-import { applyFront, settleFront } from "./apply-front.ts";
-import { messageOf, OvertakenError } from "./errors.ts";
+import { messageOf, OvertakenError } from "./base/errors.ts";
+import { info } from "./base/log.ts";
+import { type Rehearsal, rehearse } from "./carry-out/dry-run.ts";
+import { applyFront, settleFront } from "./carry-out/load-balancer.ts";
+import { recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
-import { endsProven, type Settings } from "./inputs.ts";
+import { endsProven, type Settings } from "./inputs/settings.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
-import { Front } from "./loadbalancer/front.ts";
 import {
   addressDue,
   addressOf,
@@ -15,15 +16,14 @@ import {
   waitForAddress,
   waitForBackends,
 } from "./loadbalancer/waits.ts";
-import { lookAndPlan, type Outlook } from "./outlook.ts";
-import { reserveStaticAddress } from "./place/address.ts";
-import { forgetHost, pointHost } from "./place/zone.ts";
-import { proveCertificate, proveMilvus, reportCertificate, reportDns } from "./proof.ts";
-import { type Rehearsal, rehearse } from "./rehearsal.ts";
-import { info } from "./report/log.ts";
-import { type Session, step } from "./session.ts";
+import { Front } from "./loadbalancer/watch.ts";
+import { type Access, reachCluster } from "./observe/access.ts";
+import { reserveStaticAddress } from "./observe/address.ts";
+import { lookAndPlan, type Outlook } from "./observe/assess.ts";
+import { forgetHost, pointHost } from "./observe/dns-zone.ts";
+import { proveCertificate, proveMilvus, reportCertificate, reportDns } from "./prove/proof.ts";
+import { type Session, step } from "./report/session.ts";
 import { startGcloud } from "./tools/gcloud.ts";
-import { recoverPending, upgradeOrRollBack } from "./upgrade.ts";
 
 /** How often another run may be faster: each time it was waited for to its end. */
 const BUSY_TRIES = 10;

@@ -1,13 +1,13 @@
 import { appendFileSync } from "node:fs";
 import { debug, getInput, getState, saveState, setFailed, setSecret, warning } from "@actions/core";
-import { onCancellation, untilCancelled } from "./cancellation.ts";
+import { onCancellation, untilCancelled } from "./base/cancellation.ts";
+import { ActionError, CancelledError, messageOf } from "./base/errors.ts";
 import { deploy } from "./deploy.ts";
-import { ActionError, CancelledError, messageOf } from "./errors.ts";
 import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
-import { readSettings, type Settings } from "./inputs.ts";
-import { type Known, setOutputs } from "./report/known.ts";
+import { secretsIn } from "./inputs/secrets.ts";
+import { readSettings, type Settings } from "./inputs/settings.ts";
+import { type Known, setOutputs } from "./report/run-report.ts";
 import { summaryOf } from "./report/summary.ts";
-import { secretsIn } from "./secrets.ts";
 import { teardown } from "./teardown.ts";
 
 /** State that tells the post step from the main one. */

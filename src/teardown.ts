@@ -1,14 +1,14 @@
-import { reachCluster } from "./access.ts";
-import { allOf } from "./async.ts";
+import { allOf } from "./base/async.ts";
+import { info } from "./base/log.ts";
+import { recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
 import { releaseAddress } from "./gke/compute.ts";
-import type { Settings } from "./inputs.ts";
+import type { Settings } from "./inputs/settings.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
 import { deleteAndAwait, type ObjectReference } from "./kubernetes/deletion.ts";
-import { forgetHost } from "./place/zone.ts";
-import { info } from "./report/log.ts";
-import { type Session, step } from "./session.ts";
-import { planTeardown, type TeardownPlan } from "./teardown-plan.ts";
-import { recoverPending, upgradeOrRollBack } from "./upgrade.ts";
+import { reachCluster } from "./observe/access.ts";
+import { forgetHost } from "./observe/dns-zone.ts";
+import { planTeardown, type TeardownPlan } from "./observe/teardown.ts";
+import { type Session, step } from "./report/session.ts";
 
 /** How long an object without finalizers may take to go, in milliseconds. */
 const GOING_MS = 60_000;

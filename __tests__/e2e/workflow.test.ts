@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { binaries } from "../../local-gke/binaries/binaries.ts";
 import { down, status } from "../../local-gke/cluster.ts";
 import { PROJECT } from "../../local-gke/run-action.ts";
-import { stream } from "../../src/process.ts";
+import { stream } from "../../src/base/process.ts";
 
 /** The name that e2e.yml gives its local GKE. */
 const NAME = "e2e";

@@ -5,7 +5,7 @@ import { getManagedZone, readRecords, removeHostRecord, setHostRecord } from "..
 import { googleCredentials } from "../../src/gke/credentials.ts";
 import type { GoogleProject } from "../../src/gke/google-api.ts";
 import type { HostRecord } from "../../src/gke/host-record.ts";
-import { CLUSTER, type Google, startGoogle } from "./google.ts";
+import { CLUSTER, type Google, startGoogle } from "../support/google.ts";
 
 const HOST = "my-release.milvus.io";
 const OWNERSHIP = `_milvus-gke-load-balancer.${HOST}`;

@@ -4,7 +4,7 @@ import { type Cluster, type EndpointChoice, lookUpCluster } from "../../src/gke/
 import { gatewayUrl, membershipOf } from "../../src/gke/connect-gateway.ts";
 import { googleCredentials } from "../../src/gke/credentials.ts";
 import { unreachable } from "../../src/gke/unreachable.ts";
-import { CLUSTER, type Google, startGoogle } from "./google.ts";
+import { CLUSTER, type Google, startGoogle } from "../support/google.ts";
 
 const CA = Buffer.from("-----BEGIN CERTIFICATE-----").toString("base64");
 const REQUEST = "GET /container/v1/projects/my-project/locations/us-central1/clusters/my-cluster";

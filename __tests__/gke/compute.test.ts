@@ -11,7 +11,7 @@ import {
 } from "../../src/gke/compute.ts";
 import { googleCredentials } from "../../src/gke/credentials.ts";
 import type { GoogleProject } from "../../src/gke/google-api.ts";
-import { CLUSTER, startGoogle } from "./google.ts";
+import { CLUSTER, startGoogle } from "../support/google.ts";
 
 const PREFIX = "/compute/v1/projects/my-project/";
 

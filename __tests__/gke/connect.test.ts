@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { connectToCluster } from "../../src/gke/connect.ts";
 import { privateDirectory } from "../../src/gke/kubeconfig.ts";
-import { CLUSTER, type Google, startGoogle } from "./google.ts";
+import { CLUSTER, type Google, startGoogle } from "../support/google.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -5,7 +5,7 @@ import type { Fault } from "../../local-gke/cloud.ts";
 import type { CredentialFiles } from "../../local-gke/google/identities.ts";
 import { findCredentials } from "../../src/gke/credential-source.ts";
 import { googleCredentials } from "../../src/gke/credentials.ts";
-import { type Google, startGoogle, temporaryDirectory } from "./google.ts";
+import { type Google, startGoogle, temporaryDirectory } from "../support/google.ts";
 
 let log: MockInstance<typeof process.stdout.write>;
 beforeEach(() => {

@@ -10,7 +10,7 @@ import {
   removeCredentials,
   writeKubeconfig,
 } from "../../src/gke/kubeconfig.ts";
-import { temporaryDirectory } from "./google.ts";
+import { temporaryDirectory } from "../support/google.ts";
 
 const CLUSTER = {
   projectId: "my-project",

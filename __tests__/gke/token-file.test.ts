@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { AccessToken } from "../../src/gke/access-token.ts";
 import { keepTokenFile } from "../../src/gke/token-file.ts";
-import { temporaryDirectory } from "./google.ts";
+import { temporaryDirectory } from "../support/google.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { YamlMap } from "../../src/base/yaml.ts";
 import { describeLostValues, type LostValue, lostValues } from "../../src/helm/lost-values.ts";
 import { joinValues } from "../../src/helm/values.ts";
-import type { YamlMap } from "../../src/yaml.ts";
 
 const S3 = { enabled: true, host: "storage.googleapis.com", useIAM: true };
 const userYaml = (text: string) => ({ extraConfigFiles: { "user.yaml": text } });

@@ -2,10 +2,10 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ActionError } from "../../src/errors.ts";
+import { ActionError } from "../../src/base/errors.ts";
+import type { Program } from "../../src/base/process.ts";
 import { helmError } from "../../src/helm/error.ts";
 import { readRelease } from "../../src/helm/release.ts";
-import type { Program } from "../../src/process.ts";
 
 describe("helmError", () => {
   test.each([

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { isMap, type YamlMap } from "../../src/base/yaml.ts";
 import { diffValues, joinValues, mergeValues, valueAt } from "../../src/helm/values.ts";
-import { isMap, type YamlMap } from "../../src/yaml.ts";
 
 /** Values as a chart has them; few keys, so that two trees often meet, and some that every object inherits. */
 const { tree: values } = fc.letrec<{ tree: YamlMap; node: unknown }>((tie) => ({

@@ -1,6 +1,7 @@
 import { cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { run } from "../../src/base/process.ts";
 import { chartDefaults } from "../../src/helm/chart-defaults.ts";
 import { install } from "../../src/helm/install.ts";
 import { readLostValues } from "../../src/helm/lost-values.ts";
@@ -10,7 +11,6 @@ import { chartFor } from "../../src/helm/stored-chart.ts";
 import { fetchChart, type Helm, type LocalChart, upgrade } from "../../src/helm/upgrade.ts";
 import { joinValues } from "../../src/helm/values.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
-import { run } from "../../src/process.ts";
 import { CHART, HELM, type HelmName, TestCluster } from "./support/cluster.ts";
 import { type ChartRepository, serveNewerCharts } from "./support/repository.ts";
 

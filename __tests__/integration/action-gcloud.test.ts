@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { credentialFilesIn } from "../../local-gke/google/identities.ts";
 import { gcloud } from "../../src/tools/gcloud.ts";
 import { platformOf } from "../../src/tools/platform.ts";
-import { aFolder, aMirror, type Mirror, type Route, scriptPrinting } from "../tools/runner.ts";
+import { aFolder, aMirror, type Mirror, type Route, scriptPrinting } from "../support/runner.ts";
 import { HELM, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { Job, StepResult } from "./support/job.ts";
 

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { KeyPair } from "../../src/loadbalancer/certificate.ts";
-import { type Authority, certificateWith, DAY } from "../loadbalancer/certificates.ts";
+import { type Authority, certificateWith, DAY } from "../support/certificates.ts";
 import { applySecret, certificatesAtGoogle, googleState, secretWith } from "./support/certificates.ts";
 import { hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";

@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { milvusPython } from "../../local-gke/milvus/python.ts";
-import { run as runProgram } from "../../src/process.ts";
+import { run as runProgram } from "../../src/base/process.ts";
 import { type HelmName, HOST, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { Job, StepResult } from "./support/job.ts";
 

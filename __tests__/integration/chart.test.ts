@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { binaries } from "../../local-gke/binaries/binaries.ts";
+import { type Program, run } from "../../src/base/process.ts";
 import { fetchChart } from "../../src/helm/upgrade.ts";
-import { type Program, run } from "../../src/process.ts";
 
 const charts = join(import.meta.dirname, "../../local-gke/chart");
 const helms = await binaries(["helm3", "helm4"]);

@@ -16,12 +16,12 @@ import { callApi } from "../../local-gke/control-plane/api.ts";
 import { DEPLOYER } from "../../local-gke/control-plane/tokens.ts";
 import { CREDENTIAL_KINDS, credentialFilesIn } from "../../local-gke/google/identities.ts";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
+import { type Output, type Program, run, stream } from "../../src/base/process.ts";
 import { type Connection, connectToCluster } from "../../src/gke/connect.ts";
 import { privateDirectory } from "../../src/gke/kubeconfig.ts";
 import { unreachable } from "../../src/gke/unreachable.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
 import { refuseMissingRights } from "../../src/kubernetes/permissions.ts";
-import { type Output, type Program, run, stream } from "../../src/process.ts";
 import { CHART, type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
 
 let cluster: TestCluster;

@@ -16,14 +16,14 @@ import {
 import { kubeconfig } from "../../local-gke/control-plane/kubeconfig.ts";
 import { makePki } from "../../local-gke/control-plane/pki.ts";
 import { processesOf, signalProcess } from "../../local-gke/control-plane/processes.ts";
-import { ActionError } from "../../src/errors.ts";
+import { ActionError } from "../../src/base/errors.ts";
 import { privateDirectory } from "../../src/gke/kubeconfig.ts";
 import { watchRollout } from "../../src/helm/rollout.ts";
 import type { ApiServer, Manifest, Selector } from "../../src/kubernetes/api.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { follow } from "../../src/kubernetes/watch.ts";
-import { Front } from "../../src/loadbalancer/front.ts";
-import { ApiLab, failure } from "../kubernetes/api-lab.ts";
+import { Front } from "../../src/loadbalancer/watch.ts";
+import { ApiLab, failure } from "../support/api-lab.ts";
 
 let lab: ApiLab;
 

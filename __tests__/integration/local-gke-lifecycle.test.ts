@@ -10,7 +10,7 @@ import { binaries } from "../../local-gke/binaries/binaries.ts";
 import { down, type LocalGke, list, status, up } from "../../local-gke/cluster.ts";
 import { PROGRAMS } from "../../local-gke/control-plane/programs.ts";
 import { milvusPython } from "../../local-gke/milvus/python.ts";
-import { run } from "../../src/process.ts";
+import { run } from "../../src/base/process.ts";
 
 const PROJECT = join(import.meta.dirname, "../..");
 const names = new Set<string>();

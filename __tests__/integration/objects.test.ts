@@ -13,7 +13,7 @@ import {
   refuseMissingRights,
   TEARDOWN,
 } from "../../src/kubernetes/permissions.ts";
-import { ApiLab, failure } from "../kubernetes/api-lab.ts";
+import { ApiLab, failure } from "../support/api-lab.ts";
 
 let lab: ApiLab;
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { ActionError } from "../../src/errors.ts";
+import { ActionError } from "../../src/base/errors.ts";
 import type { Manifest } from "../../src/kubernetes/api.ts";
 import { readManifests, refuseOwnObjects } from "../../src/kubernetes/manifest-files.ts";
 

@@ -10,7 +10,7 @@ import {
   trustFor,
 } from "../../src/loadbalancer/certificate.ts";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
-import { certificateWith, DAY, ECDSA_P384, encrypted, NOW, rsa } from "./certificates.ts";
+import { certificateWith, DAY, ECDSA_P384, encrypted, NOW, rsa } from "../support/certificates.ts";
 
 const HOST = "my-release.milvus.io";
 const LONG_HOST = `${"a".repeat(60)}.${"b".repeat(60)}.example.com`;

@@ -6,8 +6,8 @@ import { type KeyPair, problemOf } from "../../src/loadbalancer/certificate.ts";
 import { type ChosenCertificate, chooseCertificate } from "../../src/loadbalancer/choose-certificate.ts";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { secretHashOf } from "../../src/loadbalancer/references.ts";
-import { HOST, settings } from "../observed.ts";
-import { certificateWith, DAY } from "./certificates.ts";
+import { certificateWith, DAY } from "../support/certificates.ts";
+import { HOST, settings } from "../support/observed.ts";
 
 let log = "";
 beforeEach(() => {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { isMap, type YamlMap } from "../../src/base/yaml.ts";
 import { mergeValues, valueAt } from "../../src/helm/values.ts";
 import {
   backendConfig,
@@ -11,8 +12,7 @@ import {
   tlsSecret,
 } from "../../src/loadbalancer/manifests.ts";
 import type { CertificateReferences } from "../../src/loadbalancer/references.ts";
-import { isMap, type YamlMap } from "../../src/yaml.ts";
-import { settings } from "../observed.ts";
+import { settings } from "../support/observed.ts";
 
 const NAMES: FrontNames = {
   namespace: "ns",

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { YamlMap } from "../../src/base/yaml.ts";
 import { withRemovals } from "../../src/loadbalancer/removals.ts";
-import type { YamlMap } from "../../src/yaml.ts";
-import { liveObject, settings } from "../observed.ts";
+import { liveObject, settings } from "../support/observed.ts";
 
 const backendConfig = (spec: YamlMap) =>
   liveObject({ kind: "BackendConfig", metadata: { name: "my-release-backendconfig" }, spec });

@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { Ingress, Service } from "../../src/kubernetes/objects.ts";
-import type { FrontState } from "../../src/loadbalancer/front.ts";
 import { type AddressWanted, addressDue, addressOf, healthOf } from "../../src/loadbalancer/waits.ts";
+import type { FrontState } from "../../src/loadbalancer/watch.ts";
 
 describe("addressOf", () => {
   const FINALIZERS = ["networking.gke.io/ingress-finalizer-V2"];

@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
+import type { YamlMap } from "../../src/base/yaml.ts";
 import { Service } from "../../src/kubernetes/objects.ts";
 import { refuseObstacles, SOURCE_RANGES } from "../../src/milvus/service-obstacles.ts";
-import type { YamlMap } from "../../src/yaml.ts";
 
 const RANGES = ["10.0.0.0/8"];
 

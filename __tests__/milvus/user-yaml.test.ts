@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { dump, load } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { parseDocument } from "yaml";
-import { ActionError } from "../../src/errors.ts";
+import { ActionError } from "../../src/base/errors.ts";
+import { isMap, type YamlMap } from "../../src/base/yaml.ts";
 import { mergeValues, valueAt } from "../../src/helm/values.ts";
 import { withoutTls, withTls } from "../../src/milvus/user-yaml.ts";
-import { isMap, type YamlMap } from "../../src/yaml.ts";
 
 const ALL = "common:\n  security:\n    tlsMode: 1\nproxy:\n  http:\n    port: 8080\n";
 

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
+import type { YamlMap } from "../../src/base/yaml.ts";
 import { mergeValues, valueAt } from "../../src/helm/values.ts";
 import { Service } from "../../src/kubernetes/objects.ts";
 import {
@@ -9,7 +10,6 @@ import {
   refuseEditedPort,
   refuseOldProtocols,
 } from "../../src/milvus/values.ts";
-import type { YamlMap } from "../../src/yaml.ts";
 
 function service(ports: object[] | undefined): Service {
   return v.parse(Service, {

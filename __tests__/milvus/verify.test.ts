@@ -8,7 +8,7 @@ import {
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
 import { afterEach, describe, expect, test } from "vitest";
-import { ActionError, CancelledError } from "../../src/errors.ts";
+import { ActionError, CancelledError } from "../../src/base/errors.ts";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { type Verification, type Verified, verify } from "../../src/milvus/verify.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { makePlan, type ObjectChange } from "../../src/plan.ts";
-import type { PlanReport } from "../../src/report/known.ts";
+import { makePlan, type ObjectChange } from "../../src/plan/plan.ts";
 import { describePlan, reportPlan } from "../../src/report/plan.ts";
+import type { PlanReport } from "../../src/report/run-report.ts";
 import { summaryOf } from "../../src/report/summary.ts";
-import { observed, STARTING, settings } from "../observed.ts";
+import { observed, STARTING, settings } from "../support/observed.ts";
 
 const SECRET = "correct-horse-battery-staple";
 const REMOVED = "tr0ub4dor-and-3";

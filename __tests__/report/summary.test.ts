@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
-import type { Known, PlanReport } from "../../src/report/known.ts";
+import type { Known, PlanReport } from "../../src/report/run-report.ts";
 import { summaryOf } from "../../src/report/summary.ts";
 
 const EMPTY: Known = { changed: false, steps: [] };

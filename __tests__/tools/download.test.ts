@@ -19,7 +19,7 @@ import {
   type Route,
   scriptPrinting,
   sha256,
-} from "./runner.ts";
+} from "../support/runner.ts";
 
 const SCRIPT = scriptPrinting("v3.22.0");
 const FILE = "/helm.tar.gz";

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { access, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { ActionError, CancelledError } from "../../src/errors.ts";
+import { ActionError, CancelledError } from "../../src/base/errors.ts";
 import { type GcloudSearch, gcloud, startGcloud } from "../../src/tools/gcloud.ts";
 import { type Platform, platformOf } from "../../src/tools/platform.ts";
 import {
@@ -16,7 +16,7 @@ import {
   type Runner,
   scriptPrinting,
   sha256,
-} from "./runner.ts";
+} from "../support/runner.ts";
 
 const PLATFORM = platformOf(process.platform, process.arch);
 const NEWEST = "/dl/cloudsdk/channels/rapid/components-2.json";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { ActionError } from "../../src/errors.ts";
+import { ActionError } from "../../src/base/errors.ts";
 import { helm, provideHelm } from "../../src/tools/helm.ts";
 import { kubectl, provideKubectl } from "../../src/tools/kubectl.ts";
 import { parseMirror } from "../../src/tools/mirror.ts";
@@ -17,7 +17,7 @@ import {
   type Route,
   scriptPrinting,
   sha256,
-} from "./runner.ts";
+} from "../support/runner.ts";
 
 const PLATFORM = platformOf(process.platform, process.arch);
 

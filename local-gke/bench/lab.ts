@@ -1,6 +1,6 @@
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
-import { type Output, type Program, run } from "../../src/process.ts";
+import { type Output, type Program, run } from "../../src/base/process.ts";
 import { binaries } from "../binaries/binaries.ts";
 import type { LocalGke } from "../cluster.ts";
 import { installRelease } from "../release.ts";

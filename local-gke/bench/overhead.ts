@@ -1,7 +1,7 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readRelease } from "../../src/helm/release.ts";
-import { readSettings } from "../../src/inputs.ts";
+import { readSettings } from "../../src/inputs/settings.ts";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { backendConfig, ingress, tlsSecret } from "../../src/loadbalancer/manifests.ts";
 import { loadBalancerValues } from "../../src/milvus/values.ts";

@@ -1,7 +1,7 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf } from "../../src/errors.ts";
-import { stream } from "../../src/process.ts";
+import { messageOf } from "../../src/base/errors.ts";
+import { stream } from "../../src/base/process.ts";
 import { downloadInto } from "../../src/tools/download.ts";
 import { cache, exists, type Say, sayOnStderr, timed } from "../cache.ts";
 import { lock } from "./lock.ts";

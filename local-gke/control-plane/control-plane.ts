@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { messageOf } from "../../src/errors.ts";
+import { messageOf } from "../../src/base/errors.ts";
 import { binaries } from "../binaries/binaries.ts";
 import { type ApiServer, callApi } from "./api.ts";
 import { type Child, startChild } from "./children.ts";

@@ -1,5 +1,5 @@
 import type { V1Ingress } from "@kubernetes/client-node";
-import { messageOf } from "../../src/errors.ts";
+import { messageOf } from "../../src/base/errors.ts";
 import type { Cloud, LoadBalancer, SslCertificate, UrlRule } from "../cloud.ts";
 import {
   allowsHttp,

@@ -5,7 +5,7 @@ import {
   setHeaderOptions,
   type V1Service,
 } from "@kubernetes/client-node";
-import { messageOf } from "../../src/errors.ts";
+import { messageOf } from "../../src/base/errors.ts";
 import { NEG_STATUS, negForIngress } from "./annotations.ts";
 import type { EventRecorder, EventType, Subject } from "./events.ts";
 import { type Timing, until } from "./timing.ts";

@@ -1,4 +1,4 @@
-import { messageOf } from "../../src/errors.ts";
+import { messageOf } from "../../src/base/errors.ts";
 
 // ingress-gce's longest wait between two tries.
 const MAX_BACKOFF_MS = 1_000_000;

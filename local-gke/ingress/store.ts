@@ -14,7 +14,7 @@ import {
   type V1Ingress,
   type V1Service,
 } from "@kubernetes/client-node";
-import { messageOf } from "../../src/errors.ts";
+import { messageOf } from "../../src/base/errors.ts";
 import { type BackendConfig, parseBackendConfig } from "./backend-config.ts";
 import { type FrontendConfig, parseFrontendConfig } from "./frontend-config.ts";
 

@@ -7,7 +7,7 @@ import {
   type V1Ingress,
   type V1Secret,
 } from "@kubernetes/client-node";
-import { messageOf } from "../../src/errors.ts";
+import { messageOf } from "../../src/base/errors.ts";
 import type { BackendService, Cloud } from "../cloud.ts";
 import { FINALIZER, frontendConfigName, googleClass, isInternal, STATUS_PREFIX } from "./annotations.ts";
 import { healthCheck } from "./backend-config.ts";

@@ -5,7 +5,7 @@ import type {
   V1Service,
   V1ServicePort,
 } from "@kubernetes/client-node";
-import { messageOf } from "../../src/errors.ts";
+import { messageOf } from "../../src/base/errors.ts";
 import type { UrlRule } from "../cloud.ts";
 import { appProtocol, backendConfigName, isInternal, negForIngress, type Protocol } from "./annotations.ts";
 import { type BackendConfig, refusal } from "./backend-config.ts";

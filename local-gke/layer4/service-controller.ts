@@ -9,7 +9,7 @@ import {
   setHeaderOptions,
   type V1Service,
 } from "@kubernetes/client-node";
-import { messageOf } from "../../src/errors.ts";
+import { messageOf } from "../../src/base/errors.ts";
 import type { Cloud } from "../cloud.ts";
 import { EventRecorder, type Subject } from "../ingress/events.ts";
 import { WorkQueue } from "../ingress/queue.ts";

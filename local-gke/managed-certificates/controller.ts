@@ -7,7 +7,7 @@ import {
   setHeaderOptions,
   type V1Ingress,
 } from "@kubernetes/client-node";
-import { messageOf } from "../../src/errors.ts";
+import { messageOf } from "../../src/base/errors.ts";
 import type { Cloud, SslCertificate } from "../cloud.ts";
 import {
   managedCertificates,

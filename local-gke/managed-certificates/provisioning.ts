@@ -1,4 +1,4 @@
-import { messageOf } from "../../src/errors.ts";
+import { messageOf } from "../../src/base/errors.ts";
 import type { CertificateAuthority } from "../certificate-authority.ts";
 import type { Cloud, DomainStatus, ManagedSslCertificate, ManagedStatus, SslCertificate } from "../cloud.ts";
 import { type Timing, until } from "../ingress/timing.ts";

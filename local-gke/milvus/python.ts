@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Program, stream } from "../../src/process.ts";
+import { type Program, stream } from "../../src/base/process.ts";
 import { keep, type Say, sayOnStderr, timed } from "../cache.ts";
 
 const requirements = join(import.meta.dirname, "requirements.txt");

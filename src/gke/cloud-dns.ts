@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { pause } from "../async.ts";
-import { ActionError } from "../errors.ts";
+import { pause } from "../base/async.ts";
+import { ActionError } from "../base/errors.ts";
 import { Change, ManagedZone, qualified, type RecordSet, RecordSets } from "./dns-resources.ts";
 import { type Failure, type GoogleProject, requestOf } from "./google-api.ts";
 import {
@@ -13,7 +13,7 @@ import {
   refusedRecord,
   type UnwantedRecord,
 } from "./host-record.ts";
-import { refusedUndertaking } from "./undertaking.ts";
+import { refusedUndertaking } from "./operation.ts";
 
 /** Longest time until a change is served, in milliseconds: it takes seconds, rarely a minute. */
 const CHANGE_LIMIT = 300_000;

@@ -1,4 +1,4 @@
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import { fields } from "./google-api.ts";
 
 /** Where a cluster is: the three parts of projects/P/locations/L/clusters/C. */

@@ -1,4 +1,4 @@
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import { type ClusterName, described, parseCluster, requireUsable } from "./cluster-resource.ts";
 import { gatewayServer, membershipOf } from "./connect-gateway.ts";
 import {

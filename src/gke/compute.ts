@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import * as v from "valibot";
-import { pause } from "../async.ts";
-import { ActionError } from "../errors.ts";
+import { pause } from "../base/async.ts";
+import { ActionError } from "../base/errors.ts";
 import { Address, Operation, type Scope, SHARED, SslCertificate, Subnetworks } from "./compute-resources.ts";
 import { type Failure, fields, type GoogleProject, isProjectMissing, requestOf } from "./google-api.ts";
-import { refusedUndertaking, type Undertaking } from "./undertaking.ts";
+import { refusedUndertaking, type Undertaking } from "./operation.ts";
 
 /** Longest time that an operation may take, in milliseconds. */
 const OPERATION_LIMIT = 300_000;

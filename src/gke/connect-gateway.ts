@@ -1,4 +1,4 @@
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import { type ClusterName, described } from "./cluster-resource.ts";
 import { baseUrl, override } from "./endpoints.ts";
 import { failureOf, fields, type GoogleAccess, getResource } from "./google-api.ts";

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import type { AccessToken } from "./access-token.ts";
 import { type Cluster, type EndpointChoice, lookUpCluster } from "./cluster.ts";
 import type { CredentialInputs } from "./credential-source.ts";

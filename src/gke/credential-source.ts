@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { ActionError, messageOf } from "../errors.ts";
+import { ActionError, messageOf } from "../base/errors.ts";
 import { fields } from "./google-api.ts";
 
 /** What the inputs say about credentials; with none of them, the environment decides. */

@@ -5,7 +5,7 @@ import type {
   IdentityPoolClientOptions,
   PluggableAuthClientOptions,
 } from "google-auth-library";
-import { ActionError, messageOf } from "../errors.ts";
+import { ActionError, messageOf } from "../base/errors.ts";
 import { type AccessToken, UNKNOWN_LIFETIME } from "./access-token.ts";
 import {
   type Configuration,

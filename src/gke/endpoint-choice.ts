@@ -1,4 +1,4 @@
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import { type ClusterName, type ClusterResource, described, updateCommand } from "./cluster-resource.ts";
 
 /** A way to the control plane that `clusters.get` gives the address of. */

@@ -1,6 +1,6 @@
 import { which } from "@actions/io";
-import { ActionError } from "../errors.ts";
-import { run } from "../process.ts";
+import { ActionError } from "../base/errors.ts";
+import { run } from "../base/process.ts";
 import { type AccessToken, UNKNOWN_LIFETIME } from "./access-token.ts";
 import { fields } from "./google-api.ts";
 

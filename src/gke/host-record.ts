@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import { type ManagedZone, qualified, type RecordSet } from "./dns-resources.ts";
 
 /** A host name whose A record says where a load balancer is. */

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { dump, load } from "js-yaml";
-import { ActionError, messageOf } from "../errors.ts";
+import { ActionError, messageOf } from "../base/errors.ts";
 import { hasRoomForSocket } from "../kubernetes/proxy.ts";
 import type { Cluster } from "./cluster.ts";
 import { fields } from "./google-api.ts";

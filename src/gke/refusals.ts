@@ -1,4 +1,4 @@
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import { type CredentialSource, impersonatedAccount } from "./credential-source.ts";
 import { type Failure, failureOf, fields } from "./google-api.ts";
 

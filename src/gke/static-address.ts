@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { isIPv6 } from "node:net";
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import { type Address, type Scope, SHARED } from "./compute-resources.ts";
 
 /** Parts of a load balancer's name, in characters (kubernetes/ingress-gce, pkg/utils/namer/frontendnamer.go). */

@@ -1,5 +1,5 @@
 import { renameSync, writeFileSync } from "node:fs";
-import { messageOf } from "../errors.ts";
+import { messageOf } from "../base/errors.ts";
 import type { AccessToken } from "./access-token.ts";
 
 /** Time between attempts, in milliseconds, at the least; a tenth of the lifetime for tokens of seconds. */

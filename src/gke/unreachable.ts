@@ -1,4 +1,4 @@
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import type { Cluster } from "./cluster.ts";
 import { described, updateCommand } from "./cluster-resource.ts";
 

@@ -1,7 +1,7 @@
 import * as v from "valibot";
-import { allOf } from "../async.ts";
-import { type Program, run } from "../process.ts";
-import { parseYamlMap, type YamlMap } from "../yaml.ts";
+import { allOf } from "../base/async.ts";
+import { type Program, run } from "../base/process.ts";
+import { parseYamlMap, type YamlMap } from "../base/yaml.ts";
 import { helmError } from "./error.ts";
 import type { LocalChart } from "./upgrade.ts";
 

@@ -1,6 +1,6 @@
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
+import type { Output } from "../base/process.ts";
 import { remedyOf } from "../kubernetes/remedies.ts";
-import type { Output } from "../process.ts";
 
 /** Warnings of Helm's and of its libraries', Helm 3's about values among them (`coalesce.go:316: warning: ...`). */
 const NO_CAUSE = /^(WARNING|W\d{4}|I\d{4}|level=(WARN|INFO|DEBUG)\b|\w+\.go:\d+: warning)/;

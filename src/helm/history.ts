@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { type Program, run } from "../process.ts";
+import { type Program, run } from "../base/process.ts";
 import { helmError } from "./error.ts";
 
 /** A revision of a release, as Helm's history has it. */

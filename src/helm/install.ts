@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import type { ActionError } from "../errors.ts";
-import { type Output, stream } from "../process.ts";
+import type { ActionError } from "../base/errors.ts";
+import { type Output, stream } from "../base/process.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { timeoutFlags, waitFlags } from "./flags.ts";
 import { type Helm, isTooSlow, type LocalChart, MadeRevision } from "./upgrade.ts";

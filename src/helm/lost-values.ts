@@ -1,6 +1,6 @@
 import { loadAll, YAMLException } from "js-yaml";
+import { isMap, type YamlMap } from "../base/yaml.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
-import { isMap, type YamlMap } from "../yaml.ts";
 import { lastDeployed, wasDeployed } from "./history.ts";
 import { readStoredReleases } from "./stored-release.ts";
 import { diffValues, joinValues } from "./values.ts";

@@ -1,7 +1,7 @@
 import * as v from "valibot";
+import { info } from "../base/log.ts";
 import type { ApiServer, Selector } from "../kubernetes/api.ts";
 import { follow } from "../kubernetes/watch.ts";
-import { info } from "../report/log.ts";
 import type { Revision } from "./history.ts";
 
 /** The objects in which Helm keeps a release's revisions. */

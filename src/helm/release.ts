@@ -1,7 +1,7 @@
 import * as v from "valibot";
-import { allOf } from "../async.ts";
-import { type Program, run } from "../process.ts";
-import { isMap, type YamlMap } from "../yaml.ts";
+import { allOf } from "../base/async.ts";
+import { type Program, run } from "../base/process.ts";
+import { isMap, type YamlMap } from "../base/yaml.ts";
 import type { ChartDefaults } from "./chart-defaults.ts";
 import { helmError } from "./error.ts";
 import { isPending, readHistory } from "./history.ts";

@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { allOf } from "../async.ts";
-import { type Program, run } from "../process.ts";
+import { allOf } from "../base/async.ts";
+import { type Program, run } from "../base/process.ts";
 import { helmError } from "./error.ts";
 import { type Install, installArgs } from "./install.ts";
 import { compareManifests, type ManifestChange } from "./manifest.ts";

@@ -1,5 +1,5 @@
-import { ActionError } from "../errors.ts";
-import { stream } from "../process.ts";
+import { ActionError } from "../base/errors.ts";
+import { stream } from "../base/process.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import { readHistory } from "./history.ts";

@@ -1,10 +1,10 @@
 import * as v from "valibot";
-import { formatDuration } from "../duration.ts";
-import { ActionError, messageOf } from "../errors.ts";
+import { formatDuration } from "../base/duration.ts";
+import { ActionError, messageOf } from "../base/errors.ts";
+import { info } from "../base/log.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import { Pod } from "../kubernetes/objects.ts";
 import { follow } from "../kubernetes/watch.ts";
-import { info } from "../report/log.ts";
 
 /** How long a pod may be in a state that rarely mends itself, in seconds, before the rollout counts as failed. */
 const PATIENCE_SECONDS: Record<string, number> = {

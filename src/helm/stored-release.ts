@@ -1,7 +1,7 @@
 import { gunzipSync } from "node:zlib";
 import * as v from "valibot";
+import { isMap, type YamlMap } from "../base/yaml.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
-import { isMap, type YamlMap } from "../yaml.ts";
 
 const Values = v.nullish(v.custom<YamlMap>(isMap, "expected a map of values"), () => ({}));
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { dump } from "js-yaml";
-import type { YamlMap } from "../yaml.ts";
+import type { YamlMap } from "../base/yaml.ts";
 
 /** The values of one call of Helm's, each layer laid over those before it. */
 export interface ValueLayers {

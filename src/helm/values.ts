@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { isMap, type YamlMap } from "../yaml.ts";
+import { isMap, type YamlMap } from "../base/yaml.ts";
 
 /**
  * Lays `over` over `base` as Helm does with several `--values`: maps merge, everything else is replaced. Null is a

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { ActionError, messageOf } from "../errors.ts";
+import { ActionError, messageOf } from "../base/errors.ts";
 import { remedyOf } from "./remedies.ts";
 import type { Resource } from "./resources.ts";
 

@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { ActionError } from "../errors.ts";
-import type { Program } from "../process.ts";
+import { ActionError } from "../base/errors.ts";
+import type { Program } from "../base/process.ts";
 import { type Answer, conflictError, conflictsIn, refusal, statusOf, unreachable } from "./answers.ts";
 import { Discovery } from "./discovery.ts";
 import { FIELD_MANAGER } from "./managed-fields.ts";

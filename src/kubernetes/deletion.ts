@@ -1,8 +1,8 @@
 import * as v from "valibot";
-import { formatDuration } from "../duration.ts";
-import { ActionError } from "../errors.ts";
-import { info } from "../report/log.ts";
-import { withProgress } from "../report/progress.ts";
+import { formatDuration } from "../base/duration.ts";
+import { ActionError } from "../base/errors.ts";
+import { info } from "../base/log.ts";
+import { withProgress } from "../base/progress.ts";
 import type { ApiServer, Kind } from "./api.ts";
 import { ListedObject } from "./objects.ts";
 import { follow } from "./watch.ts";

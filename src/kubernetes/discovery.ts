@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import { type Answer, refusal } from "./answers.ts";
 import { apiPath, ownResource, type Resource } from "./resources.ts";
 

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { isMap, type YamlMap } from "../yaml.ts";
+import { isMap, type YamlMap } from "../base/yaml.ts";
 
 /**
  * Fields as metadata.managedFields names them (fieldsV1): `f:name` a field, `k:{...}` the list item with these keys,

@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { ActionError } from "../errors.ts";
-import { parseYamlMap } from "../yaml.ts";
+import { ActionError } from "../base/errors.ts";
+import { parseYamlMap } from "../base/yaml.ts";
 import type { Manifest } from "./api.ts";
 
 /** An object of the user's, to apply together with this action's own. */

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { glob, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { ActionError, messageOf } from "../errors.ts";
-import { textOf } from "../utf8.ts";
+import { ActionError, messageOf } from "../base/errors.ts";
+import { textOf } from "../base/utf8.ts";
 import type { Manifest } from "./api.ts";
 import { type FileManifest, readDocuments } from "./manifest-documents.ts";
 

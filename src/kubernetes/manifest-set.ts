@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { allOf, pause } from "../async.ts";
-import { ActionError } from "../errors.ts";
+import { allOf, pause } from "../base/async.ts";
+import { ActionError } from "../base/errors.ts";
 import type { ApiServer, Manifest } from "./api.ts";
 import type { FileManifest } from "./manifest-documents.ts";
 import { KubernetesObject } from "./objects.ts";

@@ -1,5 +1,5 @@
-import { allOf } from "../async.ts";
-import { ActionError } from "../errors.ts";
+import { allOf } from "../base/async.ts";
+import { ActionError } from "../base/errors.ts";
 import type { ApiServer } from "./api.ts";
 
 /** What may be done with a resource, which is named with its API group, e.g. `deployments.apps`. */

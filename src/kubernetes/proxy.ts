@@ -1,7 +1,7 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
-import { ActionError } from "../errors.ts";
-import { type Output, type Program, stream } from "../process.ts";
+import { ActionError } from "../base/errors.ts";
+import { type Output, type Program, stream } from "../base/process.ts";
 import { remedyOf } from "./remedies.ts";
 
 /** A path for a Unix socket must fit into sockaddr_un: 104 bytes on macOS, 108 on Linux. */

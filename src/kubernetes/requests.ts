@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import { type Answer, unreachable } from "./answers.ts";
 import type { KubectlProxy } from "./proxy.ts";
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import * as v from "valibot";
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import type { ApiServer, Kind, Selector } from "./api.ts";
 
 /** A collection of the API server's, e.g. the Ingresses of a namespace that have a certain name. */

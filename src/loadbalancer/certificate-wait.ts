@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { warning } from "@actions/core";
-import { formatDuration } from "../duration.ts";
-import { ActionError } from "../errors.ts";
+import { formatDuration } from "../base/duration.ts";
+import { ActionError } from "../base/errors.ts";
+import { info } from "../base/log.ts";
+import { withProgress } from "../base/progress.ts";
 import type { ManagedCertificate } from "../kubernetes/objects.ts";
-import { info } from "../report/log.ts";
-import { withProgress } from "../report/progress.ts";
 import {
   type Authorizations,
   dnsAdvice,
@@ -13,9 +13,9 @@ import {
   lookUp,
   lookUpAuthorizations,
 } from "./dns.ts";
-import type { Front, FrontState } from "./front.ts";
 import { isGivenUp } from "./references.ts";
 import { refuseLastingCause, refuseLosses } from "./waits.ts";
+import type { Front, FrontState } from "./watch.ts";
 
 export interface CertificateWait {
   /** Where the load balancer is. */

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { getCACertificates } from "node:tls";
-import { messageOf } from "../errors.ts";
+import { messageOf } from "../base/errors.ts";
 
 /** A certificate (chain) and its private key, both PEM. */
 export interface KeyPair {

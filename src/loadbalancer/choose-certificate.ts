@@ -1,11 +1,11 @@
 import { warning } from "@actions/core";
 import * as v from "valibot";
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
+import { info } from "../base/log.ts";
 import type { SslCertificate } from "../gke/compute-resources.ts";
-import type { Settings } from "../inputs.ts";
+import type { Settings } from "../inputs/settings.ts";
 import { KubernetesObject, type Secret } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
-import { info } from "../report/log.ts";
 import { certificatesIn, expiryOf, isSelfSigned, type KeyPair, problemOf } from "./certificate.ts";
 import { makeCertificate } from "./make-certificate.ts";
 import { isForHost } from "./preflight.ts";

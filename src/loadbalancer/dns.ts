@@ -1,5 +1,5 @@
 import { Resolver } from "node:dns/promises";
-import { messageOf } from "../errors.ts";
+import { messageOf } from "../base/errors.ts";
 import { override } from "../gke/endpoints.ts";
 
 /** What DNS says now, as far as it is known. */

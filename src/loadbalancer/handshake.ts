@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { connect } from "node:tls";
-import { pause } from "../async.ts";
-import { formatDuration } from "../duration.ts";
-import { ActionError, messageOf } from "../errors.ts";
-import { withProgress } from "../report/progress.ts";
+import { pause } from "../base/async.ts";
+import { formatDuration } from "../base/duration.ts";
+import { ActionError, messageOf } from "../base/errors.ts";
+import { withProgress } from "../base/progress.ts";
 
 /**
  * Signature algorithms to offer, one kind of key at a time: of two certificates for a host the load balancer presents

@@ -1,8 +1,8 @@
-import type { FrontSettings } from "../front-inputs.ts";
+import { isMap, type YamlMap } from "../base/yaml.ts";
 import { mergeValues } from "../helm/values.ts";
+import type { FrontSettings } from "../inputs/load-balancer.ts";
 import type { Manifest } from "../kubernetes/api.ts";
 import type { GrpcPort } from "../milvus/values.ts";
-import { isMap, type YamlMap } from "../yaml.ts";
 import type { KeyPair } from "./certificate.ts";
 import { type CertificateReferences, certificateAnnotations, FRONTEND_CONFIG } from "./references.ts";
 

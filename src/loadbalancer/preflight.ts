@@ -1,4 +1,4 @@
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 import type { SslCertificate } from "../gke/compute-resources.ts";
 
 /**

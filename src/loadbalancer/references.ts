@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
-import { parseJson } from "../json.ts";
+import { parseJson } from "../base/json.ts";
 import type { Ingress, ManagedCertificate, Service } from "../kubernetes/objects.ts";
 
 /** The certificates that an Ingress presents, by where they are. */

@@ -1,9 +1,9 @@
-import type { FrontSettings } from "../front-inputs.ts";
+import { isMap, type YamlMap } from "../base/yaml.ts";
 import { valueAt } from "../helm/values.ts";
+import type { FrontSettings } from "../inputs/load-balancer.ts";
 import { isApplied, managedFields } from "../kubernetes/managed-fields.ts";
 import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
-import { isMap, type YamlMap } from "../yaml.ts";
 
 /**
  * What says of a field that it is off: of one that a config no longer has Google's controller leaves alone what there is at

@@ -2,16 +2,16 @@ import { BlockList, isIPv6 } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { warning } from "@actions/core";
 import * as v from "valibot";
-import { formatDuration } from "../duration.ts";
-import { ActionError, messageOf } from "../errors.ts";
-import type { FrontSettings } from "../front-inputs.ts";
-import { parseJson } from "../json.ts";
+import { formatDuration } from "../base/duration.ts";
+import { ActionError, messageOf } from "../base/errors.ts";
+import { parseJson } from "../base/json.ts";
+import { withProgress } from "../base/progress.ts";
+import type { FrontSettings } from "../inputs/load-balancer.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
-import { withProgress } from "../report/progress.ts";
 import { type Complaint, diagnose, isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
-import { type Front, type FrontState, vanished } from "./front.ts";
 import { INGRESS_CLASS } from "./manifests.ts";
 import { type Presented, presents } from "./references.ts";
+import { type Front, type FrontState, vanished } from "./watch.ts";
 
 const HTTP_RULE = "ingress.kubernetes.io/forwarding-rule";
 /** Names the address that the controller has made static for HTTP and HTTPS, which stays when either goes. */

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
+import type { YamlMap } from "../base/yaml.ts";
 import { valueAt } from "../helm/values.ts";
 import type { Service } from "../kubernetes/objects.ts";
-import type { YamlMap } from "../yaml.ts";
 
 /** Which clients a layer-4 load balancer admits, as an annotation; `spec.loadBalancerSourceRanges` says the same. */
 export const SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges";

@@ -7,7 +7,7 @@ import {
   parseDocument,
   visit,
 } from "yaml";
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 
 /** Where Milvus's REST server listens instead of sharing the gRPC port, as Milvus's own TLS page has it. */
 const HTTP_PORT = 8080;

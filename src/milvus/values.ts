@@ -1,9 +1,9 @@
 import * as v from "valibot";
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
+import { parseJson } from "../base/json.ts";
+import { isMap, type YamlMap } from "../base/yaml.ts";
 import { mergeValues, valueAt } from "../helm/values.ts";
-import { parseJson } from "../json.ts";
 import type { Service } from "../kubernetes/objects.ts";
-import { isMap, type YamlMap } from "../yaml.ts";
 import { GRPC_PORT, normalised, withTls } from "./user-yaml.ts";
 
 /** Has GKE make network endpoint groups for a Service. */

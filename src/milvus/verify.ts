@@ -1,8 +1,8 @@
 import { status as GrpcStatus, type ServiceError } from "@grpc/grpc-js";
-import { pause } from "../async.ts";
-import { formatDuration } from "../duration.ts";
-import { ActionError } from "../errors.ts";
-import { withProgress } from "../report/progress.ts";
+import { pause } from "../base/async.ts";
+import { formatDuration } from "../base/duration.ts";
+import { ActionError } from "../base/errors.ts";
+import { withProgress } from "../base/progress.ts";
 import { connect, type MilvusClient } from "./client.ts";
 
 export interface Verification {

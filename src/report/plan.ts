@@ -1,8 +1,8 @@
 import type { LostValue } from "../helm/lost-values.ts";
 import type { ManifestChange, ObjectName } from "../helm/manifest.ts";
 import type { ValueChange } from "../helm/values.ts";
-import type { ObjectChange, Plan } from "../plan.ts";
-import type { PlanReport } from "./known.ts";
+import type { ObjectChange, Plan } from "../plan/plan.ts";
+import type { PlanReport } from "./run-report.ts";
 
 /** Returns what a run changes without any value that may be a secret. */
 export function reportPlan(

@@ -1,6 +1,6 @@
-import { formatDuration } from "../duration.ts";
-import type { Settings } from "../inputs.ts";
-import { type Known, type PlanReport, uriOf } from "./known.ts";
+import { formatDuration } from "../base/duration.ts";
+import type { Settings } from "../inputs/settings.ts";
+import { type Known, type PlanReport, uriOf } from "./run-report.ts";
 
 /** The longest summary that a runner takes (actions/runner, CreateStepSummaryCommand), in bytes. */
 const MAX_BYTES = 1024 * 1024;

@@ -1,6 +1,6 @@
 import { which } from "@actions/io";
 import * as toolCache from "@actions/tool-cache";
-import { stream } from "../process.ts";
+import { stream } from "../base/process.ts";
 import { excerpt } from "./http.ts";
 
 /**

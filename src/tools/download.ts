@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { access, chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import * as toolCache from "@actions/tool-cache";
-import { messageOf } from "../errors.ts";
+import { messageOf } from "../base/errors.ts";
 import { unpack } from "./archive.ts";
 import { type Checksum, proofOf } from "./checksum.ts";
 import { DownloadError, downloadTo, type RequestOptions } from "./http.ts";

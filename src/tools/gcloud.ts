@@ -2,8 +2,8 @@ import { dirname, join } from "node:path";
 import * as core from "@actions/core";
 import { which } from "@actions/io";
 import * as v from "valibot";
-import { ActionError, messageOf } from "../errors.ts";
-import { info } from "../report/log.ts";
+import { ActionError, messageOf } from "../base/errors.ts";
+import { info } from "../base/log.ts";
 import { provide, type Tool, type ToolRequest, writtenVersion } from "./provide.ts";
 
 const CHANNEL = "dl/cloudsdk/channels/rapid";

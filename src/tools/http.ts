@@ -4,8 +4,8 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HttpClient } from "@actions/http-client";
 import type { RequestHandler } from "@actions/http-client/lib/interfaces";
-import { messageOf } from "../errors.ts";
-import { info } from "../report/log.ts";
+import { messageOf } from "../base/errors.ts";
+import { info } from "../base/log.ts";
 
 /** How long a host, or a program of the runner's, may keep us waiting. */
 export interface Patience {

@@ -1,5 +1,5 @@
 import * as core from "@actions/core";
-import { withoutLogin } from "../url.ts";
+import { withoutLogin } from "../base/url.ts";
 
 /** A host that has what a publisher has. */
 export interface Mirror {

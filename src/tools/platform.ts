@@ -1,4 +1,4 @@
-import { ActionError } from "../errors.ts";
+import { ActionError } from "../base/errors.ts";
 
 /** Operating system and processor, in Go's words, which download URLs use. */
 export interface Platform {

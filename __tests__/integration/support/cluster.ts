@@ -8,7 +8,7 @@ import { filesIn } from "../../../local-gke/control-plane/programs.ts";
 import { DEPLOYER } from "../../../local-gke/control-plane/tokens.ts";
 import type { Timing } from "../../../local-gke/ingress/timing.ts";
 import { installRelease } from "../../../local-gke/release.ts";
-import { type Output, run } from "../../../src/process.ts";
+import { type Output, run } from "../../../src/base/process.ts";
 import { Job } from "./job.ts";
 
 export const CHART = join(import.meta.dirname, "../../../local-gke/chart/milvus");

@@ -1,0 +1,29 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { withoutCommands } from "../../src/base/log.ts";
+
+test.each([
+  ["::set-output name=uri::evil", ": :set-output name=uri::evil"],
+  [" \t\u0085\u3000::stop-commands::x", " \t\u0085\u3000: :stop-commands::x"],
+  ["fine\r::add-mask::a\r\n::error::b\n::debug::c", "fine\n: :add-mask::a\n: :error::b\n: :debug::c"],
+  ["Translate ##[set-output name=uri;]evil ###[x]", "Translate # #[set-output name=uri;]evil ## #[x]"],
+  [":::error::x", ": ::error::x"],
+])("in %j nothing is a command", (text, printed) => {
+  expect(withoutCommands(text)).toBe(printed);
+});
+
+test.each(["std::bad_alloc at ::1", "# [a] ## b", "a: b", ":", ""])("%j is printed as it is", (text) => {
+  expect(withoutCommands(text)).toBe(text);
+});
+
+test("everything that goes to the log goes this way", () => {
+  const src = join(import.meta.dirname, "../../src");
+  const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => /\.ts$/.test(file));
+  const printing = files.filter((file) =>
+    /\binfo\b[^{}]*\} from "@actions\/core"|core\.info\(|console\.|stdout\.write/.test(
+      readFileSync(join(src, file), "utf8"),
+    ),
+  );
+  expect(printing).toEqual([join("base", "log.ts")]);
+});

@@ -1,0 +1,99 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { type Known, type PlanReport, setOutputs, uriOf } from "../../src/report/run-report.ts";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "outputs-"));
+  await writeFile(join(folder, "output"), "");
+  vi.stubEnv("GITHUB_OUTPUT", join(folder, "output"));
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true });
+});
+
+/** Returns the outputs as a runner reads them from its file. */
+async function outputs(known: Known): Promise<Record<string, string>> {
+  setOutputs(known);
+  const lines = (await readFile(join(folder, "output"), "utf8")).split("\n");
+  const found: Record<string, string> = {};
+  while (lines.length > 1) {
+    const [, name = "", delimiter] = /^(\w+)<<(\S+)$/.exec(lines.shift() ?? "") ?? [];
+    const value: string[] = [];
+    for (let line = lines.shift(); line !== delimiter; line = lines.shift()) {
+      if (line === undefined) throw new Error(`output ${name} has no end`);
+      value.push(line);
+    }
+    found[name] = value.join("\n");
+  }
+  return found;
+}
+
+test("a run that failed early sets what it knows, and no more", async () => {
+  expect(await outputs({ host: "a.b", changed: false, steps: [] })).toEqual({
+    host: "a.b",
+    changed: "false",
+  });
+});
+
+test("a run that went through sets all of them", async () => {
+  const plan: PlanReport = {
+    upgrade: ["x"],
+    later: ["y"],
+    values: [{ path: "a" }],
+    objects: [],
+    restarts: ["Deployment my-release-milvus-standalone"],
+    consequences: ["z"],
+    lost: [{ path: "b", revision: 2 }],
+  };
+  const pem = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
+  const known: Known = {
+    host: "my-release.milvus.io",
+    ingress: "default/my-release-milvus",
+    address: "203.0.113.1",
+    certificateStatus: "Active",
+    certificateExpires: "2027-02-16T11:00:00Z",
+    caCertificate: pem,
+    caCertificateFile: "/tmp/x y/ca.pem",
+    releaseRevision: 4,
+    chartVersion: "5.0.19",
+    milvusVersion: "",
+    backends: { "k8s1-neg": "HEALTHY" },
+    changed: true,
+    plan,
+    steps: [],
+  };
+  expect(await outputs(known)).toEqual({
+    address: "203.0.113.1",
+    host: "my-release.milvus.io",
+    port: "443",
+    uri: "https://203.0.113.1:443",
+    ingress: "default/my-release-milvus",
+    certificate_status: "Active",
+    certificate_expires: "2027-02-16T11:00:00Z",
+    ca_certificate: pem,
+    ca_certificate_file: "/tmp/x y/ca.pem",
+    release_revision: "4",
+    chart_version: "5.0.19",
+    milvus_version: "",
+    backends: '{"k8s1-neg":"HEALTHY"}',
+    changed: "true",
+    plan: JSON.stringify(plan),
+  });
+});
+
+test("a value can't pass itself off as another output", async () => {
+  const hostile = "x\nchanged=true\nEOF\nuri<<EOF\nhttps://evil\nEOF";
+  const found = await outputs({ milvusVersion: hostile, changed: false, steps: [] });
+  expect(found).toEqual({ milvus_version: hostile, changed: "false" });
+});
+
+test.each([
+  ["203.0.113.1", "https://203.0.113.1:443"],
+  ["2001:db8::1", "https://[2001:db8::1]:443"],
+])("uriOf(%s)", (address, uri) => {
+  expect(uriOf(address)).toBe(uri);
+});

@@ -1,0 +1,131 @@
+import { warning } from "@actions/core";
+import { allOf } from "../base/async.ts";
+import { info } from "../base/log.ts";
+import { chartDefaults } from "../helm/chart-defaults.ts";
+import { describeLostValues, type LostValue, readLostValues } from "../helm/lost-values.ts";
+import type { ManifestChange } from "../helm/manifest.ts";
+import { NOT_INSTALLED } from "../helm/release.ts";
+import { previewInstall, previewUpgrade } from "../helm/restarts.ts";
+import { chartFor } from "../helm/stored-chart.ts";
+import type { LocalChart } from "../helm/upgrade.ts";
+import { joinValues } from "../helm/values.ts";
+import { describeVersionChange } from "../helm/version-change.ts";
+import type { Settings } from "../inputs/settings.ts";
+import { adopt } from "../kubernetes/adoption.ts";
+import type { ApiServer } from "../kubernetes/api.ts";
+import type { FileManifest } from "../kubernetes/manifest-documents.ts";
+import { rehearseManifests } from "../kubernetes/manifest-set.ts";
+import { isOf } from "../kubernetes/objects.ts";
+import { isUnderOurCare } from "../milvus/values.ts";
+import type { Access } from "../observe/access.ts";
+import type { Outlook } from "../observe/assess.ts";
+import type { Observed } from "../observe/cluster.ts";
+import { consequencesOf, exposuresOf } from "../plan/consequences.ts";
+import { type ObjectChange, objectChanges, type Plan } from "../plan/plan.ts";
+import { refuseOtherChart, requestedValues } from "../plan/release.ts";
+import { describePlan, reportPlan } from "../report/plan.ts";
+import type { Session } from "../report/session.ts";
+
+/** What is known once everything was tried that changes nothing. */
+export interface Rehearsal {
+  /** Undefined when the release stays as it is. */
+  chart: LocalChart | undefined;
+  /** What becomes of the load balancer's objects, of the user's manifests, and of what there is at Google. */
+  objects: ObjectChange[];
+}
+
+/**
+ * Finds out everything that could be refused before anything is changed (chart, values, each object), and reports what
+ * the run will change.
+ */
+export async function rehearse(
+  settings: Settings,
+  session: Session,
+  access: Access,
+  { observed, place, plan, files }: Outlook,
+): Promise<Rehearsal> {
+  const [objects, { chart, preview }, lost] = await allOf([
+    rehearseObjects(settings, access.api, observed, plan, files),
+    rehearseUpgrade(settings, session, access, observed, plan),
+    lostValuesOf(settings, access.api, observed, plan),
+  ]);
+  const all = [...place.changes, ...objects];
+  const consequences = consequencesOf(settings, observed, plan);
+  session.known.plan = reportPlan(plan, preview, all, consequences, lost);
+  for (const line of describePlan(session.known.plan)) info(line);
+  for (const exposure of exposuresOf(settings, observed, plan)) warning(exposure);
+  if (lost.length > 0) warning(describeLostValues(observed.release, lost));
+  return { chart, objects: all };
+}
+
+/** Values that are gone are told when the release first comes under this action's care: nothing else brings them back. */
+async function lostValuesOf(
+  settings: Settings,
+  api: ApiServer,
+  { release }: Observed,
+  { release: { upgrade } }: Plan,
+): Promise<LostValue[]> {
+  if (!upgrade || isUnderOurCare(release.values) || release.status === NOT_INSTALLED) return [];
+  const wanted = joinValues(requestedValues(settings), upgrade.overlay);
+  return await readLostValues(api, release, joinValues(release.values, wanted));
+}
+
+async function rehearseUpgrade(
+  settings: Settings,
+  session: Session,
+  { api, helm }: Access,
+  { release, chart: known }: Observed,
+  { release: { chartVersion, upgrade, switchOver } }: Plan,
+): Promise<{ chart: LocalChart | undefined; preview: ManifestChange | undefined }> {
+  if (!upgrade && !switchOver) return { chart: undefined, preview: undefined };
+  const { directory } = session;
+  const reference = {
+    chart: settings.chart,
+    repository: settings.chartRepository,
+    login: settings.chartLogin,
+    version: chartVersion,
+  };
+  const chart = known ?? (await chartFor(helm, api, reference, release, directory));
+  refuseOtherChart(release, chart.name);
+  if (!upgrade) return { chart, preview: undefined };
+  if (chartVersion !== release.chartVersion) {
+    const { version, appVersion } = await chartDefaults(helm, chart);
+    const before = { chart: release.chartVersion, app: release.appVersion };
+    const announcement = describeVersionChange(before, { chart: version, app: appVersion });
+    if (announcement) warning(announcement);
+  }
+  const { overlay, replacesValues } = upgrade;
+  const request = { release, chart, userValues: settings.values, overlay, replacesValues, directory };
+  if (release.status === NOT_INSTALLED) return { chart, preview: await previewInstall(helm, request) };
+  // Helm renders an upgrade before it changes anything, and tells then what it has rendered: rehearsing it, too, would
+  // only take longer.
+  return { chart, preview: settings.mode === "plan" ? await previewUpgrade(helm, request) : undefined };
+}
+
+async function rehearseObjects(
+  { adopt: adopts }: Settings,
+  api: ApiServer,
+  observed: Observed,
+  { front }: Plan,
+  manifests: readonly FileManifest[],
+): Promise<ObjectChange[]> {
+  const [ours, theirs] = await allOf([
+    allOf(
+      front.manifests.map((manifest) => {
+        const taken = front.takenOver.find(isOf(manifest));
+        return taken
+          ? adopt(api, manifest, taken, { dryRun: true })
+          : api.apply(manifest, { dryRun: true, force: true });
+      }),
+    ),
+    rehearseManifests(api, manifests, { force: adopts }),
+  ]);
+  const changes = objectChanges(observed.objects, ours).map((change) => {
+    const { kind, name } = change;
+    const isTaken = front.takenOver.some(isOf({ kind, metadata: { name } }));
+    return isTaken ? { ...change, action: "take over" as const } : change;
+  });
+  const orphans = front.orphans.map(({ kind, name }) => ({ kind, name, action: "delete" as const }));
+  const others = theirs.flatMap(({ before, after }) => objectChanges(before ? [before] : [], [after]));
+  return [...changes, ...others, ...orphans];
+}

@@ -1,0 +1,259 @@
+import { formatDuration } from "../base/duration.ts";
+import { ActionError, messageOf, OvertakenError } from "../base/errors.ts";
+import { info } from "../base/log.ts";
+import { withProgress } from "../base/progress.ts";
+import { ReleaseBusyError } from "../helm/error.ts";
+import { isPending, lastDeployed, type Revision, readHistory } from "../helm/history.ts";
+import { install } from "../helm/install.ts";
+import type { ManifestChange } from "../helm/manifest.ts";
+import { newestRevision, untilSettled } from "../helm/pending.ts";
+import { NOT_INSTALLED, type Release, readRelease } from "../helm/release.ts";
+import { changesMade } from "../helm/restarts.ts";
+import { rollback } from "../helm/rollback.ts";
+import { watchRollout } from "../helm/rollout.ts";
+import { type Helm, type LocalChart, upgrade } from "../helm/upgrade.ts";
+import type { Settings } from "../inputs/settings.ts";
+import type { ApiServer } from "../kubernetes/api.ts";
+import type { Access } from "../observe/access.ts";
+import type { UpgradePlan } from "../plan/release.ts";
+import type { Known } from "../report/run-report.ts";
+import { type Session, step } from "../report/session.ts";
+
+/** One Helm upgrade that is to be made. */
+export interface Undertaking {
+  /** The step's name in the log. */
+  title: string;
+  /** As it is before the upgrade. */
+  release: Release;
+  chart: LocalChart;
+  plan: UpgradePlan;
+}
+
+/**
+ * Upgrades the release and returns its new revision. When that fails, the release goes back to what was deployed, and
+ * the error says so.
+ *
+ * @throws OvertakenError when another run has upgraded it since this one looked: nothing was changed
+ */
+export async function upgradeOrRollBack(
+  settings: Settings,
+  session: Session,
+  access: Access,
+  undertaking: Undertaking,
+): Promise<number> {
+  const { known } = session;
+  const { release } = undertaking;
+  let { changed } = known;
+  await refuseOvertaken(access.api, release);
+  session.signal.throwIfAborted();
+  // Said beforehand: an upgrade that fails or is cancelled has changed something too.
+  known.changed = true;
+  try {
+    return await step(session, undertaking.title, async () => {
+      if (release.status === "failed" && !release.serverSide) {
+        changed = (await takeBack(access.helm, release, settings.helmTimeout)) || changed;
+      }
+      return upgradeRelease(settings, session, access, undertaking);
+    });
+  } catch (error) {
+    if (error instanceof ReleaseBusyError) known.changed = changed;
+    // The runner gives a cancelled job ten seconds: not enough for a rollback.
+    if (error instanceof ReleaseBusyError || session.signal.aborted) throw error;
+    const isMade = await hasMadeRevision(access, undertaking.release);
+    if (!isMade) known.changed = changed;
+    if (!isMade || !settings.rollbackOnFailure) throw error;
+    const ending = await undoUpgrade(settings, session, access, undertaking.release).catch(
+      (failure: unknown) => `The release could not be rolled back either. ${messageOf(failure)}`,
+    );
+    throw ending === undefined ? error : new ActionError(`${messageOf(error)}\n${ending}`, { cause: error });
+  }
+}
+
+/** What is laid over the values was made from those that this run has seen: others' changes to `user.yaml` would be lost. */
+async function refuseOvertaken(api: ApiServer, { name, namespace, revision }: Release): Promise<void> {
+  const newest = await newestRevision(api, { name, namespace });
+  if (newest === undefined || newest <= revision) return;
+  throw new OvertakenError(
+    `Release ${name} in namespace ${namespace} was changed by another run while this one was at work.`,
+    { why: `this run has looked at revision ${revision}, the newest is ${newest}.`, fix: "run again." },
+  );
+}
+
+/** Tells whether a failed upgrade has left a revision behind; when that can't be seen, it counts as one that has. */
+async function hasMadeRevision({ helm }: Access, { name, namespace, revision }: Release): Promise<boolean> {
+  try {
+    const newest = (await readHistory(helm, name, namespace)).at(-1);
+    return newest !== undefined && newest.revision > revision;
+  } catch {
+    return true;
+  }
+}
+
+async function upgradeRelease(
+  settings: Settings,
+  { known, signal, directory }: Session,
+  { api, helm }: Access,
+  { release, chart, plan: { overlay, replacesValues } }: Undertaking,
+): Promise<number> {
+  const { helmTimeout: timeout } = settings;
+  const make = release.status === NOT_INSTALLED ? install : upgrade;
+  const made = await followRollout("upgrade", settings, api, (failed) =>
+    make(helm, {
+      release,
+      chart,
+      userValues: settings.values,
+      overlay,
+      replacesValues,
+      timeout,
+      directory,
+      signal: AbortSignal.any([signal, failed]),
+    }),
+  );
+  info(`Release ${release.name} is at revision ${made.version}, chart ${chart.version}.`);
+  if (release.status !== NOT_INSTALLED) {
+    await changesMade(helm, release, made).then(
+      ({ restarts }) => reportRestarts(known, restarts),
+      // It has succeeded all the same.
+      (error: unknown) => info(`Which pods it has replaced is not known. ${messageOf(error)}`),
+    );
+  }
+  return made.version;
+}
+
+function reportRestarts(known: Known, restarts: ManifestChange["restarts"]): void {
+  const workloads = restarts.map(({ kind, name }) => `${kind} ${name}`);
+  info(workloads.length > 0 ? `Its pods were replaced: ${workloads.join(", ")}.` : "No pod was replaced.");
+  if (known.plan) known.plan.restarts = [...new Set([...known.plan.restarts, ...workloads])];
+}
+
+/**
+ * Takes back what a failed upgrade has set. A client-side upgrade goes on from the deployed revision (helm
+ * pkg/action/upgrade.go, prepareUpgrade): fields that only the failed one has would stay, and crash the pods for good.
+ *
+ * @returns whether there was anything to go back to
+ */
+async function takeBack(helm: Helm, release: Release, timeout: number): Promise<boolean> {
+  const target = lastDeployed(await readHistory(helm, release.name, release.namespace));
+  if (!target) return false;
+  info(
+    `Revision ${release.revision} has failed: what it has set is taken back to revision ${target.revision} first.`,
+  );
+  await rollback(helm, { release, revision: target.revision, timeout, wait: false });
+  return true;
+}
+
+/** Returns how the rollback of a failed upgrade has ended, as a sentence; undefined when there is nothing to undo. */
+async function undoUpgrade(
+  settings: Settings,
+  session: Session,
+  access: Access,
+  release: Release,
+): Promise<string | undefined> {
+  const { name, namespace } = release;
+  const history = await readHistory(access.helm, name, namespace);
+  const newest = history.at(-1);
+  if (!newest || newest.revision <= release.revision || newest.status !== "failed") return undefined;
+  const target = lastDeployed(history);
+  if (!target) return `Release ${name} has no deployed revision to roll back to: it stays as it failed.`;
+  await rollBack(settings, session, access, release, target);
+  return `Release ${name} was rolled back to revision ${target.revision} and is as it was then.`;
+}
+
+/**
+ * Waits for other runs that are at work on the release, one after the other, and rolls back what one of them leaves
+ * behind that is no more.
+ *
+ * @param age milliseconds after which a pending revision counts as left behind
+ */
+export async function recoverPending(
+  settings: Settings,
+  session: Session,
+  access: Access,
+  age: number,
+): Promise<void> {
+  const { release: name, namespace } = settings;
+  for (;;) {
+    const history = await readHistory(access.helm, name, namespace);
+    const newest = history.at(-1);
+    if (!newest || !isPending(newest)) return;
+    const { revision, status, updated } = newest;
+    const pending = `revision ${revision} of release ${name}, ${status} since ${updated}`;
+    const isOld = Date.parse(updated) + age <= Date.now();
+    // There is nothing to which a first installation could go back: it is refused.
+    if (isOld && status === "pending-install") return;
+    if (isOld) {
+      info(`Nobody has ended ${pending}: it is older than ${formatDuration(age)}.`);
+      return rollBackPending(settings, session, access, history, pending);
+    }
+    await step(session, "Wait for another run on the release", () => {
+      info(`Waiting for ${pending}: until it is ${formatDuration(age)} old.`);
+      return withProgress(
+        () => `waiting for ${pending}`,
+        () => untilSettled(access.api, { name, namespace }, newest, age, session.signal),
+      );
+    });
+  }
+}
+
+async function rollBackPending(
+  settings: Settings,
+  session: Session,
+  access: Access,
+  history: readonly Revision[],
+  pending: string,
+): Promise<void> {
+  const { release: name, namespace } = settings;
+  const release = await readRelease(access.helm, name, namespace);
+  const target = lastDeployed(history);
+  if (!release || !target) {
+    throw new ActionError(`Release ${name} in namespace ${namespace} can't be recovered.`, {
+      why: `${pending}; no revision before it was ever deployed.`,
+      fix: `\`helm uninstall ${name} -n ${namespace}\` and install again.`,
+    });
+  }
+  session.known.changed = true;
+  const newest = history.at(-1);
+  if (newest?.status === "pending-rollback" && newest.description === `Rollback to ${target.revision}`) {
+    // Helm takes this record for what is in the cluster (helm pkg/action/rollback.go, prepareRollback) and client-side
+    // leaves what only the revision before has, though the rollback was perhaps killed before it had removed anything.
+    await access.api.delete("Secret", namespace, `sh.helm.release.v1.${name}.v${newest.revision}`);
+  }
+  await rollBack(settings, session, access, release, target);
+}
+
+async function rollBack(
+  settings: Settings,
+  session: Session,
+  { api, helm }: Access,
+  release: Release,
+  { revision: target }: Revision,
+): Promise<void> {
+  session.known.releaseRevision = await step(session, `Roll back to revision ${target}`, async () => {
+    const revision = await followRollout("rollback", settings, api, () =>
+      rollback(helm, { release, revision: target, timeout: settings.helmTimeout, wait: true }),
+    );
+    info(`Release ${release.name} is at revision ${revision}, as it was at revision ${target}.`);
+    return revision;
+  });
+}
+
+/** Says how far the release's pods are while Helm changes it. */
+async function followRollout<T>(
+  what: "upgrade" | "rollback",
+  { release, namespace, helmTimeout }: Settings,
+  api: ApiServer,
+  work: (failed: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const rollout = watchRollout(api, namespace, release, helmTimeout);
+  try {
+    return await withProgress(
+      () => `waiting for the rollout of release ${release}: ${rollout.describe()}`,
+      () => work(rollout.failed),
+    );
+  } catch (error) {
+    info(`When the ${what} ended, ${rollout.describe()}.`);
+    throw error;
+  } finally {
+    await rollout.close();
+  }
+}

@@ -1,0 +1,225 @@
+import { ActionError } from "../base/errors.ts";
+import { isMap, parseYamlMap, type YamlMap } from "../base/yaml.ts";
+import { valueAt } from "../helm/values.ts";
+import { type KeyPair, problemOfGiven } from "../loadbalancer/certificate.ts";
+import { backendConfigSpec } from "../loadbalancer/manifests.ts";
+import { type InputReader, isSubdomain, quote } from "./reader.ts";
+
+/** Where the load balancer's certificate comes from. */
+export type CertificateSettings =
+  /** In a Secret that this action keeps: made here unless the user gives one. */
+  | { kind: "self-managed"; given: KeyPair | undefined }
+  /** Made and renewed by Google, for a host whose DNS points at the load balancer. */
+  | { kind: "google-managed" }
+  /** In a Secret that somebody else keeps. */
+  | { kind: "secret" }
+  /** At Google already. */
+  | { kind: "pre-shared"; names: string[] };
+
+/** What the user wants of the load balancer. */
+export interface FrontSettings {
+  certificate: CertificateSettings;
+  /** Name of the Secret, or of the ManagedCertificate, with the certificate. */
+  tlsSecret: string;
+  ingressName: string;
+  backendConfigName: string;
+  frontendConfigName: string;
+  /** Laid over the specs that this action makes. */
+  backendConfig: YamlMap;
+  /** Undefined: no FrontendConfig. */
+  frontendConfig: YamlMap | undefined;
+  loadBalancer: "external" | "internal";
+  allowHttp: boolean;
+  backendTimeoutSeconds: number;
+  staticIpName: string | undefined;
+  createStaticIp: boolean;
+  deleteStaticIp: boolean;
+  /** The Cloud DNS zone in which the host's record is kept. */
+  dnsZone: string | undefined;
+  dnsProjectId: string | undefined;
+  /** Take objects over that this action has not made. */
+  adopt: boolean;
+}
+
+/** The largest `timeoutSec` of a backend service. */
+const MAX_BACKEND_TIMEOUT_SECONDS = 2_147_483_647;
+/** The largest `connectionDraining.drainingTimeoutSec` of a backend service (compute API). */
+const MAX_DRAINING_SECONDS = 3600;
+/** A name at Google: of a certificate, an address or a zone (RFC 1035, compute API). */
+const GOOGLE_NAME = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
+/** spec.domains of a ManagedCertificate (gke-managed-certs, deploy/managedcertificates-crd.yaml). */
+const MAX_MANAGED_DOMAIN = 63;
+
+/** Reads the inputs that describe the load balancer. */
+export function readFront(reader: InputReader, host: string, release: string): FrontSettings {
+  const { mistakes, text, flag, objectName, oneOf, optional, refuse } = reader;
+  const googleName = (name: string): string | undefined => {
+    const value = optional(name);
+    if (value && !GOOGLE_NAME.test(value)) {
+      refuse(name, "a name at Google Cloud (lower-case letters, digits and '-', at most 63 characters)");
+    }
+    return value;
+  };
+  const backendTimeout = reader.duration("backend_timeout", "1h");
+  if (backendTimeout % 1000 !== 0 || backendTimeout / 1000 > MAX_BACKEND_TIMEOUT_SECONDS) {
+    refuse("backend_timeout", `a duration in whole seconds, at most ${MAX_BACKEND_TIMEOUT_SECONDS}s`);
+  }
+
+  const loadBalancer = oneOf("load_balancer", ["external", "internal"]);
+  const certificate = readCertificate(reader, host);
+  if (loadBalancer === "internal" && certificate.kind === "google-managed") {
+    mistakes.push(
+      "certificate: google-managed goes with load_balancer: external only: Google can't check a name that leads to an internal address (use self-managed, secret or pre-shared)",
+    );
+  }
+
+  const staticIpName = googleName("static_ip_name");
+  const createStaticIp = flag("create_static_ip", false);
+  const deleteStaticIp = flag("delete_static_ip", false);
+  for (const [name, wanted] of Object.entries({
+    create_static_ip: createStaticIp,
+    delete_static_ip: deleteStaticIp,
+  })) {
+    if (wanted && !staticIpName) mistakes.push(`${name} needs static_ip_name: the address's name`);
+  }
+  const dnsZone = googleName("dns_zone");
+  const dnsProjectId = optional("dns_project_id");
+  if (dnsProjectId && !dnsZone) mistakes.push("dns_project_id goes with dns_zone only");
+
+  const allowHttp = flag("allow_http", false);
+  if (loadBalancer === "internal" && allowHttp && !staticIpName) {
+    mistakes.push(
+      "allow_http with load_balancer: internal needs static_ip_name: ports 80 and 443 can share only a reserved address",
+    );
+  }
+  const frontendConfig = text("frontend_config") === "" ? undefined : readYaml(reader, "frontend_config");
+  if (valueAt(frontendConfig ?? {}, "redirectToHttps", "enabled") && !allowHttp) {
+    mistakes.push(
+      "frontend_config: redirectToHttps needs allow_http: true, as there is nothing on port 80 to redirect otherwise",
+    );
+  }
+  const backendConfig = readYaml(reader, "backend_config");
+  const problem = problemOfBackendConfig(backendConfig, backendTimeout / 1000);
+  if (problem) mistakes.push(`backend_config: ${problem}`);
+  if (loadBalancer === "internal") mistakes.push(...problemsOfInternal(backendConfig, frontendConfig ?? {}));
+  const ingressName = objectName("ingress_name", `${release}-milvus`);
+  if (ingressName.includes(".")) {
+    mistakes.push(
+      `ingress_name: ${quote(ingressName)} has a dot, and the load balancer's name at Google, which is made from it, can't have one`,
+    );
+  }
+
+  return {
+    certificate,
+    tlsSecret: objectName("tls_secret", `${release}-milvus-tls`),
+    ingressName,
+    backendConfigName: objectName("backend_config_name", `${release}-backendconfig`),
+    frontendConfigName: `${release}-frontendconfig`,
+    backendConfig,
+    frontendConfig,
+    loadBalancer,
+    allowHttp,
+    backendTimeoutSeconds: backendTimeout / 1000,
+    staticIpName,
+    createStaticIp,
+    deleteStaticIp,
+    dnsZone,
+    dnsProjectId,
+    adopt: flag("adopt", false),
+  };
+}
+
+function readCertificate(
+  { mistakes, oneOf, raw, text, refuse }: InputReader,
+  host: string,
+): CertificateSettings {
+  const kind = oneOf("certificate", ["self-managed", "google-managed", "secret", "pre-shared"]);
+  const pem = (name: string) => raw(name).replaceAll("\r\n", "\n").trim();
+  const [certificate, privateKey] = [pem("tls_certificate"), pem("tls_private_key")];
+  const names = text("pre_shared_certificates")
+    .split(/[\s,]+/)
+    .filter((name) => name !== "");
+  if (kind !== "self-managed" && (certificate !== "" || privateKey !== "")) {
+    mistakes.push("tls_certificate and tls_private_key go with certificate: self-managed only");
+  }
+  if (kind !== "pre-shared" && names.length > 0) {
+    mistakes.push("pre_shared_certificates goes with certificate: pre-shared only");
+  }
+  switch (kind) {
+    case "self-managed": {
+      if (certificate === "" && privateKey === "") return { kind, given: undefined };
+      if (certificate === "" || privateKey === "") {
+        const missing = certificate === "" ? "tls_certificate" : "tls_private_key";
+        mistakes.push(`${missing} is required: tls_certificate and tls_private_key belong together`);
+        return { kind, given: undefined };
+      }
+      const given = { certificate: `${certificate}\n`, privateKey: `${privateKey}\n` };
+      // Without a host there is enough to correct, and what is taken away may have expired.
+      if (host !== "" && text("mode") !== "teardown")
+        mistakes.push(...problemOfGiven(given, host, Date.now()));
+      return { kind, given };
+    }
+    case "google-managed":
+      if (host.length > MAX_MANAGED_DOMAIN) {
+        mistakes.push(
+          `host: ${quote(host)} has more than ${MAX_MANAGED_DOMAIN} characters, which certificate: google-managed doesn't take`,
+        );
+      }
+      if (isSubdomain(host) && !host.includes(".")) {
+        mistakes.push(
+          `host: ${quote(host)} is no public name, for which alone Google makes certificates (certificate: google-managed)`,
+        );
+      }
+      return { kind };
+    case "pre-shared":
+      if (names.length === 0) refuse("pre_shared_certificates", "the names of SSL certificates at Google");
+      for (const name of names.filter((each) => !GOOGLE_NAME.test(each))) {
+        mistakes.push(
+          `pre_shared_certificates: ${quote(name)} is not a name of an SSL certificate at Google`,
+        );
+      }
+      return { kind, names };
+    case "secret":
+      return { kind };
+  }
+}
+
+function readYaml({ raw, mistakes }: InputReader, name: string): YamlMap {
+  try {
+    return parseYamlMap(raw(name), name);
+  } catch (error) {
+    if (!(error instanceof ActionError)) throw error;
+    mistakes.push(error.message);
+    return {};
+  }
+}
+
+/** Returns what Google's controller refuses of an internal load balancer (kubernetes/ingress-gce, pkg/backends and pkg/loadbalancers). */
+function problemsOfInternal(backendConfig: YamlMap, frontendConfig: YamlMap): string[] {
+  const given = {
+    "backend_config: securityPolicy": backendConfig.securityPolicy,
+    "frontend_config: redirectToHttps": valueAt(frontendConfig, "redirectToHttps", "enabled"),
+    // It would be a global one, which a proxy of the region can't have.
+    "frontend_config: sslPolicy": frontendConfig.sslPolicy,
+  };
+  return Object.entries(given)
+    .filter(([, value]) => Boolean(value))
+    .map(([name]) => `${name} goes with load_balancer: external only`);
+}
+
+/** Returns what Google would refuse of the BackendConfig, beyond the fields that the API server checks. */
+function problemOfBackendConfig(overlay: YamlMap, timeoutSeconds: number): string | undefined {
+  const plain = ["healthCheck", "cdn"].find((name) => overlay[name] !== undefined && !isMap(overlay[name]));
+  if (plain) return `${plain} must be a map`;
+  const { healthCheck, cdn, ...others } = backendConfigSpec(timeoutSeconds, overlay);
+  const { checkIntervalSec: interval, timeoutSec: timeout } = healthCheck;
+  if (typeof interval === "number" && typeof timeout === "number" && timeout > interval) {
+    return `healthCheck.timeoutSec ${timeout} is above checkIntervalSec ${interval}, which Google refuses`;
+  }
+  const draining = valueAt(others, "connectionDraining", "drainingTimeoutSec");
+  if (typeof draining === "number" && draining > MAX_DRAINING_SECONDS) {
+    return `connectionDraining.drainingTimeoutSec ${draining} is above ${MAX_DRAINING_SECONDS}, which Google refuses`;
+  }
+  if (cdn?.enabled) return "cdn.enabled: Cloud CDN doesn't cache gRPC, and breaks it";
+  return undefined;
+}

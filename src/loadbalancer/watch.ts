@@ -1,0 +1,254 @@
+import * as v from "valibot";
+import { ActionError, messageOf } from "../base/errors.ts";
+import { info } from "../base/log.ts";
+import type { ApiServer, Selector } from "../kubernetes/api.ts";
+import { Event, Ingress, ManagedCertificate, Secret, Service } from "../kubernetes/objects.ts";
+import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
+import { type Complaint, recordComplaint } from "./diagnosis.ts";
+import type { FrontNames } from "./manifests.ts";
+
+/** What is known of an object that is being followed. */
+export type Followed<T> = { state: "unknown" } | { state: "present"; object: T } | { state: "deleted" };
+
+/** The load balancer as the cluster shows it, kept up to date by watches. */
+export interface FrontState {
+  ingress: Followed<Ingress>;
+  service: Followed<Service>;
+  /** Stays unknown for a certificate that is at Google. */
+  tlsSecret: Followed<Secret>;
+  /** Stays unknown for a certificate that Google doesn't manage. */
+  managedCertificate: Followed<ManagedCertificate>;
+  /** Warnings of Google's controllers since the watches began, oldest first. */
+  complaints: Complaint[];
+  /** The newest Warning from before: it may have been mended since, so it explains but ends nothing. */
+  earlierWarning: string | undefined;
+  /** The newest word of what firewall rule a shared network lacks, which only its own admins can make. */
+  firewallAdvice: string | undefined;
+}
+
+/** An annotation that means nothing to anyone: changing it makes the ingress controller look at the Ingress at once. */
+const NUDGE_ANNOTATION = "milvus-gke-load-balancer/synced-at";
+
+/** Follows the Ingress, its Service, its certificate and their events until it is closed. */
+export class Front {
+  readonly state: FrontState = {
+    ingress: { state: "unknown" },
+    service: { state: "unknown" },
+    tlsSecret: { state: "unknown" },
+    managedCertificate: { state: "unknown" },
+    complaints: [],
+    earlierWarning: undefined,
+    firewallAdvice: undefined,
+  };
+  readonly names: FrontNames;
+  readonly #api: ApiServer;
+  readonly #ended = new AbortController();
+  readonly #listeners = new Set<() => void>();
+  #failure: Error | undefined;
+  #followers: Promise<void>[] = [];
+
+  private constructor(api: ApiServer, names: FrontNames) {
+    this.#api = api;
+    this.names = names;
+  }
+
+  /**
+   * Starts the watches and returns once it is known what there is: what comes later is news.
+   *
+   * @throws ActionError when the cluster can't be read, or the account may not watch what there is to wait for
+   */
+  static async open(api: ApiServer, names: FrontNames): Promise<Front> {
+    const front = new Front(api, names);
+    const { namespace } = names;
+    const only = (name: string): Selector => `fieldSelector=metadata.name=${name}`;
+    const followed: [Collection, Follower][] = [
+      [
+        { kind: "Ingress", namespace, selector: only(names.ingress) },
+        front.#objectFollower(Ingress, "ingress"),
+      ],
+      [
+        { kind: "Service", namespace, selector: only(names.service) },
+        front.#objectFollower(Service, "service"),
+      ],
+      [
+        { kind: "Event", namespace, selector: "fieldSelector=involvedObject.kind!=Pod" },
+        front.#eventFollower(),
+      ],
+    ];
+    if (names.tlsSecret !== undefined) {
+      const selector = only(names.tlsSecret);
+      followed.push([{ kind: "Secret", namespace, selector }, front.#objectFollower(Secret, "tlsSecret")]);
+    }
+    if (names.managedCertificate !== undefined) {
+      const selector = only(names.managedCertificate);
+      followed.push([
+        { kind: "ManagedCertificate", namespace, selector },
+        front.#objectFollower(ManagedCertificate, "managedCertificate"),
+      ]);
+    }
+    const started = followed.map(([collection, follower]) => front.#follow(collection, follower));
+    front.#followers = started.map(({ ended }) => ended);
+    try {
+      await Promise.all(started.map(({ listed }) => listed));
+    } catch (error) {
+      await front.close();
+      throw error;
+    }
+    return front;
+  }
+
+  /** Takes what was complained of so far for old: it may be mended by what is changed next. */
+  forgetComplaints(): void {
+    this.state.earlierWarning = this.state.complaints.at(-1)?.message ?? this.state.earlierWarning;
+    this.state.complaints = [];
+  }
+
+  /** Ends the watches and returns when they have ended. */
+  async close(): Promise<void> {
+    this.#ended.abort();
+    await Promise.all(this.#followers);
+  }
+
+  /**
+   * Waits until `look` returns something other than undefined; it is asked now and after every change.
+   *
+   * @param limit milliseconds
+   * @param onLimit makes the error for when the limit has passed
+   * @throws whatever `look` throws, the cancellation that `signal` carries, or the failure of a watch
+   */
+  async until<T>(
+    look: (state: FrontState) => T | undefined,
+    options: { limit: number; onLimit: () => Error; signal: AbortSignal },
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const settle = (end: () => void) => {
+        clearTimeout(timer);
+        this.#listeners.delete(check);
+        options.signal.removeEventListener("abort", onAbort);
+        end();
+      };
+      const check = () => {
+        try {
+          if (this.#failure) throw this.#failure;
+          const found = look(this.state);
+          if (found !== undefined) settle(() => resolve(found));
+        } catch (error) {
+          settle(() => reject(error));
+        }
+      };
+      const onAbort = () => settle(() => reject(options.signal.reason));
+      const timer = setTimeout(() => settle(() => reject(options.onLimit())), options.limit);
+      this.#listeners.add(check);
+      options.signal.addEventListener("abort", onAbort);
+      if (options.signal.aborted) onAbort();
+      else check();
+    });
+  }
+
+  /** Makes the ingress controller look at the Ingress now instead of at its next turn, which may be ten minutes off. */
+  async nudge(): Promise<void> {
+    const { namespace, ingress } = this.names;
+    await this.#api.annotate("Ingress", namespace, ingress, NUDGE_ANNOTATION, new Date().toISOString());
+  }
+
+  /** `listed` settles when it is known what there is, `ended` when the watch has ended for good. */
+  #follow(collection: Collection, follower: Follower): { listed: Promise<void>; ended: Promise<void> } {
+    const listed = Promise.withResolvers<void>();
+    const onList = (items: unknown[]) => {
+      follower.onList(items);
+      listed.resolve();
+    };
+    const ended = follow(this.#api, collection, { ...follower, onList }, this.#ended.signal, (trouble) =>
+      info(`${trouble.message}\nTrying again.`),
+    ).catch((error: unknown) => {
+      this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
+      this.#changed();
+      listed.reject(error);
+    });
+    return { listed: listed.promise, ended };
+  }
+
+  #objectFollower<S extends typeof Ingress | typeof Service | typeof Secret | typeof ManagedCertificate>(
+    schema: S,
+    key: "ingress" | "service" | "tlsSecret" | "managedCertificate",
+  ): Follower {
+    const set = (followed: Followed<v.InferOutput<S>>) => {
+      Object.assign(this.state, { [key]: followed });
+      this.#changed();
+    };
+    return {
+      onList: (items) => {
+        const [item] = items;
+        if (item !== undefined) set({ state: "present", object: v.parse(schema, item) });
+        else if (this.state[key].state === "present") set({ state: "deleted" });
+      },
+      onChange: (type, item) => {
+        if (type === "DELETED") set({ state: "deleted" });
+        else set({ state: "present", object: v.parse(schema, item) });
+      },
+    };
+  }
+
+  #eventFollower(): Follower {
+    const concernsUs = ({ involvedObject: { kind, name }, type }: Event) =>
+      type === "Warning" &&
+      ((kind === "Ingress" && name === this.names.ingress) ||
+        (kind === "Service" && name === this.names.service) ||
+        (kind === "ManagedCertificate" && name === this.names.managedCertificate));
+    // A Normal event, though nothing works without (kubernetes/ingress-gce, pkg/firewalls/controller.go).
+    const isFirewallAdvice = ({ involvedObject: { kind, name }, reason }: Event) =>
+      reason === "XPN" && kind === "Ingress" && name === this.names.ingress;
+    const takeAdvice = ({ message }: Event) => {
+      this.state.firewallAdvice = message;
+      this.#changed();
+    };
+    /** The version of each Warning that was seen last, by its name. */
+    const versions = new Map<string, string | undefined>();
+    const isNews = ({ metadata: { name, resourceVersion } }: Event) => {
+      const seen = versions.get(name);
+      versions.set(name, resourceVersion);
+      return seen === undefined || seen !== resourceVersion;
+    };
+    const complain = (event: Event) => {
+      this.state.complaints = recordComplaint(this.state.complaints, event, Date.now());
+      this.#changed();
+    };
+    let listed = false;
+    return {
+      onList: (items) => {
+        const time = ({ lastTimestamp, eventTime }: Event) => lastTimestamp ?? eventTime ?? "";
+        const events = items
+          .map((item) => v.parse(Event, item))
+          .sort((a, b) => time(a).localeCompare(time(b)));
+        const warnings = events.filter(concernsUs);
+        const advice = events.findLast(isFirewallAdvice);
+        if (advice) takeAdvice(advice);
+        const news = warnings.filter(isNews);
+        // A list after a broken watch holds what came meanwhile, only the first one what came before.
+        if (listed) for (const event of news) complain(event);
+        else this.state.earlierWarning = warnings.at(-1)?.message;
+        listed = true;
+      },
+      onChange: (type, item) => {
+        const event = v.parse(Event, item);
+        if (type === "DELETED") return;
+        if (isFirewallAdvice(event)) takeAdvice(event);
+        if (concernsUs(event) && isNews(event)) complain(event);
+      },
+    };
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** Returns the error for an object that was deleted while it was needed. */
+export function vanished(kind: string, namespace: string, name: string): ActionError {
+  return new ActionError(
+    `${kind} ${namespace}/${name} was deleted while its load balancer was being waited for.`,
+    {
+      fix: "find out what deletes it (another pipeline, a GitOps controller?) and run again.",
+    },
+  );
+}

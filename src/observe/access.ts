@@ -1,0 +1,161 @@
+import { warning } from "@actions/core";
+import { allOf } from "../base/async.ts";
+import { ActionError, messageOf } from "../base/errors.ts";
+import { info } from "../base/log.ts";
+import type { Program } from "../base/process.ts";
+import { withProgress } from "../base/progress.ts";
+import type { AccessToken } from "../gke/access-token.ts";
+import type { Cluster } from "../gke/cluster.ts";
+import { connectToCluster } from "../gke/connect.ts";
+import { type GoogleCredentials, googleCredentials } from "../gke/credentials.ts";
+import type { GoogleProject } from "../gke/google-api.ts";
+import { givenKubeconfig, type Kubeconfig } from "../gke/kubeconfig.ts";
+import { unreachable } from "../gke/unreachable.ts";
+import type { Helm } from "../helm/upgrade.ts";
+import type { Settings } from "../inputs/settings.ts";
+import { ApiServer } from "../kubernetes/api.ts";
+import type { Session } from "../report/session.ts";
+import { provideHelm } from "../tools/helm.ts";
+import { provideKubectl } from "../tools/kubectl.ts";
+
+/** A token with less than this left is replaced by a new one before it is used, in milliseconds. */
+const TOKEN_MARGIN_MS = 60_000;
+
+/** The way into the cluster, with the programs that use it. */
+export interface Access {
+  api: ApiServer;
+  helm: Helm;
+  /** What Google says of the cluster; undefined when a kubeconfig is given instead. */
+  cluster: Cluster | undefined;
+  /**
+   * Returns the project that the load balancer is in.
+   *
+   * @throws ActionError when there are no credentials for it
+   */
+  project(): Promise<GoogleProject>;
+  /** Ends the way to the API server and the renewal of its token. */
+  close(): Promise<void>;
+}
+
+/** Finds or installs the tools and finds the way into the cluster, side by side. */
+export async function reachCluster(settings: Settings, session: Session): Promise<Access> {
+  const [helm, { kubeconfig, kubectl, cluster, project, stop }] = await withProgress(
+    () => "waiting for kubectl, Helm and Google's answer about the cluster",
+    () =>
+      allOf([
+        provideHelm({ version: settings.helmVersion, mirror: settings.helmMirror }),
+        findCluster(settings, session),
+      ]),
+  );
+  const api = await ApiServer.open({ ...kubectl, ...pointedAt(kubeconfig, "--context") }, session.directory);
+  const close = async () => {
+    stop();
+    await api.close();
+  };
+  try {
+    // Asked before everything else: the API server ends a connection on which several requests are refused at once.
+    const version = await api.version();
+    if (version) info(`The API server answers: Kubernetes ${version}.`);
+  } catch (error) {
+    await close();
+    throw (cluster && unreachable(cluster, messageOf(error))) ?? error;
+  }
+  const { env, leadingArgs } = pointedAt(kubeconfig, "--kube-context");
+  return { api, helm: { ...helm, env: { ...env, ...HELM_UNSWAYED }, leadingArgs }, cluster, project, close };
+}
+
+interface Found extends Pick<Access, "cluster" | "project"> {
+  kubeconfig: Kubeconfig;
+  kubectl: Program;
+  stop(): void;
+}
+
+/** Returns a kubeconfig for the cluster and a kubectl that suits it. */
+async function findCluster(
+  { cluster, google, kubectlVersion: version, kubectlMirror: mirror }: Settings,
+  session: Session,
+): Promise<Found> {
+  const { directory, environment } = session;
+  if (cluster.kind === "kubeconfig") {
+    const [kubeconfig, kubectl] = await allOf([
+      givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment),
+      provideKubectl({ version, mirror }),
+    ]);
+    const project = once(async () =>
+      projectWith(await googleCredentials(google.credentials, environment), google.projectId, session),
+    );
+    return { kubeconfig, kubectl, cluster: undefined, project, stop: () => {} };
+  }
+  const connection = await connectToCluster(
+    { ...cluster, projectId: google.projectId },
+    google.credentials,
+    directory,
+    environment,
+    warning,
+  );
+  session.credentialsFile = connection.credentialsFile;
+  const { server, endpoint, reason, version: clusterVersion, projectId } = connection.cluster;
+  info(`Cluster ${connection.kubeconfig.context} (Kubernetes ${clusterVersion}) at ${server}.`);
+  info(`Its endpoint ${endpoint} is used because ${reason}.`);
+  return {
+    ...connection,
+    kubectl: await provideKubectl({ version, mirror, clusterVersion }),
+    project: once(async () => projectWith(connection.credentials, projectId, session, connection.token)),
+  };
+}
+
+/** Every question to Google is asked with the same token. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+function projectWith(
+  credentials: GoogleCredentials,
+  wanted: string | undefined,
+  { environment, signal }: Session,
+  known?: AccessToken,
+): GoogleProject {
+  const projectId = wanted ?? credentials.projectId;
+  if (!projectId) {
+    throw new ActionError(
+      "The Google Cloud project of the load balancer is not known; nothing was changed.",
+      {
+        why: `${credentials.description} names none, and GOOGLE_CLOUD_PROJECT is not set.`,
+        fix: "set the input project_id.",
+      },
+    );
+  }
+  const { universe } = credentials;
+  let token = known && Promise.resolve(known);
+  const accessToken = async () => {
+    if (token && (await token).expires < Date.now() + TOKEN_MARGIN_MS) token = undefined;
+    token ??= credentials.accessToken().catch((error: unknown) => {
+      token = undefined;
+      throw error;
+    });
+    return (await token).value;
+  };
+  return { projectId, environment, universe, accessToken, signal };
+}
+
+/**
+ * Variables of a job that Helm follows rather than its kubeconfig (helm pkg/cli/environment.go), and what has it follow
+ * the kubeconfig: kubectl knows none of them, so that the two would work on different clusters.
+ */
+const HELM_UNSWAYED = {
+  HELM_KUBEAPISERVER: "",
+  HELM_KUBETOKEN: "",
+  HELM_KUBECAFILE: "",
+  HELM_KUBEASUSER: "",
+  HELM_KUBEASGROUPS: "",
+  HELM_KUBETLS_SERVER_NAME: "",
+  HELM_KUBEINSECURE_SKIP_TLS_VERIFY: "false",
+};
+
+function pointedAt(kubeconfig: Kubeconfig, flag: string): Required<Pick<Program, "env" | "leadingArgs">> {
+  return { env: { KUBECONFIG: kubeconfig.path }, leadingArgs: [`${flag}=${kubeconfig.context}`] };
+}

@@ -1,0 +1,121 @@
+import { info } from "../base/log.ts";
+import { getAddress, reserveAddress } from "../gke/compute.ts";
+import type { Address, Scope } from "../gke/compute-resources.ts";
+import type { GoogleProject } from "../gke/google-api.ts";
+import { type AddressUse, problemOfAddress } from "../gke/static-address.ts";
+import type { Settings } from "../inputs/settings.ts";
+import type { Ingress } from "../kubernetes/objects.ts";
+import type { Session } from "../report/session.ts";
+import type { Access } from "./access.ts";
+import { projectIfAny, regionOf, scopeOf } from "./scope.ts";
+
+/**
+ * Returns the static address that the inputs name; undefined while it is still to be reserved, or when Google can't be
+ * asked.
+ *
+ * @param ingress the Ingress as it is
+ * @throws ActionError when it isn't there or isn't to be had
+ */
+export async function observeAddress(
+  settings: Settings,
+  access: Access,
+  ingress: Ingress | undefined,
+): Promise<Address | undefined> {
+  const { staticIpName: name, createStaticIp } = settings;
+  if (!name) return undefined;
+  const project = createStaticIp ? await access.project() : await projectIfAny(settings, access, name);
+  if (!project) return undefined;
+  const scope = scopeOf(settings);
+  const address = await getAddress(scope, name, project);
+  if (!address && createStaticIp) return undefined;
+  const other: Scope = scope === "global" ? `regions/${regionOf(settings.google.location ?? "")}` : "global";
+  const isElsewhere = !address && other !== "regions/" && (await getAddress(other, name, project));
+  const found = { address, elsewhere: isElsewhere ? other : undefined };
+  const problem = problemOfAddress(name, found, await useOf(settings, access, project, ingress));
+  if (problem) throw problem;
+  return address;
+}
+
+/**
+ * Reserves the static address if that is asked for and still to be done, and returns it.
+ *
+ * @param observed the address as {@link observeAddress} found it
+ * @throws ActionError when it is refused, or another load balancer has taken it meanwhile
+ */
+export async function reserveStaticAddress(
+  settings: Settings,
+  { known }: Session,
+  access: Access,
+  observed: string | undefined,
+): Promise<string | undefined> {
+  const { staticIpName: name, createStaticIp, namespace, ingressName } = settings;
+  if (observed !== undefined || !name || !createStaticIp) return observed;
+  const description = `Milvus's load balancer, Ingress ${namespace}/${ingressName}`;
+  const details = { description, subnetwork: access.cluster?.subnetwork };
+  const project = await access.project();
+  const { changed } = known;
+  // Said beforehand: a run that is cancelled meanwhile may have changed something too.
+  known.changed = true;
+  const address = await reserveAddress(scopeOf(settings), name, details, project).catch((error: unknown) => {
+    known.changed = changed;
+    throw error;
+  });
+  // Another run may have been faster, and for another load balancer.
+  const problem = problemOfAddress(
+    name,
+    { address, elsewhere: undefined },
+    await useOf(settings, access, project, undefined),
+  );
+  if (problem) throw problem;
+  info(`The static address ${name} is reserved: ${address.address}.`);
+  return address.address;
+}
+
+/** A static address that is to be released. */
+export interface UnwantedAddress {
+  name: string;
+  scope: Scope;
+  project: GoogleProject;
+  /** Whether it is still there. */
+  isReserved: boolean;
+}
+
+/**
+ * Returns the static address that a teardown is to release; undefined when none is to be.
+ *
+ * @param ingress the Ingress as it is
+ * @throws ActionError when something else uses the address, or Google can't be asked
+ */
+export async function observeUnwantedAddress(
+  settings: Settings,
+  access: Access,
+  ingress: Ingress | undefined,
+): Promise<UnwantedAddress | undefined> {
+  const { staticIpName: name, deleteStaticIp } = settings;
+  if (!name || !deleteStaticIp) return undefined;
+  const project = await access.project();
+  const scope = scopeOf(settings);
+  const address = await getAddress(scope, name, project);
+  const found = { address, elsewhere: undefined };
+  const problem = address && problemOfAddress(name, found, await useOf(settings, access, project, ingress));
+  if (problem) throw problem;
+  return { name, scope, project, isReserved: address !== undefined };
+}
+
+async function useOf(
+  settings: Settings,
+  { api }: Access,
+  { projectId }: GoogleProject,
+  ingress: Ingress | undefined,
+): Promise<AddressUse> {
+  const { namespace, ingressName, allowHttp } = settings;
+  return {
+    projectId,
+    scope: scopeOf(settings),
+    namespace,
+    ingress: ingressName,
+    allowHttp,
+    annotations: ingress?.metadata.annotations,
+    clusterUid: ingress && (await api.clusterUid()),
+  };
+}

@@ -1,0 +1,53 @@
+import { allOf } from "../base/async.ts";
+import { getSslCertificate, proxyOnlySubnets } from "../gke/compute.ts";
+import type { SslCertificate } from "../gke/compute-resources.ts";
+import { endsProven, type Settings } from "../inputs/settings.ts";
+import { problemOfSubnets, problemsOfPreShared } from "../loadbalancer/preflight.ts";
+import type { Access } from "./access.ts";
+import { projectIfAny, regionOf, scopeOf } from "./scope.ts";
+
+/**
+ * Returns the pre-shared certificates at Google that the inputs name; undefined when they name none, or when Google
+ * can't be asked.
+ *
+ * @throws ActionError when one isn't there or can't be presented for the host
+ */
+export async function observePreShared(
+  settings: Settings,
+  access: Access,
+): Promise<SslCertificate[] | undefined> {
+  if (settings.certificate.kind !== "pre-shared") return undefined;
+  const { names } = settings.certificate;
+  const project = await projectIfAny(settings, access, names.join(", "));
+  if (!project) return undefined;
+  const scope = scopeOf(settings);
+  const found = await allOf(names.map((name) => getSslCertificate(scope, name, project)));
+  const problem = problemsOfPreShared(
+    names.map((name, index) => ({ name, certificate: found[index] })),
+    {
+      host: settings.host,
+      projectId: project.projectId,
+      now: Date.now(),
+      mustBeIssued: endsProven(settings),
+    },
+  );
+  if (problem) throw problem;
+  return found.flatMap((certificate) => certificate ?? []);
+}
+
+/**
+ * Google's controller makes an internal load balancer only where the network has room for its proxies.
+ *
+ * @throws ActionError when the cluster's network has no active proxy-only subnet in the region
+ */
+export async function refuseMissingSubnet(settings: Settings, access: Access): Promise<void> {
+  const network = access.cluster?.network;
+  if (settings.loadBalancer !== "internal" || !network) return;
+  const region = regionOf(settings.google.location ?? "");
+  const problem = problemOfSubnets(
+    await proxyOnlySubnets(region, network, await access.project()),
+    region,
+    network,
+  );
+  if (problem) throw problem;
+}

@@ -1,0 +1,260 @@
+import * as v from "valibot";
+import { allOf } from "../base/async.ts";
+import { ActionError } from "../base/errors.ts";
+import type { Program } from "../base/process.ts";
+import type { YamlMap } from "../base/yaml.ts";
+import { lastDeployed } from "../helm/history.ts";
+import { type Release, readRelease } from "../helm/release.ts";
+import { readStoredReleases } from "../helm/stored-release.ts";
+import type { LocalChart } from "../helm/upgrade.ts";
+import { hasNull, valueAt } from "../helm/values.ts";
+import type { Settings } from "../inputs/settings.ts";
+import type { ApiServer } from "../kubernetes/api.ts";
+import {
+  Ingress,
+  isOf,
+  KubernetesObject,
+  ManagedCertificate,
+  Secret,
+  Service,
+} from "../kubernetes/objects.ts";
+import { HELM_RELEASE } from "../kubernetes/ownership.ts";
+import type { Kind } from "../kubernetes/resources.ts";
+import {
+  type CertificateReferences,
+  FRONTEND_CONFIG,
+  isManagedName,
+  isNamedAfter,
+  otherHostsOf,
+  referencesOf,
+} from "../loadbalancer/references.ts";
+import { refuseUnfinished, requestedValues } from "../plan/release.ts";
+import type { Session } from "../report/session.ts";
+import type { Access } from "./access.ts";
+import { observeInstallation, serviceToCome } from "./installation.ts";
+
+/** The name of Milvus's own chart. */
+const MILVUS_CHART = "milvus";
+
+/** The cluster as it is before this run changes anything. */
+export interface Observed {
+  release: Release;
+  /** The Service through which Milvus is reached. */
+  service: Service;
+  /** Whether it isn't there, and is as Helm will make it. */
+  isServiceToCome: boolean;
+  /** Those of the objects that this action makes which exist already, and the certificates that the Ingress names. */
+  objects: KubernetesObject[];
+  ingress: Ingress | undefined;
+  /** Other hosts for which the Ingress leads to Milvus. */
+  formerHosts: string[];
+  /** The namespace's other Ingresses: what they need is never in the way. */
+  otherIngresses: Ingress[];
+  /** The Secret of the name that is set, whoever has made it. */
+  tlsSecret: Secret | undefined;
+  managedCertificates: ManagedCertificate[];
+  /** The chart of a release that is yet to be installed. */
+  chart: LocalChart | undefined;
+  /** What the deployed chart has by default; undefined where it doesn't matter or isn't known. */
+  defaults: { values: YamlMap; subcharts: string[] } | undefined;
+}
+
+/**
+ * Looks at the release and at everything that this action would make, side by side.
+ *
+ * @throws ActionError when the release, its namespace or its Service isn't there, or the cluster can't make load balancers
+ */
+export async function observe(
+  settings: Settings,
+  session: Session,
+  { api, helm }: Pick<Access, "api" | "helm">,
+): Promise<Observed> {
+  const { namespace, release: name } = settings;
+  const [deployed, services, objects, otherIngresses] = await allOf([
+    readRelease(helm, name, namespace),
+    api.list(
+      "Service",
+      namespace,
+      `labelSelector=app.kubernetes.io/instance=${name},component in (proxy,standalone)`,
+    ),
+    observeObjects(settings, api),
+    observeOtherIngresses(settings, api),
+  ]);
+  refuseLeaving(objects, namespace);
+  const ingress = parsed(Ingress, find(objects, "Ingress", settings.ingressName));
+  const found = {
+    objects,
+    ingress,
+    otherIngresses,
+    tlsSecret: parsed(Secret, find(objects, "Secret", settings.tlsSecret)),
+    managedCertificates: objects
+      .filter(({ kind }) => kind === "ManagedCertificate")
+      .map((object) => v.parse(ManagedCertificate, object)),
+  };
+  if (deployed) refuseUnfinished(deployed);
+  const milvus = deployed
+    ? {
+        release: deployed,
+        ...serviceOf(deployed, services.items),
+        chart: undefined,
+        // Only a null is about them.
+        defaults: hasNull(requestedValues(settings)) ? await storedDefaults(api, deployed) : undefined,
+      }
+    : await observeMissing(settings, session, api, helm);
+  const formerHosts = otherHostsOf(ingress, settings.host, milvus.service.metadata.name);
+  return { ...found, ...milvus, formerHosts };
+}
+
+/** Returns the defaults of the chart that Helm keeps with a release, undefined where it keeps it elsewhere. */
+async function storedDefaults(api: ApiServer, release: Release): Promise<Observed["defaults"]> {
+  const stored = await readStoredReleases(api, release);
+  const chart = (lastDeployed(stored) ?? stored.at(-1))?.chart;
+  if (!chart) return undefined;
+  const subcharts = chart.metadata.dependencies.map(({ name, alias }) => alias ?? name);
+  return { values: chart.values, subcharts };
+}
+
+/** Returns a release that isn't there as it will be once it is installed, where that is asked for. */
+async function observeMissing(settings: Settings, session: Session, api: ApiServer, helm: Program) {
+  const { release, namespace, install } = settings;
+  if (!install) throw await noRelease(api, release, namespace);
+  if (!(await api.hasNamespace(namespace))) throw noNamespace(namespace);
+  return await observeInstallation(settings, session, helm);
+}
+
+/** Returns the Service through which Milvus is reached; as Helm will make it where somebody has deleted it. */
+function serviceOf(
+  release: Release,
+  items: readonly unknown[],
+): Pick<Observed, "service" | "isServiceToCome"> {
+  const { name, namespace, chart, chartVersion } = release;
+  const toCome = serviceToCome(name, namespace, chart, release.computedValues);
+  const [service, ...others] = items
+    .map((item) => v.parse(Service, item))
+    // One that somebody has made of it, as `kubectl expose` does, has its labels too.
+    .filter(
+      ({ metadata }) => metadata.annotations[HELM_RELEASE] === name || metadata.name === toCome.metadata.name,
+    );
+  if (!service && hasServiceIn(release)) return { service: toCome, isServiceToCome: true };
+  if (!service) {
+    throw new ActionError(
+      `Release ${name} in namespace ${namespace} has no Milvus Service; nothing was changed.`,
+      {
+        why: `no Service there has the labels app.kubernetes.io/instance=${name} and component=proxy or component=standalone; the release's chart is ${chart} ${chartVersion}.`,
+        fix: "set release to one that Milvus's own Helm chart was installed as.",
+      },
+    );
+  }
+  if (others.length > 0) {
+    throw new ActionError(
+      `Release ${name} in namespace ${namespace} has more than one Milvus Service; nothing was changed.`,
+      {
+        why: [service, ...others].map(({ metadata }) => metadata.name).join(", "),
+        fix: "delete those that are left over from another release of the same name.",
+      },
+    );
+  }
+  return { service, isServiceToCome: false };
+}
+
+/** Tells whether Helm makes a Service for Milvus (zilliztech/milvus-helm, templates/service.yaml). */
+function hasServiceIn({ chart, computedValues }: Release): boolean {
+  const isCluster = Boolean(valueAt(computedValues, "cluster", "enabled"));
+  return chart === MILVUS_CHART && (!isCluster || Boolean(valueAt(computedValues, "proxy", "enabled")));
+}
+
+function refuseLeaving(objects: readonly KubernetesObject[], namespace: string): void {
+  const leaving = objects.find(({ metadata }) => metadata.deletionTimestamp);
+  if (!leaving) return;
+  const { name, deletionTimestamp, finalizers } = leaving.metadata;
+  throw new ActionError(`${leaving.kind} ${namespace}/${name} is being deleted; nothing was changed.`, {
+    why: `deletionTimestamp ${deletionTimestamp}, finalizers: ${finalizers.join(", ") || "none"}.`,
+    fix: "run again when it is gone; an Ingress goes when Google has removed its load balancer.",
+  });
+}
+
+/** Parses an object if there is one. */
+export function parsed<T>(schema: v.GenericSchema<unknown, T>, object: unknown): T | undefined {
+  return object === undefined ? undefined : v.parse(schema, object);
+}
+
+/** Reads what this action makes in a namespace, and the certificates that its Ingress names. */
+export async function observeObjects(settings: Settings, api: ApiServer): Promise<KubernetesObject[]> {
+  const { namespace } = settings;
+  const get = async (kind: Kind, name: string) => {
+    const object = await api.get(kind, namespace, name);
+    return object === undefined ? [] : [v.parse(KubernetesObject, object)];
+  };
+  const named = await allOf([
+    get("Ingress", settings.ingressName),
+    get("BackendConfig", settings.backendConfigName),
+    get("Secret", settings.tlsSecret),
+  ]);
+  const objects = named.flat();
+  const ingress = find(objects, "Ingress", settings.ingressName);
+  const live = referencesOf(ingress && v.parse(Ingress, ingress));
+  const secrets = live.secrets.filter((name) => name !== settings.tlsSecret);
+  // Google's controller leaves its name in the Ingress also when that names the ManagedCertificate no more.
+  const isManaged =
+    settings.certificate.kind === "google-managed" ||
+    live.managed.length > 0 ||
+    live.preShared.some(isManagedName);
+  const isFrontendConfigured =
+    settings.frontendConfig !== undefined || ingress?.metadata.annotations[FRONTEND_CONFIG] !== undefined;
+  // Only asked for where they matter: their kinds, and the right to read them, aren't everywhere.
+  const more = await allOf([
+    isFrontendConfigured ? get("FrontendConfig", settings.frontendConfigName) : Promise.resolve([]),
+    isManaged ? managedCertificates(api, settings, live) : Promise.resolve([]),
+    ...secrets.map((name) => get("Secret", name)),
+  ]);
+  return [...objects, ...more.flat()];
+}
+
+/** Returns the namespace's Ingresses but for this action's own. */
+export async function observeOtherIngresses(
+  { namespace, ingressName }: Settings,
+  api: ApiServer,
+): Promise<Ingress[]> {
+  const { items } = await api.list("Ingress", namespace, "labelSelector=");
+  return items.map((item) => v.parse(Ingress, item)).filter(({ metadata }) => metadata.name !== ingressName);
+}
+
+/** Returns those that the Ingress names, and those that are named as this action names them for it. */
+async function managedCertificates(
+  api: ApiServer,
+  { namespace, tlsSecret }: Settings,
+  live: CertificateReferences,
+): Promise<KubernetesObject[]> {
+  const { items } = await api.list("ManagedCertificate", namespace, "labelSelector=");
+  return (
+    items
+      // The items of a list of custom resources carry their kind.
+      .map((item) => v.parse(KubernetesObject, item))
+      .filter(({ metadata: { name } }) => isNamedAfter(tlsSecret, name) || live.managed.includes(name))
+  );
+}
+
+function find(
+  objects: readonly KubernetesObject[],
+  kind: string,
+  name: string,
+): KubernetesObject | undefined {
+  return objects.find(isOf({ kind, metadata: { name } }));
+}
+
+/** Tells a release that isn't there from a namespace that isn't. */
+async function noRelease(api: ApiServer, release: string, namespace: string): Promise<ActionError> {
+  if (!(await api.hasNamespace(namespace))) return noNamespace(namespace);
+  return new ActionError(
+    `There is no Helm release ${release} in namespace ${namespace}; nothing was changed.`,
+    {
+      fix: "set release and namespace to those of the Milvus release (`helm list --all-namespaces`), and check that it is the right cluster; install: true installs it.",
+    },
+  );
+}
+
+function noNamespace(namespace: string): ActionError {
+  return new ActionError(`There is no namespace ${namespace} in the cluster; nothing was changed.`, {
+    fix: "set namespace to the one that Milvus's Helm release is in (`helm list --all-namespaces`), and check that it is the right cluster.",
+  });
+}

@@ -1,0 +1,77 @@
+import * as v from "valibot";
+import type { Program } from "../base/process.ts";
+import type { YamlMap } from "../base/yaml.ts";
+import { chartDefaults } from "../helm/chart-defaults.ts";
+import { releaseToInstall } from "../helm/release.ts";
+import { fetchChart } from "../helm/upgrade.ts";
+import { mergeValues, valueAt } from "../helm/values.ts";
+import type { Settings } from "../inputs/settings.ts";
+import { Service } from "../kubernetes/objects.ts";
+import { requestedValues } from "../plan/release.ts";
+import type { Session } from "../report/session.ts";
+import type { Observed } from "./cluster.ts";
+
+/** Where Milvus's chart serves gRPC when nothing says otherwise. */
+const DEFAULT_PORT = { name: "milvus", port: 19530 };
+
+/**
+ * Returns a release that is yet to be installed as if it were there, with no values of its own, so that it is planned
+ * like any other.
+ *
+ * @throws ActionError when the chart isn't to be had
+ */
+export async function observeInstallation(
+  settings: Settings,
+  { directory }: Session,
+  helm: Program,
+): Promise<Pick<Observed, "release" | "service" | "isServiceToCome" | "chart" | "defaults">> {
+  const {
+    release: name,
+    namespace,
+    chart: wanted,
+    chartRepository: repository,
+    chartLogin: login,
+  } = settings;
+  const reference = { chart: wanted, repository, login, version: settings.chartVersion?.replace(/^v/, "") };
+  const chart = await fetchChart(helm, reference, directory);
+  const defaults = await chartDefaults(helm, chart);
+  const effective = mergeValues(defaults.values, requestedValues(settings));
+  return {
+    chart,
+    release: releaseToInstall(name, namespace, defaults),
+    service: serviceToCome(name, namespace, defaults.name, effective),
+    isServiceToCome: true,
+    // Subcharts may have more, of which nobody tells.
+    defaults: undefined,
+  };
+}
+
+/** Returns the Service that a chart will make (zilliztech/milvus-helm, templates/_helpers.tpl, milvus.fullname). */
+export function serviceToCome(
+  release: string,
+  namespace: string,
+  chartName: string,
+  values: YamlMap,
+): Service {
+  const text = (...path: string[]) => {
+    const value = valueAt(values, ...path);
+    return typeof value === "string" && value !== "" ? value : undefined;
+  };
+  const chart = text("nameOverride") ?? chartName;
+  const usual = release.includes(chart) ? release : `${release}-${chart}`;
+  const name = (text("fullnameOverride") ?? usual).slice(0, 63).replace(/-$/, "");
+  const port = valueAt(values, "service", "port");
+  return v.parse(Service, {
+    metadata: { name, namespace },
+    spec: {
+      type: text("service", "type"),
+      ports: [
+        {
+          name: text("service", "portName") ?? DEFAULT_PORT.name,
+          port: typeof port === "number" ? port : DEFAULT_PORT.port,
+          targetPort: "milvus",
+        },
+      ],
+    },
+  });
+}

@@ -1,0 +1,98 @@
+import { NOT_INSTALLED } from "../helm/release.ts";
+import { valueAt } from "../helm/values.ts";
+import type { Settings } from "../inputs/settings.ts";
+import { servicesOf } from "../loadbalancer/references.ts";
+import { addressOf, willMove } from "../loadbalancer/waits.ts";
+import { networkSettings } from "../milvus/user-yaml.ts";
+import type { Observed } from "../observe/cluster.ts";
+import type { Plan } from "./plan.ts";
+
+/** Annotations with which a Service asks for an internal layer-4 load balancer (cloud.google.com/kubernetes-engine). */
+const LOAD_BALANCER_TYPES = ["networking.gke.io/load-balancer-type", "cloud.google.com/load-balancer-type"];
+const EVERYBODY = ["0.0.0.0/0", "::/0"];
+
+/** Returns for whom Milvus becomes reachable who could not reach its layer-4 load balancer, in sentences. */
+export function exposuresOf(
+  { loadBalancer, backendConfig }: Settings,
+  { service: { metadata, spec } }: Observed,
+  { release: { upgrade, switchOver } }: Plan,
+): string[] {
+  if (spec.type !== "LoadBalancer" || (!upgrade && !switchOver) || loadBalancer === "internal") return [];
+  const isInternal = LOAD_BALANCER_TYPES.some(
+    (name) => metadata.annotations[name]?.toLowerCase() === "internal",
+  );
+  const ranges = spec.loadBalancerSourceRanges;
+  const isRestricted = ranges.length > 0 && !ranges.some((range) => EVERYBODY.includes(range));
+  return [
+    ...(isInternal
+      ? [
+          "Milvus's layer-4 load balancer is internal to the network; the new one is open to the internet (load_balancer: internal makes an internal one).",
+        ]
+      : []),
+    ...(isRestricted && backendConfig.securityPolicy === undefined
+      ? [
+          `Milvus's layer-4 load balancer admits ${ranges.join(", ")} only; the new one admits everybody (a Cloud Armor policy restricts it: securityPolicy in backend_config).`,
+        ]
+      : []),
+  ];
+}
+
+/** Returns what a run's changes mean for those who use Milvus today, in sentences. */
+export function consequencesOf(settings: Settings, observed: Observed, plan: Plan): string[] {
+  const { keepLayer4, host } = settings;
+  const { service, release, formerHosts, ingress, otherIngresses } = observed;
+  const { upgrade, switchOver } = plan.release;
+  const { finalIngress } = plan.front;
+  if (release.status === NOT_INSTALLED) return [];
+  const before = networkSettings(userYamlIn(release.computedValues));
+  const after = upgrade ? networkSettings(userYamlIn(upgrade.overlay)) : before;
+  const layer4 = service.status.loadBalancer.ingress.map(({ ip, hostname }) => ip ?? hostname).join(", ");
+  const losesLayer4 =
+    service.spec.type === "LoadBalancer" && (upgrade !== undefined || switchOver !== undefined);
+  const sentences: string[] = [];
+  if (losesLayer4 && switchOver) {
+    sentences.push(
+      `The layer-4 load balancer at ${layer4 || "no address yet"} is deleted at Google once Milvus answers through the new one: from then on its clients reach nothing there.`,
+    );
+  } else if (losesLayer4) {
+    sentences.push(
+      `The layer-4 load balancer at ${layer4 || "no address yet"} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${keepLayer4 ? "" : " (keep_layer4: true keeps it until Milvus answers there)"}.`,
+    );
+  }
+  if (!before.tls && after.tls) {
+    sentences.push(
+      `Milvus itself speaks TLS from the Helm upgrade on: whoever reaches it directly (inside the cluster${losesLayer4 && switchOver ? ", through the layer-4 load balancer" : ""}) must use TLS from then on.`,
+    );
+  }
+  if (before.http && before.httpPort === "" && after.http && after.httpPort !== "") {
+    sentences.push(
+      `Milvus's REST API moves from its gRPC port to port ${after.httpPort} of the pods, as with TLS the two can't share one.`,
+    );
+  }
+  const address = ingress && addressOf(ingress);
+  if (ingress && address && willMove(ingress, settings)) {
+    sentences.push(
+      `The load balancer at ${address} moves to another address: whoever uses that one reaches nothing there from then on.`,
+    );
+  }
+  for (const former of formerHosts) {
+    const when = finalIngress ? `once the certificate for ${host} is served` : "by this run";
+    sentences.push(`${former} leads to Milvus no more ${when}: its clients get HTTP 404 from then on.`);
+  }
+  // One of another name that was made by hand, or by this action before its name was changed.
+  const others = ingress
+    ? []
+    : otherIngresses.filter((other) => servicesOf(other).includes(service.metadata.name));
+  for (const other of others) {
+    const { name } = other.metadata;
+    sentences.push(
+      `Ingress ${name} leads to Milvus, too: it stays beside the new one, with its load balancer (ingress_name: ${name} goes on with it instead).`,
+    );
+  }
+  return [...sentences, ...exposuresOf(settings, observed, plan)];
+}
+
+function userYamlIn(values: Record<string, unknown>): string | undefined {
+  const text = valueAt(values, "extraConfigFiles", "user.yaml");
+  return typeof text === "string" ? text : undefined;
+}

@@ -1,0 +1,110 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { warning } from "@actions/core";
+import { info } from "../base/log.ts";
+import type { Settings } from "../inputs/settings.ts";
+import { authorityIn, expiryOf, trustFor } from "../loadbalancer/certificate.ts";
+import { LOOK_UP_MS, waitForCertificate } from "../loadbalancer/certificate-wait.ts";
+import type { ChosenCertificate } from "../loadbalancer/choose-certificate.ts";
+import { dnsAdvice, type Found, type HostAddresses, lookUp } from "../loadbalancer/dns.ts";
+import { untilTrusted } from "../loadbalancer/handshake.ts";
+import type { Front } from "../loadbalancer/watch.ts";
+import type { verify as Verify } from "../milvus/verify.ts";
+import type { Outlook } from "../observe/assess.ts";
+import { type Session, step } from "../report/session.ts";
+
+/** Longest wait for DNS, in milliseconds, where it is only told what it says. */
+const BRIEF_LOOK_UP_MS = 3000;
+
+/** Tells what is known of the certificate, and writes it to where later steps of the job find it. */
+export async function reportCertificate(
+  { certificate: { kind } }: Settings,
+  { known, directory }: Session,
+  { certificate }: ChosenCertificate,
+): Promise<void> {
+  known.certificateStatus = "Provisioning";
+  if (certificate === undefined) return;
+  known.certificateExpires = expiryOf(certificate);
+  const authority = kind === "self-managed" ? authorityIn(certificate) : undefined;
+  if (authority === undefined) return;
+  known.caCertificate = authority;
+  known.caCertificateFile = join(directory, "ca.pem");
+  await writeFile(known.caCertificateFile, authority);
+}
+
+/** Looks up where the host leads, says so when it is elsewhere, and returns what it has found. */
+export async function reportDns(
+  { host, dnsZone: zone, certificate }: Settings,
+  { environment, signal }: Session,
+  address: string,
+): Promise<Found<HostAddresses>> {
+  const limit = certificate.kind === "google-managed" ? LOOK_UP_MS : BRIEF_LOOK_UP_MS;
+  const found = await lookUp(host, environment, signal, limit);
+  const advice = dnsAdvice(host, address, found, { zone });
+  // A client can do without DNS, by the address and server_name; but not with a name that leads it elsewhere. The wait
+  // for a certificate of Google's says it itself.
+  if (!advice) info(`DNS leads ${host} to the load balancer.`);
+  else if (found.state === "resolved" && !zone && certificate.kind !== "google-managed") warning(advice);
+  else info(advice);
+  return found;
+}
+
+/** Waits for a certificate of Google's, and returns whether the load balancer presents what it is to. */
+export async function proveCertificate(
+  settings: Settings,
+  session: Session,
+  { plan }: Outlook,
+  front: Front,
+  address: string,
+  dns: Promise<Found<HostAddresses>>,
+): Promise<boolean> {
+  const { known, environment, signal } = session;
+  const { certificateTimeout: limit, waitFor, dnsZone } = settings;
+  if (settings.certificate.kind === "google-managed") {
+    const insist = waitFor === "certificate" || dnsZone !== undefined;
+    const found = await dns;
+    const isActive = await step(session, "Wait for the certificate", () =>
+      waitForCertificate(front, { address, found, insist, limit, environment, signal }),
+    );
+    const { managedCertificate } = front.state;
+    if (managedCertificate.state === "present") {
+      known.certificateExpires = managedCertificate.object.status.expireTime || undefined;
+    }
+    if (!isActive) return false;
+    // Google takes a while to present what it has issued: a former certificate must be served until then.
+    if (plan.front.finalIngress && settings.verify) {
+      await step(session, "Wait for the certificate to be presented", () =>
+        untilTrusted(dialled(settings, address), settings.host, settings.backendsTimeout, signal),
+      );
+    }
+  }
+  known.certificateStatus = "Active";
+  return true;
+}
+
+/** Calls Milvus through the load balancer until it answers. */
+export async function proveMilvus(
+  verify: typeof Verify,
+  settings: Settings,
+  { known, signal }: Session,
+  { certificate }: ChosenCertificate,
+): Promise<void> {
+  const { version, reasons } = await verify({
+    address: dialled(settings, known.address ?? ""),
+    host: settings.host,
+    ca: certificate && trustFor(certificate),
+    token: settings.milvusToken,
+    limit: settings.backendsTimeout,
+    signal,
+  });
+  if (version === undefined)
+    info("Milvus answers, and asks for a token: set milvus_token to have its version and health checked.");
+  else info(`Milvus ${version} answers through the load balancer.`);
+  if (reasons.length > 0) warning(`Milvus answers, but calls itself unhealthy: ${reasons.join("; ")}`);
+  known.milvusVersion = version ?? known.milvusVersion ?? "";
+}
+
+/** Returns what is dialled to reach the load balancer. */
+function dialled({ verifyAddress }: Settings, address: string): string {
+  return verifyAddress ?? `${address}:443`;
+}
