@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { DnsRecords, type RecordType } from "../../local-gke/dns/records.ts";
+import type { RecordType } from "../../local-gke/dns/record-types.ts";
+import { DnsRecords } from "../../local-gke/dns/records.ts";
 
 function recordsOf(sets: [name: string, type: RecordType, ...values: string[]][]): DnsRecords {
   const records = new DnsRecords();

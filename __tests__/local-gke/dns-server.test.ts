@@ -5,7 +5,8 @@ import { connect } from "node:net";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { answer } from "../../local-gke/dns/message.ts";
-import { DnsRecords, type RecordType } from "../../local-gke/dns/records.ts";
+import type { RecordType } from "../../local-gke/dns/record-types.ts";
+import { DnsRecords } from "../../local-gke/dns/records.ts";
 import { type DnsServer, startDnsServer } from "../../local-gke/dns/server.ts";
 
 const LONG_TEXT = "x".repeat(255);

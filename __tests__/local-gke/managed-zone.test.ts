@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { type Change, ManagedZone, refusals } from "../../local-gke/dns/managed-zone.ts";
-import { DnsRecords, type RecordSet } from "../../local-gke/dns/records.ts";
+import type { RecordSet } from "../../local-gke/dns/record-types.ts";
+import { DnsRecords } from "../../local-gke/dns/records.ts";
 
 const HOST = "my-release.milvus.io.";
 const A: RecordSet = { name: HOST, type: "A", ttl: 300, values: ["192.0.2.1", "192.0.2.2"] };

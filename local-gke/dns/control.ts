@@ -2,7 +2,8 @@ import * as v from "valibot";
 import type { Cloud } from "../cloud.ts";
 import type { Handler } from "../control-plane/json-server.ts";
 import { ManagedZone, normalized } from "./managed-zone.ts";
-import { qualified, RECORD_TYPES } from "./records.ts";
+import { RECORD_TYPES } from "./record-types.ts";
+import { qualified } from "./records.ts";
 
 const Zone = v.strictObject({
   dnsName: v.string(),

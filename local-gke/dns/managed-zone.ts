@@ -1,5 +1,6 @@
-import { characterStrings, domainName, quoted, rdata } from "./rdata.ts";
-import { DnsRecords, isBelow, qualified, RECORD_TYPES, type RecordSet, type RecordType } from "./records.ts";
+import { characterStrings, domainName, quoted, resourceRecord } from "./record-data.ts";
+import { RECORD_TYPES, type RecordSet, type RecordType } from "./record-types.ts";
+import { DnsRecords, isBelow, qualified } from "./records.ts";
 
 export const NAME_SERVERS = ["a1", "a2", "a3", "a4"].map((name) => `ns-cloud-${name}.googledomains.com.`);
 
@@ -101,7 +102,7 @@ export function refusals({ dnsName, records }: ManagedZone, { additions, deletio
       return invalid("name", set.name);
     }
     if (set.values.length === 0) return invalid("rrdata", "");
-    const wrong = set.values.findIndex((value) => !isEncodable(() => rdata(set.type, value)));
+    const wrong = set.values.findIndex((value) => !isEncodable(() => resourceRecord(set, value)));
     if (wrong >= 0) return invalid(`rrdata[${wrong}]`, set.values[wrong]);
     if (remains(set.name, set.type) || has(additions.slice(0, index), set.name, set.type)) {
       const message = `The resource '${entity}' named '${set.name} (${set.type})' already exists`;
@@ -127,7 +128,7 @@ function sameRecords(present: RecordSet, other: RecordSet): boolean {
   return present.ttl === other.ttl && valuesOf(present) === valuesOf(other);
 }
 
-function isEncodable(encode: () => Buffer): boolean {
+function isEncodable(encode: () => unknown): boolean {
   try {
     encode();
     return true;

@@ -1,19 +1,6 @@
 import { EventEmitter } from "node:events";
-import { domainName, rdata } from "./rdata.ts";
-
-export const RECORD_TYPES = ["A", "AAAA", "CAA", "CNAME", "NS", "SOA", "TXT"] as const;
-export type RecordType = (typeof RECORD_TYPES)[number];
-
-/** All records of one name and type. */
-export interface RecordSet {
-  /** Fully qualified, lower case. */
-  name: string;
-  type: RecordType;
-  /** In seconds. */
-  ttl: number;
-  /** As zone files have them, e.g. `127.20.0.1`, `0 issue "pki.goog"`, `"v=spf1 -all"`, `example.com.`. */
-  values: string[];
-}
+import { resourceRecord } from "./record-data.ts";
+import type { RecordSet, RecordType } from "./record-types.ts";
 
 /** What is found under a name. */
 export interface Resolution {
@@ -40,9 +27,9 @@ export class DnsRecords extends EventEmitter<{ change: [name: string] }> {
    * @throws Error for what no DNS message can carry
    */
   set(name: string, type: RecordType, values: string[], ttl = 300): void {
-    domainName(name);
-    for (const value of values) rdata(type, value);
-    this.#sets.set(keyOf(name, type), { name: qualified(name), type, ttl, values });
+    const set = { name: qualified(name), type, ttl, values };
+    for (const value of values) resourceRecord(set, value);
+    this.#sets.set(keyOf(name, type), set);
     this.emit("change", qualified(name));
   }
 

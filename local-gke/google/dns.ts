@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Cloud } from "../cloud.ts";
 import { type Change, type ManagedZone, NAME_SERVERS, normalized, refusals } from "../dns/managed-zone.ts";
-import { RECORD_TYPES, type RecordSet } from "../dns/records.ts";
+import { RECORD_TYPES, type RecordSet } from "../dns/record-types.ts";
 import { type Timing, until } from "../ingress/timing.ts";
 import {
   type Api,
