@@ -12,7 +12,7 @@ import { parseAssignment, type Report, STATE_FILE, type State } from "./control-
 import { Tokens } from "./control-plane/tokens.ts";
 import { startGoogleApi } from "./google/api.ts";
 import { startControllers } from "./ingress/controllers.ts";
-import { startLoadBalancers } from "./load-balancer/front.ts";
+import { startLoadBalancers } from "./load-balancer/load-balancers.ts";
 import { milvusPython } from "./milvus/python.ts";
 import { startMilvus } from "./milvus/server.ts";
 

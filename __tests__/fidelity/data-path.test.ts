@@ -11,8 +11,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { binaries } from "../../local-gke/binaries/binaries.ts";
 import { type BackendService, Cloud, type LoadBalancer } from "../../local-gke/cloud.ts";
 import { startControlPlane } from "../../local-gke/control-plane/control-plane.ts";
+import { listenOnFreePort } from "../../local-gke/listen.ts";
 import type { Endpoint, Endpoints } from "../../local-gke/load-balancer/endpoints.ts";
-import { serveLoadBalancers, startLoadBalancers } from "../../local-gke/load-balancer/front.ts";
+import { serveLoadBalancers, startLoadBalancers } from "../../local-gke/load-balancer/load-balancers.ts";
 import { type KeyPair, selfSigned } from "../../local-gke/milvus/certificate.ts";
 import { proxyConfig } from "../../local-gke/milvus/config.ts";
 import { type MilvusPod, startPod } from "../../local-gke/milvus/pod.ts";
@@ -274,13 +275,12 @@ describe("the backend leg", () => {
   ])(
     "cuts what outlasts the backend service's timeout when $what",
     async ({ answer, timeoutSec, status }) => {
-      const slow = createServer().listen(0, "127.0.0.1");
+      const slow = createServer();
       slow.on("stream", (stream) => {
         stream.on("error", () => {});
         answer(stream);
       });
-      await once(slow, "listening");
-      await pods.add(TLS, { port: Object(slow.address()).port });
+      await pods.add(TLS, { port: await listenOnFreePort(slow) });
       await program({}, { timeoutSec });
       await healthy();
       if (status) expect(await call(GET_VERSION)).toMatchObject({ status });

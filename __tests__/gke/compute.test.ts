@@ -1,7 +1,7 @@
-import { once } from "node:events";
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { listenOnFreePort } from "../../local-gke/listen.ts";
 import {
   getAddress,
   getSslCertificate,
@@ -49,14 +49,12 @@ async function startCompute(script: Record<string, Answer[]>) {
     if (answer === SILENCE) return;
     response.writeHead(answer.status ?? 200, { "content-type": "application/json" });
     response.end(JSON.stringify(answer.body));
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  });
+  const port = await listenOnFreePort(server);
   onTestFinished(() => {
     server.close();
     server.closeAllConnections();
   });
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port : undefined;
   const cancellation = new AbortController();
   const project: GoogleProject = {
     projectId: "my-project",

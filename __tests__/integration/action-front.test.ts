@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parse, stringify } from "yaml";
+import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { HOST, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
@@ -239,9 +240,8 @@ describe.concurrent("load_balancer: internal", () => {
       }
       client.pipe(upstream).pipe(client);
     });
-    await new Promise<void>((resolve) => tunnel.listen(0, "127.0.0.1", resolve));
     try {
-      const verifyAddress = `127.0.0.1:${Object(tunnel.address()).port}`;
+      const verifyAddress = `127.0.0.1:${await listenOnFreePort(tunnel)}`;
       const inputs = {
         load_balancer: "internal",
         static_ip_name: "internal-address",

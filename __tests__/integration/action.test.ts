@@ -1,11 +1,11 @@
 import { X509Certificate } from "node:crypto";
-import { once } from "node:events";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
+import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { milvusPython } from "../../local-gke/milvus/python.ts";
 import { run as runProgram } from "../../src/base/process.ts";
 import { type HelmName, HOST, inputsFor, TestCluster } from "./support/cluster.ts";
@@ -304,11 +304,8 @@ describe.concurrent("the wait ends where it is asked to", () => {
       near.pipe(far).pipe(near);
       for (const socket of [near, far]) socket.on("error", () => socket.destroy());
     });
-    tunnel.listen(0, "127.0.0.1");
-    await once(tunnel, "listening");
     try {
-      const bound = tunnel.address();
-      const port = typeof bound === "object" ? bound?.port : undefined;
+      const port = await listenOnFreePort(tunnel);
       const result = await (await cluster.job()).main({ ...inputs, verify_address: `127.0.0.1:${port}` });
       expect(result.errors, result.lines.join("\n")).toEqual([]);
       expect(result.outputs.uri).toBe(`https://${address}:443`);

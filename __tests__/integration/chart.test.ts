@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -6,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { binaries } from "../../local-gke/binaries/binaries.ts";
+import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { type Program, run } from "../../src/base/process.ts";
 import { fetchChart } from "../../src/helm/upgrade.ts";
 
@@ -167,14 +167,12 @@ describe.each(["helm3", "helm4"] as const)("a chart repository that wants a pass
     const server = createServer(async ({ url, headers }, response) => {
       const content = await readFile(join(repository, url ?? "")).catch(() => undefined);
       response.writeHead(headers.authorization === basic ? (content ? 200 : 404) : 401).end(content);
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
+    });
+    const port = await listenOnFreePort(server);
     onTestFinished(async () => {
       server.close();
       await rm(directory, { recursive: true });
     });
-    const address = server.address();
-    const port = typeof address === "object" ? address?.port : undefined;
     const telling = join(directory, "helm");
     const script = `#!/bin/sh\nprintf '%s\\n' "$@" >>'${args}'\nexec '${helms[name]}' "$@"\n`;
     await writeFile(telling, script, { mode: 0o755 });

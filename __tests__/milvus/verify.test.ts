@@ -8,6 +8,7 @@ import {
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
 import { afterEach, describe, expect, test } from "vitest";
+import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { ActionError, CancelledError } from "../../src/base/errors.ts";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { type Verification, type Verified, verify } from "../../src/milvus/verify.ts";
@@ -78,11 +79,9 @@ async function startLoadBalancer(respond: (stream: ServerHttp2Stream, headers: I
   const server = createSecureServer({ cert: certificate, key: privateKey });
   server.on("stream", respond);
   server.on("session", (session) => cleanups.push(() => session.destroy()));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const port = await listenOnFreePort(server);
   cleanups.push(() => server.close());
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("not listening on a port");
-  return `127.0.0.1:${address.port}`;
+  return `127.0.0.1:${port}`;
 }
 
 async function check(address: string, request: Partial<Verification> = {}): Promise<Verified> {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type RequestOptions, type ServerResponse } from "node:http";
 import { request } from "node:https";
+import { listenOnFreePort } from "../../local-gke/listen.ts";
 
 /** The path under which the API server is, as with Rancher and Connect gateway. */
 const PREFIX = "/clusters/one";
@@ -57,12 +58,9 @@ export async function startGateway(target: { port: number; ca: string; token: st
     });
     asked.pipe(forward);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("a TCP server has no port");
+  const port = await listenOnFreePort(server);
   const gateway: Gateway = {
-    url: `http://127.0.0.1:${address.port}${PREFIX}`,
+    url: `http://127.0.0.1:${port}${PREFIX}`,
     paths: [],
     intercept: undefined,
     watches: new Set(),

@@ -2,12 +2,12 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { which } from "@actions/io";
 import { onTestFinished, vi } from "vitest";
+import { listenOnFreePort } from "../../local-gke/listen.ts";
 
 const execute = promisify(execFile);
 
@@ -76,12 +76,11 @@ export async function aMirror(routes: Record<string, Route>): Promise<Mirror> {
     else if (route === undefined) response.writeHead(404).end("no such file");
     else response.end(route);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const port = await listenOnFreePort(server);
   onTestFinished(async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
-  const { port } = server.address() as AddressInfo;
   return { url: `http://127.0.0.1:${port}`, requests, routes };
 }
 

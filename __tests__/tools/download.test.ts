@@ -6,6 +6,7 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { parseGoogHash, parseSum } from "../../src/tools/checksum.ts";
 import { type Download, downloadInto, install } from "../../src/tools/download.ts";
@@ -212,12 +213,11 @@ test("the runner's proxy is used, but not for what NO_PROXY names", async () => 
     });
     for (const each of [socket, upstream]) each.on("error", () => {});
   });
-  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  const proxyPort = await listenOnFreePort(proxy);
   onTestFinished(async () => {
     await new Promise((resolve) => proxy.close(resolve));
   });
-  const address = proxy.address();
-  vi.stubEnv("http_proxy", `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`);
+  vi.stubEnv("http_proxy", `http://127.0.0.1:${proxyPort}`);
   vi.stubEnv("no_proxy", "inside.invalid");
 
   await install(helmAt({ ...mirror, url: "http://outside.invalid" }));
@@ -308,13 +308,9 @@ describe("what ends a download", () => {
 
   test("a port where nobody listens, at once", async () => {
     await aRunner();
-    const url = await new Promise<string>((resolve) => {
-      const server = createServer().listen(0, "127.0.0.1", () => {
-        const address = server.address();
-        const port = typeof address === "object" && address ? address.port : 0;
-        server.close(() => resolve(`http://127.0.0.1:${port}`));
-      });
-    });
+    const server = createServer();
+    const url = `http://127.0.0.1:${await listenOnFreePort(server)}`;
+    await new Promise((resolve) => server.close(resolve));
     const error = await failureOf(install(helmAt({ url, requests: [], routes: {} })));
     expect(error).toMatchObject({ obstacle: "unreachable" });
     expect(error.message).toContain("ECONNREFUSED");
@@ -450,15 +446,13 @@ describe("a private certificate authority", () => {
     const server = createTlsServer({ cert: pair.certificate, key: pair.privateKey }, (_, response) =>
       response.end("v1.2.3"),
     );
-    await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+    const port = await listenOnFreePort(server);
     onTestFinished(async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     });
     const file = join(await aFolder(), "ca.pem");
     await writeFile(file, pair.certificate);
-    const address = server.address();
-    const port = typeof address === "object" ? address?.port : undefined;
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ["--input-type=module", "-e", script, `https://localhost:${port}/version`],

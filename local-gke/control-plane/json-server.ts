@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import { json } from "node:stream/consumers";
 import { messageOf } from "../../src/base/errors.ts";
+import { listenOnFreePort } from "../listen.ts";
 
 export interface JsonServer {
   url: string;
@@ -38,12 +39,9 @@ export async function serveJson(handlers: Record<string, Handler>): Promise<Json
     const [status, body] = await answer(request);
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("a TCP server has no port");
+  const port = await listenOnFreePort(server);
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `http://127.0.0.1:${port}`,
     async stop() {
       const closed = once(server, "close");
       server.close();

@@ -1,6 +1,7 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
+import { listenOnFreePort } from "../listen.ts";
 import { answer } from "./message.ts";
 import type { DnsRecords } from "./records.ts";
 
@@ -50,14 +51,12 @@ export async function startDnsServer(records: DnsRecords): Promise<DnsServer> {
 /** Takes a port that is free for both TCP and UDP. */
 async function bind(newServer: () => Server): Promise<{ tcp: Server; udp: UdpSocket; port: number }> {
   for (;;) {
-    const tcp = newServer().listen(0, HOST);
-    await once(tcp, "listening");
-    const address = tcp.address();
-    if (address === null || typeof address === "string") throw new Error("a TCP server has no port");
-    const udp = createSocket("udp4").bind(address.port, HOST);
+    const tcp = newServer();
+    const port = await listenOnFreePort(tcp);
+    const udp = createSocket("udp4").bind(port, HOST);
     try {
       await once(udp, "listening");
-      return { tcp, udp, port: address.port };
+      return { tcp, udp, port };
     } catch (error) {
       tcp.close();
       if (!(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;

@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import type { Cloud, Fault } from "../cloud.ts";
 import { startDnsServer } from "../dns/server.ts";
 import { DEFAULT_TIMING, type Timing } from "../ingress/timing.ts";
+import { listenOnFreePort } from "../listen.ts";
 import { compute } from "./compute.ts";
 import { startConnectGateway } from "./connect-gateway.ts";
 import { container, type LocalCluster } from "./container.ts";
@@ -122,12 +123,8 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => response.destroy(new Error(String(error))));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("the server has no port");
-
-  const url = `http://127.0.0.1:${address.port}`;
+  const port = await listenOnFreePort(server);
+  const url = `http://127.0.0.1:${port}`;
   const identityTokenUrl = `${url}/github/idtoken?api-version=2.0`;
   const files = await writeCredentialFiles(options.directory, identities, identityTokenUrl);
   return {

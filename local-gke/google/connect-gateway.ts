@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream";
 import type { Cloud } from "../cloud.ts";
 import { makePki } from "../control-plane/pki.ts";
+import { listenOnFreePort } from "../listen.ts";
 import { type LocalCluster, membershipOf } from "./container.ts";
 import { type Api, bearerToken, disabled, googleError } from "./http.ts";
 import { type AccessTokens, unauthenticated } from "./token-services.ts";
@@ -41,10 +42,10 @@ export async function startConnectGateway(
       outgoing.writeHead(404).end();
       return;
     }
-    const [host, port] = cluster.endpoint.split(":");
+    const [host, apiServerPort] = cluster.endpoint.split(":");
     const onward = request({
       host,
-      port: Number(port),
+      port: Number(apiServerPort),
       ca: cluster.caCertificatePem,
       method: incoming.method,
       path: incoming.url.slice(prefix.length),
@@ -59,11 +60,8 @@ export async function startConnectGateway(
       if (error) outgoing.destroy();
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("the server has no port");
-  const endpoint = `https://127.0.0.1:${address.port}/v1/${path}`;
+  const port = await listenOnFreePort(server);
+  const endpoint = `https://127.0.0.1:${port}/v1/${path}`;
 
   return {
     api: (call) => {

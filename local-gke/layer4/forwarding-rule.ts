@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from "node:net";
 import { pipeline } from "node:stream";
-import { listen } from "../load-balancer/listen.ts";
+import { listenAt } from "../listen.ts";
 
 /** The frontend of a passthrough load balancer: an address whose ports lead to pods, whatever is spoken there. */
 export class ForwardingRule {
@@ -26,7 +26,7 @@ export class ForwardingRule {
     for (const port of ports) {
       if (this.#ports.has(port)) continue;
       const server = createServer({ noDelay: true }, (socket) => this.#forward(socket, port));
-      this.#ports.set(port, await listen(server, port, this.#address));
+      this.#ports.set(port, await listenAt(server, port, this.#address));
     }
   }
 

@@ -3,10 +3,10 @@ import { performServerHandshake } from "node:http2";
 import type { Server } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
 import type { Cloud, LoadBalancer } from "../cloud.ts";
+import { listenAt } from "../listen.ts";
 import { answerHttp1, answerHttp2, type Handler, response } from "../milvus/exchange.ts";
 import { type Backends, notFound } from "./backend.ts";
 import { certificateFor, secureContext } from "./certificates.ts";
-import { listen } from "./listen.ts";
 import { backendFor } from "./url-map.ts";
 
 /** The frontends of one load balancer: port 443 while it has certificates, port 80 while it allows HTTP. */
@@ -87,7 +87,7 @@ export class Listener {
   }
 
   async #open<T extends Server>(server: T, port: number): Promise<T> {
-    this.#closers.set(server, await listen(server, port, this.address));
+    this.#closers.set(server, await listenAt(server, port, this.address));
     return server;
   }
 

@@ -34,7 +34,7 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
   readonly #members = new Map<string, Member>();
   readonly #pods;
   readonly #services;
-  #stopCrashing: (() => Promise<void>) | undefined;
+  #stopCrashing: (() => void) | undefined;
   #stopped = false;
 
   /** @param milvus what the pods forward calls to; they start when it has */
@@ -64,7 +64,8 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await Promise.all([this.#pods.stop(), this.#services.stop(), this.#stopCrashing?.()]);
+    this.#stopCrashing?.();
+    await Promise.all([this.#pods.stop(), this.#services.stop()]);
     for (const { pod } of this.#members.values()) this.#end(pod);
   }
 

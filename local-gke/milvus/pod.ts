@@ -1,7 +1,6 @@
-import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { createSecureServer, createServer, type ServerHttp2Session } from "node:http2";
-import type { Server } from "node:net";
+import { listenOnFreePort } from "../listen.ts";
 import { refusal } from "./authorization.ts";
 import { selfSigned } from "./certificate.ts";
 import type { ProxyConfig } from "./config.ts";
@@ -51,7 +50,10 @@ export async function startPod(config: ProxyConfig, milvus: Pick<Milvus, "port">
     else if (ready) reply.writeHead(200).end("OK");
     else reply.writeHead(500).end("component proxy state is Initializing");
   });
-  const [grpcPort, managementPort] = await Promise.all([listen(grpc), listen(management)]);
+  const [grpcPort, managementPort] = await Promise.all([
+    listenOnFreePort(grpc),
+    listenOnFreePort(management),
+  ]);
   return {
     ports: new Map([
       [19530, grpcPort],
@@ -79,16 +81,6 @@ async function grpcServer(tlsMode: number) {
   // A client that offers no h2 is shown the door, as by grpc-go.
   server.on("unknownProtocol", (socket) => socket.destroy());
   return server;
-}
-
-/** Listens on a free port of 127.0.0.1 and returns it. */
-async function listen(server: Server): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (typeof address !== "object" || address === null)
-    throw new Error("a TCP server has an address and a port");
-  return address.port;
 }
 
 /** Returns the answer to a request of which nothing more is read. */

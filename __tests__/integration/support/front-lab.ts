@@ -18,7 +18,7 @@ import { Cloud } from "../../../local-gke/cloud.ts";
 import { startControlPlane } from "../../../local-gke/control-plane/control-plane.ts";
 import { type Controllers, startControllers, type Timing } from "../../../local-gke/ingress/controllers.ts";
 import type { Endpoint, Endpoints } from "../../../local-gke/load-balancer/endpoints.ts";
-import { serveLoadBalancers } from "../../../local-gke/load-balancer/front.ts";
+import { serveLoadBalancers } from "../../../local-gke/load-balancer/load-balancers.ts";
 
 // Far more than anything takes.
 const LIMIT_MS = 100_000;

@@ -1,7 +1,7 @@
-import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { listenOnFreePort } from "../../../local-gke/listen.ts";
 import { CHART, type TestCluster } from "./cluster.ts";
 
 /** A chart repository on loopback. */
@@ -37,9 +37,7 @@ export async function serveCharts(
     await hold();
     const content = await readFile(join(folder, request.url ?? "")).catch(() => undefined);
     response.writeHead(content ? 200 : 404).end(content);
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("a TCP server has a port");
-  return { url: `http://127.0.0.1:${address.port}`, close: () => server.close() };
+  });
+  const port = await listenOnFreePort(server);
+  return { url: `http://127.0.0.1:${port}`, close: () => server.close() };
 }
