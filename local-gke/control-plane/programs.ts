@@ -90,7 +90,7 @@ export function argumentsOf(directory: string, ports: Ports): Record<ProgramName
       "--leader-elect=false",
       "--secure-port=0",
       // The node lifecycle controller stays: it takes the not-ready taint off new nodes.
-      "--controllers=*,-cloud-node-lifecycle-controller,-node-ipam-controller",
+      "--controllers=*,-node-ipam-controller",
       `--service-account-private-key-file=${files.serviceAccountKey}`,
       `--root-ca-file=${files.caCertificate}`,
     ],
