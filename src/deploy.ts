@@ -1,8 +1,8 @@
 import { warning } from "@actions/core";
 import { messageOf, OvertakenError } from "./base/errors.ts";
 import { info } from "./base/log.ts";
-import { type Rehearsal, rehearse } from "./carry-out/dry-run.ts";
-import { applyFront, settleFront } from "./carry-out/load-balancer.ts";
+import { checkByDryRun, type DryRun } from "./carry-out/dry-run.ts";
+import { applyLoadBalancer, settleLoadBalancer } from "./carry-out/load-balancer.ts";
 import { recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
 import { endsProven, type Settings } from "./inputs/settings.ts";
@@ -16,10 +16,10 @@ import {
   waitForAddress,
   waitForBackends,
 } from "./loadbalancer/waits.ts";
-import { Front } from "./loadbalancer/watch.ts";
+import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
 import { type Access, reachCluster } from "./observe/access.ts";
 import { reserveStaticAddress } from "./observe/address.ts";
-import { lookAndPlan, type Outlook } from "./observe/assess.ts";
+import { type Assessment, assess } from "./observe/assess.ts";
 import { forgetHost, pointHost } from "./observe/dns-zone.ts";
 import { proveCertificate, proveMilvus, reportCertificate, reportDns } from "./prove/proof.ts";
 import { type Session, step } from "./report/session.ts";
@@ -47,9 +47,9 @@ export async function deploy(settings: Settings, session: Session): Promise<void
 }
 
 async function deployLoadBalancer(settings: Settings, session: Session): Promise<void> {
-  const { known } = session;
-  known.host = settings.host;
-  known.ingress = `${settings.namespace}/${settings.ingressName}`;
+  const { report } = session;
+  report.host = settings.host;
+  report.ingress = `${settings.namespace}/${settings.ingressName}`;
   const files = await readManifests(settings.manifests, session.workspace, settings.namespace);
 
   const access = await step(session, "Tools and cluster", () => reachCluster(settings, session));
@@ -79,27 +79,27 @@ async function deployOnce(
   access: Access,
   files: readonly FileManifest[],
 ): Promise<void> {
-  const { known } = session;
+  const { report } = session;
   if (settings.mode === "deploy" && settings.recoverPending !== undefined) {
     await recoverPending(settings, session, access, settings.recoverPending);
   }
-  const outlook = await step(session, "Look and plan", () => lookAndPlan(settings, session, access, files));
-  known.releaseRevision = outlook.observed.release.revision;
-  known.chartVersion = outlook.observed.release.chartVersion;
-  known.milvusVersion = outlook.observed.release.appVersion;
+  const assessment = await step(session, "Look and plan", () => assess(settings, session, access, files));
+  report.releaseRevision = assessment.observed.release.revision;
+  report.chartVersion = assessment.observed.release.chartVersion;
+  report.milvusVersion = assessment.observed.release.appVersion;
 
-  const rehearsal = await step(session, "Check before changing anything", () =>
-    rehearse(settings, session, access, outlook),
+  const dryRun = await step(session, "Check before changing anything", () =>
+    checkByDryRun(settings, session, access, assessment),
   );
   if (settings.mode === "plan") return;
 
   // Opened before the first change: whoever may not watch what is to be waited for learns it now.
-  const front = await Front.open(access.api, outlook.plan.front.names);
+  const watch = await LoadBalancerWatch.open(access.api, assessment.plan.loadBalancer.names);
   try {
-    await bringUp(settings, session, access, outlook, rehearsal, front);
+    await bringUp(settings, session, access, assessment, dryRun, watch);
   } finally {
-    known.backends ??= healthOf(front.state).backends;
-    await front.close();
+    report.backends ??= healthOf(watch.state).backends;
+    await watch.close();
   }
 }
 
@@ -108,12 +108,12 @@ async function bringUp(
   settings: Settings,
   session: Session,
   access: Access,
-  outlook: Outlook,
-  { chart, objects }: Rehearsal,
-  front: Front,
+  assessment: Assessment,
+  { chart, objects }: DryRun,
+  watch: LoadBalancerWatch,
 ): Promise<void> {
-  const { known, signal } = session;
-  const { observed, place, certificate, plan } = outlook;
+  const { report, signal } = session;
+  const { observed, place, certificate, plan } = assessment;
   const { upgrade, switchOver } = plan.release;
   const isProven = endsProven(settings);
   // gRPC is a third of this program: it is loaded while there is something to wait for.
@@ -132,14 +132,14 @@ async function bringUp(
       plan: upgrade,
     });
     release = { ...release, revision, status: "deployed" };
-    known.releaseRevision = revision;
-    known.chartVersion = chart.version;
+    report.releaseRevision = revision;
+    report.chartVersion = chart.version;
   }
-  front.forgetComplaints();
+  watch.forgetComplaints();
   if (objects.some(({ action }) => action !== "keep" && action !== "delete")) {
     await step(session, "Apply the manifests", async () => {
-      known.changed = true;
-      await applyFront(settings, access.api, outlook, signal);
+      report.changed = true;
+      await applyLoadBalancer(settings, access.api, assessment, signal);
     });
   }
   if (switchOver && !isProven) {
@@ -155,29 +155,29 @@ async function bringUp(
     const kept = objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
     const wanted = addressWanted(observed.ingress, settings, reserved);
     const isServed = observed.ingress && addressDue(observed.ingress, wanted) !== undefined;
-    if (kept && (certificate.newPair || !isServed)) await front.nudge();
-    const address = await waitForAddress(front, wanted, settings.addressTimeout, signal);
+    if (kept && (certificate.newPair || !isServed)) await watch.nudge();
+    const address = await waitForAddress(watch, wanted, settings.addressTimeout, signal);
     info(`The load balancer's address is ${address}.`);
     return address;
   });
-  known.address = address;
+  report.address = address;
   if (reserved === undefined) await pointHost(settings, session, place.zone, address);
   const dns = reportDns(settings, session, address);
   // It fails when the job is cancelled, of which the wait beside it tells.
   dns.catch(() => {});
   if (!isProven) return void (await dns);
 
-  const { preShared } = plan.front.certificates;
+  const { preShared } = plan.loadBalancer.certificates;
   const presented = { secretHash: certificate.secretHash, preShared };
-  known.backends = await step(session, "Wait for healthy backends", () =>
-    waitForBackends(front, presented, settings.backendsTimeout, signal),
+  report.backends = await step(session, "Wait for healthy backends", () =>
+    waitForBackends(watch, presented, settings.backendsTimeout, signal),
   );
-  if (!(await proveCertificate(settings, session, outlook, front, address, dns))) {
+  if (!(await proveCertificate(settings, session, assessment, watch, address, dns))) {
     if (switchOver) info("The layer-4 load balancer stays until the certificate is Active.");
     return;
   }
   // The call must find the new certificate, beside which the load balancer may go on presenting a former one.
-  await settleFront(session, access.api, plan.front, front);
+  await settleLoadBalancer(session, access.api, plan.loadBalancer, watch);
   const { zone } = place;
   const formerAddress = observed.ingress && addressOf(observed.ingress);
   if (zone) for (const host of observed.formerHosts) await forgetHost(host, session, zone, formerAddress);
@@ -190,7 +190,7 @@ async function bringUp(
   await dns;
   if (switchOver && chart) {
     const title = "Take the layer-4 load balancer away";
-    const undertaking = { title, release, chart, plan: switchOver };
-    known.releaseRevision = await upgradeOrRollBack(settings, session, access, undertaking);
+    const helmUpgrade = { title, release, chart, plan: switchOver };
+    report.releaseRevision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
   }
 }

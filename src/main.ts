@@ -6,7 +6,7 @@ import { deploy } from "./deploy.ts";
 import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
 import { secretsIn } from "./inputs/secrets.ts";
 import { readSettings, type Settings } from "./inputs/settings.ts";
-import { type Known, setOutputs } from "./report/run-report.ts";
+import { type RunReport, setOutputs } from "./report/run-report.ts";
 import { summaryOf } from "./report/summary.ts";
 import { teardown } from "./teardown.ts";
 
@@ -16,17 +16,17 @@ const STARTED = "started";
 const DIRECTORY = "directory";
 
 async function main(): Promise<void> {
-  const known: Known = { changed: false, steps: [] };
+  const report: RunReport = { changed: false, steps: [] };
   let settings: Settings | undefined;
   let failure: string | undefined;
   let told = false;
   const cancelled = onCancellation();
   // Without this Node.js would print the line of the bundle that failed, which is all of it.
   process.on("uncaughtException", (error) => {
-    const unforeseen = describe(error, known);
+    const unforeseen = describe(error, report);
     setFailed(unforeseen);
     // What was told already is not told again.
-    if (!told) tell(known, settings, unforeseen);
+    if (!told) tell(report, settings, unforeseen);
     process.exit();
   });
   saveState(STARTED, "true");
@@ -36,35 +36,35 @@ async function main(): Promise<void> {
     for (const secret of secretsIn(settings)) setSecret(secret);
     const directory = await privateDirectory(process.env);
     saveState(DIRECTORY, directory);
-    const session = { directory, workspace, environment: process.env, signal: cancelled, known };
+    const session = { directory, workspace, environment: process.env, signal: cancelled, report };
     const work = settings.mode === "teardown" ? teardown : deploy;
     await untilCancelled(work(settings, session), cancelled);
   } catch (error) {
-    failure = describe(error, known);
+    failure = describe(error, report);
     setFailed(failure);
   }
   told = true;
-  tell(known, settings, failure);
+  tell(report, settings, failure);
   // A request or program that outlives the cancellation must not keep the job waiting.
   if (cancelled.aborted) process.exit();
 }
 
 /** Sets the outputs, which later steps count on, and writes the summary, without which what was done is done all the same. */
-function tell(known: Known, settings: Settings | undefined, failure: string | undefined): void {
+function tell(report: RunReport, settings: Settings | undefined, failure: string | undefined): void {
   try {
-    setOutputs(known);
+    setOutputs(report);
   } catch (error) {
     setFailed(`The outputs can't be set: ${messageOf(error)}`);
   }
   try {
     const summary = process.env.GITHUB_STEP_SUMMARY;
-    if (summary) appendFileSync(summary, summaryOf(known, settings?.mode ?? "deploy", failure));
+    if (summary) appendFileSync(summary, summaryOf(report, settings?.mode ?? "deploy", failure));
   } catch (error) {
     warning(`The job summary can't be written: ${messageOf(error)}`);
   }
 }
 
-function describe(error: unknown, { steps, changed }: Known): string {
+function describe(error: unknown, { steps, changed }: RunReport): string {
   if (error instanceof ActionError) return error.message;
   if (error instanceof CancelledError) {
     const during = steps.at(-1);

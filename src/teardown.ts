@@ -20,9 +20,9 @@ const GOING_MS = 60_000;
  * @throws ActionError for whatever the user can change, CancelledError when the job was cancelled
  */
 export async function teardown(settings: Settings, session: Session): Promise<void> {
-  const { known } = session;
-  known.host = settings.host;
-  known.ingress = `${settings.namespace}/${settings.ingressName}`;
+  const { report } = session;
+  report.host = settings.host;
+  report.ingress = `${settings.namespace}/${settings.ingressName}`;
   const access = await step(session, "Tools and cluster", () => reachCluster(settings, session));
   try {
     if (settings.restoreLayer4 && settings.recoverPending !== undefined) {
@@ -36,8 +36,8 @@ export async function teardown(settings: Settings, session: Session): Promise<vo
     if (plan.restore) {
       const { release, upgrade, chart } = plan.restore;
       const title = "Restore the Helm release";
-      const undertaking = { title, release, chart, plan: upgrade };
-      known.releaseRevision = await upgradeOrRollBack(settings, session, access, undertaking);
+      const helmUpgrade = { title, release, chart, plan: upgrade };
+      report.releaseRevision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
     }
   } finally {
     await access.close();
@@ -46,13 +46,13 @@ export async function teardown(settings: Settings, session: Session): Promise<vo
 
 async function remove(
   { addressTimeout }: Settings,
-  { known, signal }: Session,
+  { report, signal }: Session,
   api: ApiServer,
   { objects, manifests }: TeardownPlan,
 ): Promise<void> {
   const takeAway = async (object: ObjectReference, limit: number) => {
     // Said beforehand: a deletion that hangs or is cancelled has changed something too.
-    known.changed = true;
+    report.changed = true;
     await deleteAndAwait(api, object, limit, signal);
     info(`${object.kind} ${object.namespace}/${object.name} is gone.`);
   };
@@ -64,7 +64,7 @@ async function remove(
   for (const ingress of ingresses) await takeAway(ingress, addressTimeout);
   await allOf(others.map((object) => takeAway(object, GOING_MS)));
   for (const manifest of manifests) {
-    known.changed = true;
+    report.changed = true;
     await api.remove(manifest);
     info(`${manifest.kind} ${manifest.metadata.name} is deleted.`);
   }
@@ -79,7 +79,7 @@ async function giveBack(
   if (unwanted) {
     const { name, scope, project } = unwanted;
     const wasThere = await releaseAddress(scope, name, project);
-    if (wasThere) session.known.changed = true;
+    if (wasThere) session.report.changed = true;
     info(`The static address ${name} ${wasThere ? "is released" : "is gone already"}.`);
   } else if (staticIpName) {
     info(`The static address ${staticIpName} stays reserved (delete_static_ip: true releases it).`);

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
-import { ailmentOf, describePods, patienceWith } from "../../src/helm/rollout.ts";
+import { describePods, patienceWith, problemOfPod } from "../../src/helm/rollout.ts";
 import { Pod } from "../../src/kubernetes/objects.ts";
 
 const NOT_READY = [{ type: "Ready", status: "False" }];
@@ -86,7 +86,7 @@ test.each<[string, object | undefined, string | undefined]>([
     "ErrImagePull (not found)",
   ],
 ])("%s", (_, status, problem) => {
-  expect(ailmentOf(v.parse(Pod, { metadata: { name: "p" }, status }))?.description).toBe(problem);
+  expect(problemOfPod(v.parse(Pod, { metadata: { name: "p" }, status }))?.description).toBe(problem);
 });
 
 const ailment = (reason: string) => ({ reason, container: "c", restarts: 1, description: reason });
@@ -109,7 +109,7 @@ test("a container that runs between two crashes is in a crash loop still", () =>
     conditions: NOT_READY,
     containerStatuses: [container({ running: {} }, { terminated: { reason: "Error", exitCode: 2 } }, 3)],
   };
-  expect(ailmentOf(v.parse(Pod, { metadata: { name: "p" }, status }))).toMatchObject({
+  expect(problemOfPod(v.parse(Pod, { metadata: { name: "p" }, status }))).toMatchObject({
     reason: "CrashLoopBackOff",
     container: "c",
     restarts: 3,
@@ -124,7 +124,7 @@ test("one that a node has evicted or lost ails no more, however often it had res
     containerStatuses: [container({ terminated: { reason: "Error", exitCode: 137 } }, {}, 4)],
   };
   const pod = v.parse(Pod, { metadata: { name: "p" }, status });
-  expect(ailmentOf(pod)).toBeUndefined();
+  expect(problemOfPod(pod)).toBeUndefined();
   expect(describePods([pod])).toBe("0 of 0 pods are ready");
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type FrontSettings, readFront } from "../../src/inputs/load-balancer.ts";
+import { type LoadBalancerSettings, readLoadBalancer } from "../../src/inputs/load-balancer.ts";
 import { inputReader } from "../../src/inputs/reader.ts";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { certificateWith, DAY, ECDSA_P384, encrypted, rsa } from "../support/certificates.ts";
@@ -7,7 +7,7 @@ import { HOST } from "../support/observed.ts";
 
 function read(inputs: Record<string, string>, host = HOST) {
   const reader = inputReader((name) => inputs[name] ?? "");
-  const front = readFront(reader, host, "my-release");
+  const front = readLoadBalancer(reader, host, "my-release");
   return { front, mistakes: reader.mistakes };
 }
 
@@ -31,13 +31,13 @@ test("nothing given is enough", () => {
       dnsZone: undefined,
       dnsProjectId: undefined,
       adopt: false,
-    } satisfies FrontSettings,
+    } satisfies LoadBalancerSettings,
   });
 });
 
 describe("accepted", () => {
   const longest = "a".repeat(63);
-  test.each<[string, Record<string, string>, Partial<FrontSettings>]>([
+  test.each<[string, Record<string, string>, Partial<LoadBalancerSettings>]>([
     ["Google's certificate", { certificate: "google-managed" }, { certificate: { kind: "google-managed" } }],
     [
       "a Secret that is there",

@@ -22,7 +22,7 @@ import { watchRollout } from "../../src/helm/rollout.ts";
 import type { ApiServer, Manifest, Selector } from "../../src/kubernetes/api.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { follow } from "../../src/kubernetes/watch.ts";
-import { Front } from "../../src/loadbalancer/watch.ts";
+import { LoadBalancerWatch } from "../../src/loadbalancer/watch.ts";
 import { ApiLab, failure } from "../support/api-lab.ts";
 
 let lab: ApiLab;
@@ -718,8 +718,8 @@ describe("the load balancer as the cluster shows it", () => {
     service: "my-release-milvus",
   });
 
-  async function openFront(api: ApiServer, namespace: string): Promise<Front> {
-    const front = await Front.open(api, names(namespace));
+  async function openFront(api: ApiServer, namespace: string): Promise<LoadBalancerWatch> {
+    const front = await LoadBalancerWatch.open(api, names(namespace));
     onTestFinished(() => front.close());
     return front;
   }
@@ -755,7 +755,7 @@ describe("the load balancer as the cluster shows it", () => {
     spec: { defaultBackend: { service: { name: "s", port: { number: 1 } } } },
   });
 
-  const messages = ({ state }: Front) => state.complaints.map(({ message }) => message);
+  const messages = ({ state }: LoadBalancerWatch) => state.complaints.map(({ message }) => message);
 
   test("is what there was, then what happens; Warnings from before only explain", async () => {
     const { api } = await lab.open();
@@ -827,7 +827,9 @@ describe("the load balancer as the cluster shows it", () => {
 
   test("an account that may not watch it is told so", async () => {
     const { api } = await lab.open({ flags: ["--as=nobody"] });
-    expect(await failure(Front.open(api, names("default")))).toContain("roles/container.developer");
+    expect(await failure(LoadBalancerWatch.open(api, names("default")))).toContain(
+      "roles/container.developer",
+    );
   });
 
   test("a wait ends when the way to the cluster is lost", async () => {

@@ -3,7 +3,7 @@ import { adopt } from "../../src/kubernetes/adoption.ts";
 import type { ApiServer, Manifest } from "../../src/kubernetes/api.ts";
 import { managedFields } from "../../src/kubernetes/managed-fields.ts";
 import type { FileManifest } from "../../src/kubernetes/manifest-documents.ts";
-import { applyManifests, rehearseManifests } from "../../src/kubernetes/manifest-set.ts";
+import { applyManifests, dryRunManifests } from "../../src/kubernetes/manifest-set.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { type Owner, ownerOf } from "../../src/kubernetes/ownership.ts";
 import {
@@ -238,7 +238,7 @@ describe("manifests of the user's", () => {
       manifest("v1", "ConfigMap", "default", { data: { key: "value" } }),
     ].map(at);
     const changes = async () =>
-      (await rehearseManifests(api, files, { force: false })).map(({ before, after }) => {
+      (await dryRunManifests(api, files, { force: false })).map(({ before, after }) => {
         const isSame = before?.metadata.resourceVersion === after.metadata.resourceVersion;
         return `${after.kind} ${!before ? "create" : isSame ? "keep" : "change"}`;
       });
@@ -283,7 +283,7 @@ describe("manifests of the user's", () => {
   test("a version that the definition doesn't serve is none that the cluster will know", async () => {
     const { api } = await lab.open();
     const files = [definition("three.example.com"), manifest("three.example.com/v9", "Widget", "default")];
-    expect(await failure(rehearseManifests(api, files.map(at), { force: false }))).toContain(
+    expect(await failure(dryRunManifests(api, files.map(at), { force: false }))).toContain(
       "The cluster does not know the kind of Widget it (it.yaml, 1); nothing was changed.",
     );
   });
@@ -294,14 +294,14 @@ describe("manifests of the user's", () => {
     const theirs = manifest("v1", "ConfigMap", namespace, { data: { key: "theirs" } });
     await lab.kubectl(["create", "-f", "-"], JSON.stringify(theirs));
     const ours = [manifest("v1", "ConfigMap", namespace, { data: { key: "ours" } })].map(at);
-    const message = await failure(rehearseManifests(api, ours, { force: false }));
+    const message = await failure(dryRunManifests(api, ours, { force: false }));
     expect(message).toContain(
       `ConfigMap ${namespace}/it (it.yaml, 0) has fields that something else manages`,
     );
     expect(message).toContain('Why: conflict with "kubectl-create": .data.key\n');
     expect(message).toMatch(/set adopt to true .*, or take the object out of manifests\.$/);
-    const [rehearsal] = await rehearseManifests(api, ours, { force: true });
-    expect(rehearsal).toMatchObject({ before: theirs, after: { data: { key: "ours" } } });
+    const [dryRun] = await dryRunManifests(api, ours, { force: true });
+    expect(dryRun).toMatchObject({ before: theirs, after: { data: { key: "ours" } } });
     await applyManifests(api, ours, { force: true, signal: ABORT });
     expect(await found(api, theirs)).toMatchObject({ data: { key: "ours" } });
   });

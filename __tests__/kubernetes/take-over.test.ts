@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { FieldTree } from "../../src/kubernetes/field-tree.ts";
-import { afterTakeOver, takeOverPatch } from "../../src/kubernetes/take-over.ts";
+import { adoptionPatch, afterAdoption } from "../../src/kubernetes/take-over.ts";
 
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 const US = "milvus-gke-load-balancer";
@@ -45,7 +45,7 @@ test("the patch joins the managers' fields with ours, on this very version of th
   const controller = entry("glbc", "Update", annotated("backends"));
   const status = entry("kubectl-edit", "Update", { "f:status": {} }, { subresource: "status" });
   const nudge = entry(US, "Update", annotated("synced"));
-  const patch = takeOverPatch(
+  const patch = adoptionPatch(
     object(
       { [LAST_APPLIED]: "{}", a: "1" },
       entry("kubectl-client-side-apply", "Update", annotated("a", LAST_APPLIED)),
@@ -74,7 +74,7 @@ test("the patch joins the managers' fields with ours, on this very version of th
 });
 
 test("without an annotation of kubectl apply's there is none to remove", () => {
-  const patch = takeOverPatch(object({}, entry("helm", "Apply", { "f:spec": {} })), ["helm"]);
+  const patch = adoptionPatch(object({}, entry("helm", "Apply", { "f:spec": {} })), ["helm"]);
   expect(patch.map(({ path }) => path)).toEqual(["/metadata/managedFields", "/metadata/resourceVersion"]);
 });
 
@@ -88,7 +88,7 @@ test("what is foretold keeps what is ours or anybody else's", () => {
     controller,
     entry(US, "Apply", annotated("c")),
   );
-  expect(afterTakeOver(before, ["kubectl-create"], forced).metadata.annotations).toEqual({
+  expect(afterAdoption(before, ["kubectl-create"], forced).metadata.annotations).toEqual({
     b: "1",
     c: "2",
     d: "1",

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { Manifest } from "../../src/kubernetes/api.ts";
-import { takeOverOrRefuse } from "../../src/loadbalancer/adopt.ts";
+import { adoptOrRefuse } from "../../src/loadbalancer/adopt.ts";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
-import type { FrontNames } from "../../src/loadbalancer/manifests.ts";
+import type { LoadBalancerNames } from "../../src/loadbalancer/manifests.ts";
 import { certificateWith, DAY } from "../support/certificates.ts";
 import { HOST, liveObject } from "../support/observed.ts";
 
-const NAMES: FrontNames = {
+const NAMES: LoadBalancerNames = {
   namespace: "default",
   host: HOST,
   ingress: "x",
@@ -78,7 +78,7 @@ describe("what Milvus's page has its readers make is taken over", () => {
       live("BackendConfig", { spec: { timeoutSec: 60 } }, { managedFields: by("kubectl-edit") }),
     ],
   ])("%s", (_, object) => {
-    expect(takeOverOrRefuse([object], [manifest(object.kind)], NAMES, false)).toEqual([object]);
+    expect(adoptOrRefuse([object], [manifest(object.kind)], NAMES, false)).toEqual([object]);
   });
 });
 
@@ -160,7 +160,7 @@ describe("what serves something else, or is somebody else's, is refused, and tak
       "nothing in it tells who has made it",
     ],
   ])("%s", (_, object, why) => {
-    const decide = (adopt: boolean) => takeOverOrRefuse([object], [manifest(object.kind)], NAMES, adopt);
+    const decide = (adopt: boolean) => adoptOrRefuse([object], [manifest(object.kind)], NAMES, adopt);
     expect(() => decide(false)).toThrow(
       `${object.kind} default/x belongs to somebody else; nothing was changed.\nWhy: `,
     );
@@ -180,12 +180,12 @@ describe("what serves something else, or is somebody else's, is refused, and tak
     ],
     ["FrontendConfig", {}, "(what it doesn't know in it is removed)."],
   ])("a way out for a %s", (kind, content, way) => {
-    expect(() => takeOverOrRefuse([live(kind, content)], [manifest(kind)], NAMES, false)).toThrow(way);
+    expect(() => adoptOrRefuse([live(kind, content)], [manifest(kind)], NAMES, false)).toThrow(way);
   });
 
   test("what a Secret holds isn't told", () => {
     const secret = live("Secret", { data: { password: "c2VjcmV0LXBhc3N3b3Jk" } });
-    expect(() => takeOverOrRefuse([secret], [manifest("Secret")], NAMES, false)).toThrow(
+    expect(() => adoptOrRefuse([secret], [manifest("Secret")], NAMES, false)).toThrow(
       expect.not.objectContaining({ message: expect.stringContaining("c2Vjc") }),
     );
   });
@@ -207,7 +207,7 @@ describe("nothing is to be taken over", () => {
       [manifest("Ingress")],
     ],
   ])("%s", (_, objects, manifests) => {
-    expect(takeOverOrRefuse(objects, manifests, NAMES, false)).toEqual([]);
-    expect(takeOverOrRefuse(objects, manifests, NAMES, true)).toEqual([]);
+    expect(adoptOrRefuse(objects, manifests, NAMES, false)).toEqual([]);
+    expect(adoptOrRefuse(objects, manifests, NAMES, true)).toEqual([]);
   });
 });

@@ -5,16 +5,16 @@ import { mergeValues, valueAt } from "../../src/helm/values.ts";
 import {
   backendConfig,
   backendConfigSpec,
-  type FrontNames,
   frontendConfig,
   ingress,
+  type LoadBalancerNames,
   managedCertificate,
   tlsSecret,
 } from "../../src/loadbalancer/manifests.ts";
 import type { CertificateReferences } from "../../src/loadbalancer/references.ts";
 import { settings } from "../support/observed.ts";
 
-const NAMES: FrontNames = {
+const NAMES: LoadBalancerNames = {
   namespace: "ns",
   host: "my-release.milvus.io",
   ingress: "i",

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { Ingress, Service } from "../../src/kubernetes/objects.ts";
 import { type AddressWanted, addressDue, addressOf, healthOf } from "../../src/loadbalancer/waits.ts";
-import type { FrontState } from "../../src/loadbalancer/watch.ts";
+import type { LoadBalancerState } from "../../src/loadbalancer/watch.ts";
 
 describe("addressOf", () => {
   const FINALIZERS = ["networking.gke.io/ingress-finalizer-V2"];
@@ -86,7 +86,7 @@ describe("healthOf", () => {
 
   function health(onIngress: object | undefined, onService: object | undefined) {
     const metadata = (annotations: object) => ({ metadata: { name: "x", annotations } });
-    const state: FrontState = {
+    const state: LoadBalancerState = {
       ingress: onIngress
         ? { state: "present", object: v.parse(Ingress, metadata(onIngress)) }
         : { state: "unknown" },

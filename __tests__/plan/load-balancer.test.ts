@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Manifest } from "../../src/kubernetes/api.ts";
 import { Ingress, type KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { referencesOf } from "../../src/loadbalancer/references.ts";
-import { type FrontPlan, planFront } from "../../src/plan/load-balancer.ts";
+import { type LoadBalancerPlan, planLoadBalancer } from "../../src/plan/load-balancer.ts";
 import { HOST, liveObject, observed, settings } from "../support/observed.ts";
 
 const PORT = { name: "milvus", port: 19530 };
@@ -52,12 +52,12 @@ function plan(
   inputs: Record<string, string>,
   objects: readonly KubernetesObject[],
   newPair?: typeof PAIR,
-): FrontPlan {
+): LoadBalancerPlan {
   const wanted = settings(inputs);
-  return planFront(wanted, observed({}, {}, objects, wanted.host), PORT, newPair);
+  return planLoadBalancer(wanted, observed({}, {}, objects, wanted.host), PORT, newPair);
 }
 
-function ingressOf({ manifests }: FrontPlan): Manifest {
+function ingressOf({ manifests }: LoadBalancerPlan): Manifest {
   const manifest = manifests.at(-1);
   if (manifest?.kind !== "Ingress") throw new Error("the Ingress must come last");
   return manifest;
@@ -89,8 +89,8 @@ function hostsOf(manifest: Manifest | undefined): unknown[] {
   return v.parse(Ingress, manifest).spec.rules.map(({ host }) => host);
 }
 
-const orphansOf = ({ orphans }: FrontPlan) => orphans.map(({ kind, name }) => `${kind} ${name}`);
-const kindsOf = ({ manifests }: FrontPlan) => manifests.map(({ kind }) => kind);
+const orphansOf = ({ orphans }: LoadBalancerPlan) => orphans.map(({ kind, name }) => `${kind} ${name}`);
+const kindsOf = ({ manifests }: LoadBalancerPlan) => manifests.map(({ kind }) => kind);
 
 describe("a load balancer that becomes another one's", () => {
   const INTERNAL = { load_balancer: "internal", location: "us-central1" };
@@ -155,7 +155,7 @@ describe("from one kind of certificate to another", () => {
     expect(presented(ingressOf(next))).toEqual(during);
     expect(presented(next.finalIngress)).toEqual(finally_);
     expect(orphansOf(next)).toEqual(orphans);
-    expect(next.takenOver).toEqual([]);
+    expect(next.adopted).toEqual([]);
     expect(next.givenUp).toBeUndefined();
   });
 
@@ -305,7 +305,7 @@ describe("orphans", () => {
     const other = v.parse(Ingress, { metadata: { name: "other" }, spec: { tls: [{ secretName: TLS }] } });
     const live = frontWith("self-managed");
     const seen = { ...observed({}, {}, live), otherIngresses: [other] };
-    const next = planFront(settings(INPUTS["pre-shared"]), seen, PORT, undefined);
+    const next = planLoadBalancer(settings(INPUTS["pre-shared"]), seen, PORT, undefined);
     expect(orphansOf(next)).toEqual([]);
   });
 
@@ -379,8 +379,8 @@ describe("the manifests", () => {
   test("what belongs to somebody else is refused, and taken over with adopt", () => {
     const foreign = secret(TLS, "cert-manager");
     expect(() => plan({}, [foreign], PAIR)).toThrow(`Secret default/${TLS} belongs to somebody else`);
-    expect(plan({ adopt: "true" }, [foreign], PAIR).takenOver).toEqual([foreign]);
+    expect(plan({ adopt: "true" }, [foreign], PAIR).adopted).toEqual([foreign]);
     // Only what is applied is asked about.
-    expect(plan({}, [foreign]).takenOver).toEqual([]);
+    expect(plan({}, [foreign]).adopted).toEqual([]);
   });
 });

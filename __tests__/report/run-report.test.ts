@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type Known, type PlanReport, setOutputs, uriOf } from "../../src/report/run-report.ts";
+import { type PlanReport, type RunReport, setOutputs, uriOf } from "../../src/report/run-report.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 /** Returns the outputs as a runner reads them from its file. */
-async function outputs(known: Known): Promise<Record<string, string>> {
+async function outputs(known: RunReport): Promise<Record<string, string>> {
   setOutputs(known);
   const lines = (await readFile(join(folder, "output"), "utf8")).split("\n");
   const found: Record<string, string> = {};
@@ -50,7 +50,7 @@ test("a run that went through sets all of them", async () => {
     lost: [{ path: "b", revision: 2 }],
   };
   const pem = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
-  const known: Known = {
+  const known: RunReport = {
     host: "my-release.milvus.io",
     ingress: "default/my-release-milvus",
     address: "203.0.113.1",

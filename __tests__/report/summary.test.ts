@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
-import type { Known, PlanReport } from "../../src/report/run-report.ts";
+import type { PlanReport, RunReport } from "../../src/report/run-report.ts";
 import { summaryOf } from "../../src/report/summary.ts";
 
-const EMPTY: Known = { changed: false, steps: [] };
-const READY: Known = {
+const EMPTY: RunReport = { changed: false, steps: [] };
+const READY: RunReport = {
   host: "my-release.milvus.io",
   ingress: "default/my-release-milvus",
   address: "203.0.113.1",
@@ -224,7 +224,7 @@ test("what others have written makes no link, image, HTML or heading", () => {
     consequences: [evil],
     lost: [{ path: evil, revision: 1 }],
   };
-  const known: Known = {
+  const known: RunReport = {
     ...READY,
     milvusVersion: evil,
     chartVersion: evil,

@@ -14,11 +14,11 @@ import type { Settings } from "../inputs/settings.ts";
 import { adopt } from "../kubernetes/adoption.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import type { FileManifest } from "../kubernetes/manifest-documents.ts";
-import { rehearseManifests } from "../kubernetes/manifest-set.ts";
+import { dryRunManifests } from "../kubernetes/manifest-set.ts";
 import { isOf } from "../kubernetes/objects.ts";
 import { isUnderOurCare } from "../milvus/values.ts";
 import type { Access } from "../observe/access.ts";
-import type { Outlook } from "../observe/assess.ts";
+import type { Assessment } from "../observe/assess.ts";
 import type { Observed } from "../observe/cluster.ts";
 import { consequencesOf, exposuresOf } from "../plan/consequences.ts";
 import { type ObjectChange, objectChanges, type Plan } from "../plan/plan.ts";
@@ -27,7 +27,7 @@ import { describePlan, reportPlan } from "../report/plan.ts";
 import type { Session } from "../report/session.ts";
 
 /** What is known once everything was tried that changes nothing. */
-export interface Rehearsal {
+export interface DryRun {
   /** Undefined when the release stays as it is. */
   chart: LocalChart | undefined;
   /** What becomes of the load balancer's objects, of the user's manifests, and of what there is at Google. */
@@ -38,21 +38,21 @@ export interface Rehearsal {
  * Finds out everything that could be refused before anything is changed (chart, values, each object), and reports what
  * the run will change.
  */
-export async function rehearse(
+export async function checkByDryRun(
   settings: Settings,
   session: Session,
   access: Access,
-  { observed, place, plan, files }: Outlook,
-): Promise<Rehearsal> {
+  { observed, place, plan, files }: Assessment,
+): Promise<DryRun> {
   const [objects, { chart, preview }, lost] = await allOf([
-    rehearseObjects(settings, access.api, observed, plan, files),
-    rehearseUpgrade(settings, session, access, observed, plan),
+    dryRunObjects(settings, access.api, observed, plan, files),
+    dryRunUpgrade(settings, session, access, observed, plan),
     lostValuesOf(settings, access.api, observed, plan),
   ]);
   const all = [...place.changes, ...objects];
   const consequences = consequencesOf(settings, observed, plan);
-  session.known.plan = reportPlan(plan, preview, all, consequences, lost);
-  for (const line of describePlan(session.known.plan)) info(line);
+  session.report.plan = reportPlan(plan, preview, all, consequences, lost);
+  for (const line of describePlan(session.report.plan)) info(line);
   for (const exposure of exposuresOf(settings, observed, plan)) warning(exposure);
   if (lost.length > 0) warning(describeLostValues(observed.release, lost));
   return { chart, objects: all };
@@ -70,7 +70,7 @@ async function lostValuesOf(
   return await readLostValues(api, release, joinValues(release.values, wanted));
 }
 
-async function rehearseUpgrade(
+async function dryRunUpgrade(
   settings: Settings,
   session: Session,
   { api, helm }: Access,
@@ -102,30 +102,30 @@ async function rehearseUpgrade(
   return { chart, preview: settings.mode === "plan" ? await previewUpgrade(helm, request) : undefined };
 }
 
-async function rehearseObjects(
+async function dryRunObjects(
   { adopt: adopts }: Settings,
   api: ApiServer,
   observed: Observed,
-  { front }: Plan,
+  { loadBalancer }: Plan,
   manifests: readonly FileManifest[],
 ): Promise<ObjectChange[]> {
   const [ours, theirs] = await allOf([
     allOf(
-      front.manifests.map((manifest) => {
-        const taken = front.takenOver.find(isOf(manifest));
+      loadBalancer.manifests.map((manifest) => {
+        const taken = loadBalancer.adopted.find(isOf(manifest));
         return taken
           ? adopt(api, manifest, taken, { dryRun: true })
           : api.apply(manifest, { dryRun: true, force: true });
       }),
     ),
-    rehearseManifests(api, manifests, { force: adopts }),
+    dryRunManifests(api, manifests, { force: adopts }),
   ]);
   const changes = objectChanges(observed.objects, ours).map((change) => {
     const { kind, name } = change;
-    const isTaken = front.takenOver.some(isOf({ kind, metadata: { name } }));
+    const isTaken = loadBalancer.adopted.some(isOf({ kind, metadata: { name } }));
     return isTaken ? { ...change, action: "take over" as const } : change;
   });
-  const orphans = front.orphans.map(({ kind, name }) => ({ kind, name, action: "delete" as const }));
+  const orphans = loadBalancer.orphans.map(({ kind, name }) => ({ kind, name, action: "delete" as const }));
   const others = theirs.flatMap(({ before, after }) => objectChanges(before ? [before] : [], [after]));
   return [...changes, ...others, ...orphans];
 }

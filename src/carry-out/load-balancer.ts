@@ -13,22 +13,22 @@ import {
   PRE_SHARED_CERTIFICATES,
   referencesOf,
 } from "../loadbalancer/references.ts";
-import type { Front } from "../loadbalancer/watch.ts";
-import type { Outlook } from "../observe/assess.ts";
-import type { FrontPlan } from "../plan/load-balancer.ts";
+import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
+import type { Assessment } from "../observe/assess.ts";
+import type { LoadBalancerPlan } from "../plan/load-balancer.ts";
 import type { Session } from "../report/session.ts";
 
 /** Makes the load balancer's objects what the plan says, the user's own before the Ingress. */
-export async function applyFront(
+export async function applyLoadBalancer(
   { adopt: force }: Settings,
   api: ApiServer,
-  { observed, plan, files }: Outlook,
+  { observed, plan, files }: Assessment,
   signal: AbortSignal,
 ): Promise<void> {
-  const { names, manifests, takenOver, givenUp } = plan.front;
+  const { names, manifests, adopted, givenUp } = plan.loadBalancer;
   await applyManifests(api, files, { force, signal });
   for (const manifest of manifests) {
-    const taken = takenOver.find(isOf(manifest));
+    const taken = adopted.find(isOf(manifest));
     const isThere = observed.objects.some(isOf(manifest));
     if (manifest.kind === "Secret" && !isThere && !(await api.create(manifest))) throw overtaken(manifest);
     if (taken) await adopt(api, manifest, taken, { dryRun: false });
@@ -57,20 +57,20 @@ function overtaken({ metadata: { name, namespace } }: Manifest): OvertakenError 
  * Takes away what was needed only on the way: certificates that the new one replaces, and objects that nothing refers
  * to any more. To be called once the load balancer has the new certificate.
  */
-export async function settleFront(
-  { known }: Session,
+export async function settleLoadBalancer(
+  { report }: Session,
   api: ApiServer,
-  { names, certificates, finalIngress, orphans }: FrontPlan,
-  front: Front,
+  { names, certificates, finalIngress, orphans }: LoadBalancerPlan,
+  watch: LoadBalancerWatch,
 ): Promise<void> {
-  const { managedCertificate } = front.state;
+  const { managedCertificate } = watch.state;
   const made =
     managedCertificate.state === "present" ? [managedCertificate.object.status.certificateName] : [];
   const isWanted = (name: string) => certificates.preShared.includes(name) || made.includes(name);
   const clear = async (ingress: Ingress, isKept: (name: string) => boolean) => {
     const value = leftoverCleared(ingress, isKept);
     if (value === undefined) return;
-    known.changed = true;
+    report.changed = true;
     await api.annotate("Ingress", names.namespace, names.ingress, PRE_SHARED_CERTIFICATES, value);
   };
 
@@ -79,7 +79,7 @@ export async function settleFront(
   if (found === undefined) return;
   const ingress = v.parse(Ingress, found);
   if (finalIngress) {
-    known.changed = true;
+    report.changed = true;
     // As long as the annotation has names of ours, leaving it out of the manifest could take Google's own away too.
     await clear(ingress, (name) => isWanted(name) || isManagedName(name));
     const settled = await api.apply(finalIngress, { dryRun: false, force: true });
@@ -91,14 +91,14 @@ export async function settleFront(
   const { managed } = referencesOf(ingress);
   // With one that somebody else has added, Google's controller would attach its certificate again.
   if (!finalIngress && managed.some((name) => !certificates.managed.includes(name))) {
-    known.changed = true;
+    report.changed = true;
     const value = certificates.managed.join(",") || null;
     await api.annotate("Ingress", names.namespace, names.ingress, MANAGED_CERTIFICATES, value);
   }
   // After the Ingress: a sync that misses what it names fails.
   for (const { kind, namespace, name, uid } of orphans) {
     if (!(await api.delete(kind, namespace, name, { uid }))) continue;
-    known.changed = true;
+    report.changed = true;
     info(`${kind} ${name} is deleted: nothing needs it any more.`);
   }
 }

@@ -16,11 +16,11 @@ import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import type { Access } from "../observe/access.ts";
 import type { UpgradePlan } from "../plan/release.ts";
-import type { Known } from "../report/run-report.ts";
+import type { RunReport } from "../report/run-report.ts";
 import { type Session, step } from "../report/session.ts";
 
 /** One Helm upgrade that is to be made. */
-export interface Undertaking {
+export interface HelmUpgrade {
   /** The step's name in the log. */
   title: string;
   /** As it is before the upgrade. */
@@ -39,30 +39,30 @@ export async function upgradeOrRollBack(
   settings: Settings,
   session: Session,
   access: Access,
-  undertaking: Undertaking,
+  helmUpgrade: HelmUpgrade,
 ): Promise<number> {
-  const { known } = session;
-  const { release } = undertaking;
-  let { changed } = known;
+  const { report } = session;
+  const { release } = helmUpgrade;
+  let { changed } = report;
   await refuseOvertaken(access.api, release);
   session.signal.throwIfAborted();
   // Said beforehand: an upgrade that fails or is cancelled has changed something too.
-  known.changed = true;
+  report.changed = true;
   try {
-    return await step(session, undertaking.title, async () => {
+    return await step(session, helmUpgrade.title, async () => {
       if (release.status === "failed" && !release.serverSide) {
         changed = (await takeBack(access.helm, release, settings.helmTimeout)) || changed;
       }
-      return upgradeRelease(settings, session, access, undertaking);
+      return upgradeRelease(settings, session, access, helmUpgrade);
     });
   } catch (error) {
-    if (error instanceof ReleaseBusyError) known.changed = changed;
+    if (error instanceof ReleaseBusyError) report.changed = changed;
     // The runner gives a cancelled job ten seconds: not enough for a rollback.
     if (error instanceof ReleaseBusyError || session.signal.aborted) throw error;
-    const isMade = await hasMadeRevision(access, undertaking.release);
-    if (!isMade) known.changed = changed;
+    const isMade = await hasMadeRevision(access, helmUpgrade.release);
+    if (!isMade) report.changed = changed;
     if (!isMade || !settings.rollbackOnFailure) throw error;
-    const ending = await undoUpgrade(settings, session, access, undertaking.release).catch(
+    const ending = await undoUpgrade(settings, session, access, helmUpgrade.release).catch(
       (failure: unknown) => `The release could not be rolled back either. ${messageOf(failure)}`,
     );
     throw ending === undefined ? error : new ActionError(`${messageOf(error)}\n${ending}`, { cause: error });
@@ -91,9 +91,9 @@ async function hasMadeRevision({ helm }: Access, { name, namespace, revision }: 
 
 async function upgradeRelease(
   settings: Settings,
-  { known, signal, directory }: Session,
+  { report, signal, directory }: Session,
   { api, helm }: Access,
-  { release, chart, plan: { overlay, replacesValues } }: Undertaking,
+  { release, chart, plan: { overlay, replacesValues } }: HelmUpgrade,
 ): Promise<number> {
   const { helmTimeout: timeout } = settings;
   const make = release.status === NOT_INSTALLED ? install : upgrade;
@@ -112,7 +112,7 @@ async function upgradeRelease(
   info(`Release ${release.name} is at revision ${made.version}, chart ${chart.version}.`);
   if (release.status !== NOT_INSTALLED) {
     await changesMade(helm, release, made).then(
-      ({ restarts }) => reportRestarts(known, restarts),
+      ({ restarts }) => reportRestarts(report, restarts),
       // It has succeeded all the same.
       (error: unknown) => info(`Which pods it has replaced is not known. ${messageOf(error)}`),
     );
@@ -120,10 +120,10 @@ async function upgradeRelease(
   return made.version;
 }
 
-function reportRestarts(known: Known, restarts: ManifestChange["restarts"]): void {
+function reportRestarts(report: RunReport, restarts: ManifestChange["restarts"]): void {
   const workloads = restarts.map(({ kind, name }) => `${kind} ${name}`);
   info(workloads.length > 0 ? `Its pods were replaced: ${workloads.join(", ")}.` : "No pod was replaced.");
-  if (known.plan) known.plan.restarts = [...new Set([...known.plan.restarts, ...workloads])];
+  if (report.plan) report.plan.restarts = [...new Set([...report.plan.restarts, ...workloads])];
 }
 
 /**
@@ -211,7 +211,7 @@ async function rollBackPending(
       fix: `\`helm uninstall ${name} -n ${namespace}\` and install again.`,
     });
   }
-  session.known.changed = true;
+  session.report.changed = true;
   const newest = history.at(-1);
   if (newest?.status === "pending-rollback" && newest.description === `Rollback to ${target.revision}`) {
     // Helm takes this record for what is in the cluster (helm pkg/action/rollback.go, prepareRollback) and client-side
@@ -228,7 +228,7 @@ async function rollBack(
   release: Release,
   { revision: target }: Revision,
 ): Promise<void> {
-  session.known.releaseRevision = await step(session, `Roll back to revision ${target}`, async () => {
+  session.report.releaseRevision = await step(session, `Roll back to revision ${target}`, async () => {
     const revision = await followRollout("rollback", settings, api, () =>
       rollback(helm, { release, revision: target, timeout: settings.helmTimeout, wait: true }),
     );

@@ -13,7 +13,7 @@ import {
   refusedRecord,
   type UnwantedRecord,
 } from "./host-record.ts";
-import { refusedUndertaking } from "./operation.ts";
+import { refusedOperation } from "./operation.ts";
 
 /** Longest time until a change is served, in milliseconds: it takes seconds, rarely a minute. */
 const CHANGE_LIMIT = 300_000;
@@ -36,7 +36,7 @@ export async function getManagedZone(name: string, project: GoogleProject): Prom
       fix: `set dns_zone to the zone's name, which is not its domain, and dns_project_id to its project: gcloud dns managed-zones list --project=${project.projectId}`,
     });
   }
-  throw refusedUndertaking(answer.failure, project.projectId, {
+  throw refusedOperation(answer.failure, project.projectId, {
     service: "dns",
     task: `read the Cloud DNS zone ${name}`,
     permission: "dns.managedZones.get",
@@ -58,7 +58,7 @@ export async function readRecords(
     const path = `managedZones/${zone.name}/rrsets?name=${encodeURIComponent(name)}`;
     const answer = await requestOf(project, "dns", path);
     if (!answer.failure) return v.parse(RecordSets, answer.body).rrsets;
-    throw refusedUndertaking(answer.failure, project.projectId, {
+    throw refusedOperation(answer.failure, project.projectId, {
       service: "dns",
       task: `read the records of ${host} in the Cloud DNS zone ${zone.name}`,
       permission: "dns.resourceRecordSets.list",
@@ -117,7 +117,7 @@ async function decideAndApply<T extends { deletions: RecordSet[]; additions?: Re
     const failure = await applyChange(zone, { deletions, additions }, project);
     if (!failure) return decision;
     if (!RACES.includes(failure.status)) {
-      throw refusedUndertaking(failure, project.projectId, {
+      throw refusedOperation(failure, project.projectId, {
         service: "dns",
         task,
         permission: "dns.changes.create and dns.resourceRecordSets.create, .update and .delete",

@@ -4,7 +4,7 @@ import { pause } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
 import { Address, Operation, type Scope, SHARED, SslCertificate, Subnetworks } from "./compute-resources.ts";
 import { type Failure, fields, type GoogleProject, isProjectMissing, requestOf } from "./google-api.ts";
-import { refusedUndertaking, type Undertaking } from "./operation.ts";
+import { type GoogleOperation, refusedOperation } from "./operation.ts";
 
 /** Longest time that an operation may take, in milliseconds. */
 const OPERATION_LIMIT = 300_000;
@@ -66,7 +66,7 @@ export async function reserveAddress(
   const failure = await change("POST", `${scope}/addresses`, scope, project, { name, description, ...kind });
   if (failure && !/^(alreadyExists|RESOURCE_ALREADY_EXISTS)$/.test(failure.reason ?? "")) {
     const permission = addressPermission(scope, "create");
-    throw refusedUndertaking(failure, project.projectId, {
+    throw refusedOperation(failure, project.projectId, {
       service: "compute",
       task: `reserve the static address ${name}`,
       permission: scope === "global" ? permission : `${permission} and compute.subnetworks.use`,
@@ -97,7 +97,7 @@ export async function releaseAddress(scope: Scope, name: string, project: Google
       fix: "delete what uses it, then run again.",
     });
   }
-  throw refusedUndertaking(failure, project.projectId, {
+  throw refusedOperation(failure, project.projectId, {
     service: "compute",
     task: `release the static address ${name}`,
     permission: addressPermission(scope, "delete"),
@@ -161,11 +161,11 @@ export async function getSslCertificate(
   return body === undefined ? undefined : v.parse(SslCertificate, body);
 }
 
-async function get(path: string, project: GoogleProject, undertaking: Undertaking): Promise<unknown> {
+async function get(path: string, project: GoogleProject, helmUpgrade: GoogleOperation): Promise<unknown> {
   const answer = await requestOf(project, "compute", path);
   if (!answer.failure) return answer.body;
   if (isMissing(answer.failure)) return undefined;
-  throw refusedUndertaking(answer.failure, project.projectId, undertaking);
+  throw refusedOperation(answer.failure, project.projectId, helmUpgrade);
 }
 
 /** Sends a request that starts an operation, waits for its end, and returns why it failed. */

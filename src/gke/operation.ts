@@ -4,7 +4,7 @@ import { type Failure, isProjectMissing } from "./google-api.ts";
 const API_TITLES = { compute: "Compute Engine", dns: "Cloud DNS" } as const;
 
 /** What was asked of an API and what it takes, for the error when it comes to nothing. */
-export interface Undertaking {
+export interface GoogleOperation {
   service: keyof typeof API_TITLES;
   /** To follow `may not` and `could not`, e.g. `reserve the static address x`. */
   task: string;
@@ -14,10 +14,10 @@ export interface Undertaking {
 }
 
 /** Returns the one error for an undertaking that failed: what it means, Google's own text, what to change. */
-export function refusedUndertaking(
+export function refusedOperation(
   failure: Failure,
   projectId: string,
-  { service, task, permission, role }: Undertaking,
+  { service, task, permission, role }: GoogleOperation,
 ): ActionError {
   const { status, text: why, reason = "" } = failure;
   const title = API_TITLES[service];

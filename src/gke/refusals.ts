@@ -81,13 +81,13 @@ export function refusal(error: unknown, source: CredentialSource): ActionError {
       fix: "add `permissions: id-token: write` to the job; a token request is valid only while its job runs.",
     });
   }
-  const known = REFUSALS.find(({ pattern }) => pattern.test(`${failure.reason ?? ""} ${failure.text}`));
+  const report = REFUSALS.find(({ pattern }) => pattern.test(`${failure.reason ?? ""} ${failure.text}`));
   const account = (source.configuration && accountOf(source.configuration)) ?? "service account";
   return new ActionError(
-    known?.what.replace("{account}", account) ?? `Google refused ${source.description}.`,
+    report?.what.replace("{account}", account) ?? `Google refused ${source.description}.`,
     {
       ...details,
-      fix: known?.fix ?? "check these credentials, or replace them by google-github-actions/auth.",
+      fix: report?.fix ?? "check these credentials, or replace them by google-github-actions/auth.",
     },
   );
 }

@@ -8,7 +8,7 @@ import type { Release } from "./release.ts";
 import { MadeRevision, type Upgrade, upgradeArgs } from "./upgrade.ts";
 import { withValues } from "./value-layers.ts";
 
-export type Rehearsal = Omit<Upgrade, "timeout" | "signal">;
+export type DryRun = Omit<Upgrade, "timeout" | "signal">;
 
 /**
  * Returns what an upgrade would do to the objects of its release: it is rehearsed with the same chart and values, and
@@ -16,11 +16,8 @@ export type Rehearsal = Omit<Upgrade, "timeout" | "signal">;
  *
  * @throws ActionError with Helm's own words when the chart can't be rendered with these values
  */
-export async function previewUpgrade(helm: Program, rehearsal: Rehearsal): Promise<ManifestChange> {
-  const [now, then] = await allOf([
-    readManifest(helm, rehearsal.release, []),
-    rehearseUpgrade(helm, rehearsal),
-  ]);
+export async function previewUpgrade(helm: Program, dryRun: DryRun): Promise<ManifestChange> {
+  const [now, then] = await allOf([readManifest(helm, dryRun.release, []), dryRunUpgrade(helm, dryRun)]);
   return compareManifests(now, then);
 }
 
@@ -54,9 +51,9 @@ async function readManifest(
  */
 export async function previewInstall(
   helm: Program,
-  rehearsal: Omit<Install, "timeout" | "signal">,
+  dryRun: Omit<Install, "timeout" | "signal">,
 ): Promise<ManifestChange> {
-  return compareManifests("", await manifestOf(helm, installArgs(rehearsal), rehearsal, "installed"));
+  return compareManifests("", await manifestOf(helm, installArgs(dryRun), dryRun, "installed"));
 }
 
 /**
@@ -66,18 +63,18 @@ export async function previewInstall(
  *
  * @throws ActionError with Helm's own words
  */
-export async function rehearseUpgrade(helm: Program, rehearsal: Rehearsal): Promise<string> {
-  return manifestOf(helm, upgradeArgs(rehearsal), rehearsal, "upgraded");
+export async function dryRunUpgrade(helm: Program, dryRun: DryRun): Promise<string> {
+  return manifestOf(helm, upgradeArgs(dryRun), dryRun, "upgraded");
 }
 
 async function manifestOf(
   helm: Program,
   args: string[],
-  rehearsal: Omit<Install, "timeout" | "signal">,
+  dryRun: Omit<Install, "timeout" | "signal">,
   done: "installed" | "upgraded",
 ): Promise<string> {
-  const { release, chart } = rehearsal;
-  const output = await withValues(rehearsal, (values, input) =>
+  const { release, chart } = dryRun;
+  const output = await withValues(dryRun, (values, input) =>
     run(helm, [...args, ...values, "--dry-run=server"], { input }),
   );
   if (output.exitCode === 0) return v.parse(MadeRevision, JSON.parse(output.stdout)).manifest;

@@ -22,7 +22,7 @@ const PATIENCE_SECONDS: Record<string, number> = {
 const LOG_LINES = 25;
 
 /** What keeps a pod from getting ready. */
-export interface Ailment {
+export interface PodProblem {
   /** A key of {@link PATIENCE_SECONDS}, or another word of Kubernetes's for a state that is no cause for alarm. */
   reason: string;
   /** The container in question; undefined when it is the pod as a whole. */
@@ -41,7 +41,7 @@ function isOver({ metadata, status }: Pod): boolean {
 }
 
 /** Returns why a pod isn't ready, undefined when it is, or is over. */
-export function ailmentOf(pod: Pod): Ailment | undefined {
+export function problemOfPod(pod: Pod): PodProblem | undefined {
   if (isOver(pod)) return undefined;
   const { status } = pod;
   if (status.conditions.some(({ type, status: value }) => type === "Ready" && value === "True"))
@@ -87,7 +87,7 @@ export function ailmentOf(pod: Pod): Ailment | undefined {
  * Returns for how many milliseconds an ailment is put up with: never longer than a third of the upgrade's own limit.
  * Undefined: for as long as the upgrade takes.
  */
-export function patienceWith({ reason }: Ailment, upgradeLimit: number): number | undefined {
+export function patienceWith({ reason }: PodProblem, upgradeLimit: number): number | undefined {
   const seconds = PATIENCE_SECONDS[reason];
   return seconds === undefined ? undefined : Math.min(seconds * 1000, upgradeLimit / 3);
 }
@@ -120,7 +120,7 @@ export function watchRollout(
 
   const lastWords = (pod: string, container: string) =>
     api.log(namespace, pod, container, { lines: LOG_LINES, previous: true }).catch(messageOf);
-  const giveUp = async (name: string, ailment: Ailment, patience: number) => {
+  const giveUp = async (name: string, ailment: PodProblem, patience: number) => {
     const { container, restarts } = ailment;
     // A container that has never started has no log.
     const log = container && restarts > 0 ? await lastWords(name, container) : "";
@@ -138,15 +138,15 @@ export function watchRollout(
   };
   const see = (pod: Pod) => {
     const { name } = pod.metadata;
-    const known = pods.get(name);
-    const ailment = ailmentOf(pod);
+    const report = pods.get(name);
+    const ailment = problemOfPod(pod);
     const patience = ailment && patienceWith(ailment, upgradeLimit);
-    clearTimeout(known?.ailing?.timer);
+    clearTimeout(report?.ailing?.timer);
     if (!ailment || patience === undefined) {
       pods.set(name, { pod });
       return;
     }
-    const since = known?.ailing?.since ?? Date.now();
+    const since = report?.ailing?.since ?? Date.now();
     const timer = setTimeout(() => void giveUp(name, ailment, patience), since + patience - Date.now());
     pods.set(name, { pod, ailing: { since, timer } });
   };
@@ -191,7 +191,7 @@ export function watchRollout(
 export function describePods(pods: readonly Pod[]): string {
   const counted = pods.filter((pod) => !isOver(pod));
   const problems = counted.flatMap((pod) => {
-    const ailment = ailmentOf(pod);
+    const ailment = problemOfPod(pod);
     return ailment ? [`${pod.metadata.name}: ${ailment.description}`] : [];
   });
   const shown = problems.length > 0 ? `; ${problems.slice(0, 3).join("; ")}` : "";

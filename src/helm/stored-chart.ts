@@ -8,7 +8,7 @@ import type { Program } from "../base/process.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import { differences } from "./manifest.ts";
 import type { Release } from "./release.ts";
-import { rehearseUpgrade } from "./restarts.ts";
+import { dryRunUpgrade } from "./restarts.ts";
 import { Dependencies, readStoredReleases, type StoredChart } from "./stored-release.ts";
 import { type ChartReference, chartNameIn, fetchChart, isPath, type LocalChart } from "./upgrade.ts";
 
@@ -80,7 +80,7 @@ async function chartInRelease(
   const { name, version } = base.chart.metadata;
   const chart = { path, name, version };
 
-  const rendered = await rehearseUpgrade(helm, {
+  const rendered = await dryRunUpgrade(helm, {
     release,
     chart,
     userValues: [],

@@ -17,7 +17,7 @@ export type CertificateSettings =
   | { kind: "pre-shared"; names: string[] };
 
 /** What the user wants of the load balancer. */
-export interface FrontSettings {
+export interface LoadBalancerSettings {
   certificate: CertificateSettings;
   /** Name of the Secret, or of the ManagedCertificate, with the certificate. */
   tlsSecret: string;
@@ -51,7 +51,7 @@ const GOOGLE_NAME = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const MAX_MANAGED_DOMAIN = 63;
 
 /** Reads the inputs that describe the load balancer. */
-export function readFront(reader: InputReader, host: string, release: string): FrontSettings {
+export function readLoadBalancer(reader: InputReader, host: string, release: string): LoadBalancerSettings {
   const { mistakes, text, flag, objectName, oneOf, optional, refuse } = reader;
   const googleName = (name: string): string | undefined => {
     const value = optional(name);

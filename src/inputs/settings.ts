@@ -8,7 +8,7 @@ import { parseYamlMap, type YamlMap } from "../base/yaml.ts";
 import type { EndpointChoice } from "../gke/cluster.ts";
 import type { CredentialInputs } from "../gke/credential-source.ts";
 import { parseWanted } from "../tools/version.ts";
-import { type FrontSettings, readFront } from "./load-balancer.ts";
+import { type LoadBalancerSettings, readLoadBalancer } from "./load-balancer.ts";
 import { type InputReader, inputReader, isLabel, isSubdomain, quote } from "./reader.ts";
 
 /** Which cluster: one that Google describes, or one that a kubeconfig does. */
@@ -42,7 +42,7 @@ export interface ValuesSource {
 }
 
 /** All inputs, validated. Durations are milliseconds unless the name says otherwise. */
-export interface Settings extends FrontSettings {
+export interface Settings extends LoadBalancerSettings {
   mode: "deploy" | "plan" | "teardown";
   host: string;
   release: string;
@@ -151,7 +151,7 @@ export function readSettings(input: (name: string) => string, workspace: string)
     cluster: readCluster(reader),
     google: readGoogle(reader),
     manifests: reader.lines("manifests"),
-    ...readFront(reader, host, release),
+    ...readLoadBalancer(reader, host, release),
     keepLayer4: flag("keep_layer4", false),
     restoreLayer4: flag("restore_layer4", false),
     waitFor: oneOf("wait_for", ["ready", "certificate", "address", "none"]),

@@ -2,7 +2,7 @@ import type { ApiServer, Manifest } from "./api.ts";
 import { managedFields } from "./managed-fields.ts";
 import type { KubernetesObject } from "./objects.ts";
 import { ownerOf } from "./ownership.ts";
-import { afterTakeOver } from "./take-over.ts";
+import { afterAdoption } from "./take-over.ts";
 
 /** Whom the API server names for all that an unrecorded object had when it was first applied server-side. */
 const BEFORE_FIRST_APPLY = "before-first-apply";
@@ -28,7 +28,7 @@ export async function adopt(
   const managers = isRecorded ? managersOf(object) : [BEFORE_FIRST_APPLY];
   if (!dryRun && managers.length > 0) await api.takeOver(recorded, managers);
   const applied = await force();
-  return dryRun ? afterTakeOver(recorded, managers, applied) : applied;
+  return dryRun ? afterAdoption(recorded, managers, applied) : applied;
 }
 
 function managersOf(object: KubernetesObject): string[] {

@@ -17,7 +17,7 @@ import {
   selectionPath,
   titleOf,
 } from "./resources.ts";
-import { takeOverPatch } from "./take-over.ts";
+import { adoptionPatch } from "./take-over.ts";
 
 export type { Kind, Selector } from "./resources.ts";
 
@@ -253,7 +253,7 @@ export class ApiServer {
     if (!resource) throw await this.#discovery.unknown(`${kind} ${metadata.name}`, apiVersion, kind);
     const path = objectPath(resource, namespace, metadata.name);
     const patch = (current: KubernetesObject) =>
-      this.#patch(path, "", "json-patch+json", takeOverPatch(current, managers));
+      this.#patch(path, "", "json-patch+json", adoptionPatch(current, managers));
     let answer = await patch(object);
     for (let attempt = 1; answer.code === 409 && attempt < TAKE_OVER_ATTEMPTS; attempt++) {
       const current = await this.#find(resource, namespace, metadata.name);

@@ -40,7 +40,7 @@ const DefinitionStatus = v.looseObject({
  * @param options `force`: take the fields over that others manage
  * @throws ActionError naming where the first manifest stands that is refused
  */
-export async function rehearseManifests(
+export async function dryRunManifests(
   api: ApiServer,
   files: readonly FileManifest[],
   options: { force: boolean },

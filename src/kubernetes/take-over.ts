@@ -18,7 +18,7 @@ interface JsonPatch {
  * Returns the patch that makes the fields of the given managers this action's own, so that its next server-side apply
  * removes those that it doesn't want (what client-go's csaupgrade does). It fails on an object that has changed since.
  */
-export function takeOverPatch(object: KubernetesObject, managers: readonly string[]): JsonPatch[] {
+export function adoptionPatch(object: KubernetesObject, managers: readonly string[]): JsonPatch[] {
   const { ours, theirs, others } = divide(object, managers);
   const fieldsV1 = difference(fieldsOf([...ours, ...theirs]), LAST_APPLIED_FIELD);
   const applied = {
@@ -45,7 +45,7 @@ export function takeOverPatch(object: KubernetesObject, managers: readonly strin
  * @param before the object as it is
  * @param forced what a dry run with `force` makes of it
  */
-export function afterTakeOver(
+export function afterAdoption(
   before: KubernetesObject,
   managers: readonly string[],
   forced: KubernetesObject,

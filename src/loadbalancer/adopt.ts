@@ -5,7 +5,7 @@ import type { Manifest } from "../kubernetes/api.ts";
 import { Ingress, isOf, type KubernetesObject, ManagedCertificate, Secret } from "../kubernetes/objects.ts";
 import { type Owner, ownerOf } from "../kubernetes/ownership.ts";
 import { isIssued } from "./certificate.ts";
-import { type FrontNames, INGRESS_CLASS } from "./manifests.ts";
+import { INGRESS_CLASS, type LoadBalancerNames } from "./manifests.ts";
 
 /** What a BackendConfig has that Milvus's page, or this action, puts into it. */
 const BACKEND_CONFIG_FIELDS = new Set(["healthCheck", "timeoutSec", "connectionDraining"]);
@@ -17,10 +17,10 @@ const BACKEND_CONFIG_FIELDS = new Set(["healthCheck", "timeoutSec", "connectionD
  * @param live the objects that are there
  * @throws ActionError naming an object that belongs to somebody else, and whom
  */
-export function takeOverOrRefuse(
+export function adoptOrRefuse(
   live: readonly KubernetesObject[],
   manifests: readonly Manifest[],
-  names: FrontNames,
+  names: LoadBalancerNames,
   adopt: boolean,
 ): KubernetesObject[] {
   return manifests.flatMap((manifest) => {
@@ -36,7 +36,7 @@ export function takeOverOrRefuse(
 }
 
 /** Tells an object that Milvus's page has its readers make for this very host from one that serves something else too. */
-function isOfThePage(object: KubernetesObject, names: FrontNames): boolean {
+function isOfThePage(object: KubernetesObject, names: LoadBalancerNames): boolean {
   switch (object.kind) {
     case "Ingress":
       return isIngressOfThePage(v.parse(Ingress, object), names);
@@ -54,7 +54,7 @@ function isOfThePage(object: KubernetesObject, names: FrontNames): boolean {
 }
 
 /** Another controller's, or one that leads elsewhere too, serves somebody. */
-function isIngressOfThePage({ metadata, spec }: Ingress, { host, service }: FrontNames): boolean {
+function isIngressOfThePage({ metadata, spec }: Ingress, { host, service }: LoadBalancerNames): boolean {
   const { ingressClassName = "gce", defaultBackend, rules } = spec;
   const isGoogles = ["", "gce", "gce-internal"].includes(metadata.annotations[INGRESS_CLASS] ?? "");
   const leadsToOurs = (backend: typeof defaultBackend) => backend?.service?.name === service;

@@ -15,7 +15,7 @@ import {
 } from "./dns.ts";
 import { isGivenUp } from "./references.ts";
 import { refuseLastingCause, refuseLosses } from "./waits.ts";
-import type { Front, FrontState } from "./watch.ts";
+import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 
 export interface CertificateWait {
   /** Where the load balancer is. */
@@ -46,36 +46,36 @@ type Turn = { kind: "active" } | { kind: "stuck"; status: string };
  *
  * @throws ActionError when Google has given the certificate up or refuses it for a reason that lasts, or at the limit
  */
-export async function waitForCertificate(front: Front, wait: CertificateWait): Promise<boolean> {
-  const { host } = front.names;
+export async function waitForCertificate(watch: LoadBalancerWatch, wait: CertificateWait): Promise<boolean> {
+  const { host } = watch.names;
   const { address, insist, limit, signal, environment } = wait;
   let { found } = wait;
   const advice = dnsAdvice(host, address, found);
-  if (found.state !== "unknown" && advice && !insist && !isActive(front.state)) {
+  if (found.state !== "unknown" && advice && !insist && !isActive(watch.state)) {
     warning(`The certificate can't become Active yet. ${advice}`);
     return false;
   }
   const giveUp = Date.now() + limit;
   const describe = () =>
-    `waiting for ManagedCertificate ${nameOf(front)}, which is ${statusOf(front.state)}${adviceOn(front, address, found)}`;
+    `waiting for ManagedCertificate ${nameOf(watch)}, which is ${statusOf(watch.state)}${adviceOn(watch, address, found)}`;
   // The load balancer works by now: whatever was in its way is mended.
-  front.forgetComplaints();
+  watch.forgetComplaints();
   const settled = new AbortController();
-  if (advice) void keepLooking(front, wait, settled.signal, (news) => (found = news));
+  if (advice) void keepLooking(watch, wait, settled.signal, (news) => (found = news));
   try {
     return await withProgress(describe, async () => {
       /** What Google was seen to complain of although it can be no longer so. */
       const stale = new Set<string>();
       for (;;) {
-        const turn = await front.until<Turn>((state) => turnOf(front, state, stale), {
+        const turn = await watch.until<Turn>((state) => turnOf(watch, state, stale), {
           limit: Math.max(1, giveUp - Date.now()),
-          onLimit: () => tooLate(front, address, found, limit),
+          onLimit: () => tooLate(watch, address, found, limit),
           signal,
         });
         if (turn.kind === "active") return true;
         if (turn.status !== "FailedNotVisible") {
           const records = await lookUpAuthorizations(host, environment, signal, LOOK_UP_MS);
-          if (!permits(records)) throw forbidden(front, turn.status, records);
+          if (!permits(records)) throw forbidden(watch, turn.status, records);
         } else if (found.state === "unknown" && !insist) {
           warning(`The certificate can't become Active yet: Google doesn't find ${host}. ${advice ?? ""}`);
           return false;
@@ -89,12 +89,16 @@ export async function waitForCertificate(front: Front, wait: CertificateWait): P
   }
 }
 
-function turnOf(front: Front, state: FrontState, stale: ReadonlySet<string>): Turn | undefined {
-  refuseLosses(front, state);
+function turnOf(
+  watch: LoadBalancerWatch,
+  state: LoadBalancerState,
+  stale: ReadonlySet<string>,
+): Turn | undefined {
+  refuseLosses(watch, state);
   if (isActive(state)) return { kind: "active" };
   const certificate = certificateIn(state);
-  if (certificate && isGivenUp(certificate)) throw givenUp(front);
-  refuseLastingCause(front, state);
+  if (certificate && isGivenUp(certificate)) throw givenUp(watch);
+  refuseLastingCause(watch, state);
   const status = domainStatusIn(state);
   const isStuck = /^Failed(NotVisible|Caa)/.test(status) && !stale.has(status);
   return isStuck ? { kind: "stuck", status } : undefined;
@@ -102,7 +106,7 @@ function turnOf(front: Front, state: FrontState, stale: ReadonlySet<string>): Tu
 
 /** Until the wait is over: progress and error tell what DNS says then, not what it has said. */
 async function keepLooking(
-  { names }: Front,
+  { names }: LoadBalancerWatch,
   { environment, signal }: CertificateWait,
   settled: AbortSignal,
   tell: (found: Found<HostAddresses>) => void,
@@ -116,31 +120,31 @@ async function keepLooking(
   }
 }
 
-function certificateIn({ managedCertificate }: FrontState): ManagedCertificate | undefined {
+function certificateIn({ managedCertificate }: LoadBalancerState): ManagedCertificate | undefined {
   return managedCertificate.state === "present" ? managedCertificate.object : undefined;
 }
 
-function isActive(state: FrontState): boolean {
+function isActive(state: LoadBalancerState): boolean {
   return certificateIn(state)?.status.certificateStatus === "Active";
 }
 
-function domainStatusIn(state: FrontState): string {
+function domainStatusIn(state: LoadBalancerState): string {
   return certificateIn(state)?.status.domainStatus[0]?.status ?? "";
 }
 
 /** Returns the status in words: that of the certificate, and that of its domain where it says more. */
-function statusOf(state: FrontState): string {
+function statusOf(state: LoadBalancerState): string {
   const status = certificateIn(state)?.status.certificateStatus || "not looked at yet";
   const domain = domainStatusIn(state);
   return domain === "" || domain === status ? status : `${status} (${domain})`;
 }
 
-function adviceOn({ names }: Front, address: string, found: Found<HostAddresses>): string {
+function adviceOn({ names }: LoadBalancerWatch, address: string, found: Found<HostAddresses>): string {
   const advice = dnsAdvice(names.host, address, found);
   return advice ? `; ${advice}` : "; DNS is right";
 }
 
-function nameOf({ names }: Front): string {
+function nameOf({ names }: LoadBalancerWatch): string {
   return `${names.namespace}/${names.managedCertificate}`;
 }
 
@@ -151,29 +155,34 @@ function permits(found: Found<Authorizations>): boolean {
   return issuers.length === 0 || issuers.some((record) => AUTHORITIES.some((name) => record.includes(name)));
 }
 
-function givenUp(front: Front): ActionError {
-  return new ActionError(`Google has given up ManagedCertificate ${nameOf(front)}.`, {
-    why: `its status is ${statusOf(front.state)}, which is final.`,
+function givenUp(watch: LoadBalancerWatch): ActionError {
+  return new ActionError(`Google has given up ManagedCertificate ${nameOf(watch)}.`, {
+    why: `its status is ${statusOf(watch.state)}, which is final.`,
     fix: "check that the host is a public name that points to the load balancer, and run again: this action then has a new one made and deletes this one.",
   });
 }
 
-function forbidden(front: Front, status: string, found: Found<Authorizations>): ActionError {
-  const { host } = front.names;
+function forbidden(watch: LoadBalancerWatch, status: string, found: Found<Authorizations>): ActionError {
+  const { host } = watch.names;
   const seen = found.state === "resolved" ? `${found.domain} has ${found.records.join(", ")}` : "";
   return new ActionError(`Google may not have a certificate issued for ${host}.`, {
-    why: `ManagedCertificate ${nameOf(front)} is ${status}; the CAA records: ${seen}.`,
+    why: `ManagedCertificate ${nameOf(watch)} is ${status}; the CAA records: ${seen}.`,
     fix: `add the CAA record \`0 issue "pki.goog"\` beside them, or use another kind of certificate.`,
   });
 }
 
-function tooLate(front: Front, address: string, found: Found<HostAddresses>, limit: number): ActionError {
+function tooLate(
+  watch: LoadBalancerWatch,
+  address: string,
+  found: Found<HostAddresses>,
+  limit: number,
+): ActionError {
   return new ActionError(
-    `ManagedCertificate ${nameOf(front)} is not Active after ${formatDuration(limit)}.`,
+    `ManagedCertificate ${nameOf(watch)} is not Active after ${formatDuration(limit)}.`,
     {
-      why: `it is ${statusOf(front.state)}${adviceOn(front, address, found)}.`,
+      why: `it is ${statusOf(watch.state)}${adviceOn(watch, address, found)}.`,
       fix:
-        domainStatusIn(front.state) === "FailedRateLimited"
+        domainStatusIn(watch.state) === "FailedRateLimited"
           ? "the authority's limit for this domain is reached: run again when it has passed (Google goes on trying), or use another kind of certificate."
           : "correct DNS where it is wrong; else Google only needs more time (up to an hour): raise certificate_timeout, or run again.",
     },

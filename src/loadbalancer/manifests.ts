@@ -1,13 +1,13 @@
 import { isMap, type YamlMap } from "../base/yaml.ts";
 import { mergeValues } from "../helm/values.ts";
-import type { FrontSettings } from "../inputs/load-balancer.ts";
+import type { LoadBalancerSettings } from "../inputs/load-balancer.ts";
 import type { Manifest } from "../kubernetes/api.ts";
 import type { GrpcPort } from "../milvus/values.ts";
 import type { KeyPair } from "./certificate.ts";
 import { type CertificateReferences, certificateAnnotations, FRONTEND_CONFIG } from "./references.ts";
 
 /** What the manifests are made from. */
-export interface FrontNames {
+export interface LoadBalancerNames {
   namespace: string;
   host: string;
   ingress: string;
@@ -66,7 +66,10 @@ export function backendConfigSpec(timeoutSeconds: number, overlay: YamlMap): Bac
   };
 }
 
-export function backendConfig(names: FrontNames, settings: FrontSettings): Manifest & { spec: object } {
+export function backendConfig(
+  names: LoadBalancerNames,
+  settings: LoadBalancerSettings,
+): Manifest & { spec: object } {
   return {
     apiVersion: "cloud.google.com/v1",
     kind: "BackendConfig",
@@ -75,7 +78,7 @@ export function backendConfig(names: FrontNames, settings: FrontSettings): Manif
   };
 }
 
-export function frontendConfig(names: FrontNames, spec: YamlMap): Manifest & { spec: object } {
+export function frontendConfig(names: LoadBalancerNames, spec: YamlMap): Manifest & { spec: object } {
   return {
     apiVersion: "networking.gke.io/v1beta1",
     kind: "FrontendConfig",
@@ -101,7 +104,7 @@ export function tlsSecret(
 }
 
 /** Returns the ManagedCertificate with which Google is asked for a certificate for the host. */
-export function managedCertificate(names: FrontNames, name: string): Manifest & { spec: object } {
+export function managedCertificate(names: LoadBalancerNames, name: string): Manifest & { spec: object } {
   return {
     apiVersion: "networking.gke.io/v1",
     kind: "ManagedCertificate",
@@ -118,9 +121,9 @@ export function managedCertificate(names: FrontNames, name: string): Manifest & 
  * @param formerHosts other hosts that it routes to Milvus too
  */
 export function ingress(
-  names: FrontNames,
+  names: LoadBalancerNames,
   port: GrpcPort,
-  settings: FrontSettings,
+  settings: LoadBalancerSettings,
   certificates: CertificateReferences,
   formerHosts: readonly string[] = [],
 ): Manifest & { spec: object } {

@@ -1,6 +1,6 @@
 import { isMap, type YamlMap } from "../base/yaml.ts";
 import { valueAt } from "../helm/values.ts";
-import type { FrontSettings } from "../inputs/load-balancer.ts";
+import type { LoadBalancerSettings } from "../inputs/load-balancer.ts";
 import { isApplied, managedFields } from "../kubernetes/managed-fields.ts";
 import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
@@ -22,7 +22,7 @@ const BACKEND_CONFIG_OFF = {
 const FRONTEND_CONFIG_OFF = { sslPolicy: "" };
 
 /** What a run lays over the configs, and what it can't take away with them. */
-export interface Removals extends Pick<FrontSettings, "backendConfig" | "frontendConfig"> {
+export interface Removals extends Pick<LoadBalancerSettings, "backendConfig" | "frontendConfig"> {
   /** Whether IAP stays on at Google although nothing asks for it any more. */
   leavesIap: boolean;
 }
@@ -32,7 +32,13 @@ export interface Removals extends Pick<FrontSettings, "backendConfig" | "fronten
  * is null is to be left alone, at Google too.
  */
 export function withRemovals(
-  { backendConfig, backendConfigName, frontendConfig, frontendConfigName, loadBalancer }: FrontSettings,
+  {
+    backendConfig,
+    backendConfigName,
+    frontendConfig,
+    frontendConfigName,
+    loadBalancer,
+  }: LoadBalancerSettings,
   live: readonly KubernetesObject[],
 ): Removals {
   const backend = live.find(isOf({ kind: "BackendConfig", metadata: { name: backendConfigName } }));

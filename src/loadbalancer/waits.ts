@@ -6,12 +6,12 @@ import { formatDuration } from "../base/duration.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { parseJson } from "../base/json.ts";
 import { withProgress } from "../base/progress.ts";
-import type { FrontSettings } from "../inputs/load-balancer.ts";
+import type { LoadBalancerSettings } from "../inputs/load-balancer.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
 import { type Complaint, diagnose, isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
 import { INGRESS_CLASS } from "./manifests.ts";
 import { type Presented, presents } from "./references.ts";
-import { type Front, type FrontState, vanished } from "./watch.ts";
+import { type LoadBalancerState, type LoadBalancerWatch, vanished } from "./watch.ts";
 
 const HTTP_RULE = "ingress.kubernetes.io/forwarding-rule";
 /** Names the address that the controller has made static for HTTP and HTTPS, which stays when either goes. */
@@ -30,7 +30,7 @@ export type Backends = Record<string, string>;
 const NUDGES_MS = [1000, 2000, 4000, 8000, 15_000, 30_000];
 
 /** The load balancer whose address is waited for. */
-export interface AddressWanted extends Pick<FrontSettings, "loadBalancer" | "allowHttp"> {
+export interface AddressWanted extends Pick<LoadBalancerSettings, "loadBalancer" | "allowHttp"> {
   /** The only address that will do. */
   reserved: string | undefined;
   /** One that won't do: that of the load balancer before it becomes an internal or an external one. */
@@ -44,22 +44,22 @@ export interface AddressWanted extends Pick<FrontSettings, "loadBalancer" | "all
  * @throws ActionError with the controller's own words and the remedy as soon as something lasting is in the way
  */
 export async function waitForAddress(
-  front: Front,
+  watch: LoadBalancerWatch,
   wanted: AddressWanted,
   limit: number,
   signal: AbortSignal,
 ): Promise<string> {
-  const { namespace, ingress } = front.names;
+  const { namespace, ingress } = watch.names;
   const what = wanted.reserved === undefined ? "address" : `address ${wanted.reserved}`;
   const describe = () => {
-    const { ingress } = front.state;
+    const { ingress } = watch.state;
     const other = ingress.state === "present" ? addressOf(ingress.object) : undefined;
-    return `${other ? `its status says ${other} so far; ` : ""}${lastWords(front.state)}`;
+    return `${other ? `its status says ${other} so far; ` : ""}${lastWords(watch.state)}`;
   };
-  const nudging = nudgeAboutCauses(front, limit);
+  const nudging = nudgeAboutCauses(watch, limit);
   try {
     return await waitFor(
-      front,
+      watch,
       () => `waiting for the ${what} of Ingress ${namespace}/${ingress}; ${describe()}`,
       ({ ingress }) => (ingress.state === "present" ? addressDue(ingress.object, wanted) : undefined),
       {
@@ -68,7 +68,7 @@ export async function waitForAddress(
         onLimit: () =>
           new ActionError(`Ingress ${namespace}/${ingress} has no ${what} after ${formatDuration(limit)}.`, {
             why: describe(),
-            fix: silent(front.state)
+            fix: silent(watch.state)
               ? "no controller has said a word: check that the cluster's HTTP load balancing add-on is on and VPC-native networking is used."
               : "mend what the controller complains of, or raise address_timeout when it only needs more time.",
           }),
@@ -87,27 +87,27 @@ export async function waitForAddress(
  * @throws ActionError as {@link waitForAddress}
  */
 export async function waitForBackends(
-  front: Front,
+  watch: LoadBalancerWatch,
   presented: Presented,
   limit: number,
   signal: AbortSignal,
 ): Promise<Backends> {
-  const { namespace, ingress, service } = front.names;
-  const isPresented = ({ ingress }: FrontState) =>
+  const { namespace, ingress, service } = watch.names;
+  const isPresented = ({ ingress }: LoadBalancerState) =>
     ingress.state === "present" && presents(ingress.object, presented);
   const describe = () => {
-    const { https, backends, milvus } = healthOf(front.state);
-    if (!https) return `no HTTPS front yet; ${lastWords(front.state)}`;
-    if (!isPresented(front.state)) return `the front has another certificate; ${lastWords(front.state)}`;
+    const { https, backends, milvus } = healthOf(watch.state);
+    if (!https) return `no HTTPS frontend yet; ${lastWords(watch.state)}`;
+    if (!isPresented(watch.state)) return `the frontend has another certificate; ${lastWords(watch.state)}`;
     const health = milvus
       ? `backend ${milvus} is ${backends[milvus] ?? "not known yet"}`
       : "no network endpoint group yet";
-    return `${health}; ${lastWords(front.state)}`;
+    return `${health}; ${lastWords(watch.state)}`;
   };
-  const nudging = nudgeUntilStopped(front);
+  const nudging = nudgeUntilStopped(watch);
   try {
     return await waitFor(
-      front,
+      watch,
       () => `waiting for healthy backends of Ingress ${namespace}/${ingress}: ${describe()}`,
       (state) => {
         const { https, backends, milvus } = healthOf(state);
@@ -121,7 +121,7 @@ export async function waitForBackends(
           new ActionError(
             `The load balancer of Ingress ${namespace}/${ingress} has no healthy backend after ${formatDuration(limit)}.`,
             {
-              why: [describe(), front.state.firewallAdvice].filter(Boolean).join("; "),
+              why: [describe(), watch.state.firewallAdvice].filter(Boolean).join("; "),
               fix: `check that the pods behind Service ${namespace}/${service} answer HTTP /healthz on port 9091 and that a firewall rule admits Google's health checks (130.211.0.0/22, 35.191.0.0/16); raise backends_timeout when they only need more time.`,
             },
           ),
@@ -134,24 +134,24 @@ export async function waitForBackends(
 
 /** Waits until `look` finds what it looks for, or something lost or lasting is in its way. */
 function waitFor<T>(
-  front: Front,
+  watch: LoadBalancerWatch,
   describe: () => string,
-  look: (state: FrontState) => T | undefined,
-  options: Parameters<Front["until"]>[1],
+  look: (state: LoadBalancerState) => T | undefined,
+  options: Parameters<LoadBalancerWatch["until"]>[1],
 ): Promise<T> {
-  const check = (state: FrontState) => {
-    refuseLosses(front, state);
+  const check = (state: LoadBalancerState) => {
+    refuseLosses(watch, state);
     const found = look(state);
-    if (found === undefined) refuseLastingCause(front, state);
+    if (found === undefined) refuseLastingCause(watch, state);
     return found;
   };
-  return withProgress(describe, () => front.until(check, options));
+  return withProgress(describe, () => watch.until(check, options));
 }
 
 /** Tells whether an Ingress's load balancer becomes an internal one, or an external one: it is made anew. */
 export function changesScheme(
   ingress: Ingress | undefined,
-  loadBalancer: FrontSettings["loadBalancer"],
+  loadBalancer: LoadBalancerSettings["loadBalancer"],
 ): boolean {
   if (ingress === undefined) return false;
   const isInternal = ingress.metadata.annotations[INGRESS_CLASS] === "gce-internal";
@@ -176,7 +176,7 @@ export function addressOf(ingress: Ingress): string | undefined {
  */
 export function addressWanted(
   ingress: Ingress | undefined,
-  { loadBalancer, allowHttp }: Pick<FrontSettings, "loadBalancer" | "allowHttp">,
+  { loadBalancer, allowHttp }: Pick<LoadBalancerSettings, "loadBalancer" | "allowHttp">,
   reserved: string | undefined,
 ): AddressWanted {
   const former = ingress && changesScheme(ingress, loadBalancer) ? addressOf(ingress) : undefined;
@@ -209,7 +209,7 @@ export function willMove(
     loadBalancer,
     allowHttp,
     staticIpName,
-  }: Pick<FrontSettings, "loadBalancer" | "allowHttp" | "staticIpName">,
+  }: Pick<LoadBalancerSettings, "loadBalancer" | "allowHttp" | "staticIpName">,
 ): boolean {
   const { [HTTP_RULE]: httpRule, [PROMOTED]: promoted } = ingress.metadata.annotations;
   const isFirstHttp = allowHttp && httpRule === undefined && promoted === undefined;
@@ -221,7 +221,7 @@ function canHave(loadBalancer: AddressWanted["loadBalancer"], address: string): 
 }
 
 /** Returns the backends' health as the Ingress shows it; `milvus` names the network endpoint group of our Service. */
-export function healthOf(state: FrontState): {
+export function healthOf(state: LoadBalancerState): {
   https: boolean;
   backends: Backends;
   milvus: string | undefined;
@@ -246,9 +246,9 @@ export function healthOf(state: FrontState): {
  *
  * @throws ActionError naming it
  */
-export function refuseLosses(front: Front, state: FrontState): void {
+export function refuseLosses(watch: LoadBalancerWatch, state: LoadBalancerState): void {
   const { ingress, service, tlsSecret, managedCertificate } = state;
-  const { names } = front;
+  const { names } = watch;
   if (ingress.state === "deleted") throw vanished("Ingress", names.namespace, names.ingress);
   if (service.state === "deleted") throw vanished("Service", names.namespace, names.service);
   if (tlsSecret.state === "deleted") throw vanished("Secret", names.namespace, names.tlsSecret ?? "");
@@ -262,10 +262,10 @@ export function refuseLosses(front: Front, state: FrontState): void {
  *
  * @throws ActionError with its words and the remedy
  */
-export function refuseLastingCause(front: Front, state: FrontState): void {
+export function refuseLastingCause(watch: LoadBalancerWatch, state: LoadBalancerState): void {
   const lasting = lastingCause(state.complaints);
   if (!lasting) return;
-  const { namespace, ingress } = front.names;
+  const { namespace, ingress } = watch.names;
   throw new ActionError(
     `The load balancer of Ingress ${namespace}/${ingress} can't be made: ${lasting.diagnosis.cause}`,
     {
@@ -275,11 +275,11 @@ export function refuseLastingCause(front: Front, state: FrontState): void {
   );
 }
 
-function silent(state: FrontState): boolean {
+function silent(state: LoadBalancerState): boolean {
   return state.complaints.length === 0 && state.earlierWarning === undefined;
 }
 
-function lastWords({ complaints, earlierWarning }: FrontState): string {
+function lastWords({ complaints, earlierWarning }: LoadBalancerState): string {
   const newest = complaints.findLast(({ message }) => isTelling(message));
   if (newest) return `the controller's last Warning: ${newest.message}`;
   if (complaints.length > 0) return "the controller is at work, without a telling Warning";
@@ -288,8 +288,8 @@ function lastWords({ complaints, earlierWarning }: FrontState): string {
 }
 
 /** Nudges at growing intervals until stopped. */
-function nudgeUntilStopped(front: Front): Nudging {
-  return startNudging(front, async (signal, nudge) => {
+function nudgeUntilStopped(watch: LoadBalancerWatch): Nudging {
+  return startNudging(watch, async (signal, nudge) => {
     for (let attempt = 0; ; attempt += 1) {
       await delay(NUDGES_MS[Math.min(attempt, NUDGES_MS.length - 1)], undefined, { signal });
       await nudge();
@@ -304,13 +304,13 @@ function nudgeUntilStopped(front: Front): Nudging {
  *
  * @param limit milliseconds
  */
-function nudgeAboutCauses(front: Front, limit: number): Nudging {
-  return startNudging(front, async (signal, nudge) => {
+function nudgeAboutCauses(watch: LoadBalancerWatch, limit: number): Nudging {
+  return startNudging(watch, async (signal, nudge) => {
     let newest = 0;
     const isNew = ({ message, firstSeen }: Complaint) => firstSeen > newest && diagnose(message);
-    const look = ({ complaints }: FrontState) => complaints.slice(-1).find(isNew)?.firstSeen;
+    const look = ({ complaints }: LoadBalancerState) => complaints.slice(-1).find(isNew)?.firstSeen;
     for (;;) {
-      newest = await front.until(look, { limit, onLimit: () => new Error("the wait is over"), signal });
+      newest = await watch.until(look, { limit, onLimit: () => new Error("the wait is over"), signal });
       await delay(LASTING_MS, undefined, { signal });
       await nudge();
     }
@@ -322,12 +322,12 @@ interface Nudging {
 }
 
 function startNudging(
-  front: Front,
+  watch: LoadBalancerWatch,
   work: (signal: AbortSignal, nudge: () => Promise<void>) => Promise<never>,
 ): Nudging {
   const stopped = new AbortController();
   // A nudge that fails costs time only: the controller looks by itself every ten minutes.
-  const nudge = () => front.nudge().catch((error: unknown) => warning(messageOf(error)));
+  const nudge = () => watch.nudge().catch((error: unknown) => warning(messageOf(error)));
   work(stopped.signal, nudge).catch(() => {});
   return { stop: () => stopped.abort() };
 }

@@ -5,13 +5,13 @@ import type { ApiServer, Selector } from "../kubernetes/api.ts";
 import { Event, Ingress, ManagedCertificate, Secret, Service } from "../kubernetes/objects.ts";
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
 import { type Complaint, recordComplaint } from "./diagnosis.ts";
-import type { FrontNames } from "./manifests.ts";
+import type { LoadBalancerNames } from "./manifests.ts";
 
 /** What is known of an object that is being followed. */
 export type Followed<T> = { state: "unknown" } | { state: "present"; object: T } | { state: "deleted" };
 
 /** The load balancer as the cluster shows it, kept up to date by watches. */
-export interface FrontState {
+export interface LoadBalancerState {
   ingress: Followed<Ingress>;
   service: Followed<Service>;
   /** Stays unknown for a certificate that is at Google. */
@@ -30,8 +30,8 @@ export interface FrontState {
 const NUDGE_ANNOTATION = "milvus-gke-load-balancer/synced-at";
 
 /** Follows the Ingress, its Service, its certificate and their events until it is closed. */
-export class Front {
-  readonly state: FrontState = {
+export class LoadBalancerWatch {
+  readonly state: LoadBalancerState = {
     ingress: { state: "unknown" },
     service: { state: "unknown" },
     tlsSecret: { state: "unknown" },
@@ -40,14 +40,14 @@ export class Front {
     earlierWarning: undefined,
     firewallAdvice: undefined,
   };
-  readonly names: FrontNames;
+  readonly names: LoadBalancerNames;
   readonly #api: ApiServer;
   readonly #ended = new AbortController();
   readonly #listeners = new Set<() => void>();
   #failure: Error | undefined;
   #followers: Promise<void>[] = [];
 
-  private constructor(api: ApiServer, names: FrontNames) {
+  private constructor(api: ApiServer, names: LoadBalancerNames) {
     this.#api = api;
     this.names = names;
   }
@@ -57,44 +57,44 @@ export class Front {
    *
    * @throws ActionError when the cluster can't be read, or the account may not watch what there is to wait for
    */
-  static async open(api: ApiServer, names: FrontNames): Promise<Front> {
-    const front = new Front(api, names);
+  static async open(api: ApiServer, names: LoadBalancerNames): Promise<LoadBalancerWatch> {
+    const watch = new LoadBalancerWatch(api, names);
     const { namespace } = names;
     const only = (name: string): Selector => `fieldSelector=metadata.name=${name}`;
     const followed: [Collection, Follower][] = [
       [
         { kind: "Ingress", namespace, selector: only(names.ingress) },
-        front.#objectFollower(Ingress, "ingress"),
+        watch.#objectFollower(Ingress, "ingress"),
       ],
       [
         { kind: "Service", namespace, selector: only(names.service) },
-        front.#objectFollower(Service, "service"),
+        watch.#objectFollower(Service, "service"),
       ],
       [
         { kind: "Event", namespace, selector: "fieldSelector=involvedObject.kind!=Pod" },
-        front.#eventFollower(),
+        watch.#eventFollower(),
       ],
     ];
     if (names.tlsSecret !== undefined) {
       const selector = only(names.tlsSecret);
-      followed.push([{ kind: "Secret", namespace, selector }, front.#objectFollower(Secret, "tlsSecret")]);
+      followed.push([{ kind: "Secret", namespace, selector }, watch.#objectFollower(Secret, "tlsSecret")]);
     }
     if (names.managedCertificate !== undefined) {
       const selector = only(names.managedCertificate);
       followed.push([
         { kind: "ManagedCertificate", namespace, selector },
-        front.#objectFollower(ManagedCertificate, "managedCertificate"),
+        watch.#objectFollower(ManagedCertificate, "managedCertificate"),
       ]);
     }
-    const started = followed.map(([collection, follower]) => front.#follow(collection, follower));
-    front.#followers = started.map(({ ended }) => ended);
+    const started = followed.map(([collection, follower]) => watch.#follow(collection, follower));
+    watch.#followers = started.map(({ ended }) => ended);
     try {
       await Promise.all(started.map(({ listed }) => listed));
     } catch (error) {
-      await front.close();
+      await watch.close();
       throw error;
     }
-    return front;
+    return watch;
   }
 
   /** Takes what was complained of so far for old: it may be mended by what is changed next. */
@@ -117,7 +117,7 @@ export class Front {
    * @throws whatever `look` throws, the cancellation that `signal` carries, or the failure of a watch
    */
   async until<T>(
-    look: (state: FrontState) => T | undefined,
+    look: (state: LoadBalancerState) => T | undefined,
     options: { limit: number; onLimit: () => Error; signal: AbortSignal },
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {

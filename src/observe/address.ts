@@ -44,7 +44,7 @@ export async function observeAddress(
  */
 export async function reserveStaticAddress(
   settings: Settings,
-  { known }: Session,
+  { report }: Session,
   access: Access,
   observed: string | undefined,
 ): Promise<string | undefined> {
@@ -53,11 +53,11 @@ export async function reserveStaticAddress(
   const description = `Milvus's load balancer, Ingress ${namespace}/${ingressName}`;
   const details = { description, subnetwork: access.cluster?.subnetwork };
   const project = await access.project();
-  const { changed } = known;
+  const { changed } = report;
   // Said beforehand: a run that is cancelled meanwhile may have changed something too.
-  known.changed = true;
+  report.changed = true;
   const address = await reserveAddress(scopeOf(settings), name, details, project).catch((error: unknown) => {
-    known.changed = changed;
+    report.changed = changed;
     throw error;
   });
   // Another run may have been faster, and for another load balancer.

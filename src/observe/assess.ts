@@ -18,12 +18,12 @@ import { makePlan, type Plan } from "../plan/plan.ts";
 import type { Session } from "../report/session.ts";
 import type { Access } from "./access.ts";
 import { type Observed, observe } from "./cluster.ts";
-import { observePlace, type Place } from "./google.ts";
+import { type GoogleState, observeGoogle } from "./google.ts";
 
 /** What a run knows before it changes anything. */
-export interface Outlook {
+export interface Assessment {
   observed: Observed;
-  place: Place;
+  place: GoogleState;
   certificate: ChosenCertificate;
   plan: Plan;
   /** The user's own objects. */
@@ -35,25 +35,25 @@ export interface Outlook {
  *
  * @throws ActionError when rights are missing, or the release can't be put behind the load balancer as things are
  */
-export async function lookAndPlan(
+export async function assess(
   settings: Settings,
   session: Session,
   access: Access,
   files: readonly FileManifest[],
-): Promise<Outlook> {
+): Promise<Assessment> {
   const { namespace } = settings;
   const [, observed] = await allOf([
     refuseMissingRights(access.api, namespace, rightsFor(settings)),
     observe(settings, session, access),
   ]);
-  const place = await observePlace(settings, access, observed);
+  const place = await observeGoogle(settings, access, observed);
   const certificate = await chooseCertificate(settings, observed.tlsSecret, place.sslCertificates);
   const plan = makePlan(settings, observed, certificate.newPair);
-  refuseOwnObjects(files, plan.front.manifests);
-  const leftovers = plan.front.orphans.map(({ kind }) => CLEAR[kind]);
+  refuseOwnObjects(files, plan.loadBalancer.manifests);
+  const leftovers = plan.loadBalancer.orphans.map(({ kind }) => CLEAR[kind]);
   if (leftovers.length > 0) await refuseMissingRights(access.api, namespace, leftovers);
   describe(observed, plan);
-  if (plan.front.leavesIap) {
+  if (plan.loadBalancer.leavesIap) {
     warning(
       `Identity-Aware Proxy stays on although backend_config has no iap any more: Google's controller can't take its OAuth client away. To turn it off: gcloud compute backend-services update BACKEND --global --no-iap (the output backends has the name).`,
     );
@@ -73,7 +73,7 @@ function describe({ release, service, objects }: Observed, plan: Plan): void {
   const { name, namespace, revision, status, chart, chartVersion, appVersion } = release;
   const { port } = plan.release;
   for (const object of objects.filter(({ kind }) => kind === "ManagedCertificate")) {
-    if (ownerOf(object).kind === "ours" || plan.front.takenOver.includes(object)) continue;
+    if (ownerOf(object).kind === "ours" || plan.loadBalancer.adopted.includes(object)) continue;
     const title = `ManagedCertificate ${namespace}/${object.metadata.name}`;
     info(`${title} was not made by this action, and stays: delete it if nothing else needs it.`);
   }

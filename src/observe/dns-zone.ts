@@ -60,7 +60,7 @@ export async function recordChangeOf(
  */
 export async function pointHost(
   settings: Settings,
-  { known }: Session,
+  { report }: Session,
   dns: Zone | undefined,
   address: string,
 ): Promise<void> {
@@ -72,7 +72,7 @@ export async function pointHost(
     info(`The Cloud DNS zone ${zone.name} says that ${host} is at ${address}.`);
     return;
   }
-  known.changed = true;
+  report.changed = true;
   const stale = before
     ? `instead of ${before}, which resolvers may still answer`
     : "which resolvers may not know";
@@ -103,13 +103,13 @@ export async function hasOwnRecord(
  */
 export async function forgetHost(
   host: string,
-  { known }: Session,
+  { report }: Session,
   { zone, owner, project }: Zone,
   address: string | undefined,
 ): Promise<void> {
   const { deletions, kept } = await removeHostRecord(zone, { host, address, owner }, project);
   if (deletions.length > 0) {
-    known.changed = true;
+    report.changed = true;
     info(`The record of ${host} was removed from the Cloud DNS zone ${zone.name}.`);
   }
   if (kept) info(`A record is left in the Cloud DNS zone ${zone.name}: ${kept}.`);

@@ -10,7 +10,7 @@ import type { Observed } from "./cluster.ts";
 import { hasOwnRecord, observeZone, recordChangeOf, type Zone } from "./dns-zone.ts";
 
 /** Where the load balancer is to be: what there is of it at Google, outside the cluster. */
-export interface Place {
+export interface GoogleState {
   /** The reserved address; undefined while it isn't reserved, or when the load balancer gets any. */
   address: string | undefined;
   /** The certificates at Google that are to be presented; undefined when they can't be looked up. */
@@ -25,11 +25,11 @@ export interface Place {
  *
  * @throws ActionError when one of them isn't there or isn't to be had
  */
-export async function observePlace(
+export async function observeGoogle(
   settings: Settings,
   access: Access,
   { ingress, formerHosts }: Pick<Observed, "ingress" | "formerHosts">,
-): Promise<Place> {
+): Promise<GoogleState> {
   const [address, zone, sslCertificates] = await allOf([
     observeAddress(settings, access, ingress),
     observeZone(settings, access),

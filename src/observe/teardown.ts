@@ -64,9 +64,9 @@ export async function planTeardown(
     observeZone(settings, access),
     allOf(files.map(({ manifest }) => api.find(manifest))),
   ]);
-  const front = objects.find(({ kind }) => kind === "Ingress");
-  if (front) refuseForeign(front, settings);
-  const ingress = parsed(Ingress, front);
+  const ingressObject = objects.find(({ kind }) => kind === "Ingress");
+  if (ingressObject) refuseForeign(ingressObject, settings);
+  const ingress = parsed(Ingress, ingressObject);
   const address = ingress && addressOf(ingress);
   const plan: TeardownPlan = {
     objects: KINDS.flatMap((kind) => ours(objects, kind, settings)).filter(
@@ -99,7 +99,7 @@ export async function planTeardown(
     consequences: [],
     lost: [],
   };
-  session.known.plan = report;
+  session.report.plan = report;
   for (const line of describePlan(report)) info(line);
   return plan;
 }
@@ -178,7 +178,7 @@ function ours(
 ): ObjectReference[] {
   const { namespace } = settings;
   return objects
-    .filter((object) => object.kind === kind && (isToAdopt(object, settings) || isOurs(object)))
+    .filter((object) => object.kind === kind && (mayAdopt(object, settings) || isOurs(object)))
     .map(({ metadata: { name, uid } }) => ({ kind, namespace, name, uid }));
 }
 
@@ -207,7 +207,7 @@ function strangerOf(object: KubernetesObject): string | undefined {
 
 /** Without its Ingress nothing of a load balancer can be removed. */
 function refuseForeign(ingress: KubernetesObject, settings: Settings): void {
-  const stranger = isToAdopt(ingress, settings) ? undefined : strangerOf(ingress);
+  const stranger = mayAdopt(ingress, settings) ? undefined : strangerOf(ingress);
   if (!stranger) return;
   throw new ActionError(`${stranger}; nothing was changed.`, {
     fix: "delete it by hand, set ingress_name to this action's own, or set adopt: true to have it removed.",
@@ -215,7 +215,7 @@ function refuseForeign(ingress: KubernetesObject, settings: Settings): void {
 }
 
 /** A Secret that somebody else keeps is never this action's to delete. */
-function isToAdopt(
+function mayAdopt(
   { kind, metadata: { name } }: KubernetesObject,
   { adopt, certificate, tlsSecret }: Settings,
 ): boolean {

@@ -42,7 +42,7 @@ export function consequencesOf(settings: Settings, observed: Observed, plan: Pla
   const { keepLayer4, host } = settings;
   const { service, release, formerHosts, ingress, otherIngresses } = observed;
   const { upgrade, switchOver } = plan.release;
-  const { finalIngress } = plan.front;
+  const { finalIngress } = plan.loadBalancer;
   if (release.status === NOT_INSTALLED) return [];
   const before = networkSettings(userYamlIn(release.computedValues));
   const after = upgrade ? networkSettings(userYamlIn(upgrade.overlay)) : before;

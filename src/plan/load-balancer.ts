@@ -1,17 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
-import type { FrontSettings } from "../inputs/load-balancer.ts";
+import type { LoadBalancerSettings } from "../inputs/load-balancer.ts";
 import { endsProven, type Settings } from "../inputs/settings.ts";
 import type { Manifest } from "../kubernetes/api.ts";
 import type { ObjectReference } from "../kubernetes/deletion.ts";
 import type { KubernetesObject, ManagedCertificate } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
-import { takeOverOrRefuse } from "../loadbalancer/adopt.ts";
+import { adoptOrRefuse } from "../loadbalancer/adopt.ts";
 import type { KeyPair } from "../loadbalancer/certificate.ts";
 import {
   backendConfig,
-  type FrontNames,
   frontendConfig,
   ingress,
+  type LoadBalancerNames,
   managedCertificate,
   tlsSecret,
 } from "../loadbalancer/manifests.ts";
@@ -35,12 +35,12 @@ import type { Observed } from "../observe/cluster.ts";
 const ORPHAN_KINDS = ["FrontendConfig", "Secret", "ManagedCertificate"] as const;
 
 /** What becomes of the load balancer's objects. */
-export interface FrontPlan {
-  names: FrontNames;
+export interface LoadBalancerPlan {
+  names: LoadBalancerNames;
   /** The certificates that the Ingress names in the end. */
   certificates: CertificateReferences;
   /** Those objects that were made without this action: their fields become its own first. */
-  takenOver: KubernetesObject[];
+  adopted: KubernetesObject[];
   /** A ManagedCertificate of ours that Google has given up: another one, beside it, gets another try. */
   givenUp: ManagedCertificate | undefined;
   /** In the order in which they are applied: the Ingress last, so that what it refers to is there. */
@@ -57,12 +57,12 @@ export interface FrontPlan {
  * @param newCertificate a key pair to put into the Secret; undefined while the one in the cluster is good
  * @throws ActionError when an object of that name belongs to somebody else
  */
-export function planFront(
+export function planLoadBalancer(
   given: Settings,
   observed: Observed,
   port: GrpcPort,
   newCertificate: KeyPair | undefined,
-): FrontPlan {
+): LoadBalancerPlan {
   const { leavesIap, ...configs } = withRemovals(given, observed.objects);
   const settings = { ...given, ...configs };
   const names = namesOf(settings, observed);
@@ -90,7 +90,7 @@ export function planFront(
   return {
     names,
     certificates: wanted,
-    takenOver: takeOverOrRefuse(observed.objects, manifests, names, settings.adopt),
+    adopted: adoptOrRefuse(observed.objects, manifests, names, settings.adopt),
     givenUp:
       names.managedCertificate === undefined
         ? undefined
@@ -105,7 +105,7 @@ export function planFront(
   };
 }
 
-function namesOf(settings: Settings, { service, managedCertificates }: Observed): FrontNames {
+function namesOf(settings: Settings, { service, managedCertificates }: Observed): LoadBalancerNames {
   const { kind } = settings.certificate;
   return {
     namespace: settings.namespace,
@@ -123,8 +123,8 @@ function namesOf(settings: Settings, { service, managedCertificates }: Observed)
 }
 
 function wantedCertificates(
-  { certificate }: FrontSettings,
-  { tlsSecret, managedCertificate }: FrontNames,
+  { certificate }: LoadBalancerSettings,
+  { tlsSecret, managedCertificate }: LoadBalancerNames,
 ): CertificateReferences {
   return {
     secrets: tlsSecret === undefined ? [] : [tlsSecret],
@@ -171,7 +171,7 @@ function liveCertificates(
   };
 }
 
-function isServed({ managedCertificate: name }: FrontNames, observed: Observed): boolean {
+function isServed({ managedCertificate: name }: LoadBalancerNames, observed: Observed): boolean {
   const certificate = observed.managedCertificates.find(({ metadata }) => metadata.name === name);
   const { preShared } = referencesOf(observed.ingress);
   return (
@@ -183,7 +183,7 @@ function isServed({ managedCertificate: name }: FrontNames, observed: Observed):
 function isOrphan(
   object: KubernetesObject,
   { tlsSecret: base, frontendConfig }: Settings,
-  names: FrontNames,
+  names: LoadBalancerNames,
   observed: Observed,
 ): boolean {
   const { kind, metadata } = object;

@@ -3,13 +3,13 @@ import type { Settings } from "../inputs/settings.ts";
 import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 import type { KeyPair } from "../loadbalancer/certificate.ts";
 import type { Observed } from "../observe/cluster.ts";
-import { type FrontPlan, planFront } from "./load-balancer.ts";
+import { type LoadBalancerPlan, planLoadBalancer } from "./load-balancer.ts";
 import { planRelease, type ReleasePlan } from "./release.ts";
 
 /** What a run will do. */
 export interface Plan {
   release: ReleasePlan;
-  front: FrontPlan;
+  loadBalancer: LoadBalancerPlan;
 }
 
 /** What becomes of an object of ours. */
@@ -27,7 +27,7 @@ export interface ObjectChange {
  */
 export function makePlan(settings: Settings, observed: Observed, newCertificate: KeyPair | undefined): Plan {
   const release = planRelease(settings, observed);
-  return { release, front: planFront(settings, observed, release.port, newCertificate) };
+  return { release, loadBalancer: planLoadBalancer(settings, observed, release.port, newCertificate) };
 }
 
 /** Compares what the API server would store with what is there. */

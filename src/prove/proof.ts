@@ -8,9 +8,9 @@ import { LOOK_UP_MS, waitForCertificate } from "../loadbalancer/certificate-wait
 import type { ChosenCertificate } from "../loadbalancer/choose-certificate.ts";
 import { dnsAdvice, type Found, type HostAddresses, lookUp } from "../loadbalancer/dns.ts";
 import { untilTrusted } from "../loadbalancer/handshake.ts";
-import type { Front } from "../loadbalancer/watch.ts";
+import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
 import type { verify as Verify } from "../milvus/verify.ts";
-import type { Outlook } from "../observe/assess.ts";
+import type { Assessment } from "../observe/assess.ts";
 import { type Session, step } from "../report/session.ts";
 
 /** Longest wait for DNS, in milliseconds, where it is only told what it says. */
@@ -19,17 +19,17 @@ const BRIEF_LOOK_UP_MS = 3000;
 /** Tells what is known of the certificate, and writes it to where later steps of the job find it. */
 export async function reportCertificate(
   { certificate: { kind } }: Settings,
-  { known, directory }: Session,
+  { report, directory }: Session,
   { certificate }: ChosenCertificate,
 ): Promise<void> {
-  known.certificateStatus = "Provisioning";
+  report.certificateStatus = "Provisioning";
   if (certificate === undefined) return;
-  known.certificateExpires = expiryOf(certificate);
+  report.certificateExpires = expiryOf(certificate);
   const authority = kind === "self-managed" ? authorityIn(certificate) : undefined;
   if (authority === undefined) return;
-  known.caCertificate = authority;
-  known.caCertificateFile = join(directory, "ca.pem");
-  await writeFile(known.caCertificateFile, authority);
+  report.caCertificate = authority;
+  report.caCertificateFile = join(directory, "ca.pem");
+  await writeFile(report.caCertificateFile, authority);
 }
 
 /** Looks up where the host leads, says so when it is elsewhere, and returns what it has found. */
@@ -53,32 +53,32 @@ export async function reportDns(
 export async function proveCertificate(
   settings: Settings,
   session: Session,
-  { plan }: Outlook,
-  front: Front,
+  { plan }: Assessment,
+  watch: LoadBalancerWatch,
   address: string,
   dns: Promise<Found<HostAddresses>>,
 ): Promise<boolean> {
-  const { known, environment, signal } = session;
+  const { report, environment, signal } = session;
   const { certificateTimeout: limit, waitFor, dnsZone } = settings;
   if (settings.certificate.kind === "google-managed") {
     const insist = waitFor === "certificate" || dnsZone !== undefined;
     const found = await dns;
     const isActive = await step(session, "Wait for the certificate", () =>
-      waitForCertificate(front, { address, found, insist, limit, environment, signal }),
+      waitForCertificate(watch, { address, found, insist, limit, environment, signal }),
     );
-    const { managedCertificate } = front.state;
+    const { managedCertificate } = watch.state;
     if (managedCertificate.state === "present") {
-      known.certificateExpires = managedCertificate.object.status.expireTime || undefined;
+      report.certificateExpires = managedCertificate.object.status.expireTime || undefined;
     }
     if (!isActive) return false;
     // Google takes a while to present what it has issued: a former certificate must be served until then.
-    if (plan.front.finalIngress && settings.verify) {
+    if (plan.loadBalancer.finalIngress && settings.verify) {
       await step(session, "Wait for the certificate to be presented", () =>
         untilTrusted(dialled(settings, address), settings.host, settings.backendsTimeout, signal),
       );
     }
   }
-  known.certificateStatus = "Active";
+  report.certificateStatus = "Active";
   return true;
 }
 
@@ -86,11 +86,11 @@ export async function proveCertificate(
 export async function proveMilvus(
   verify: typeof Verify,
   settings: Settings,
-  { known, signal }: Session,
+  { report, signal }: Session,
   { certificate }: ChosenCertificate,
 ): Promise<void> {
   const { version, reasons } = await verify({
-    address: dialled(settings, known.address ?? ""),
+    address: dialled(settings, report.address ?? ""),
     host: settings.host,
     ca: certificate && trustFor(certificate),
     token: settings.milvusToken,
@@ -101,7 +101,7 @@ export async function proveMilvus(
     info("Milvus answers, and asks for a token: set milvus_token to have its version and health checked.");
   else info(`Milvus ${version} answers through the load balancer.`);
   if (reasons.length > 0) warning(`Milvus answers, but calls itself unhealthy: ${reasons.join("; ")}`);
-  known.milvusVersion = version ?? known.milvusVersion ?? "";
+  report.milvusVersion = version ?? report.milvusVersion ?? "";
 }
 
 /** Returns what is dialled to reach the load balancer. */

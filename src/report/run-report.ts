@@ -20,7 +20,7 @@ export interface PlanReport {
 }
 
 /** What a run has found out so far: it is reported even when the run fails. */
-export interface Known {
+export interface RunReport {
   host?: string;
   ingress?: string;
   address?: string;
@@ -39,23 +39,23 @@ export interface Known {
 }
 
 /** Sets every output whose value is known. */
-export function setOutputs(known: Known): void {
+export function setOutputs(report: RunReport): void {
   const outputs: Record<string, string | number | undefined> = {
-    address: known.address,
-    host: known.host,
-    port: known.address && 443,
-    uri: known.address && uriOf(known.address),
-    ingress: known.ingress,
-    certificate_status: known.certificateStatus,
-    certificate_expires: known.certificateExpires,
-    ca_certificate: known.caCertificate,
-    ca_certificate_file: known.caCertificateFile,
-    release_revision: known.releaseRevision,
-    chart_version: known.chartVersion,
-    milvus_version: known.milvusVersion,
-    backends: known.backends && JSON.stringify(known.backends),
-    changed: String(known.changed),
-    plan: known.plan && JSON.stringify(known.plan),
+    address: report.address,
+    host: report.host,
+    port: report.address && 443,
+    uri: report.address && uriOf(report.address),
+    ingress: report.ingress,
+    certificate_status: report.certificateStatus,
+    certificate_expires: report.certificateExpires,
+    ca_certificate: report.caCertificate,
+    ca_certificate_file: report.caCertificateFile,
+    release_revision: report.releaseRevision,
+    chart_version: report.chartVersion,
+    milvus_version: report.milvusVersion,
+    backends: report.backends && JSON.stringify(report.backends),
+    changed: String(report.changed),
+    plan: report.plan && JSON.stringify(report.plan),
   };
   for (const [name, value] of Object.entries(outputs)) if (value !== undefined) setOutput(name, value);
 }

@@ -1,7 +1,7 @@
 import { endGroup, startGroup } from "@actions/core";
 import { formatDuration } from "../base/duration.ts";
 import { info } from "../base/log.ts";
-import type { Known } from "./run-report.ts";
+import type { RunReport } from "./run-report.ts";
 
 /** What one run of the action has at hand. */
 export interface Session {
@@ -15,14 +15,14 @@ export interface Session {
   /** Set when credentials came by inputs: the file with them, for gcloud to authenticate with too. */
   credentialsFile?: string | undefined;
   /** Filled in as the run goes on, so that a failed run reports what it knows. */
-  known: Known;
+  report: RunReport;
 }
 
 /** Runs one step of the flow in a log group of its own and records how long it took. */
-export async function step<T>({ known, signal }: Session, name: string, work: () => Promise<T>): Promise<T> {
+export async function step<T>({ report, signal }: Session, name: string, work: () => Promise<T>): Promise<T> {
   if (signal.aborted) throw signal.reason;
   const record = { name, duration: 0 };
-  known.steps.push(record);
+  report.steps.push(record);
   const started = Date.now();
   startGroup(name);
   try {

@@ -1,28 +1,28 @@
 import { formatDuration } from "../base/duration.ts";
 import type { Settings } from "../inputs/settings.ts";
-import { type Known, type PlanReport, uriOf } from "./run-report.ts";
+import { type PlanReport, type RunReport, uriOf } from "./run-report.ts";
 
 /** The longest summary that a runner takes (actions/runner, CreateStepSummaryCommand), in bytes. */
 const MAX_BYTES = 1024 * 1024;
 const CUT = "\n\n(The rest is left out, as the summary would be too long: the output `plan` has it.)\n";
 
 /** Returns the job summary of a run as Markdown. */
-export function summaryOf(known: Known, mode: Settings["mode"], failure: string | undefined): string {
-  const parts = [`## Milvus behind a layer-7 load balancer${known.host ? `: ${code(known.host)}` : ""}`];
+export function summaryOf(report: RunReport, mode: Settings["mode"], failure: string | undefined): string {
+  const parts = [`## Milvus behind a layer-7 load balancer${report.host ? `: ${code(report.host)}` : ""}`];
   if (failure) parts.push(`**The run failed.**\n\n${fence(failure, "text")}`);
-  const plan = known.plan && planTable(known.plan, mode, failure !== undefined);
+  const plan = report.plan && planTable(report.plan, mode, failure !== undefined);
   // Whoever deploys wants the endpoint first, whoever plans or has failed what was to change.
   const planFirst = mode === "plan" || failure !== undefined;
   if (plan && planFirst) parts.push(plan);
-  const rows = endpointRows(known);
+  const rows = endpointRows(report);
   if (rows.length > 0) parts.push(table(["", ""], rows));
-  if (!failure && known.address && known.host) {
-    const program = pymilvus(known.address, known.host, known.caCertificate);
+  if (!failure && report.address && report.host) {
+    const program = pymilvus(report.address, report.host, report.caCertificate);
     parts.push(`### Connect with PyMilvus\n\n${fence(program, "python")}`);
   }
   if (plan && !planFirst) parts.push(plan);
-  if (known.steps.length > 0) {
-    const steps = known.steps.map(({ name, duration }) => [name, formatDuration(duration)]);
+  if (report.steps.length > 0) {
+    const steps = report.steps.map(({ name, duration }) => [name, formatDuration(duration)]);
     parts.push(
       `<details><summary>How long each step took</summary>\n\n${table(["step", "time"], steps)}\n</details>`,
     );
@@ -39,23 +39,23 @@ function withinLimit(summary: string): string {
   return `${cut.slice(0, cut.lastIndexOf("\n"))}${CUT}`;
 }
 
-function endpointRows(known: Known): string[][] {
+function endpointRows(report: RunReport): string[][] {
   const rows: [string, string | undefined][] = [
-    ["URI", known.address && code(uriOf(known.address))],
-    ["server name", known.host && code(known.host)],
-    ["Ingress", known.ingress && code(known.ingress)],
+    ["URI", report.address && code(uriOf(report.address))],
+    ["server name", report.host && code(report.host)],
+    ["Ingress", report.ingress && code(report.ingress)],
     [
       "certificate",
-      known.certificateStatus &&
-        `${known.certificateStatus}${known.certificateExpires ? `, expires ${known.certificateExpires}` : ""}`,
+      report.certificateStatus &&
+        `${report.certificateStatus}${report.certificateExpires ? `, expires ${report.certificateExpires}` : ""}`,
     ],
-    ["Milvus", known.milvusVersion && code(known.milvusVersion)],
-    ["chart", known.chartVersion && code(known.chartVersion)],
-    ["release revision", known.releaseRevision?.toString()],
+    ["Milvus", report.milvusVersion && code(report.milvusVersion)],
+    ["chart", report.chartVersion && code(report.chartVersion)],
+    ["release revision", report.releaseRevision?.toString()],
     [
       "backends",
-      known.backends &&
-        Object.entries(known.backends)
+      report.backends &&
+        Object.entries(report.backends)
           .map(([name, health]) => `${code(name)} ${plain(health)}`)
           .join("<br>"),
     ],

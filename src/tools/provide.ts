@@ -256,8 +256,8 @@ async function newestPublished(version: string, publisher: Publisher): Promise<s
     const latest = await readPointer(publisher, publisher.tool.latest);
     const line = lineOf(version, publisher.tool.lines(latest));
     const newest = line ? await readPointer(publisher, line.pointer) : latest;
-    const known = [...new Set([newest, latest])].filter((each) => each !== version);
-    return known.length > 0 ? ` (the newest at ${publisher.base}: ${known.join(", ")})` : "";
+    const report = [...new Set([newest, latest])].filter((each) => each !== version);
+    return report.length > 0 ? ` (the newest at ${publisher.base}: ${report.join(", ")})` : "";
   } catch (error) {
     info(`Which releases there are is not known: ${messageOf(error)}`);
     return "";
