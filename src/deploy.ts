@@ -1,6 +1,8 @@
 import { warning } from "@actions/core";
 import { messageOf, OvertakenError } from "./base/errors.ts";
 import { info } from "./base/log.ts";
+import { reserveStaticAddress } from "./carry-out/address.ts";
+import { forgetHost, pointHost } from "./carry-out/dns-record.ts";
 import { checkByDryRun, type DryRun } from "./carry-out/dry-run.ts";
 import { applyLoadBalancer, settleLoadBalancer } from "./carry-out/load-balancer.ts";
 import { recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
@@ -18,10 +20,12 @@ import {
 } from "./loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
 import { type Access, reachCluster } from "./observe/access.ts";
-import { reserveStaticAddress } from "./observe/address.ts";
-import { type Assessment, assess } from "./observe/assess.ts";
-import { forgetHost, pointHost } from "./observe/dns-zone.ts";
+import { observe } from "./observe/observe.ts";
+import type { Observed } from "./observe/observed.ts";
+import type { Plan } from "./plan/plan.ts";
+import { makePlan } from "./plan/plan.ts";
 import { proveCertificate, proveMilvus, reportCertificate, reportDns } from "./prove/proof.ts";
+import { logFindings } from "./report/findings.ts";
 import { type Session, step } from "./report/session.ts";
 import { startGcloud } from "./tools/gcloud.ts";
 
@@ -37,16 +41,18 @@ const BUSY_TRIES = 10;
 export async function deploy(settings: Settings, session: Session): Promise<void> {
   const { gcloudVersion: version, gcloudMirror: mirror, gcloudSha256: sha256 } = settings;
   const gcloud = startGcloud({ version, mirror, sha256, signal: session.signal });
+  let credentialsFile: string | undefined;
   try {
-    await deployLoadBalancer(settings, session);
+    credentialsFile = await deployLoadBalancer(settings, session);
   } catch (error) {
     await gcloud.abandon();
     throw error;
   }
-  await gcloud.finish(session.credentialsFile);
+  await gcloud.finish(credentialsFile);
 }
 
-async function deployLoadBalancer(settings: Settings, session: Session): Promise<void> {
+/** @returns the file with the credentials that came by inputs, if any */
+async function deployLoadBalancer(settings: Settings, session: Session): Promise<string | undefined> {
   const { report } = session;
   report.host = settings.host;
   report.ingress = `${settings.namespace}/${settings.ingressName}`;
@@ -58,6 +64,7 @@ async function deployLoadBalancer(settings: Settings, session: Session): Promise
   } finally {
     await access.close();
   }
+  return access.credentialsFile;
 }
 
 /** Looks and plans anew when another run was faster; one that is still at work only where it is to be waited for. */
@@ -83,20 +90,25 @@ async function deployOnce(
   if (settings.mode === "deploy" && settings.recoverPending !== undefined) {
     await recoverPending(settings, session, access, settings.recoverPending);
   }
-  const assessment = await step(session, "Look and plan", () => assess(settings, session, access, files));
-  report.releaseRevision = assessment.observed.release.revision;
-  report.chartVersion = assessment.observed.release.chartVersion;
-  report.milvusVersion = assessment.observed.release.appVersion;
+  const { observed, plan } = await step(session, "Look and plan", async () => {
+    const observed = await observe(settings, session, access);
+    const plan = makePlan(settings, observed, files);
+    logFindings(observed, plan);
+    return { observed, plan };
+  });
+  report.releaseRevision = observed.release.revision;
+  report.chartVersion = observed.release.chartVersion;
+  report.milvusVersion = observed.release.appVersion;
 
   const dryRun = await step(session, "Check before changing anything", () =>
-    checkByDryRun(settings, session, access, assessment),
+    checkByDryRun(settings, session, access, observed, plan),
   );
   if (settings.mode === "plan") return;
 
   // Opened before the first change: whoever may not watch what is to be waited for learns it now.
-  const watch = await LoadBalancerWatch.open(access.api, assessment.plan.loadBalancer.names);
+  const watch = await LoadBalancerWatch.open(access.api, plan.loadBalancer.names);
   try {
-    await bringUp(settings, session, access, assessment, dryRun, watch);
+    await bringUp(settings, session, access, observed, plan, dryRun, watch);
   } finally {
     report.backends ??= healthOf(watch.state).backends;
     await watch.close();
@@ -108,19 +120,20 @@ async function bringUp(
   settings: Settings,
   session: Session,
   access: Access,
-  assessment: Assessment,
+  observed: Observed,
+  plan: Plan,
   { chart, objects }: DryRun,
   watch: LoadBalancerWatch,
 ): Promise<void> {
   const { report, signal } = session;
-  const { observed, place, certificate, plan } = assessment;
+  const { google, certificate } = observed;
   const { upgrade, switchOver } = plan.release;
   const isProven = endsProven(settings);
   // gRPC is a third of this program: it is loaded while there is something to wait for.
   const verifier = isProven && settings.verify ? import("./milvus/verify.ts") : undefined;
 
-  const reserved = await reserveStaticAddress(settings, session, access, place.address);
-  if (reserved !== undefined) await pointHost(settings, session, place.zone, reserved);
+  const reserved = await reserveStaticAddress(settings, session, access, google.address);
+  if (reserved !== undefined) await pointHost(settings, session, google.zone, reserved);
 
   let { release } = observed;
   if (upgrade && chart) {
@@ -139,7 +152,7 @@ async function bringUp(
   if (objects.some(({ action }) => action !== "keep" && action !== "delete")) {
     await step(session, "Apply the manifests", async () => {
       report.changed = true;
-      await applyLoadBalancer(settings, access.api, assessment, signal);
+      await applyLoadBalancer(settings, access.api, observed, plan, signal);
     });
   }
   if (switchOver && !isProven) {
@@ -161,7 +174,7 @@ async function bringUp(
     return address;
   });
   report.address = address;
-  if (reserved === undefined) await pointHost(settings, session, place.zone, address);
+  if (reserved === undefined) await pointHost(settings, session, google.zone, address);
   const dns = reportDns(settings, session, address);
   // It fails when the job is cancelled, of which the wait beside it tells.
   dns.catch(() => {});
@@ -172,13 +185,13 @@ async function bringUp(
   report.backends = await step(session, "Wait for healthy backends", () =>
     waitForBackends(watch, presented, settings.backendsTimeout, signal),
   );
-  if (!(await proveCertificate(settings, session, assessment, watch, address, dns))) {
+  if (!(await proveCertificate(settings, session, plan, watch, address, dns))) {
     if (switchOver) info("The layer-4 load balancer stays until the certificate is Active.");
     return;
   }
   // The call must find the new certificate, beside which the load balancer may go on presenting a former one.
   await settleLoadBalancer(session, access.api, plan.loadBalancer, watch);
-  const { zone } = place;
+  const { zone } = google;
   const formerAddress = observed.ingress && addressOf(observed.ingress);
   if (zone) for (const host of observed.formerHosts) await forgetHost(host, session, zone, formerAddress);
   if (verifier) {

@@ -1,12 +1,12 @@
 import { allOf } from "./base/async.ts";
 import { info } from "./base/log.ts";
+import { forgetHost } from "./carry-out/dns-record.ts";
 import { recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
 import { releaseAddress } from "./gke/compute.ts";
 import type { Settings } from "./inputs/settings.ts";
 import type { ApiServer } from "./kubernetes/api.ts";
 import { deleteAndAwait, type ObjectReference } from "./kubernetes/deletion.ts";
 import { reachCluster } from "./observe/access.ts";
-import { forgetHost } from "./observe/dns-zone.ts";
 import { planTeardown, type TeardownPlan } from "./observe/teardown.ts";
 import { type Session, step } from "./report/session.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { baseUrl, redirected, type Service } from "../../src/gke/endpoints.ts";
+import { baseUrl, type GoogleService, redirected } from "../../src/gke/endpoints.ts";
 
-const SERVICES: [Service, string][] = [
+const SERVICES: [GoogleService, string][] = [
   ["container", "https://container.googleapis.com/v1"],
   ["sts", "https://sts.googleapis.com/v1"],
   ["iamcredentials", "https://iamcredentials.googleapis.com/v1"],

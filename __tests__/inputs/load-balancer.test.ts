@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { type LoadBalancerSettings, readLoadBalancer } from "../../src/inputs/load-balancer.ts";
+import { readLoadBalancer } from "../../src/inputs/load-balancer.ts";
 import { inputReader } from "../../src/inputs/reader.ts";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
+import type { LoadBalancerSettings } from "../../src/loadbalancer/settings.ts";
 import { certificateWith, DAY, ECDSA_P384, encrypted, rsa } from "../support/certificates.ts";
 import { HOST } from "../support/observed.ts";
 

@@ -7,7 +7,7 @@ import { parseAllDocuments } from "yaml";
 import { binaries } from "../../local-gke/binaries/binaries.ts";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { type Program, run } from "../../src/base/process.ts";
-import { fetchChart } from "../../src/helm/upgrade.ts";
+import { fetchChart } from "../../src/helm/chart.ts";
 
 const charts = join(import.meta.dirname, "../../local-gke/chart");
 const helms = await binaries(["helm3", "helm4"]);

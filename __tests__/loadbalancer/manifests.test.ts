@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isMap, type YamlMap } from "../../src/base/yaml.ts";
 import { mergeValues, valueAt } from "../../src/helm/values.ts";
+import { backendConfigSpec } from "../../src/loadbalancer/backend-config.ts";
 import {
   backendConfig,
-  backendConfigSpec,
   frontendConfig,
   ingress,
   type LoadBalancerNames,

@@ -4,7 +4,7 @@ import type { YamlMap } from "../../src/base/yaml.ts";
 import { NOT_INSTALLED } from "../../src/helm/release.ts";
 import { mergeValues } from "../../src/helm/values.ts";
 import { Ingress, Service } from "../../src/kubernetes/objects.ts";
-import type { Observed } from "../../src/observe/cluster.ts";
+import type { Observed } from "../../src/observe/observed.ts";
 import { consequencesOf } from "../../src/plan/consequences.ts";
 import { makePlan } from "../../src/plan/plan.ts";
 import { planRelease } from "../../src/plan/release.ts";
@@ -197,5 +197,5 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
   ["nobody uses what isn't installed", {}, observed({}, { revision: 0, status: NOT_INSTALLED }), []],
 ])("%s", (_, inputs, seen, sentences) => {
   const wanted = settings(inputs);
-  expect(consequencesOf(wanted, seen, makePlan(wanted, seen, undefined))).toEqual(sentences);
+  expect(consequencesOf(wanted, seen, makePlan(wanted, seen, []))).toEqual(sentences);
 });

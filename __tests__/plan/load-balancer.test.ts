@@ -4,7 +4,7 @@ import type { Manifest } from "../../src/kubernetes/api.ts";
 import { Ingress, type KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { referencesOf } from "../../src/loadbalancer/references.ts";
 import { type LoadBalancerPlan, planLoadBalancer } from "../../src/plan/load-balancer.ts";
-import { HOST, liveObject, observed, settings } from "../support/observed.ts";
+import { HOST, liveObject, observed, settings, withCertificate } from "../support/observed.ts";
 
 const PORT = { name: "milvus", port: 19530 };
 const PAIR = { certificate: "c", privateKey: "k" };
@@ -54,7 +54,7 @@ function plan(
   newPair?: typeof PAIR,
 ): LoadBalancerPlan {
   const wanted = settings(inputs);
-  return planLoadBalancer(wanted, observed({}, {}, objects, wanted.host), PORT, newPair);
+  return planLoadBalancer(wanted, withCertificate(observed({}, {}, objects, wanted.host), newPair), PORT);
 }
 
 function ingressOf({ manifests }: LoadBalancerPlan): Manifest {
@@ -305,7 +305,7 @@ describe("orphans", () => {
     const other = v.parse(Ingress, { metadata: { name: "other" }, spec: { tls: [{ secretName: TLS }] } });
     const live = frontWith("self-managed");
     const seen = { ...observed({}, {}, live), otherIngresses: [other] };
-    const next = planLoadBalancer(settings(INPUTS["pre-shared"]), seen, PORT, undefined);
+    const next = planLoadBalancer(settings(INPUTS["pre-shared"]), seen, PORT);
     expect(orphansOf(next)).toEqual([]);
   });
 

@@ -2,15 +2,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isMap, type YamlMap } from "../../src/base/yaml.ts";
 import { type Release, releaseToInstall } from "../../src/helm/release.ts";
+import { refuseUnfinished } from "../../src/helm/release-state.ts";
 import { joinValues, mergeValues, valueAt } from "../../src/helm/values.ts";
+import { requestedValues } from "../../src/inputs/values.ts";
 import type { Service } from "../../src/kubernetes/objects.ts";
-import {
-  planRelease,
-  type ReleasePlan,
-  refuseUnfinished,
-  requestedValues,
-  type UpgradePlan,
-} from "../../src/plan/release.ts";
+import { planRelease, type ReleasePlan, type UpgradePlan } from "../../src/plan/release.ts";
 import { DEFAULTS, observed, STARTING, settings } from "../support/observed.ts";
 
 /**

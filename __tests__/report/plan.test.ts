@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { makePlan, type ObjectChange } from "../../src/plan/plan.ts";
+import type { ObjectChange } from "../../src/plan/changes.ts";
+import { makePlan } from "../../src/plan/plan.ts";
 import { describePlan, reportPlan } from "../../src/report/plan.ts";
 import type { PlanReport } from "../../src/report/run-report.ts";
 import { summaryOf } from "../../src/report/summary.ts";
-import { observed, STARTING, settings } from "../support/observed.ts";
+import { observed, STARTING, settings, withCertificate } from "../support/observed.ts";
 
 const SECRET = "correct-horse-battery-staple";
 const REMOVED = "tr0ub4dor-and-3";
@@ -22,7 +23,11 @@ function planWithSecrets() {
   ].join("\n");
   const inputs = { values, keep_layer4: "true", adopt: "true" };
   const release = { ...STARTING, externalS3: { secretKey: REMOVED }, minio: { secretKey: REMOVED } };
-  return makePlan(settings(inputs), observed(release), { certificate: SECRET, privateKey: SECRET });
+  return makePlan(
+    settings(inputs),
+    withCertificate(observed(release), { certificate: SECRET, privateKey: SECRET }),
+    [],
+  );
 }
 
 const OBJECTS: ObjectChange[] = [

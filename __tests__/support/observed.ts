@@ -10,8 +10,9 @@ import {
   Secret,
   Service,
 } from "../../src/kubernetes/objects.ts";
+import type { KeyPair } from "../../src/loadbalancer/certificate.ts";
 import { otherHostsOf } from "../../src/loadbalancer/references.ts";
-import type { Observed } from "../../src/observe/cluster.ts";
+import type { Observed } from "../../src/observe/observed.ts";
 
 /** What of a chart's defaults plans depend on. */
 export const DEFAULTS: YamlMap = {
@@ -86,7 +87,20 @@ export function observed(
       .map((object) => v.parse(ManagedCertificate, object)),
     chart: undefined,
     defaults: { values: DEFAULTS, subcharts: ["etcd"] },
+    google: {
+      address: undefined,
+      sslCertificates: undefined,
+      zone: undefined,
+      recordChange: undefined,
+      formerRecords: [],
+    },
+    certificate: { newPair: undefined, certificate: undefined, secretHash: undefined },
   };
+}
+
+/** What was observed, with a key pair that is yet to be put into the Secret. */
+export function withCertificate(seen: Observed, newPair: KeyPair | undefined): Observed {
+  return { ...seen, certificate: { ...seen.certificate, newPair } };
 }
 
 /** An object of the cluster's, as this action applies it unless `managedFields` says otherwise. */

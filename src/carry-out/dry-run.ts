@@ -1,28 +1,30 @@
 import { warning } from "@actions/core";
 import { allOf } from "../base/async.ts";
 import { info } from "../base/log.ts";
+import type { LocalChart } from "../helm/chart.ts";
 import { chartDefaults } from "../helm/chart-defaults.ts";
 import { describeLostValues, type LostValue, readLostValues } from "../helm/lost-values.ts";
 import type { ManifestChange } from "../helm/manifest.ts";
 import { NOT_INSTALLED } from "../helm/release.ts";
+import { refuseOtherChart } from "../helm/release-state.ts";
 import { previewInstall, previewUpgrade } from "../helm/restarts.ts";
 import { chartFor } from "../helm/stored-chart.ts";
-import type { LocalChart } from "../helm/upgrade.ts";
 import { joinValues } from "../helm/values.ts";
 import { describeVersionChange } from "../helm/version-change.ts";
 import type { Settings } from "../inputs/settings.ts";
+import { requestedValues } from "../inputs/values.ts";
 import { adopt } from "../kubernetes/adoption.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
-import type { FileManifest } from "../kubernetes/manifest-documents.ts";
 import { dryRunManifests } from "../kubernetes/manifest-set.ts";
 import { isOf } from "../kubernetes/objects.ts";
+import { CLEAR, refuseMissingRights } from "../kubernetes/permissions.ts";
 import { isUnderOurCare } from "../milvus/values.ts";
 import type { Access } from "../observe/access.ts";
-import type { Assessment } from "../observe/assess.ts";
-import type { Observed } from "../observe/cluster.ts";
+import type { Observed } from "../observe/observed.ts";
+import type { ObjectChange } from "../plan/changes.ts";
+import { objectChanges } from "../plan/changes.ts";
 import { consequencesOf, exposuresOf } from "../plan/consequences.ts";
-import { type ObjectChange, objectChanges, type Plan } from "../plan/plan.ts";
-import { refuseOtherChart, requestedValues } from "../plan/release.ts";
+import type { Plan } from "../plan/plan.ts";
 import { describePlan, reportPlan } from "../report/plan.ts";
 import type { Session } from "../report/session.ts";
 
@@ -42,14 +44,20 @@ export async function checkByDryRun(
   settings: Settings,
   session: Session,
   access: Access,
-  { observed, place, plan, files }: Assessment,
+  observed: Observed,
+  plan: Plan,
 ): Promise<DryRun> {
   const [objects, { chart, preview }, lost] = await allOf([
-    dryRunObjects(settings, access.api, observed, plan, files),
+    dryRunObjects(settings, access.api, observed, plan),
     dryRunUpgrade(settings, session, access, observed, plan),
     lostValuesOf(settings, access.api, observed, plan),
+    refuseMissingRights(
+      access.api,
+      settings.namespace,
+      plan.loadBalancer.orphans.map(({ kind }) => CLEAR[kind]),
+    ),
   ]);
-  const all = [...place.changes, ...objects];
+  const all = [...plan.google, ...objects];
   const consequences = consequencesOf(settings, observed, plan);
   session.report.plan = reportPlan(plan, preview, all, consequences, lost);
   for (const line of describePlan(session.report.plan)) info(line);
@@ -106,8 +114,7 @@ async function dryRunObjects(
   { adopt: adopts }: Settings,
   api: ApiServer,
   observed: Observed,
-  { loadBalancer }: Plan,
-  manifests: readonly FileManifest[],
+  { loadBalancer, files }: Plan,
 ): Promise<ObjectChange[]> {
   const [ours, theirs] = await allOf([
     allOf(
@@ -118,7 +125,7 @@ async function dryRunObjects(
           : api.apply(manifest, { dryRun: true, force: true });
       }),
     ),
-    dryRunManifests(api, manifests, { force: adopts }),
+    dryRunManifests(api, files, { force: adopts }),
   ]);
   const changes = objectChanges(observed.objects, ours).map((change) => {
     const { kind, name } = change;

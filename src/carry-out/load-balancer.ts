@@ -14,22 +14,24 @@ import {
   referencesOf,
 } from "../loadbalancer/references.ts";
 import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
-import type { Assessment } from "../observe/assess.ts";
+import type { Observed } from "../observe/observed.ts";
 import type { LoadBalancerPlan } from "../plan/load-balancer.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { Session } from "../report/session.ts";
 
 /** Makes the load balancer's objects what the plan says, the user's own before the Ingress. */
 export async function applyLoadBalancer(
   { adopt: force }: Settings,
   api: ApiServer,
-  { observed, plan, files }: Assessment,
+  { objects }: Pick<Observed, "objects">,
+  { loadBalancer, files }: Plan,
   signal: AbortSignal,
 ): Promise<void> {
-  const { names, manifests, adopted, givenUp } = plan.loadBalancer;
+  const { names, manifests, adopted, givenUp } = loadBalancer;
   await applyManifests(api, files, { force, signal });
   for (const manifest of manifests) {
     const taken = adopted.find(isOf(manifest));
-    const isThere = observed.objects.some(isOf(manifest));
+    const isThere = objects.some(isOf(manifest));
     if (manifest.kind === "Secret" && !isThere && !(await api.create(manifest))) throw overtaken(manifest);
     if (taken) await adopt(api, manifest, taken, { dryRun: false });
     // What somebody has changed by hand on an object of ours is mended; one that was made since is not ours.

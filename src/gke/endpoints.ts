@@ -9,7 +9,7 @@ const PATHS = {
   dns: "/dns/v1",
 } as const;
 
-export type Service = keyof typeof PATHS;
+export type GoogleService = keyof typeof PATHS;
 
 /** The universe of everybody who isn't on a sovereign cloud. */
 export const DEFAULT_UNIVERSE = "googleapis.com";
@@ -19,7 +19,7 @@ export const DEFAULT_UNIVERSE = "googleapis.com";
  * version included, as in Google's own actions (@google-github-actions/actions-utils, universe.ts).
  */
 export function baseUrl(
-  service: Service,
+  service: GoogleService,
   environment: NodeJS.ProcessEnv,
   universe = DEFAULT_UNIVERSE,
 ): string {

@@ -1,5 +1,5 @@
 import { messageOf } from "../base/errors.ts";
-import { baseUrl, type Service } from "./endpoints.ts";
+import { baseUrl, type GoogleService } from "./endpoints.ts";
 
 /** Longest wait for one answer, in milliseconds. */
 const REQUEST_TIMEOUT = 30_000;
@@ -68,7 +68,7 @@ export async function getResource(url: string, accessToken: string): Promise<unk
  */
 export async function requestOf(
   project: GoogleProject,
-  service: Service,
+  service: GoogleService,
   path: string,
   options: Omit<RequestOptions, "signal"> = {},
 ): Promise<Answer> {

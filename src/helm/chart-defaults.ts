@@ -2,8 +2,8 @@ import * as v from "valibot";
 import { allOf } from "../base/async.ts";
 import { type Program, run } from "../base/process.ts";
 import { parseYamlMap, type YamlMap } from "../base/yaml.ts";
+import type { LocalChart } from "./chart.ts";
 import { helmError } from "./error.ts";
-import type { LocalChart } from "./upgrade.ts";
 
 /** What a chart says of itself. */
 export interface ChartDefaults {

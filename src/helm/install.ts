@@ -1,9 +1,10 @@
 import * as v from "valibot";
 import type { ActionError } from "../base/errors.ts";
 import { type Output, stream } from "../base/process.ts";
+import type { LocalChart } from "./chart.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { timeoutFlags, waitFlags } from "./flags.ts";
-import { type Helm, isTooSlow, type LocalChart, MadeRevision } from "./upgrade.ts";
+import { type Helm, isTooSlow, MadeRevision } from "./upgrade.ts";
 import { type ValueLayers, withValues } from "./value-layers.ts";
 
 export interface Install extends ValueLayers {

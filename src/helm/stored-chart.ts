@@ -6,11 +6,12 @@ import * as v from "valibot";
 import { ActionError, messageOf } from "../base/errors.ts";
 import type { Program } from "../base/process.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
+import type { ChartReference, LocalChart } from "./chart.ts";
+import { chartNameIn, fetchChart, isPath } from "./chart.ts";
 import { differences } from "./manifest.ts";
 import type { Release } from "./release.ts";
 import { dryRunUpgrade } from "./restarts.ts";
 import { Dependencies, readStoredReleases, type StoredChart } from "./stored-release.ts";
-import { type ChartReference, chartNameIn, fetchChart, isPath, type LocalChart } from "./upgrade.ts";
 
 /** A chart with where it was had. */
 export type FoundChart = LocalChart & { origin: "repository" | "path" | "release" };

@@ -1,15 +1,14 @@
-import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { resolve } from "node:path";
-import { ActionError, messageOf } from "../base/errors.ts";
+import { ActionError } from "../base/errors.ts";
 import { type Login, withoutLogin } from "../base/url.ts";
-import { textOf } from "../base/utf8.ts";
-import { parseYamlMap, type YamlMap } from "../base/yaml.ts";
 import type { EndpointChoice } from "../gke/cluster.ts";
 import type { CredentialInputs } from "../gke/credential-source.ts";
+import type { LoadBalancerSettings } from "../loadbalancer/settings.ts";
 import { parseWanted } from "../tools/version.ts";
-import { type LoadBalancerSettings, readLoadBalancer } from "./load-balancer.ts";
+import { readLoadBalancer } from "./load-balancer.ts";
 import { type InputReader, inputReader, isLabel, isSubdomain, quote } from "./reader.ts";
+import type { ValuesSource } from "./values.ts";
+import { readValues } from "./values.ts";
 
 /** Which cluster: one that Google describes, or one that a kubeconfig does. */
 export type ClusterSettings =
@@ -30,15 +29,6 @@ export interface GoogleSettings {
   /** The region or zone; undefined when only a kubeconfig is given. */
   location: string | undefined;
   credentials: CredentialInputs;
-}
-
-/** YAML that the user lays over the release's values. */
-export interface ValuesSource {
-  /** The input's name or the file's path, for messages. */
-  origin: string;
-  /** The text as given: Helm gets this, so that it reads what the user wrote. */
-  text: string;
-  values: YamlMap;
 }
 
 /** All inputs, validated. Durations are milliseconds unless the name says otherwise. */
@@ -220,25 +210,6 @@ function problemOfHost(host: string): string | undefined {
 /** An RFC 1123 subdomain whose labels also fit into DNS. */
 function isDnsName(name: string): boolean {
   return name.length <= 253 && name.split(".").every(isLabel);
-}
-
-function readValues({ raw, lines, mistakes }: InputReader, workspace: string): ValuesSource[] {
-  const sources: ValuesSource[] = [];
-  const add = (origin: string, read: () => string) => {
-    try {
-      const text = read();
-      sources.push({ origin, text, values: parseYamlMap(text, origin) });
-    } catch (error) {
-      mistakes.push(
-        error instanceof ActionError ? error.message : `${origin} can't be read: ${messageOf(error)}`,
-      );
-    }
-  };
-  for (const file of lines("values_files"))
-    add(`values_files: ${file}`, () => textOf(readFileSync(resolve(workspace, file))));
-  const inline = raw("values");
-  if (inline.trim() !== "") add("values", () => inline);
-  return sources;
 }
 
 function readVersion({ text, refuse }: InputReader, name: string, ...others: string[]): string {

@@ -3,13 +3,13 @@ import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
 import { info } from "../base/log.ts";
 import type { SslCertificate } from "../gke/compute-resources.ts";
-import type { Settings } from "../inputs/settings.ts";
 import { KubernetesObject, type Secret } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
 import { certificatesIn, expiryOf, isSelfSigned, type KeyPair, problemOf } from "./certificate.ts";
 import { makeCertificate } from "./make-certificate.ts";
 import { isForHost } from "./preflight.ts";
 import { secretHashOf } from "./references.ts";
+import type { LoadBalancerSettings } from "./settings.ts";
 
 /** What the load balancer is to present, as far as it is known beforehand. */
 export interface ChosenCertificate {
@@ -29,7 +29,12 @@ export interface ChosenCertificate {
  * @throws ActionError when the user's own won't do
  */
 export async function chooseCertificate(
-  { certificate: wanted, host, tlsSecret, namespace }: Settings,
+  {
+    certificate: wanted,
+    host,
+    tlsSecret,
+    namespace,
+  }: Pick<LoadBalancerSettings, "certificate" | "tlsSecret"> & { host: string; namespace: string },
   secret: Secret | undefined,
   sslCertificates: readonly SslCertificate[] | undefined,
 ): Promise<ChosenCertificate> {

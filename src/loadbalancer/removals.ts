@@ -1,9 +1,9 @@
 import { isMap, type YamlMap } from "../base/yaml.ts";
 import { valueAt } from "../helm/values.ts";
-import type { LoadBalancerSettings } from "../inputs/load-balancer.ts";
 import { isApplied, managedFields } from "../kubernetes/managed-fields.ts";
 import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
+import type { LoadBalancerSettings } from "./settings.ts";
 
 /**
  * What says of a field that it is off: of one that a config no longer has Google's controller leaves alone what there is at

@@ -6,11 +6,11 @@ import { formatDuration } from "../base/duration.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { parseJson } from "../base/json.ts";
 import { withProgress } from "../base/progress.ts";
-import type { LoadBalancerSettings } from "../inputs/load-balancer.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
 import { type Complaint, diagnose, isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
 import { INGRESS_CLASS } from "./manifests.ts";
 import { type Presented, presents } from "./references.ts";
+import type { LoadBalancerSettings } from "./settings.ts";
 import { type LoadBalancerState, type LoadBalancerWatch, vanished } from "./watch.ts";
 
 const HTTP_RULE = "ingress.kubernetes.io/forwarding-rule";

@@ -1,6 +1,7 @@
 import { warning } from "@actions/core";
 import { allOf } from "../base/async.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
+import type { Job } from "../base/job.ts";
 import { info } from "../base/log.ts";
 import type { Program } from "../base/process.ts";
 import { withProgress } from "../base/progress.ts";
@@ -14,7 +15,6 @@ import { unreachable } from "../gke/unreachable.ts";
 import type { Helm } from "../helm/upgrade.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { ApiServer } from "../kubernetes/api.ts";
-import type { Session } from "../report/session.ts";
 import { provideHelm } from "../tools/helm.ts";
 import { provideKubectl } from "../tools/kubectl.ts";
 
@@ -33,21 +33,23 @@ export interface Access {
    * @throws ActionError when there are no credentials for it
    */
   project(): Promise<GoogleProject>;
+  /** The file with the credentials that came by inputs, for gcloud to authenticate with too. */
+  credentialsFile: string | undefined;
   /** Ends the way to the API server and the renewal of its token. */
   close(): Promise<void>;
 }
 
 /** Finds or installs the tools and finds the way into the cluster, side by side. */
-export async function reachCluster(settings: Settings, session: Session): Promise<Access> {
-  const [helm, { kubeconfig, kubectl, cluster, project, stop }] = await withProgress(
+export async function reachCluster(settings: Settings, job: Job): Promise<Access> {
+  const [helm, { kubeconfig, kubectl, stop, ...google }] = await withProgress(
     () => "waiting for kubectl, Helm and Google's answer about the cluster",
     () =>
       allOf([
         provideHelm({ version: settings.helmVersion, mirror: settings.helmMirror }),
-        findCluster(settings, session),
+        findCluster(settings, job),
       ]),
   );
-  const api = await ApiServer.open({ ...kubectl, ...pointedAt(kubeconfig, "--context") }, session.directory);
+  const api = await ApiServer.open({ ...kubectl, ...pointedAt(kubeconfig, "--context") }, job.directory);
   const close = async () => {
     stop();
     await api.close();
@@ -58,13 +60,13 @@ export async function reachCluster(settings: Settings, session: Session): Promis
     if (version) info(`The API server answers: Kubernetes ${version}.`);
   } catch (error) {
     await close();
-    throw (cluster && unreachable(cluster, messageOf(error))) ?? error;
+    throw (google.cluster && unreachable(google.cluster, messageOf(error))) ?? error;
   }
   const { env, leadingArgs } = pointedAt(kubeconfig, "--kube-context");
-  return { api, helm: { ...helm, env: { ...env, ...HELM_UNSWAYED }, leadingArgs }, cluster, project, close };
+  return { api, helm: { ...helm, env: { ...env, ...HELM_UNSWAYED }, leadingArgs }, ...google, close };
 }
 
-interface Found extends Pick<Access, "cluster" | "project"> {
+interface Found extends Pick<Access, "cluster" | "project" | "credentialsFile"> {
   kubeconfig: Kubeconfig;
   kubectl: Program;
   stop(): void;
@@ -73,18 +75,18 @@ interface Found extends Pick<Access, "cluster" | "project"> {
 /** Returns a kubeconfig for the cluster and a kubectl that suits it. */
 async function findCluster(
   { cluster, google, kubectlVersion: version, kubectlMirror: mirror }: Settings,
-  session: Session,
+  job: Job,
 ): Promise<Found> {
-  const { directory, environment } = session;
+  const { directory, environment } = job;
   if (cluster.kind === "kubeconfig") {
     const [kubeconfig, kubectl] = await allOf([
       givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment),
       provideKubectl({ version, mirror }),
     ]);
     const project = once(async () =>
-      projectWith(await googleCredentials(google.credentials, environment), google.projectId, session),
+      projectWith(await googleCredentials(google.credentials, environment), google.projectId, job),
     );
-    return { kubeconfig, kubectl, cluster: undefined, project, stop: () => {} };
+    return { kubeconfig, kubectl, cluster: undefined, credentialsFile: undefined, project, stop: () => {} };
   }
   const connection = await connectToCluster(
     { ...cluster, projectId: google.projectId },
@@ -93,14 +95,13 @@ async function findCluster(
     environment,
     warning,
   );
-  session.credentialsFile = connection.credentialsFile;
   const { server, endpoint, reason, version: clusterVersion, projectId } = connection.cluster;
   info(`Cluster ${connection.kubeconfig.context} (Kubernetes ${clusterVersion}) at ${server}.`);
   info(`Its endpoint ${endpoint} is used because ${reason}.`);
   return {
     ...connection,
     kubectl: await provideKubectl({ version, mirror, clusterVersion }),
-    project: once(async () => projectWith(connection.credentials, projectId, session, connection.token)),
+    project: once(async () => projectWith(connection.credentials, projectId, job, connection.token)),
   };
 }
 
@@ -116,7 +117,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 function projectWith(
   credentials: GoogleCredentials,
   wanted: string | undefined,
-  { environment, signal }: Session,
+  { environment, signal }: Job,
   known?: AccessToken,
 ): GoogleProject {
   const projectId = wanted ?? credentials.projectId;

@@ -1,11 +1,9 @@
-import { info } from "../base/log.ts";
-import { getAddress, reserveAddress } from "../gke/compute.ts";
+import { getAddress } from "../gke/compute.ts";
 import type { Address, Scope } from "../gke/compute-resources.ts";
 import type { GoogleProject } from "../gke/google-api.ts";
 import { type AddressUse, problemOfAddress } from "../gke/static-address.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
-import type { Session } from "../report/session.ts";
 import type { Access } from "./access.ts";
 import { projectIfAny, regionOf, scopeOf } from "./scope.ts";
 
@@ -34,41 +32,6 @@ export async function observeAddress(
   const problem = problemOfAddress(name, found, await useOf(settings, access, project, ingress));
   if (problem) throw problem;
   return address;
-}
-
-/**
- * Reserves the static address if that is asked for and still to be done, and returns it.
- *
- * @param observed the address as {@link observeAddress} found it
- * @throws ActionError when it is refused, or another load balancer has taken it meanwhile
- */
-export async function reserveStaticAddress(
-  settings: Settings,
-  { report }: Session,
-  access: Access,
-  observed: string | undefined,
-): Promise<string | undefined> {
-  const { staticIpName: name, createStaticIp, namespace, ingressName } = settings;
-  if (observed !== undefined || !name || !createStaticIp) return observed;
-  const description = `Milvus's load balancer, Ingress ${namespace}/${ingressName}`;
-  const details = { description, subnetwork: access.cluster?.subnetwork };
-  const project = await access.project();
-  const { changed } = report;
-  // Said beforehand: a run that is cancelled meanwhile may have changed something too.
-  report.changed = true;
-  const address = await reserveAddress(scopeOf(settings), name, details, project).catch((error: unknown) => {
-    report.changed = changed;
-    throw error;
-  });
-  // Another run may have been faster, and for another load balancer.
-  const problem = problemOfAddress(
-    name,
-    { address, elsewhere: undefined },
-    await useOf(settings, access, project, undefined),
-  );
-  if (problem) throw problem;
-  info(`The static address ${name} is reserved: ${address.address}.`);
-  return address.address;
 }
 
 /** A static address that is to be released. */
@@ -102,7 +65,7 @@ export async function observeUnwantedAddress(
   return { name, scope, project, isReserved: address !== undefined };
 }
 
-async function useOf(
+export async function useOf(
   settings: Settings,
   { api }: Access,
   { projectId }: GoogleProject,

@@ -1,14 +1,15 @@
 import * as v from "valibot";
 import { allOf } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
+import type { Job } from "../base/job.ts";
 import type { Program } from "../base/process.ts";
-import type { YamlMap } from "../base/yaml.ts";
 import { lastDeployed } from "../helm/history.ts";
 import { type Release, readRelease } from "../helm/release.ts";
+import { refuseUnfinished } from "../helm/release-state.ts";
 import { readStoredReleases } from "../helm/stored-release.ts";
-import type { LocalChart } from "../helm/upgrade.ts";
 import { hasNull, valueAt } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
+import { requestedValues } from "../inputs/values.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import {
   Ingress,
@@ -28,47 +29,23 @@ import {
   otherHostsOf,
   referencesOf,
 } from "../loadbalancer/references.ts";
-import { refuseUnfinished, requestedValues } from "../plan/release.ts";
-import type { Session } from "../report/session.ts";
 import type { Access } from "./access.ts";
 import { observeInstallation, serviceToCome } from "./installation.ts";
+import type { ClusterState } from "./observed.ts";
 
 /** The name of Milvus's own chart. */
 const MILVUS_CHART = "milvus";
-
-/** The cluster as it is before this run changes anything. */
-export interface Observed {
-  release: Release;
-  /** The Service through which Milvus is reached. */
-  service: Service;
-  /** Whether it isn't there, and is as Helm will make it. */
-  isServiceToCome: boolean;
-  /** Those of the objects that this action makes which exist already, and the certificates that the Ingress names. */
-  objects: KubernetesObject[];
-  ingress: Ingress | undefined;
-  /** Other hosts for which the Ingress leads to Milvus. */
-  formerHosts: string[];
-  /** The namespace's other Ingresses: what they need is never in the way. */
-  otherIngresses: Ingress[];
-  /** The Secret of the name that is set, whoever has made it. */
-  tlsSecret: Secret | undefined;
-  managedCertificates: ManagedCertificate[];
-  /** The chart of a release that is yet to be installed. */
-  chart: LocalChart | undefined;
-  /** What the deployed chart has by default; undefined where it doesn't matter or isn't known. */
-  defaults: { values: YamlMap; subcharts: string[] } | undefined;
-}
 
 /**
  * Looks at the release and at everything that this action would make, side by side.
  *
  * @throws ActionError when the release, its namespace or its Service isn't there, or the cluster can't make load balancers
  */
-export async function observe(
+export async function observeCluster(
   settings: Settings,
-  session: Session,
+  job: Job,
   { api, helm }: Pick<Access, "api" | "helm">,
-): Promise<Observed> {
+): Promise<ClusterState> {
   const { namespace, release: name } = settings;
   const [deployed, services, objects, otherIngresses] = await allOf([
     readRelease(helm, name, namespace),
@@ -100,13 +77,13 @@ export async function observe(
         // Only a null is about them.
         defaults: hasNull(requestedValues(settings)) ? await storedDefaults(api, deployed) : undefined,
       }
-    : await observeMissing(settings, session, api, helm);
+    : await observeMissing(settings, job, api, helm);
   const formerHosts = otherHostsOf(ingress, settings.host, milvus.service.metadata.name);
   return { ...found, ...milvus, formerHosts };
 }
 
 /** Returns the defaults of the chart that Helm keeps with a release, undefined where it keeps it elsewhere. */
-async function storedDefaults(api: ApiServer, release: Release): Promise<Observed["defaults"]> {
+async function storedDefaults(api: ApiServer, release: Release): Promise<ClusterState["defaults"]> {
   const stored = await readStoredReleases(api, release);
   const chart = (lastDeployed(stored) ?? stored.at(-1))?.chart;
   if (!chart) return undefined;
@@ -115,18 +92,18 @@ async function storedDefaults(api: ApiServer, release: Release): Promise<Observe
 }
 
 /** Returns a release that isn't there as it will be once it is installed, where that is asked for. */
-async function observeMissing(settings: Settings, session: Session, api: ApiServer, helm: Program) {
+async function observeMissing(settings: Settings, job: Job, api: ApiServer, helm: Program) {
   const { release, namespace, install } = settings;
   if (!install) throw await noRelease(api, release, namespace);
   if (!(await api.hasNamespace(namespace))) throw noNamespace(namespace);
-  return await observeInstallation(settings, session, helm);
+  return await observeInstallation(settings, job, helm);
 }
 
 /** Returns the Service through which Milvus is reached; as Helm will make it where somebody has deleted it. */
 function serviceOf(
   release: Release,
   items: readonly unknown[],
-): Pick<Observed, "service" | "isServiceToCome"> {
+): Pick<ClusterState, "service" | "isServiceToCome"> {
   const { name, namespace, chart, chartVersion } = release;
   const toCome = serviceToCome(name, namespace, chart, release.computedValues);
   const [service, ...others] = items

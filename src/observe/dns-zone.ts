@@ -1,12 +1,10 @@
-import { info } from "../base/log.ts";
-import { getManagedZone, readRecords, removeHostRecord, setHostRecord } from "../gke/cloud-dns.ts";
+import { getManagedZone, readRecords } from "../gke/cloud-dns.ts";
 import type { ManagedZone } from "../gke/dns-resources.ts";
 import type { GoogleProject } from "../gke/google-api.ts";
 import { decideRecord, decideRemoval, problemOfZone, refusedRecord } from "../gke/host-record.ts";
 import type { Settings } from "../inputs/settings.ts";
-import type { ObjectChange } from "../plan/plan.ts";
-import type { Session } from "../report/session.ts";
 import type { Access } from "./access.ts";
+import type { GoogleState } from "./observed.ts";
 
 /** The DNS zone in which the host's record is kept. */
 export interface Zone {
@@ -36,7 +34,7 @@ export async function observeZone(settings: Settings, access: Access): Promise<Z
 }
 
 /**
- * Returns what a run changes of the host's record; undefined when that is nothing, or not known yet.
+ * Returns what a run does to the host's record; undefined when that is nothing, or not known yet.
  *
  * @param address where the load balancer is, when that is known
  * @throws ActionError when the record is someone else's
@@ -45,40 +43,12 @@ export async function recordChangeOf(
   { host }: Settings,
   { zone, project, owner }: Zone,
   address = TO_COME,
-): Promise<ObjectChange | undefined> {
+): Promise<GoogleState["recordChange"]> {
   const decision = decideRecord(await readRecords(zone, host, project), { host, address, owner });
   if (decision.action === "refuse") throw refusedRecord(decision, zone);
   // Whether the record is right shows only when the load balancer has its address.
   if (decision.action === "keep" || (address === TO_COME && decision.action === "change")) return undefined;
-  return { kind: "DNS record", name: host, action: decision.action };
-}
-
-/**
- * Makes DNS say where the load balancer is, when its zone is given.
- *
- * @throws ActionError when the record is someone else's or may not be changed
- */
-export async function pointHost(
-  settings: Settings,
-  { report }: Session,
-  dns: Zone | undefined,
-  address: string,
-): Promise<void> {
-  if (!dns) return;
-  const { zone, owner, project } = dns;
-  const { host } = settings;
-  const { action, before, staleSeconds } = await setHostRecord(zone, { host, address, owner }, project);
-  if (action === "keep") {
-    info(`The Cloud DNS zone ${zone.name} says that ${host} is at ${address}.`);
-    return;
-  }
-  report.changed = true;
-  const stale = before
-    ? `instead of ${before}, which resolvers may still answer`
-    : "which resolvers may not know";
-  info(
-    `The Cloud DNS zone ${zone.name} now says that ${host} is at ${address}, ${stale} for ${staleSeconds}s.`,
-  );
+  return decision.action;
 }
 
 /**
@@ -93,26 +63,6 @@ export async function hasOwnRecord(
 ): Promise<boolean> {
   const records = await readRecords(zone, host, project);
   return decideRemoval(records, { host, address, owner }).deletions.length > 0;
-}
-
-/**
- * Takes a host's record out of the zone when it is this action's.
- *
- * @param address where the load balancer is, when that is known
- * @throws ActionError when it may not be changed
- */
-export async function forgetHost(
-  host: string,
-  { report }: Session,
-  { zone, owner, project }: Zone,
-  address: string | undefined,
-): Promise<void> {
-  const { deletions, kept } = await removeHostRecord(zone, { host, address, owner }, project);
-  if (deletions.length > 0) {
-    report.changed = true;
-    info(`The record of ${host} was removed from the Cloud DNS zone ${zone.name}.`);
-  }
-  if (kept) info(`A record is left in the Cloud DNS zone ${zone.name}: ${kept}.`);
 }
 
 /** Who keeps the host's record, for the TXT record beside it: cluster, namespace and Ingress. */

@@ -1,15 +1,15 @@
 import * as v from "valibot";
+import type { Job } from "../base/job.ts";
 import type { Program } from "../base/process.ts";
 import type { YamlMap } from "../base/yaml.ts";
+import { fetchChart } from "../helm/chart.ts";
 import { chartDefaults } from "../helm/chart-defaults.ts";
 import { releaseToInstall } from "../helm/release.ts";
-import { fetchChart } from "../helm/upgrade.ts";
 import { mergeValues, valueAt } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
+import { requestedValues } from "../inputs/values.ts";
 import { Service } from "../kubernetes/objects.ts";
-import { requestedValues } from "../plan/release.ts";
-import type { Session } from "../report/session.ts";
-import type { Observed } from "./cluster.ts";
+import type { ClusterState } from "./observed.ts";
 
 /** Where Milvus's chart serves gRPC when nothing says otherwise. */
 const DEFAULT_PORT = { name: "milvus", port: 19530 };
@@ -22,9 +22,9 @@ const DEFAULT_PORT = { name: "milvus", port: 19530 };
  */
 export async function observeInstallation(
   settings: Settings,
-  { directory }: Session,
+  { directory }: Pick<Job, "directory">,
   helm: Program,
-): Promise<Pick<Observed, "release" | "service" | "isServiceToCome" | "chart" | "defaults">> {
+): Promise<Pick<ClusterState, "release" | "service" | "isServiceToCome" | "chart" | "defaults">> {
   const {
     release: name,
     namespace,

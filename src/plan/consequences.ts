@@ -4,7 +4,7 @@ import type { Settings } from "../inputs/settings.ts";
 import { servicesOf } from "../loadbalancer/references.ts";
 import { addressOf, willMove } from "../loadbalancer/waits.ts";
 import { networkSettings } from "../milvus/user-yaml.ts";
-import type { Observed } from "../observe/cluster.ts";
+import type { Observed } from "../observe/observed.ts";
 import type { Plan } from "./plan.ts";
 
 /** Annotations with which a Service asks for an internal layer-4 load balancer (cloud.google.com/kubernetes-engine). */

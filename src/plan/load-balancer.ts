@@ -1,12 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import type { LoadBalancerSettings } from "../inputs/load-balancer.ts";
 import { endsProven, type Settings } from "../inputs/settings.ts";
 import type { Manifest } from "../kubernetes/api.ts";
 import type { ObjectReference } from "../kubernetes/deletion.ts";
 import type { KubernetesObject, ManagedCertificate } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
 import { adoptOrRefuse } from "../loadbalancer/adopt.ts";
-import type { KeyPair } from "../loadbalancer/certificate.ts";
 import {
   backendConfig,
   frontendConfig,
@@ -27,9 +25,10 @@ import {
   untilServed,
 } from "../loadbalancer/references.ts";
 import { withRemovals } from "../loadbalancer/removals.ts";
+import type { LoadBalancerSettings } from "../loadbalancer/settings.ts";
 import { changesScheme } from "../loadbalancer/waits.ts";
 import type { GrpcPort } from "../milvus/values.ts";
-import type { Observed } from "../observe/cluster.ts";
+import type { Observed } from "../observe/observed.ts";
 
 /** What may be left of another kind of certificate, or of a frontend_config. */
 const ORPHAN_KINDS = ["FrontendConfig", "Secret", "ManagedCertificate"] as const;
@@ -54,18 +53,13 @@ export interface LoadBalancerPlan {
 }
 
 /**
- * @param newCertificate a key pair to put into the Secret; undefined while the one in the cluster is good
  * @throws ActionError when an object of that name belongs to somebody else
  */
-export function planLoadBalancer(
-  given: Settings,
-  observed: Observed,
-  port: GrpcPort,
-  newCertificate: KeyPair | undefined,
-): LoadBalancerPlan {
+export function planLoadBalancer(given: Settings, observed: Observed, port: GrpcPort): LoadBalancerPlan {
   const { leavesIap, ...configs } = withRemovals(given, observed.objects);
   const settings = { ...given, ...configs };
   const names = namesOf(settings, observed);
+  const { newPair } = observed.certificate;
   const wanted = wantedCertificates(settings, names);
   const during = untilServed(wanted, liveCertificates(settings, observed), isServed(names, observed));
   const routed = during === wanted ? [] : observed.formerHosts;
@@ -75,9 +69,7 @@ export function planLoadBalancer(
   const manifests: Manifest[] = [
     backendConfig(names, settings),
     ...(settings.frontendConfig ? [frontendConfig(names, settings.frontendConfig)] : []),
-    ...(newCertificate && names.tlsSecret
-      ? [tlsSecret(names.namespace, names.tlsSecret, newCertificate)]
-      : []),
+    ...(newPair && names.tlsSecret ? [tlsSecret(names.namespace, names.tlsSecret, newPair)] : []),
     ...(names.managedCertificate ? [managedCertificate(names, names.managedCertificate)] : []),
     first,
   ];

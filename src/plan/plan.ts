@@ -1,8 +1,9 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Settings } from "../inputs/settings.ts";
-import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
-import type { KeyPair } from "../loadbalancer/certificate.ts";
-import type { Observed } from "../observe/cluster.ts";
+import type { FileManifest } from "../kubernetes/manifest-documents.ts";
+import { refuseOwnObjects } from "../kubernetes/manifest-files.ts";
+import type { Observed } from "../observe/observed.ts";
+import type { ObjectChange } from "./changes.ts";
+import { googleChanges } from "./google.ts";
 import { type LoadBalancerPlan, planLoadBalancer } from "./load-balancer.ts";
 import { planRelease, type ReleasePlan } from "./release.ts";
 
@@ -10,41 +11,21 @@ import { planRelease, type ReleasePlan } from "./release.ts";
 export interface Plan {
   release: ReleasePlan;
   loadBalancer: LoadBalancerPlan;
-}
-
-/** What becomes of an object of ours. */
-export interface ObjectChange {
-  kind: string;
-  name: string;
-  action: "create" | "change" | "keep" | "take over" | "delete";
+  /** The user's own objects, which are applied together with the load balancer's. */
+  files: readonly FileManifest[];
+  /** What changes at Google, outside the cluster. */
+  google: ObjectChange[];
 }
 
 /**
  * Decides everything that a run will do. Pure: the same settings and observations give the same plan.
  *
- * @param newCertificate a key pair to put into the Secret; undefined while the one in the cluster is good
+ * @param files the user's own objects
  * @throws ActionError when the release can't be put behind the load balancer as it is
  */
-export function makePlan(settings: Settings, observed: Observed, newCertificate: KeyPair | undefined): Plan {
+export function makePlan(settings: Settings, observed: Observed, files: readonly FileManifest[]): Plan {
   const release = planRelease(settings, observed);
-  return { release, loadBalancer: planLoadBalancer(settings, observed, release.port, newCertificate) };
-}
-
-/** Compares what the API server would store with what is there. */
-export function objectChanges(
-  before: readonly KubernetesObject[],
-  after: readonly KubernetesObject[],
-): ObjectChange[] {
-  return after.map((object) => {
-    const { kind, metadata } = object;
-    const live = before.find(isOf(object));
-    const action = !live ? "create" : isDeepStrictEqual(content(live), content(object)) ? "keep" : "change";
-    return { kind, name: metadata.name, action };
-  });
-}
-
-/** An object without the metadata that the API server keeps for itself. */
-function content(object: KubernetesObject): object {
-  const { managedFields: _, resourceVersion: __, generation: ___, ...metadata } = object.metadata;
-  return { ...object, metadata };
+  const loadBalancer = planLoadBalancer(settings, observed, release.port);
+  refuseOwnObjects(files, loadBalancer.manifests);
+  return { release, loadBalancer, files, google: googleChanges(settings, observed.google) };
 }

@@ -1,8 +1,7 @@
-import { ActionError } from "../base/errors.ts";
 import { isMap, type YamlMap } from "../base/yaml.ts";
-import { isPending } from "../helm/history.ts";
-import { isUpgradable, NOT_INSTALLED, type Release } from "../helm/release.ts";
-import { chartNameIn } from "../helm/upgrade.ts";
+import { chartNameIn } from "../helm/chart.ts";
+import { NOT_INSTALLED } from "../helm/release.ts";
+import { refuseOtherChart } from "../helm/release-state.ts";
 import {
   diffValues,
   hasNull,
@@ -13,6 +12,7 @@ import {
   valueAt,
 } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
+import { requestedValues } from "../inputs/values.ts";
 import { refuseObstacles } from "../milvus/service-obstacles.ts";
 import {
   type GrpcPort,
@@ -23,7 +23,7 @@ import {
   refuseOldProtocols,
   refuseRenaming,
 } from "../milvus/values.ts";
-import type { Observed } from "../observe/cluster.ts";
+import type { Observed } from "../observe/observed.ts";
 
 /** One Helm upgrade. */
 export interface UpgradePlan {
@@ -45,11 +45,6 @@ export interface ReleasePlan {
   upgrade: UpgradePlan | undefined;
   /** The upgrade that takes the layer-4 load balancer away once Milvus answers through the new one. */
   switchOver: UpgradePlan | undefined;
-}
-
-/** Returns what the user gives to this run, in one. */
-export function requestedValues({ values }: Settings): YamlMap {
-  return values.reduce<YamlMap>((over, source) => joinValues(over, source.values), {});
 }
 
 /** @throws ActionError when the release can't be put behind the load balancer as it is */
@@ -129,62 +124,6 @@ function hasDefaultIn({ defaults }: Observed): (path: readonly string[]) => bool
     defaults === undefined ||
     defaults.subcharts.includes(key) ||
     valueAt(defaults.values, key, ...rest) !== undefined;
-}
-
-/**
- * Refuses a chart that isn't the release's own: Helm would put it in the place of everything that the release has.
- *
- * @param chart its name; undefined while that isn't known
- * @throws ActionError naming both
- */
-export function refuseOtherChart(release: Release, chart: string | undefined): void {
-  if (chart === undefined || chart === release.chart || release.status === NOT_INSTALLED) return;
-  const { name, namespace, chartVersion } = release;
-  throw new ActionError(
-    `Release ${name} in namespace ${namespace} is of the chart ${release.chart}, not ${chart}; nothing was changed.`,
-    {
-      why: `the release has ${release.chart} ${chartVersion}: an upgrade to another chart deletes what only that one makes, and takes its values for others.`,
-      fix: `set chart (and chart_repository) to where ${release.chart} is, or release to one of the chart ${chart}.`,
-    },
-  );
-}
-
-/**
- * Refuses a release that can't be upgraded now.
- *
- * @throws ActionError saying what state it is in, and what to do
- */
-export function refuseUnfinished(release: Release): void {
-  const { name, namespace, revision, status } = release;
-  if (isUpgradable(release)) return;
-  if (!isPending(release)) {
-    throw new ActionError(`Release ${name} in namespace ${namespace} is ${status}; nothing was changed.`, {
-      why: `its newest revision, ${revision}, is ${status}: there is nothing to upgrade.`,
-      fix: "install Milvus again (Helm's `helm rollback` also brings back an uninstalled release that was kept), then run again.",
-    });
-  }
-  throw pendingRelease(release);
-}
-
-/**
- * Returns the error for a release on which another Helm run is, or was, at work.
- *
- * @param otherwise a sentence on what else can be done
- */
-export function pendingRelease(
-  { name, namespace, revision, status, pendingSince }: Release,
-  otherwise = "",
-): ActionError {
-  return new ActionError(
-    `Revision ${revision} of release ${name} in namespace ${namespace} is ${status}; nothing was changed.`,
-    {
-      why: `another Helm run is at work on the release${pendingSince ? ` since ${pendingSince}` : ""}, or one was killed before it could record how it ended.`,
-      fix:
-        status === "pending-install"
-          ? `wait for the other run; if there is none, \`helm uninstall ${name} -n ${namespace}\` and install again.`
-          : `wait for the other run; if there is none, \`helm rollback ${name} -n ${namespace}\` and run again, or set recover_pending to an age at which this action does that.${otherwise}`,
-    },
-  );
 }
 
 /** What someone has changed on the Service outside Helm: only an upgrade puts it back. */

@@ -10,7 +10,7 @@ import { dnsAdvice, type Found, type HostAddresses, lookUp } from "../loadbalanc
 import { untilTrusted } from "../loadbalancer/handshake.ts";
 import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
 import type { verify as Verify } from "../milvus/verify.ts";
-import type { Assessment } from "../observe/assess.ts";
+import type { Plan } from "../plan/plan.ts";
 import { type Session, step } from "../report/session.ts";
 
 /** Longest wait for DNS, in milliseconds, where it is only told what it says. */
@@ -53,7 +53,7 @@ export async function reportDns(
 export async function proveCertificate(
   settings: Settings,
   session: Session,
-  { plan }: Assessment,
+  plan: Plan,
   watch: LoadBalancerWatch,
   address: string,
   dns: Promise<Found<HostAddresses>>,

@@ -1,7 +1,8 @@
 import type { LostValue } from "../helm/lost-values.ts";
 import type { ManifestChange, ObjectName } from "../helm/manifest.ts";
 import type { ValueChange } from "../helm/values.ts";
-import type { ObjectChange, Plan } from "../plan/plan.ts";
+import type { ObjectChange } from "../plan/changes.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { PlanReport } from "./run-report.ts";
 
 /** Returns what a run changes without any value that may be a secret. */

@@ -1,6 +1,6 @@
 import { setOutput } from "@actions/core";
 import type { Backends } from "../loadbalancer/waits.ts";
-import type { ObjectChange } from "../plan/plan.ts";
+import type { ObjectChange } from "../plan/changes.ts";
 
 /** What a run changes, or in mode plan would change. */
 export interface PlanReport {

@@ -1,20 +1,12 @@
 import { endGroup, startGroup } from "@actions/core";
 import { formatDuration } from "../base/duration.ts";
+import type { Job } from "../base/job.ts";
 import { info } from "../base/log.ts";
 import type { RunReport } from "./run-report.ts";
 
-/** What one run of the action has at hand. */
-export interface Session {
-  /** A folder that only this job's user can read and that the post step removes. */
-  directory: string;
-  /** The folder that relative paths start from. */
-  workspace: string;
-  environment: NodeJS.ProcessEnv;
-  /** Aborted when the job is cancelled. */
-  signal: AbortSignal;
-  /** Set when credentials came by inputs: the file with them, for gcloud to authenticate with too. */
-  credentialsFile?: string | undefined;
-  /** Filled in as the run goes on, so that a failed run reports what it knows. */
+/** One run of the action: the job that it is part of, and what it reports in the end. */
+export interface Session extends Job {
+  /** Filled in as the run goes on, so that a failed run reports what it has found out. */
   report: RunReport;
 }
 

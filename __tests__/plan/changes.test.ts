@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { KubernetesObject } from "../../src/kubernetes/objects.ts";
-import { objectChanges } from "../../src/plan/plan.ts";
+import { objectChanges } from "../../src/plan/changes.ts";
 
 describe("objectChanges", () => {
   const object = (kind: string, name: string, spec: object, metadata: object = {}) =>

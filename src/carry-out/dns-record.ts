@@ -1,0 +1,53 @@
+import { info } from "../base/log.ts";
+import { removeHostRecord, setHostRecord } from "../gke/cloud-dns.ts";
+import type { Settings } from "../inputs/settings.ts";
+import type { Zone } from "../observe/dns-zone.ts";
+import type { Session } from "../report/session.ts";
+
+/**
+ * Makes DNS say where the load balancer is, when its zone is given.
+ *
+ * @throws ActionError when the record is someone else's or may not be changed
+ */
+export async function pointHost(
+  settings: Settings,
+  { report }: Session,
+  dns: Zone | undefined,
+  address: string,
+): Promise<void> {
+  if (!dns) return;
+  const { zone, owner, project } = dns;
+  const { host } = settings;
+  const { action, before, staleSeconds } = await setHostRecord(zone, { host, address, owner }, project);
+  if (action === "keep") {
+    info(`The Cloud DNS zone ${zone.name} says that ${host} is at ${address}.`);
+    return;
+  }
+  report.changed = true;
+  const stale = before
+    ? `instead of ${before}, which resolvers may still answer`
+    : "which resolvers may not know";
+  info(
+    `The Cloud DNS zone ${zone.name} now says that ${host} is at ${address}, ${stale} for ${staleSeconds}s.`,
+  );
+}
+
+/**
+ * Takes a host's record out of the zone when it is this action's.
+ *
+ * @param address where the load balancer is, when that is known
+ * @throws ActionError when it may not be changed
+ */
+export async function forgetHost(
+  host: string,
+  { report }: Session,
+  { zone, owner, project }: Zone,
+  address: string | undefined,
+): Promise<void> {
+  const { deletions, kept } = await removeHostRecord(zone, { host, address, owner }, project);
+  if (deletions.length > 0) {
+    report.changed = true;
+    info(`The record of ${host} was removed from the Cloud DNS zone ${zone.name}.`);
+  }
+  if (kept) info(`A record is left in the Cloud DNS zone ${zone.name}: ${kept}.`);
+}

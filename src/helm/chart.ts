@@ -1,0 +1,135 @@
+import { mkdtemp, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { load } from "js-yaml";
+import * as v from "valibot";
+import { ActionError } from "../base/errors.ts";
+import type { Output, Program } from "../base/process.ts";
+import { run } from "../base/process.ts";
+import type { Login } from "../base/url.ts";
+import { helmError } from "./error.ts";
+
+/** A chart that is on this machine, ready for an upgrade. */
+export interface LocalChart {
+  /** Path of a folder or an archive. */
+  path: string;
+  name: string;
+  version: string;
+}
+
+export interface ChartReference {
+  /** A name in `repository`, a path, or an `oci://` reference. */
+  chart: string;
+  repository: string | undefined;
+  /** What the repository asks for, if anything. */
+  login?: Login | undefined;
+  /** Undefined: the newest in the repository, whatever it is at a path. */
+  version: string | undefined;
+}
+
+/** Tells a chart that is on this machine from one in a repository or registry. */
+export function isPath({ chart, repository }: Pick<ChartReference, "chart" | "repository">): boolean {
+  return !repository && !chart.startsWith("oci://");
+}
+
+/** Returns the name of a chart in a repository or registry, undefined for one on this machine, which says it itself. */
+export function chartNameIn(reference: Pick<ChartReference, "chart" | "repository">): string | undefined {
+  return isPath(reference) ? undefined : reference.chart.split("/").at(-1)?.split(":")[0];
+}
+
+const PULL_PAUSES_MS = [1000, 5000];
+
+/** What Helm prints when a second try can't help. */
+const NOT_THERE = /not found|no chart version|\b40[134]\b|denied|unauthorized/i;
+
+/**
+ * Brings a chart onto this machine: one in a repository or registry is downloaded into `directory` (Helm itself
+ * tries only once), a path stays where it is.
+ *
+ * @throws ActionError when the chart or the version isn't there, or a local chart has another version than `version`
+ */
+export async function fetchChart(
+  helm: Program,
+  reference: ChartReference,
+  directory: string,
+): Promise<LocalChart> {
+  const { chart, repository, version } = reference;
+  if (isPath(reference)) return readLocalChart(helm, chart, version);
+
+  const folder = await mkdtemp(join(directory, "chart-"));
+  const what = [chart, ...(version === undefined ? [] : [version])].join(" ");
+  for (let attempt = 0; ; attempt += 1) {
+    const output = await pull(helm, reference, folder);
+    if (output.exitCode === 0) break;
+    const pause = PULL_PAUSES_MS[attempt];
+    // The URL may hold anything, numbers too.
+    const words = output.stderr.replaceAll(repository ?? chart, "");
+    if (pause === undefined || NOT_THERE.test(words)) {
+      throw helmError(
+        `Chart ${what} could not be downloaded from ${repository ?? chart}; nothing was changed.`,
+        output,
+        {
+          fix: "check chart, chart_repository and chart_version; a chart on disk can be given as a path in chart.",
+        },
+      );
+    }
+    await delay(pause);
+  }
+  const [archive] = await readdir(folder);
+  if (archive === undefined) throw new ActionError(`helm pull ${what} left no archive behind.`);
+  const path = join(folder, archive);
+  const name = chartNameIn(reference) ?? chart;
+  return { path, name, version: version ?? metadataIn(await showChart(helm, path)).version };
+}
+
+/** The name that Helm knows the repository by for as long as it takes. */
+const REPOSITORY_NAME = "chart-repository";
+
+async function pull(
+  helm: Program,
+  { chart, repository, login, version }: ChartReference,
+  folder: string,
+): Promise<Output> {
+  const how = [...(version === undefined ? [] : ["--version", version]), "--destination", folder];
+  if (!repository || !login) {
+    return run(helm, ["pull", chart, ...(repository ? ["--repo", repository] : []), ...how]);
+  }
+  // helm pull takes a password by argument only, which everybody on the machine can read.
+  const own = {
+    HELM_REPOSITORY_CONFIG: `${folder}-repositories.yaml`,
+    HELM_REPOSITORY_CACHE: `${folder}-repositories`,
+  };
+  const knowing = { ...helm, env: { ...helm.env, ...own } };
+  const name = [REPOSITORY_NAME, repository, "--force-update"];
+  const added = await run(knowing, ["repo", "add", ...name, "--username", login.user, "--password-stdin"], {
+    input: login.password,
+  });
+  return added.exitCode === 0 ? run(knowing, ["pull", `${REPOSITORY_NAME}/${chart}`, ...how]) : added;
+}
+
+const ChartMetadata = v.looseObject({ name: v.string(), version: v.string() });
+
+function metadataIn(text: string): v.InferOutput<typeof ChartMetadata> {
+  return v.parse(ChartMetadata, load(text));
+}
+
+async function readLocalChart(helm: Program, path: string, version: string | undefined): Promise<LocalChart> {
+  const metadata = await readFile(join(path, "Chart.yaml"), "utf8").catch(() => showChart(helm, path));
+  const { name, version: found } = metadataIn(metadata);
+  if (version !== undefined && found !== version) {
+    throw new ActionError(`The chart at ${path} has version ${found}, not ${version}; nothing was changed.`, {
+      why: "another chart version also upgrades Milvus, so it is only taken when chart_version asks for it.",
+      fix: `set chart_version: ${found} to upgrade on purpose, or give chart the path of version ${version}.`,
+    });
+  }
+  return { path, name, version: found };
+}
+
+/** Lets Helm read the metadata of a chart that isn't a folder, or say why it can't. */
+async function showChart(helm: Program, path: string): Promise<string> {
+  const output = await run(helm, ["show", "chart", path]);
+  if (output.exitCode === 0) return output.stdout;
+  throw helmError(`The chart at ${path} can't be read; nothing was changed.`, output, {
+    fix: "check the input chart: a path is relative to the folder that the job runs in, and a chart of chart_repository goes by its name alone (chart: milvus, not milvus/milvus).",
+  });
+}

@@ -1,0 +1,38 @@
+import { allOf } from "../base/async.ts";
+import type { Job } from "../base/job.ts";
+import type { Settings } from "../inputs/settings.ts";
+import {
+  DEPLOY,
+  FRONTEND_CONFIG,
+  MANAGED_CERTIFICATE,
+  type Rights,
+  refuseMissingRights,
+} from "../kubernetes/permissions.ts";
+import { chooseCertificate } from "../loadbalancer/choose-certificate.ts";
+import type { Access } from "./access.ts";
+import { observeCluster } from "./cluster.ts";
+import { observeGoogle } from "./google.ts";
+import type { Observed } from "./observed.ts";
+
+/**
+ * Looks at the release, at the load balancer's objects and at what Google has of it.
+ *
+ * @throws ActionError when rights are missing, or something that the run needs isn't there
+ */
+export async function observe(settings: Settings, job: Job, access: Access): Promise<Observed> {
+  const [, cluster] = await allOf([
+    refuseMissingRights(access.api, settings.namespace, rightsFor(settings)),
+    observeCluster(settings, job, access),
+  ]);
+  const google = await observeGoogle(settings, access, cluster);
+  const certificate = await chooseCertificate(settings, cluster.tlsSecret, google.sslCertificates);
+  return { ...cluster, google, certificate };
+}
+
+function rightsFor({ certificate, frontendConfig }: Settings): Rights[] {
+  return [
+    ...DEPLOY,
+    ...(certificate.kind === "google-managed" ? MANAGED_CERTIFICATE : []),
+    ...(frontendConfig ? FRONTEND_CONFIG : []),
+  ];
+}
