@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../src/base/process.ts";
+import type { YamlMap } from "../../src/base/yaml.ts";
 import type { LocalChart } from "../../src/helm/chart.ts";
 import { fetchChart } from "../../src/helm/chart.ts";
 import { chartDefaults } from "../../src/helm/chart-defaults.ts";
@@ -55,12 +56,10 @@ async function releaseIn(namespace: string): Promise<Release> {
 }
 
 const reference = (version: string | undefined) => ({ chart: "milvus", repository: repository.url, version });
-const request = (release: Release, chart: LocalChart, values = "") => ({
+const request = (release: Release, chart: LocalChart, overlay: YamlMap = {}) => ({
   release,
   chart,
-  userValues: [{ text: values }],
-  replacesValues: false,
-  overlay: {},
+  values: { kind: "over", files: [], overlay } as const,
   directory,
   timeout: MINUTE,
   signal: NEVER,
@@ -104,13 +103,13 @@ describe.each(HELMS)("%s: a chart that its repository has no more", (name) => {
     const chart = await chartFor(helm, api, reference(VERSION), release, directory);
     expect(chart).toMatchObject({ version: VERSION, origin: "release" });
 
-    const clusterIp = { ...request(release, chart), overlay: { service: { type: "ClusterIP" } } };
+    const clusterIp = request(release, chart, { service: { type: "ClusterIP" } });
     expect(await upgrade(helm, clusterIp)).toMatchObject({ version: 2 });
     expect(await cluster.values(namespace)).toEqual({ ...values, service: { type: "ClusterIP" } });
 
     // After a failed upgrade Helm goes on from what is deployed.
     const newer = await fetchChart(helm, reference("6.0.0"), directory);
-    const failing = request(release, newer, "annotations: {local-gke/ready-after: 1h}");
+    const failing = request(release, newer, { annotations: { "local-gke/ready-after": "1h" } });
     await expect(upgrade(helm, { ...failing, timeout: 1000 })).rejects.toThrow("helm_timeout");
     expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed", "failed"]);
     const again = await chartFor(helm, api, reference(VERSION), await releaseIn(namespace), directory);
@@ -141,11 +140,13 @@ describe.each(HELMS)("%s: a chart that its repository has no more", (name) => {
     const release = await releaseIn(namespace);
     const chart = await chartFor(helm, api, reference(VERSION), release, directory);
     expect(chart.origin).toBe("release");
-    expect(await upgrade(helm, request(release, chart, "labels: {a: b}"))).toMatchObject({ version: 2 });
+    expect(await upgrade(helm, request(release, chart, { labels: { a: "b" } }))).toMatchObject({
+      version: 2,
+    });
     // Once more, from what that upgrade has stored.
     const second = await chartFor(helm, api, reference(VERSION), release, directory);
     for (const each of [chart, second]) {
-      await expect(previewUpgrade(helm, request(release, each, "more: {enabled: true}"))).rejects.toThrow(
+      await expect(previewUpgrade(helm, request(release, each, { more: { enabled: true } }))).rejects.toThrow(
         /can't be upgraded with chart 5\.0\.19[\s\S]*subchart extra 1\.2\.3 is enabled/,
       );
     }
@@ -192,20 +193,26 @@ describe.each(HELMS)("%s: what an upgrade would do", (name) => {
     await cluster.installSmall(namespace, {}, name);
     const [before, release] = [await cluster.snapshot(namespace), await releaseIn(namespace)];
     const chart = { path: CHART, name: "milvus", version: VERSION };
-    const preview = (values: string) => previewUpgrade(helm, request(release, chart, values));
+    const preview = (values: YamlMap) => previewUpgrade(helm, request(release, chart, values));
 
-    expect(await preview("")).toEqual({ restarts: [], creates: [], deletes: [] });
-    expect(await preview("service: {type: ClusterIP}")).toEqual({ restarts: [], creates: [], deletes: [] });
-    expect(await preview("extraConfigFiles: {user.yaml: 'common: {}'}")).toMatchObject({
+    expect(await preview({})).toEqual({ restarts: [], creates: [], deletes: [] });
+    expect(await preview({ service: { type: "ClusterIP" } })).toEqual({
+      restarts: [],
+      creates: [],
+      deletes: [],
+    });
+    expect(await preview({ extraConfigFiles: { "user.yaml": "common: {}" } })).toMatchObject({
       restarts: [standalone],
     });
-    const { creates, deletes } = await preview(
-      "etcd: {enabled: true}\ncustomConfigMap: mine\nstandalone: {persistence: {enabled: false}}\n",
-    );
+    const { creates, deletes } = await preview({
+      etcd: { enabled: true },
+      customConfigMap: "mine",
+      standalone: { persistence: { enabled: false } },
+    });
     expect(creates).toContainEqual({ kind: "StatefulSet", name: "my-release-etcd" });
     // The claim with Milvus's data stays: the chart says so.
     expect(deletes).toEqual([{ kind: "ConfigMap", name: "my-release-milvus" }]);
-    await expect(preview("service: {annotations: [a]}")).rejects.toThrow(
+    await expect(preview({ service: { annotations: ["a"] } })).rejects.toThrow(
       /^Release my-release in namespace preview-\w+ can't be upgraded with chart 5\.0\.19 and these values; nothing was changed\.\nWhy: [\s\S]*service\.yaml/,
     );
     expect(await cluster.snapshot(namespace)).toEqual(before);
@@ -245,12 +252,14 @@ describe.each(HELMS)("%s: values that former upgrades have lost", (name) => {
 });
 
 describe.each(HELMS)("%s: a first installation", (name) => {
-  const given = (namespace: string, chart: LocalChart, values: string) => ({
+  const given = (namespace: string, chart: LocalChart, values: YamlMap) => ({
     release: { name: "my-release", namespace },
     chart,
-    userValues: [{ text: JSON.stringify(SMALL) }, { text: values }],
-    replacesValues: false,
-    overlay: { service: { type: "ClusterIP" } },
+    values: {
+      kind: "over",
+      files: [SMALL, values].map((file) => ({ text: JSON.stringify(file), values: file })),
+      overlay: { service: { type: "ClusterIP" } },
+    } as const,
     timeout: MINUTE,
     directory,
     signal: NEVER,
@@ -268,7 +277,7 @@ describe.each(HELMS)("%s: a first installation", (name) => {
       chartVersion: "6.1.0",
       values: {},
     });
-    const request = given(namespace, chart, "annotations: {local-gke/ready-after: 1s}");
+    const request = given(namespace, chart, { annotations: { "local-gke/ready-after": "1s" } });
     expect(await install(helm, request)).toMatchObject({ version: 1 });
     expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
     const annotations = { "local-gke/ready-after": "1s" };
@@ -284,7 +293,7 @@ describe.each(HELMS)("%s: a first installation", (name) => {
   test("that fails or is ended is recorded as failed", async () => {
     const [namespace, helm] = [`failing-${name}`, await helmOf(name)];
     await cluster.kubectl("create", "namespace", namespace);
-    const values = "annotations: {local-gke/ready-after: 1h}";
+    const values = { annotations: { "local-gke/ready-after": "1h" } };
     const request = given(namespace, { path: CHART, name: "milvus", version: VERSION }, values);
     await expect(install(helm, { ...request, timeout: 2000 })).rejects.toThrow(
       /^helm install of release my-release in namespace failing-\w+ \(chart 5\.0\.19\) failed\.\nWhy: [\s\S]*\nWhat to do: the pods took longer than 2s/,

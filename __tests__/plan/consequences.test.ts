@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import type { YamlMap } from "../../src/base/yaml.ts";
+import { givenValues } from "../../src/helm/helm-values.ts";
 import { NOT_INSTALLED } from "../../src/helm/release.ts";
 import { mergeValues } from "../../src/helm/values.ts";
 import { Ingress, Service } from "../../src/kubernetes/objects.ts";
@@ -63,7 +64,8 @@ function withAddresses(seen: Observed, ...ingress: object[]): Observed {
 
 /** The release as it is after a run with these inputs, before the layer-4 load balancer goes. */
 function after(inputs: Record<string, string>, values: YamlMap): YamlMap {
-  return mergeValues(values, planRelease(settings(inputs), observed(values)).upgrade?.overlay ?? {});
+  const { upgrade } = planRelease(settings(inputs), observed(values));
+  return upgrade ? mergeValues(values, givenValues(upgrade.values)) : values;
 }
 
 /** With a load balancer. */

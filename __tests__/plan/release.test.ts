@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isMap, type YamlMap } from "../../src/base/yaml.ts";
+import { givenValues } from "../../src/helm/helm-values.ts";
 import { type Release, releaseToInstall } from "../../src/helm/release.ts";
 import { refuseUnfinished } from "../../src/helm/release-state.ts";
 import { joinValues, mergeValues, valueAt } from "../../src/helm/values.ts";
-import { requestedValues } from "../../src/inputs/values.ts";
 import type { Service } from "../../src/kubernetes/objects.ts";
 import { planRelease, type ReleasePlan, type UpgradePlan } from "../../src/plan/release.ts";
 import { DEFAULTS, observed, STARTING, settings } from "../support/observed.ts";
@@ -12,17 +12,15 @@ import { DEFAULTS, observed, STARTING, settings } from "../support/observed.ts";
 /**
  * Does what an upgrade says to the release's values, as `helm upgrade` does with `--reset-then-reuse-values` or
  * `--reset-values`.
- *
- * @param requested what the inputs give, which is laid over the release's own beneath the overlay
  */
-function applied(values: YamlMap, upgrade: UpgradePlan | undefined, requested: YamlMap = {}): YamlMap {
+function applied(values: YamlMap, upgrade: UpgradePlan | undefined): YamlMap {
   if (!upgrade) return values;
-  if (upgrade.replacesValues) return upgrade.overlay;
-  return mergeValues(mergeValues(values, requested), upgrade.overlay);
+  const given = givenValues(upgrade.values);
+  return upgrade.values.kind === "instead" ? given : mergeValues(values, given);
 }
 
-function upgraded(values: YamlMap, plan: ReleasePlan, requested: YamlMap = {}): YamlMap {
-  return applied(values, plan.upgrade, requested);
+function upgraded(values: YamlMap, plan: ReleasePlan): YamlMap {
+  return applied(values, plan.upgrade);
 }
 
 function reasons(plan: ReleasePlan): string[] {
@@ -117,7 +115,7 @@ describe("the upgrade", () => {
   test("the user's own user.yaml is kept too", () => {
     const inputs = { values: "extraConfigFiles:\n  user.yaml: |\n    log:\n      level: debug\n" };
     const plan = planRelease(settings(inputs), observed(settled));
-    expect(valueAt(plan.upgrade?.overlay ?? {}, "extraConfigFiles", "user.yaml")).toBe(
+    expect(valueAt(applied({}, plan.upgrade), "extraConfigFiles", "user.yaml")).toBe(
       "log:\n  level: debug\ncommon:\n  security:\n    tlsMode: 1\nproxy:\n  http:\n    port: 8080\n",
     );
   });
@@ -180,7 +178,7 @@ describe("null in the values", () => {
   test("keeps the chart's default away, removes what the chart doesn't have, and once is enough", () => {
     const plan = planRelease(removing, observed(starting));
     const values = upgraded(starting, plan);
-    expect(plan.upgrade?.replacesValues).toBe(true);
+    expect(plan.upgrade?.values.kind).toBe("instead");
     expect(values).toMatchObject({ minio: null, etcd: { replicas: null } });
     expect(Object.keys(Object(values.service))).toEqual(["type", "annotations"]);
     expect(values).not.toHaveProperty("new");
@@ -201,7 +199,7 @@ describe("null in the values", () => {
   });
 
   test("without one Helm itself keeps the release's values", () => {
-    expect(planRelease(settings(), observed(STARTING)).upgrade?.replacesValues).toBe(false);
+    expect(planRelease(settings(), observed(STARTING)).upgrade?.values.kind).toBe("over");
   });
 });
 
@@ -232,9 +230,8 @@ describe("any values", () => {
         const values = { ...own, service: { type: keep ? "LoadBalancer" : "ClusterIP" } };
         const wanted = settings({ values: JSON.stringify(given), keep_layer4: String(keep) });
         const plan = planRelease(wanted, observed(values));
-        const requested = requestedValues(wanted);
-        const first = upgraded(values, plan, requested);
-        const last = applied(first, plan.switchOver, requested);
+        const first = upgraded(values, plan);
+        const last = applied(first, plan.switchOver);
         expect(planRelease(wanted, observed(last))).toMatchObject({
           upgrade: undefined,
           switchOver: undefined,
@@ -278,8 +275,8 @@ describe("keep_layer4", () => {
     };
     const wanted = settings({ keep_layer4: "true", values: JSON.stringify(values) });
     const plan = planRelease(wanted, observed(STARTING));
-    const kept = upgraded(STARTING, plan, values);
-    const switched = applied(kept, plan.switchOver, values);
+    const kept = upgraded(STARTING, plan);
+    const switched = applied(kept, plan.switchOver);
     expect(switched).toEqual({ ...kept, service: { ...Object(kept.service), type: "ClusterIP" } });
     expect(valueAt(switched, "extraConfigFiles", "user.yaml")).toContain("tlsMode: 1");
     expect(planRelease(wanted, observed(switched))).toMatchObject({
@@ -309,7 +306,7 @@ describe("keep_layer4", () => {
 
   test.each(["ClusterIP", "NodePort"])("a Service of type %s has none to keep", (type) => {
     const plan = planRelease(keep, observed({ service: { type } }));
-    expect(valueAt(plan.upgrade?.overlay ?? {}, "service", "type")).toBe("ClusterIP");
+    expect(valueAt(applied({}, plan.upgrade), "service", "type")).toBe("ClusterIP");
     expect(plan.switchOver).toBeUndefined();
   });
 

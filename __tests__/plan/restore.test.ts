@@ -3,6 +3,7 @@ import { dump, load } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { ActionError } from "../../src/base/errors.ts";
 import { isMap, type YamlMap } from "../../src/base/yaml.ts";
+import { givenValues } from "../../src/helm/helm-values.ts";
 import { joinValues, mergeValues, valueAt } from "../../src/helm/values.ts";
 import { loadBalancerValues } from "../../src/milvus/values.ts";
 import { planRestore, revisionBefore } from "../../src/plan/restore.ts";
@@ -19,7 +20,8 @@ function deployed(values: YamlMap): YamlMap {
 }
 
 function restored(values: YamlMap, former: YamlMap | undefined): YamlMap | undefined {
-  return planRestore(values, former && { revision: 1, values: former })?.overlay;
+  const plan = planRestore(values, former && { revision: 1, values: former });
+  return plan && givenValues(plan.values);
 }
 
 describe("planRestore", () => {

@@ -3,6 +3,7 @@ import { allOf } from "../base/async.ts";
 import { info } from "../base/log.ts";
 import type { LocalChart } from "../helm/chart.ts";
 import { chartDefaults } from "../helm/chart-defaults.ts";
+import { givenValues } from "../helm/helm-values.ts";
 import { describeLostValues, type LostValue, readLostValues } from "../helm/lost-values.ts";
 import type { ManifestChange } from "../helm/manifest.ts";
 import { NOT_INSTALLED } from "../helm/release.ts";
@@ -12,7 +13,6 @@ import { chartFor } from "../helm/stored-chart.ts";
 import { joinValues } from "../helm/values.ts";
 import { describeVersionChange } from "../helm/version-change.ts";
 import type { Settings } from "../inputs/settings.ts";
-import { requestedValues } from "../inputs/values.ts";
 import { adopt } from "../kubernetes/adoption.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import { dryRunManifests } from "../kubernetes/manifest-set.ts";
@@ -50,7 +50,7 @@ export async function checkByDryRun(
   const [objects, { chart, preview }, lost] = await allOf([
     dryRunObjects(settings, access.api, observed, plan),
     dryRunUpgrade(settings, session, access, observed, plan),
-    lostValuesOf(settings, access.api, observed, plan),
+    lostValuesOf(access.api, observed, plan),
     refuseMissingRights(
       access.api,
       settings.namespace,
@@ -68,14 +68,12 @@ export async function checkByDryRun(
 
 /** Values that are gone are told when the release first comes under this action's care: nothing else brings them back. */
 async function lostValuesOf(
-  settings: Settings,
   api: ApiServer,
   { release }: Observed,
   { release: { upgrade } }: Plan,
 ): Promise<LostValue[]> {
   if (!upgrade || isUnderOurCare(release.values) || release.status === NOT_INSTALLED) return [];
-  const wanted = joinValues(requestedValues(settings), upgrade.overlay);
-  return await readLostValues(api, release, joinValues(release.values, wanted));
+  return await readLostValues(api, release, joinValues(release.values, givenValues(upgrade.values)));
 }
 
 async function dryRunUpgrade(
@@ -102,8 +100,7 @@ async function dryRunUpgrade(
     const announcement = describeVersionChange(before, { chart: version, app: appVersion });
     if (announcement) warning(announcement);
   }
-  const { overlay, replacesValues } = upgrade;
-  const request = { release, chart, userValues: settings.values, overlay, replacesValues, directory };
+  const request = { release, chart, values: upgrade.values, directory };
   if (release.status === NOT_INSTALLED) return { chart, preview: await previewInstall(helm, request) };
   // Helm renders an upgrade before it changes anything, and tells then what it has rendered: rehearsing it, too, would
   // only take longer.

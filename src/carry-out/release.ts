@@ -94,7 +94,7 @@ async function upgradeRelease(
   settings: Settings,
   { report, signal, directory }: Session,
   { api, helm }: Access,
-  { release, chart, plan: { overlay, replacesValues } }: HelmUpgrade,
+  { release, chart, plan: { values } }: HelmUpgrade,
 ): Promise<number> {
   const { helmTimeout: timeout } = settings;
   const make = release.status === NOT_INSTALLED ? install : upgrade;
@@ -102,9 +102,7 @@ async function upgradeRelease(
     make(helm, {
       release,
       chart,
-      userValues: settings.values,
-      overlay,
-      replacesValues,
+      values,
       timeout,
       directory,
       signal: AbortSignal.any([signal, failed]),

@@ -4,12 +4,15 @@ import { type Output, stream } from "../base/process.ts";
 import type { LocalChart } from "./chart.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { timeoutFlags, waitFlags } from "./flags.ts";
+import { type HelmValues, withValues } from "./helm-values.ts";
 import { type Helm, isTooSlow, MadeRevision } from "./upgrade.ts";
-import { type ValueLayers, withValues } from "./value-layers.ts";
 
-export interface Install extends ValueLayers {
+export interface Install {
   release: { name: string; namespace: string };
   chart: LocalChart;
+  values: HelmValues;
+  /** A private folder. */
+  directory: string;
   /** Milliseconds. */
   timeout: number;
   /** Ends the installation; Helm then records the release as failed. */
@@ -27,10 +30,10 @@ export function installArgs({ release, chart }: Pick<Install, "release" | "chart
  * @throws ActionError with Helm's own words when it fails, what `signal` carries when that ended it
  */
 export async function install(helm: Helm, request: Install): Promise<MadeRevision> {
-  const { timeout, signal } = request;
+  const { values, directory, timeout, signal } = request;
   const waiting = [...waitFlags(helm.version), ...timeoutFlags(timeout)];
-  const output = await withValues(request, (values, input) =>
-    stream(helm, [...installArgs(request), ...values, ...waiting], { input, signal }),
+  const output = await withValues(values, directory, (flags, input) =>
+    stream(helm, [...installArgs(request), ...flags, ...waiting], { input, signal }),
   );
   if (output.exitCode === 0) return v.parse(MadeRevision, JSON.parse(output.stdout));
   // Whoever has ended the installation knows better than Helm why.

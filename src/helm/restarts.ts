@@ -2,11 +2,11 @@ import * as v from "valibot";
 import { allOf } from "../base/async.ts";
 import { type Program, run } from "../base/process.ts";
 import { helmError } from "./error.ts";
+import { withValues } from "./helm-values.ts";
 import { type Install, installArgs } from "./install.ts";
 import { compareManifests, type ManifestChange } from "./manifest.ts";
 import type { Release } from "./release.ts";
 import { MadeRevision, type Upgrade, upgradeArgs } from "./upgrade.ts";
-import { withValues } from "./value-layers.ts";
 
 export type DryRun = Omit<Upgrade, "timeout" | "signal">;
 
@@ -73,9 +73,9 @@ async function manifestOf(
   dryRun: Omit<Install, "timeout" | "signal">,
   done: "installed" | "upgraded",
 ): Promise<string> {
-  const { release, chart } = dryRun;
-  const output = await withValues(dryRun, (values, input) =>
-    run(helm, [...args, ...values, "--dry-run=server"], { input }),
+  const { release, chart, values, directory } = dryRun;
+  const output = await withValues(values, directory, (flags, input) =>
+    run(helm, [...args, ...flags, "--dry-run=server"], { input }),
   );
   if (output.exitCode === 0) return v.parse(MadeRevision, JSON.parse(output.stdout)).manifest;
   throw helmError(

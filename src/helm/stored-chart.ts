@@ -84,9 +84,7 @@ async function chartInRelease(
   const rendered = await dryRunUpgrade(helm, {
     release,
     chart,
-    userValues: [],
-    overlay: {},
-    replacesValues: false,
+    values: { kind: "over", files: [], overlay: {} },
     directory,
   });
   const different = differences(base.manifest, rendered).map(({ kind, name }) => `${kind} ${name}`);

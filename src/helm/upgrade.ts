@@ -3,15 +3,18 @@ import { type Output, type Program, stream } from "../base/process.ts";
 import type { LocalChart } from "./chart.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
+import { type HelmValues, withValues } from "./helm-values.ts";
 import type { Release } from "./release.ts";
-import { type ValueLayers, withValues } from "./value-layers.ts";
 
 /** Helm with its version, on which its flags depend. */
 export type Helm = Program & { version: string };
 
-export interface Upgrade extends ValueLayers {
+export interface Upgrade {
   release: Release;
   chart: LocalChart;
+  values: HelmValues;
+  /** A private folder. */
+  directory: string;
   /** Milliseconds. */
   timeout: number;
   /** Ends the upgrade; Helm then records the release as failed. */
@@ -31,11 +34,11 @@ export type MadeRevision = v.InferOutput<typeof MadeRevision>;
 export function upgradeArgs({
   release,
   chart,
-  replacesValues,
-}: Pick<Upgrade, "release" | "chart" | "replacesValues">): string[] {
+  values,
+}: Pick<Upgrade, "release" | "chart" | "values">): string[] {
   const which = [release.name, chart.path, "--namespace", release.namespace];
-  const values = replacesValues ? "--reset-values" : "--reset-then-reuse-values";
-  return ["upgrade", ...which, values, "--output", "json"];
+  const base = values.kind === "instead" ? "--reset-values" : "--reset-then-reuse-values";
+  return ["upgrade", ...which, base, "--output", "json"];
 }
 
 /**
@@ -44,10 +47,10 @@ export function upgradeArgs({
  * @throws ActionError with Helm's own words when the upgrade fails, what `signal` carries when that ended it
  */
 export async function upgrade(helm: Helm, request: Upgrade): Promise<MadeRevision> {
-  const { release, timeout, signal } = request;
+  const { release, values, directory, timeout, signal } = request;
   const waiting = [...waitFlags(helm.version), ...conflictFlags(release), ...timeoutFlags(timeout)];
-  const output = await withValues(request, (values, input) =>
-    stream(helm, [...upgradeArgs(request), ...values, ...waiting], { input, signal }),
+  const output = await withValues(values, directory, (flags, input) =>
+    stream(helm, [...upgradeArgs(request), ...flags, ...waiting], { input, signal }),
   );
   if (output.exitCode !== 0) throw upgradeError(output, request);
   return v.parse(MadeRevision, JSON.parse(output.stdout));

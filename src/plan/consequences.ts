@@ -1,3 +1,4 @@
+import { givenValues } from "../helm/helm-values.ts";
 import { NOT_INSTALLED } from "../helm/release.ts";
 import { valueAt } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
@@ -45,7 +46,7 @@ export function consequencesOf(settings: Settings, observed: Observed, plan: Pla
   const { finalIngress } = plan.loadBalancer;
   if (release.status === NOT_INSTALLED) return [];
   const before = networkSettings(userYamlIn(release.computedValues));
-  const after = upgrade ? networkSettings(userYamlIn(upgrade.overlay)) : before;
+  const after = upgrade ? networkSettings(userYamlIn(givenValues(upgrade.values))) : before;
   const layer4 = service.status.loadBalancer.ingress.map(({ ip, hostname }) => ip ?? hostname).join(", ");
   const losesLayer4 =
     service.spec.type === "LoadBalancer" && (upgrade !== undefined || switchOver !== undefined);

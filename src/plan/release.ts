@@ -1,5 +1,6 @@
 import { isMap, type YamlMap } from "../base/yaml.ts";
 import { chartNameIn } from "../helm/chart.ts";
+import type { HelmValues } from "../helm/helm-values.ts";
 import { NOT_INSTALLED } from "../helm/release.ts";
 import { refuseOtherChart } from "../helm/release-state.ts";
 import {
@@ -29,10 +30,8 @@ import type { Observed } from "../observe/observed.ts";
 export interface UpgradePlan {
   /** Why it is needed, for the log. */
   reasons: string[];
-  /** The values that the load balancer needs, laid over all others. */
-  overlay: YamlMap;
-  /** `overlay` is all of the release's values instead, those of the inputs among them. */
-  replacesValues: boolean;
+  /** What Helm is given: the values of the inputs, and over them those that the load balancer needs. */
+  values: HelmValues;
   /** What becomes of the release's own values. */
   changes: ValueChange[];
 }
@@ -72,7 +71,6 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
 
   const chartVersion = settings.chartVersion?.replace(/^v/, "") ?? release.chartVersion;
   const given = layValues(release.values, requested, release.computedValues, hasDefaultIn(observed));
-  const isRemoving = hasNull(requested);
   const upgraded = joinValues(given, overlay);
   const changes = diffValues(release.values, upgraded);
   const reasons = [
@@ -88,34 +86,29 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   return {
     port,
     chartVersion,
-    upgrade: reasons.length > 0 ? { reasons, changes, ...layer(given, overlay, isRemoving) } : undefined,
-    // The whole of it once more: the values of the inputs are laid over the release's again, beneath it.
+    upgrade:
+      reasons.length > 0 ? { reasons, changes, values: valuesFor(settings, given, overlay) } : undefined,
     switchOver: keepsLayer4
       ? {
           reasons: ["value service.type changes"],
           changes: diffValues(upgraded, joinValues(given, complete)),
-          ...layer(given, complete, isRemoving),
+          values: valuesFor(settings, given, complete),
         }
       : undefined,
   };
 }
 
 /**
- * Returns how Helm is given values. With a null among them it is given all: what a null does to the values that Helm
- * itself reuses, and whether it is still there the next time, differs from version to version (helm
+ * Returns what Helm is given. With a null among the values it is given all of them: what a null does to the values that
+ * Helm itself reuses, and whether it is still there the next time, differs from version to version (helm
  * pkg/chartutil/coalesce.go).
  *
  * @param given the release's own values with those of the inputs over them
- * @param isRemoving whether the inputs have a null
  */
-function layer(
-  given: YamlMap,
-  overlay: YamlMap,
-  isRemoving: boolean,
-): Pick<UpgradePlan, "overlay" | "replacesValues"> {
+function valuesFor(settings: Settings, given: YamlMap, overlay: YamlMap): HelmValues {
   const all = joinValues(given, overlay);
-  if (isRemoving || hasNull(all)) return { overlay: all, replacesValues: true };
-  return { overlay, replacesValues: false };
+  if (hasNull(requestedValues(settings)) || hasNull(all)) return { kind: "instead", values: all };
+  return { kind: "over", files: settings.values, overlay };
 }
 
 /** What isn't known counts as a default: a subchart has its own, which Helm doesn't keep. */

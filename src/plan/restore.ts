@@ -26,7 +26,6 @@ export function revisionBefore(history: readonly Former[]): Former | undefined {
  *
  * @param former what the values were before; without it a layer-4 load balancer and Milvus without TLS are restored
  * @param attempted the values of a failed upgrade, which may have changed objects though the release doesn't have them
- * @returns an overlay with all of the release's values: it replaces them
  */
 export function planRestore(
   values: YamlMap,
@@ -39,8 +38,7 @@ export function planRestore(
   const changes = diffValues(attempted, restored);
   const from = former ? `as it was in revision ${former.revision}` : "as without this action";
   return {
-    overlay: restored,
-    replacesValues: true,
+    values: { kind: "instead", values: restored },
     changes,
     reasons: changes.map(({ path }) => `value ${path} becomes ${from}`),
   };
