@@ -28,8 +28,8 @@ export interface AdmissionWebhook {
 /**
  * Serves an admission webhook on loopback that allows every request.
  *
- * @param review returns the JSON patch to apply to the object, empty for none. The API server waits for it and
- *   applies the webhook's failure policy if it rejects.
+ * @param review returns the JSON patch to apply to the object, empty for none. The API server waits for it
+ *   and applies the webhook's failure policy if it rejects.
  */
 export async function serveAdmissionWebhook(
   review: (request: AdmissionRequest) => Promise<object[]>,

@@ -13,16 +13,16 @@ import { up } from "./cluster.ts";
 import { installRelease } from "./release.ts";
 import { table } from "./table.ts";
 
-const USAGE = `Usage: npm run bench [-- --json FILE]   measures on a local GKE and prints a table
+const USAGE = `Usage: npm run bench [-- --json FILE]   runs benchmarks on a local GKE and prints a table
 
-  --json FILE   writes the figures to FILE, too; "-" prints them instead of the table`;
+  --json FILE   also writes the results to FILE; "-" prints them instead of the table`;
 
 const STARTS = 3;
 const PARTS: [what: string, measure: (lab: Lab) => Promise<Figure[]>][] = [
-  ["how the action starts", start],
-  ["the action's overhead", overhead],
-  // Last: it leaves the ingress controller waiting.
-  ["how soon the action knows the address", addressLatency],
+  ["the start of the action", start],
+  ["the overhead of the action", overhead],
+  // Runs last because it delays the addresses of all later Ingresses.
+  ["the latency of the address", addressLatency],
 ];
 
 const interrupted = new AbortController();
@@ -50,7 +50,7 @@ try {
 
 async function measureAll(): Promise<Figure[]> {
   const figures: Figure[] = [];
-  sayOnStderr("measuring how long a local GKE takes to be ready");
+  sayOnStderr("measuring the start of a local GKE");
   figures.push(...(await ready()));
   const gke = await up({ signal: interrupted.signal });
   try {
@@ -70,7 +70,7 @@ async function ready(): Promise<Figure[]> {
   const helm = await binary("helm4", { signal });
   const clusters: number[] = [];
   const releases: number[] = [];
-  // The first start fills the caches and is not counted.
+  // The first start fills the caches, so it does not count.
   for (let run = 0; run <= STARTS; run++) {
     const started = performance.now();
     const gke = await up({ signal });
@@ -86,11 +86,11 @@ async function ready(): Promise<Figure[]> {
   }
   return [
     { name: "local GKE up", unit: "s", values: clusters, target: 8 },
-    { name: "local GKE up, Milvus release included", unit: "s", values: releases },
+    { name: "local GKE and Milvus release up", unit: "s", values: releases },
   ];
 }
 
-/** Settles as the work does, or rejects as soon as the benchmark is interrupted; the local GKE then goes. */
+/** Settles with `work`, or rejects on interruption, so that the local GKE is removed. */
 function orInterrupted<T>(work: Promise<T>): Promise<T> {
   const { signal } = interrupted;
   const aborted = new Promise<never>((_, reject) => {

@@ -2,25 +2,24 @@ import { mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Receives one line of progress at a time. */
+/** Logs one line of progress. */
 export type Say = (line: string) => void;
 
-/** Writes a line of progress to standard error. */
 export const sayOnStderr: Say = (line) => process.stderr.write(`${line}\n`);
 
 const SAY_EVERY_MS = 15_000;
 
-/** Returns the folder in which everything is kept that takes long to get. */
+/** The directory of everything that is slow to download or build. */
 export function cache(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "milvus-gke-local-gke");
 }
 
 /**
- * Returns the path of `member` in the folder `name` of the cache, and has the folder made when it isn't there. It is
- * made aside and renamed: another process never sees a half of it.
+ * Returns the path of `member` in the folder `name` of the cache. Creates a missing folder under another name
+ * first, so other processes never see it incomplete.
  *
- * @param make fills the folder that it is given
- * @throws what `make` throws
+ * @param make fills the folder
+ * @throws the errors of `make`
  */
 export async function keep(
   name: string,
@@ -37,7 +36,7 @@ export async function keep(
     await make(aside);
     await rename(aside, home);
   } catch (error) {
-    // Another process was faster, and what it has made is as good as ours.
+    // Another process may have created the folder first.
     if (!(await exists(path))) throw error;
   } finally {
     await rm(aside, { recursive: true, force: true });
@@ -45,7 +44,7 @@ export async function keep(
   return path;
 }
 
-/** Runs a piece of work, saying when it starts, every 15 s while it lasts, and how long it took. */
+/** Runs `work`. Logs its start, its duration so far every 15 s, and its total duration. */
 export async function timed(what: string, say: Say, work: () => Promise<void>): Promise<void> {
   const start = performance.now();
   const seconds = () => `${Math.round((performance.now() - start) / 1000)} s`;

@@ -4,10 +4,15 @@ import * as x509 from "@peculiar/x509";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** How long an authority itself is valid. */
+/** The authority's own validity. */
 const YEAR_DAYS = 365;
 
-/** Whom a server certificate is for, and for how long. */
+/** A certificate and its private key, both PEM. */
+export interface KeyPair {
+  certificate: string;
+  privateKey: string;
+}
+
 export interface CertificateRequest {
   /** e.g. `CN=kube-apiserver` */
   subject: string;
@@ -15,9 +20,8 @@ export interface CertificateRequest {
   days: number;
 }
 
-/** A certificate authority with a key of its own. */
 export class CertificateAuthority {
-  /** The authority's own certificate, PEM. */
+  /** The authority's own certificate, as PEM. */
   readonly certificate: string;
   readonly #root: x509.X509Certificate;
   readonly #keys: webcrypto.CryptoKeyPair;
@@ -28,7 +32,7 @@ export class CertificateAuthority {
     this.#keys = keys;
   }
 
-  /** Makes a new authority, valid for a year. */
+  /** Creates an authority that is valid for a year. */
   static async create(name: string): Promise<CertificateAuthority> {
     const keys = await keyPair();
     const root = await x509.X509CertificateGenerator.createSelfSigned({
@@ -45,11 +49,8 @@ export class CertificateAuthority {
     return new CertificateAuthority(root, keys);
   }
 
-  /** Issues a server certificate and returns it with its key, both PEM. */
-  async issue({ subject, names, days }: CertificateRequest): Promise<{
-    certificate: string;
-    privateKey: string;
-  }> {
+  /** Issues a server certificate. */
+  async issue({ subject, names, days }: CertificateRequest): Promise<KeyPair> {
     const keys = await keyPair();
     const certificate = await x509.X509CertificateGenerator.create({
       ...validity(days),
@@ -80,6 +81,6 @@ function keyPair(): Promise<webcrypto.CryptoKeyPair> {
 
 function validity(days: number): { notBefore: Date; notAfter: Date } {
   const now = Date.now();
-  // A day back, for clocks that differ.
+  // Starts a day ago because clocks differ.
   return { notBefore: new Date(now - DAY_MS), notAfter: new Date(now + days * DAY_MS) };
 }

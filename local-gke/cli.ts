@@ -15,14 +15,14 @@ const FORMATS = new Map([
 
 const USAGE = `Usage: npm run local-gke -- COMMAND [OPTIONS]
 
-  up       brings a local GKE with a Milvus release up and prints the environment to use
-    --name NAME      default local-gke; those of different names run side by side
-    --chart PATH     the Milvus chart to install; default: Milvus's own, or where its repository can't be reached
-                     the small one that comes with local-gke
-    --no-release     without Milvus
+  up       starts a local GKE with a Milvus release and prints its environment
+    --name NAME      default local-gke; several run side by side under different names
+    --chart PATH     the Milvus chart to install; default: Milvus's chart or, if its repository can't be
+                     reached, the small chart of local-gke
+    --no-release     starts no Milvus release
     --format FORMAT  shell (the default): export commands; github-env: lines for a workflow's $GITHUB_ENV
-  status   says what runs
-  down     ends it and removes all that is left of it
+  status   lists the local GKEs
+  down     ends a local GKE and removes its files
     --name NAME      default local-gke
 `;
 
@@ -46,7 +46,7 @@ async function main(args: string[]): Promise<void> {
     },
   });
   const [command, ...rest] = positionals;
-  if (rest.length > 0) throw new Error(`"${rest.join(" ")}" is not understood.\n\n${USAGE}`);
+  if (rest.length > 0) throw new Error(`"${rest.join(" ")}" is an unknown argument.\n\n${USAGE}`);
   switch (command) {
     case "up":
       return bringUp(values);
@@ -68,12 +68,12 @@ async function bringUp(options: {
 }): Promise<void> {
   const { name } = options;
   const format = FORMATS.get(options.format);
-  if (!format) throw new Error(`--format "${options.format}" is not known.\n\n${USAGE}`);
+  if (!format) throw new Error(`--format "${options.format}" is unknown.\n\n${USAGE}`);
   const start = performance.now();
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () =>
-      interrupted.abort(new Error(`Interrupted (${signal}): ${name} is taken down.`)),
+      interrupted.abort(new Error(`Interrupted (${signal}): ${name} is shutting down.`)),
     );
   }
   const { signal } = interrupted;

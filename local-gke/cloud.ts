@@ -3,18 +3,21 @@ import type { ManagedZone } from "./dns/managed-zone.ts";
 import { DnsRecords } from "./dns/records.ts";
 import { type AddressSettings, StaticAddresses } from "./google/static-addresses.ts";
 
-/** Certificate and key that an HTTPS proxy presents, both PEM; empty in a managed one that was not issued yet. */
+/**
+ * A target HTTPS proxy presents it. Certificate and key are PEM; they are empty until a managed one is
+ * issued.
+ */
 export interface SslCertificate {
   name: string;
   certificate: string;
   privateKey: string;
-  /** None for a global one; internal load balancers take those of their region. */
+  /** Undefined if it is global. Internal load balancers use certificates of their region. */
   region?: string;
-  /** Of one of type MANAGED, which Google issues itself. */
+  /** Set if its type is MANAGED: Google issues it. */
   managed?: ManagedSslCertificate;
 }
 
-/** `managed` of an SslCertificate of the Compute API. */
+/** The field `managed` of the Compute API's SslCertificate. */
 export interface ManagedSslCertificate {
   domains: string[];
   status: ManagedStatus;
@@ -40,37 +43,37 @@ export interface UrlRule {
   host: string | undefined;
   path: string;
   pathType: "Prefix" | "Exact" | "ImplementationSpecific";
-  /** Name of the {@link BackendService} that serves it. */
+  /** Name of its {@link BackendService}. */
   backend: string;
 }
 
-/** The load balancer of one Ingress, as the ingress controller programmed it. */
+/** The load balancer of one Ingress, as programmed by the ingress controller. */
 export interface LoadBalancer {
   /** `namespace/name` of the Ingress. */
   ingress: string;
-  /** A loopback address; port 80 when `http`, port 443 when there are certificates. */
+  /** A loopback address. Port 80 is open if `http`, port 443 if there are certificates. */
   address: string;
   http: boolean;
-  /** Status of the redirect to HTTPS with which port 80 answers instead of serving. */
+  /** HTTP status of port 80's redirect to HTTPS. */
   httpRedirect?: number;
   certificates: SslCertificate[];
-  /** Name of the target HTTPS proxy that has the certificates. */
+  /** Name of the target HTTPS proxy. */
   httpsProxy?: string;
   rules: UrlRule[];
 }
 
 export interface HealthCheck {
   type: "HTTP" | "HTTPS" | "HTTP2";
-  /** A container's port. */
+  /** The container's port. */
   port: number;
   requestPath: string;
   checkIntervalSec: number;
   timeoutSec: number;
 }
 
-/** A backend service with its network endpoint group: the pods behind one port of a Service. */
+/** A backend service and its network endpoint group: the pods behind one port of a Service. */
 export interface BackendService {
-  /** Name of the NEG, the key in the annotation `ingress.kubernetes.io/backends`. */
+  /** Also the name of the NEG, and the key in the annotation `ingress.kubernetes.io/backends`. */
   name: string;
   namespace: string;
   service: string;
@@ -83,7 +86,7 @@ export interface BackendService {
 
 export type Health = "HEALTHY" | "UNHEALTHY" | "Unknown";
 
-/** What a test or a contributor can break, by name. */
+/** Faults that a test or a contributor can switch on. */
 export const FAULTS = [
   "ssl-certificate-quota",
   "backend-service-quota",
@@ -112,30 +115,29 @@ export const FAULTS = [
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** A range of the project's network. */
 export interface Subnetwork {
   name: string;
   region: string;
   ipCidrRange: string;
-  /** What Google's proxies of internal load balancers need is `REGIONAL_MANAGED_PROXY`, the proxy-only subnet. */
+  /** Internal load balancers need a proxy-only subnet, `REGIONAL_MANAGED_PROXY`. */
   purpose: string;
-  /** Of a proxy-only subnet: another one of its region may stand by. */
+  /** Set on proxy-only subnets. A region may have a backup. */
   role?: "ACTIVE" | "BACKUP";
 }
 
 interface CloudEvents {
   "load-balancer": [ingress: string];
   backend: [name: string];
-  /** A certificate was created, changed or deleted. */
+  /** An SSL certificate was created, changed or deleted. */
   "ssl-certificate": [name: string];
   fault: [name: Fault];
-  /** Something exists now, or no longer does, that the controllers are not told of: they find it at their next try. */
+  /** A resource was created. The controllers do not watch it; they find it in their next retry. */
   resource: [];
 }
 
 /**
- * The state of the pretended Google project: written by the controllers and from outside, served by the data
- * path. It knows nothing of Kubernetes.
+ * The state of the simulated Google project. Controllers and the control API change it, and the data path
+ * serves it. It does not depend on Kubernetes.
  */
 export class Cloud extends EventEmitter<CloudEvents> {
   readonly projectId = "my-project";
@@ -144,37 +146,38 @@ export class Cloud extends EventEmitter<CloudEvents> {
   readonly loadBalancers = new Map<string, LoadBalancer>();
   readonly backends = new Map<string, BackendService>();
   readonly staticAddresses = new StaticAddresses();
-  /** Addresses of the forwarding rules, by the rule's name. */
+  /** Addresses of the forwarding rules by rule name. */
   readonly forwardingRules = new Map<string, string>();
   readonly subnetworks = new Map<string, Subnetwork>();
-  /** Certificates that exist at Google without a Secret, by name. */
+  /** SSL certificates by name. */
   readonly sslCertificates = new Map<string, SslCertificate>();
-  /** Names of the policies that exist, for TLS and of Cloud Armor. */
+  /** Names of the SSL policies. */
   readonly sslPolicies = new Set<string>();
+  /** Names of the Cloud Armor policies. */
   readonly securityPolicies = new Set<string>();
-  /** Cloud DNS's zones, by name. */
+  /** Cloud DNS zones by name. */
   readonly managedZones = new Map<string, ManagedZone>();
-  /** Public DNS, as the world sees it. */
+  /** Public DNS. */
   readonly dns = new DnsRecords();
   readonly faults = new Set<Fault>();
-  /** Set by whatever checks the backends' health. */
+  /** The health checks replace it. */
   healthOf: (backend: BackendService) => Health = () => "HEALTHY";
   readonly #network: string;
   readonly #addresses = new Map<string, { address: string; addressType: AddressSettings["addressType"] }>();
   #externalHosts = 0;
   #internalHosts = 0;
 
-  /** @param network the first three numbers of the loopback addresses to hand out, e.g. `127.20.30` */
+  /** @param network the loopback network for addresses, e.g. `127.20.30` */
   constructor(network: string) {
     super();
     this.#network = network;
     for (const subnetwork of subnetworksOf(this.region)) this.subnetworks.set(subnetwork.name, subnetwork);
   }
 
-  /** Returns the ephemeral address of a forwarding rule, the same one until it is released. */
+  /** Returns the ephemeral address of a forwarding rule: the same one until its release. */
   allocateAddress(rule: string, addressType: AddressSettings["addressType"] = "EXTERNAL"): string {
-    const known = this.#addresses.get(rule);
-    if (known?.addressType === addressType) return known.address;
+    const allocated = this.#addresses.get(rule);
+    if (allocated?.addressType === addressType) return allocated.address;
     const address = this.#nextAddress(addressType);
     this.#addresses.set(rule, { address, addressType });
     return address;
@@ -184,7 +187,7 @@ export class Cloud extends EventEmitter<CloudEvents> {
     this.#addresses.delete(rule);
   }
 
-  /** Reserves a static address, unless there is one of this name, and returns it. */
+  /** Reserves a static address, or returns the existing one of this name. */
   reserveAddress(name: string, settings: AddressSettings = {}): string {
     const reserved = this.staticAddresses.get(name, settings.region);
     if (reserved !== undefined) return reserved;
@@ -203,7 +206,7 @@ export class Cloud extends EventEmitter<CloudEvents> {
     if (this.loadBalancers.delete(ingress)) this.emit("load-balancer", ingress);
   }
 
-  /** Creates a certificate or changes it: the load balancers that refer to it have the new one at once. */
+  /** Creates or replaces a certificate. Load balancers that use it present the new one immediately. */
   setSslCertificate(certificate: SslCertificate): void {
     this.sslCertificates.set(certificate.name, certificate);
     for (const loadBalancer of this.loadBalancersWith(certificate.name)) {
@@ -216,9 +219,9 @@ export class Cloud extends EventEmitter<CloudEvents> {
   }
 
   /**
-   * Deletes a certificate and says whether there was one.
+   * Deletes a certificate. Returns false if it does not exist.
    *
-   * @throws Error with Google's text when a load balancer refers to it
+   * @throws Error with Google's message if a load balancer uses it
    */
   deleteSslCertificate(name: string): boolean {
     const [user] = this.loadBalancersWith(name);
@@ -244,12 +247,12 @@ export class Cloud extends EventEmitter<CloudEvents> {
     if (this.backends.delete(name)) this.emit("backend", name);
   }
 
-  /** Returns a backend's state as Google reports it. */
+  /** The health of a backend service as Google reports it. */
   health(backend: BackendService): Health {
     return this.faults.has("unhealthy-backends") ? "UNHEALTHY" : this.healthOf(backend);
   }
 
-  /** Returns the state of Google's own server that answers 404 for what no rule matches. */
+  /** The health of the default backend, which responds 404 to requests without a matching rule. */
   defaultBackendHealth(): Health {
     return this.faults.has("unhealthy-backends") ? "UNHEALTHY" : "HEALTHY";
   }
@@ -260,17 +263,19 @@ export class Cloud extends EventEmitter<CloudEvents> {
     this.emit("fault", fault);
   }
 
-  /** Returns the load balancers whose HTTPS proxies refer to a certificate. */
+  /** The load balancers whose target HTTPS proxies use a certificate. */
   loadBalancersWith(certificate: string): LoadBalancer[] {
     return [...this.loadBalancers.values()].filter(({ certificates }) =>
       certificates.some(({ name }) => name === certificate),
     );
   }
 
-  /** External addresses are counted up from the network's first one, internal ones down from its last. */
+  /**
+   * Assigns external addresses from the start of the network upwards, internal ones from its end downwards.
+   */
   #nextAddress(addressType: AddressSettings["addressType"] = "EXTERNAL"): string {
     if (this.#externalHosts + this.#internalHosts === 254) {
-      throw new Error("this local GKE has handed out all of its 254 addresses");
+      throw new Error("this local GKE has assigned all of its 254 addresses");
     }
     if (addressType === "EXTERNAL") this.#externalHosts += 1;
     else this.#internalHosts += 1;

@@ -11,45 +11,50 @@ import { lock } from "./binaries/lock.ts";
 import { type Say, sayOnStderr } from "./cache.ts";
 import { killProcessesOf, MARK, processesOf, signalProcess } from "./control-plane/processes.ts";
 import { PROGRAMS } from "./control-plane/programs.ts";
-import { type Assignment, parseReport, parseState, STATE_FILE, type State } from "./control-plane/state.ts";
+import {
+  parseState,
+  parseSupervisorMessage,
+  STATE_FILE,
+  type State,
+  type SupervisorOptions,
+} from "./control-plane/state.ts";
 import { milvusPython } from "./milvus/python.ts";
 
 /** A running local GKE. */
 export interface LocalGke extends State {
-  /** Ends it and removes all that is left of it. */
+  /** Ends it and removes its directory. */
   down(): Promise<void>;
 }
 
 export interface UpOptions {
-  /** By default a name that no other has. */
+  /** Default: a unique name. */
   name?: string;
-  /** `this-process` (the default): it ends with this process, however that ends. `none`: it stays until {@link down}. */
+  /** `this-process` (the default): it ends with this process. `none`: it runs until {@link down}. */
   owner?: "this-process" | "none";
-  /** Ends the start. */
+  /** Aborts the start. */
   signal?: AbortSignal;
   say?: Say;
 }
 
-/** What is to be seen of a local GKE from outside. */
 export interface Status {
   name: string;
   directory: string;
-  /** Ids of its processes. */
+  /** Process ids. */
   processes: number[];
-  /** Absent while it starts, and after a start that was killed. */
+  /** Undefined during the start, and after a start that was killed. */
   state: State | undefined;
 }
 
-// Long enough for the supervisor's own time limits to pass.
+// Longer than the supervisor's own time limits.
 const END_LIMIT_MS = 20_000;
 const POLL_MS = 20;
 const LOG_LINES = 15;
 
 /**
- * Brings a local GKE up and resolves when it is ready to use: control plane, nodes and everything of Google's.
- * When that fails nothing is left of it.
+ * Starts a local GKE and resolves when its control plane, nodes and stand-ins are ready. Removes it on
+ * failure.
  *
- * @throws Error naming what failed, with its last log lines
+ * @throws Error that names what failed, with its last log lines
  */
 export async function up(options: UpOptions = {}): Promise<LocalGke> {
   const { owner = "this-process", signal, say = sayOnStderr } = options;
@@ -63,7 +68,7 @@ export async function up(options: UpOptions = {}): Promise<LocalGke> {
   const supervisor = await startSupervisor({ name, directory, owned: owner === "this-process" });
   try {
     const state = await untilReady(supervisor, directory, signal);
-    // This process may end before its local GKE does.
+    // Lets this process exit before its local GKE does.
     supervisor.unref();
     if (owner === "none") supervisor.disconnect();
     else watch(supervisor, say);
@@ -75,11 +80,11 @@ export async function up(options: UpOptions = {}): Promise<LocalGke> {
   }
 }
 
-/** Ends a local GKE and removes its directory; without one of that name there is nothing to do. */
+/** Ends a local GKE and removes its directory. Does nothing if the name does not exist. */
 export async function down(name: string): Promise<void> {
   const directory = directoryOf(name);
   const pid = Number(await readFile(pidFileOf(directory), "utf8").catch(ifMissing("")));
-  // The id may be another process's by now.
+  // Another process may have this id now.
   const runs = () => processesOf(directory).includes(pid);
   if (runs()) signalProcess(pid, "SIGTERM");
   const deadline = performance.now() + END_LIMIT_MS;
@@ -88,13 +93,12 @@ export async function down(name: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
 }
 
-/** Returns all local GKEs of this user that run or have left something behind. */
+/** Lists the local GKEs of this user that run or have left a directory behind. */
 export async function list(): Promise<Status[]> {
   const names = await readdir(root()).catch(ifMissing<string[]>([]));
   return Promise.all(names.map(status));
 }
 
-/** Returns what runs of a local GKE. */
 export async function status(name: string): Promise<Status> {
   const directory = directoryOf(name);
   const text = await readFile(join(directory, STATE_FILE), "utf8").catch(ifMissing(undefined));
@@ -102,24 +106,24 @@ export async function status(name: string): Promise<Status> {
   return { name, directory, processes: processesOf(directory), state };
 }
 
-async function startSupervisor(assignment: Assignment): Promise<ChildProcess> {
-  const { name, directory } = assignment;
-  // Else a second start of this name could take the directory of the first for one that was left behind.
+async function startSupervisor(supervisorOptions: SupervisorOptions): Promise<ChildProcess> {
+  const { name, directory } = supervisorOptions;
+  // Otherwise, a second start with this name could remove the directory of the first.
   const held = await lock(`start of ${directory}`);
   try {
     if (processesOf(directory).length > 0) {
       throw new Error(
-        `A local GKE named ${name} runs already (${directory}).\n` +
+        `A local GKE named ${name} is already running (${directory}).\n` +
           `What to do: end it with npm run local-gke -- down --name ${name}, or use another name.`,
       );
     }
     await rm(directory, { recursive: true, force: true });
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const log = openSync(logOf(directory), "w");
-    const supervisor = fork(join(import.meta.dirname, "supervisor.ts"), [JSON.stringify(assignment)], {
+    const supervisor = fork(join(import.meta.dirname, "supervisor.ts"), [JSON.stringify(supervisorOptions)], {
       detached: true,
       execArgv: [],
-      // What its stand-ins leave in the temporary directory goes with it.
+      // `down` then also removes the temporary files of the stand-ins.
       env: { ...process.env, [MARK]: directory, TMPDIR: directory },
       stdio: ["ignore", log, log, "ipc"],
     });
@@ -138,7 +142,9 @@ async function untilReady(
 ): Promise<State> {
   const listening = new AbortController();
   const options = { signal: AbortSignal.any([listening.signal, ...(signal ? [signal] : [])]) };
-  const said = once(supervisor, "message", options).then(([message]: unknown[]) => parseReport(message));
+  const said = once(supervisor, "message", options).then(([message]: unknown[]) =>
+    parseSupervisorMessage(message),
+  );
   const exited = once(supervisor, "exit", options).then(([code, by]: unknown[]): never => {
     throw new Error(`The supervisor ended (${by ?? `exit code ${code}`}):\n${lastLines(logOf(directory))}`);
   });
@@ -153,10 +159,10 @@ async function untilReady(
   }
 }
 
-/** Says it when a local GKE that was ready fails. */
+/** Logs the failure of a local GKE that was ready. */
 function watch(supervisor: ChildProcess, say: Say): void {
   supervisor.on("message", (message) => {
-    const report = parseReport(message);
+    const report = parseSupervisorMessage(message);
     if (report.type === "failed") say(`The local GKE has failed: ${report.message}`);
   });
   supervisor.channel?.unref();
@@ -185,7 +191,7 @@ function lastLines(file: string): string {
   return readFileSync(file, "utf8").trimEnd().split("\n").slice(-LOG_LINES).join("\n");
 }
 
-/** Returns a handler that gives `fallback` for a file that isn't there. */
+/** Builds an error handler that returns `fallback` for a missing file. */
 function ifMissing<T>(fallback: T): (error: unknown) => T {
   return (error) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return fallback;

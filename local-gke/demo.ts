@@ -12,15 +12,16 @@ import { type ActionRun, runAction } from "./run-action.ts";
 import { table } from "./table.ts";
 
 const USAGE =
-  "Usage: npm run demo [-- --chart PATH]   PATH: the Milvus chart to use; default: Milvus's own, where it can be had";
+  "Usage: npm run demo [-- --chart PATH]\n\n" +
+  "  --chart PATH   the Milvus chart to use; default: Milvus's chart if it can be downloaded";
 const TOKEN = "root:Milvus";
 const RELEASE = "my-release";
 
-/** What took how long, in milliseconds; what belongs to the entry before it is indented. */
+/** Indented entries are parts of the entry above them. */
 const durations: [what: string, milliseconds: number][] = [];
 const interrupted = new AbortController();
 const { signal } = interrupted;
-// `on`, not `once`: npm passes a terminal's Ctrl-C on once more.
+// `on`, not `once`: npm forwards a terminal's Ctrl-C, so the signal arrives twice.
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(name, () => interrupted.abort(new CancelledError(name)));
 }
@@ -29,7 +30,7 @@ try {
   const { values } = parseArgs({ options: { chart: { type: "string" } } });
   await demo(values.chart === undefined ? undefined : resolve(values.chart));
 } catch (error) {
-  say(styleText("red", signal.aborted ? "Interrupted: everything was taken down." : messageOf(error)));
+  say(styleText("red", signal.aborted ? "Interrupted. The local GKE is removed." : messageOf(error)));
   if (error instanceof TypeError && "code" in error) say(USAGE);
   process.exitCode = signal.aborted ? 130 : 1;
 }
@@ -38,8 +39,8 @@ async function demo(givenChart: string | undefined): Promise<void> {
   title("Milvus on GKE behind a layer-7 load balancer");
   say(
     "Everything runs on this machine: a real Kubernetes control plane, Helm, kubectl and Milvus, with stand-ins\n" +
-      "for what is Google's own. The first time, programs are downloaded or built from their sources, which can\n" +
-      "take some minutes; they are kept for the next time.",
+      "for Google's services. The first run downloads the programs or builds them from source, which can\n" +
+      "take some minutes. Later runs use the cached programs.",
   );
   const { helm4: helm, kubectl } = await timed("programs", () =>
     binaries(["helm4", "kubectl"], { say, signal }),
@@ -52,15 +53,15 @@ async function demo(givenChart: string | undefined): Promise<void> {
     await timed("local GKE down", () => gke.down());
   }
 
-  title("How long it took");
+  title("Durations");
   say(table(durations.map(([what, milliseconds]) => [what, seconds(milliseconds)])));
-  say(styleText("green", "\nAll of it worked, and nothing is left running."));
+  say(styleText("green", "\nThe demo succeeded. Nothing is left running."));
 }
 
 async function show(gke: LocalGke, chart: string, tools: { helm: string; kubectl: string }): Promise<void> {
   const call = caller(gke, tools);
 
-  title("A Milvus release as the reader of Milvus's page has it");
+  title("A Milvus release before the first step of Milvus's guide");
   await timed("Milvus installed", () =>
     installRelease({ kubeconfig: gke.kubeconfig, helm: tools.helm, chart, release: RELEASE, signal }),
   );
@@ -74,7 +75,7 @@ async function show(gke: LocalGke, chart: string, tools: { helm: string; kubectl
 
   title("The action, as a workflow's step: uses: ./");
   const first = await run("action");
-  expect("the first run says that it has changed something", first.outputs.changed, "true");
+  expect("output changed of the first run", first.outputs.changed, "true");
   await call("helm", "get", "values", RELEASE);
   await call("kubectl", "get", "ingress/my-release-milvus", "service/my-release-milvus");
 
@@ -83,14 +84,18 @@ async function show(gke: LocalGke, chart: string, tools: { helm: string; kubectl
 
   title("The same step once more");
   const again = await run("action again");
-  expect("the second run says that it has changed nothing", again.outputs.changed, "false");
-  expect("there is no new revision", again.outputs.release_revision, first.outputs.release_revision);
-  say("Nothing was changed: no Helm upgrade, no new object, the same address.");
+  expect("output changed of the second run", again.outputs.changed, "false");
+  expect(
+    "output release_revision of the second run",
+    again.outputs.release_revision,
+    first.outputs.release_revision,
+  );
+  say("The second run changed nothing: no Helm upgrade, no new object, the same address.");
 
-  for (const step of [again, first]) expect("the post step's exit code", await step.post(), 0);
+  for (const step of [again, first]) expect("exit code of the post step", await step.post(), 0);
 }
 
-/** Runs the action's main step and shows its log as it comes. */
+/** Runs the action's main step and streams its log. */
 async function deploy(what: string, gke: LocalGke, chart: string, tools: string[], directory: string) {
   const inputs = {
     host: "my-release.milvus.io",
@@ -116,7 +121,7 @@ async function deploy(what: string, gke: LocalGke, chart: string, tools: string[
   const run = await runAction({ inputs, env: gke.env, tools, directory, onLine, signal });
   signal.throwIfAborted();
   durations.push([what, run.milliseconds], ...steps);
-  expect("the action's exit code", run.exitCode, 0);
+  expect("exit code of the action", run.exitCode, 0);
 
   say(styleText("bold", "▸ Outputs"));
   const { ca_certificate, plan, ...short } = run.outputs;
@@ -145,7 +150,7 @@ async function checkWithPyMilvus(gke: LocalGke, { outputs }: ActionRun): Promise
   await succeed(python, [join(import.meta.dirname, "pymilvus-check.py")]);
 }
 
-/** Returns a function that runs helm or kubectl on the local GKE and shows the command with what it prints. */
+/** Builds a function that runs helm or kubectl on the local GKE and prints the command and its output. */
 function caller(gke: LocalGke, tools: { helm: string; kubectl: string }) {
   return async (name: "helm" | "kubectl", ...args: string[]) => {
     say(styleText("dim", `$ ${[basename(tools[name]), ...args].join(" ")}`));
@@ -161,7 +166,7 @@ async function succeed(program: Program, args: string[]): Promise<void> {
 }
 
 function expect(what: string, found: unknown, wanted: unknown): void {
-  if (found !== wanted) throw new Error(`This did not work: ${what} is ${found}, not ${wanted}.`);
+  if (found !== wanted) throw new Error(`The demo failed: ${what} is ${found}, expected ${wanted}.`);
 }
 
 async function timed<T>(what: string, work: () => Promise<T>): Promise<T> {

@@ -5,15 +5,18 @@ import { reachable } from "./binaries/binaries.ts";
 import { cache, exists, keep, type Say, sayOnStderr, timed } from "./cache.ts";
 
 const REPOSITORY = "https://zilliztech.github.io/milvus-helm";
-/** The version whose values, names and labels our own chart has too. */
+/** Our own chart has the values, names and labels of this version. */
 const VERSION = "5.0.19";
 const PULL_LIMIT_MS = 60_000;
 
-/** A small chart with the same values, names, labels and ports, for machines that can't reach Milvus's repository. */
+/**
+ * A small chart with the same values, names, labels and ports, for machines without access to Milvus's
+ * repository.
+ */
 export const OWN_CHART = join(import.meta.dirname, "chart/milvus");
 
 /**
- * Returns the path of Milvus's chart: the real one, from the cache or its repository, else our own.
+ * Returns the path of Milvus's chart from the cache or its repository. Falls back to our own chart.
  *
  * @param helm path of the executable
  */
@@ -24,10 +27,10 @@ export async function milvusChart(helm: string, say: Say = sayOnStderr): Promise
   if (!isKept && !(await reachable(new URL(REPOSITORY).origin))) return OWN_CHART;
   try {
     return await keep(name, archive, (folder) =>
-      timed(`Milvus's chart ${VERSION}: downloading it from ${REPOSITORY}`, say, () => pull(helm, folder)),
+      timed(`Milvus's chart ${VERSION}: downloading from ${REPOSITORY}`, say, () => pull(helm, folder)),
     );
   } catch (error) {
-    say(`Milvus's chart can't be had, local-gke's own takes its place: ${messageOf(error)}`);
+    say(`Using local-gke's own chart because Milvus's chart could not be downloaded: ${messageOf(error)}`);
     return OWN_CHART;
   }
 }

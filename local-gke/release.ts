@@ -3,11 +3,12 @@ import { type Program, stream } from "../src/base/process.ts";
 import { OWN_CHART } from "./milvus-chart.ts";
 
 /**
- * Installs Milvus as the reader of Milvus's page has it before the first step (chart/starting-values.yaml), and
- * resolves when its pods are ready.
+ * Installs Milvus in the state before the first step of Milvus's guide (chart/starting-values.yaml) and waits
+ * until its pods are ready.
  *
- * @param options `helm`: path of the executable; `chart`: path of a Milvus chart, by default our own small one
- * @throws Error with what helm said
+ * @param options `helm`: path of the executable; `chart`: path of a Milvus chart, by default our own small
+ *   one
+ * @throws Error with helm's output
  */
 export async function installRelease(options: {
   kubeconfig: string;
@@ -15,7 +16,7 @@ export async function installRelease(options: {
   chart?: string;
   release?: string;
   namespace?: string;
-  /** Ends the installation. */
+  /** Aborts the installation. */
   signal?: AbortSignal;
 }): Promise<void> {
   const { kubeconfig, chart = OWN_CHART } = options;

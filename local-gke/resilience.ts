@@ -1,4 +1,5 @@
-// Measures what a pipeline that is killed, and the switch to the new load balancer, do to a release and its clients.
+// Measures the effects of killed pipelines and of the switch to the new load balancer on a release and its
+// clients.
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/base/errors.ts";
@@ -6,13 +7,13 @@ import { openLab } from "./bench/lab.ts";
 import { sayOnStderr } from "./cache.ts";
 import { up } from "./cluster.ts";
 import { HELMS, type KillFigures, surviveKills } from "./resilience/kills.ts";
-import { FRONTS, measureSwitch, type SwitchFigures } from "./resilience/switch.ts";
+import { ENDPOINTS, measureSwitch, type SwitchFigures } from "./resilience/switch.ts";
 import { table } from "./table.ts";
 
 const USAGE = `Usage: npm run resilience [-- --kills N] [--json FILE]   measures on a local GKE and prints tables
 
-  --kills N     kills N runs (20) with each Helm at random moments, and has the next one go on
-  --json FILE   writes the figures to FILE, too; "-" prints them instead of the tables`;
+  --kills N     kills N runs (default 20) of each Helm version at random moments
+  --json FILE   also writes the results to FILE; "-" prints them instead of the tables`;
 
 const STATUSES = ["deployed", "failed", "pending-upgrade", "pending-rollback"];
 
@@ -20,7 +21,7 @@ try {
   const { kills, json } = parseArgs({
     options: { kills: { type: "string", default: "20" }, json: { type: "string" } },
   }).values;
-  if (!/^[1-9]\d*$/.test(kills)) throw new TypeError(`--kills: ${kills} is no number above zero`);
+  if (!/^[1-9]\d*$/.test(kills)) throw new TypeError(`--kills: ${kills} is not a positive integer`);
   const figures = await measure(Number(kills));
   if (json !== "-") {
     process.stdout.write(`${killsTable(figures.kills)}\n\n${switchTable(figures.switches)}\n`);
@@ -33,7 +34,7 @@ try {
   process.exitCode = 1;
 }
 
-async function measure(kills: number): Promise<{ kills: KillFigures[]; switches: SwitchFigures[] }> {
+async function measure(count: number): Promise<{ kills: KillFigures[]; switches: SwitchFigures[] }> {
   const gke = await up();
   try {
     const lab = await openLab(gke);
@@ -42,9 +43,9 @@ async function measure(kills: number): Promise<{ kills: KillFigures[]; switches:
       sayOnStderr(`measuring the switch with keep_layer4: ${keepLayer4}`);
       switches.push(await measureSwitch(lab, keepLayer4));
     }
-    const survivals: KillFigures[] = [];
-    for (const helm of HELMS) survivals.push(await surviveKills(gke, helm, kills, sayOnStderr));
-    return { kills: survivals, switches };
+    const kills: KillFigures[] = [];
+    for (const helm of HELMS) kills.push(await surviveKills(gke, helm, count, sayOnStderr));
+    return { kills, switches };
   } finally {
     await gke.down();
   }
@@ -59,7 +60,7 @@ function killsTable(figures: KillFigures[]): string {
 }
 
 function switchTable(figures: SwitchFigures[]): string {
-  const head = ["keep_layer4", "calls", "failed", "share", "longest outage", "action", ...FRONTS];
+  const head = ["keep_layer4", "calls", "failed", "share", "longest outage", "action", ...ENDPOINTS];
   const rows = figures.map(({ keepLayer4, calls, failed, longestOutage, duration, answers }) => [
     String(keepLayer4),
     String(calls),
@@ -67,8 +68,8 @@ function switchTable(figures: SwitchFigures[]): string {
     `${((100 * failed) / calls).toFixed(1)} %`,
     seconds(longestOutage),
     seconds(duration),
-    ...FRONTS.map((front) => {
-      const { first, last } = answers[front] ?? {};
+    ...ENDPOINTS.map((endpoint) => {
+      const { first, last } = answers[endpoint] ?? {};
       return first === undefined || last === undefined ? "never" : `${first.toFixed(1)} to ${seconds(last)}`;
     }),
   ]);

@@ -4,36 +4,36 @@ import * as v from "valibot";
 import { parse } from "yaml";
 import { type Program, stream } from "../src/base/process.ts";
 
-/** Folder of the action: the one with action.yml. */
+/** The directory of action.yml. */
 export const PROJECT = join(import.meta.dirname, "..");
 
 export interface ActionRun {
   exitCode: number;
   outputs: Record<string, string>;
-  /** What it wrote to the job summary (Markdown). */
+  /** The job summary, Markdown. */
   summary: string;
-  /** When it was started, by performance.now(). */
+  /** Time of its start, by performance.now(). */
   started: number;
-  /** From its start to its end. */
+  /** Duration of the main step. */
   milliseconds: number;
-  /** Runs its post step, which a runner does when the job's other steps have ended; returns the exit code. */
+  /** Runs its post step, as a runner does after the job's other steps, and returns the exit code. */
   post(): Promise<number>;
 }
 
 export interface ActionOptions {
-  /** What a workflow has below `with:`. */
+  /** The inputs of `with:` in a workflow. */
   inputs: Record<string, string>;
-  /** Laid over this process's own environment. */
+  /** Added to this process's environment. */
   env: Record<string, string>;
-  /** Executables that the runner has: their folders come first in PATH. */
+  /** Executables of the runner. Their directories come first in PATH. */
   tools: string[];
-  /** An existing folder for all that a runner keeps for one job. */
+  /** An existing directory for the files of one job. */
   directory: string;
-  /** Called with each line that it prints, workflow commands included. */
+  /** Receives each line of output, including workflow commands. */
   onLine: (line: string) => void;
-  /** Cancels it. */
+  /** Cancels the action. */
   signal?: AbortSignal;
-  /** Options for Node.js itself. */
+  /** Options for Node.js. */
   nodeOptions?: string[];
 }
 
@@ -43,10 +43,10 @@ const Metadata = v.object({
 });
 
 /**
- * Runs the built action as a workflow runner starts it: Node 24 on what action.yml names, the inputs with their
- * defaults as INPUT_*, and files for outputs, state and summary.
+ * Runs the built action as a workflow runner does: Node 24 runs the scripts that action.yml names, with
+ * INPUT_* variables for inputs and defaults, and with files for outputs, state and summary.
  *
- * @throws Error when it can't be started
+ * @throws Error if the action can't start
  */
 export async function runAction(options: ActionOptions): Promise<ActionRun> {
   const { inputs, runs } = v.parse(Metadata, parse(await readFile(join(PROJECT, "action.yml"), "utf8")));
@@ -101,9 +101,9 @@ export async function runAction(options: ActionOptions): Promise<ActionRun> {
 }
 
 /**
- * Returns what a step has written to GITHUB_OUTPUT or GITHUB_STATE.
+ * Parses the content of GITHUB_OUTPUT or GITHUB_STATE.
  *
- * @throws Error when it can't be read
+ * @throws Error if it is malformed
  */
 export function parseFileCommands(text: string): Record<string, string> {
   const values: Record<string, string> = {};
@@ -111,7 +111,7 @@ export function parseFileCommands(text: string): Record<string, string> {
   for (let line = lines.shift(); line; line = lines.shift()) {
     const [, name, delimiter] = /^(.+?)<<(.+)$/.exec(line) ?? [];
     const end = delimiter === undefined ? -1 : lines.indexOf(delimiter);
-    if (name === undefined || end < 0) throw new Error(`"${line}" begins no value`);
+    if (name === undefined || end < 0) throw new Error(`"${line}" does not start a value`);
     values[name] = lines.splice(0, end).join("\n");
     lines.shift();
   }

@@ -8,7 +8,12 @@ import { startControlApi } from "./control-plane/control-api.ts";
 import { type ControlPlane, startControlPlane } from "./control-plane/control-plane.ts";
 import { serveJson } from "./control-plane/json-server.ts";
 import { killProcessesOf } from "./control-plane/processes.ts";
-import { parseAssignment, type Report, STATE_FILE, type State } from "./control-plane/state.ts";
+import {
+  parseSupervisorOptions,
+  STATE_FILE,
+  type State,
+  type SupervisorMessage,
+} from "./control-plane/state.ts";
 import { Tokens } from "./control-plane/tokens.ts";
 import { startGoogleApi } from "./google/api.ts";
 import { startControllers } from "./ingress/controllers.ts";
@@ -17,17 +22,17 @@ import { milvusPython } from "./milvus/python.ts";
 import { startMilvus } from "./milvus/server.ts";
 
 /*
- * The process that a local GKE consists of: it owns the control plane's programs and is itself everything that is
- * Google's. cluster.ts starts it, detached, and hears from it over the IPC channel, whose end tells this process
- * that the owner is gone.
+ * The main process of a local GKE. It runs the control plane's programs as children and all stand-ins for
+ * Google in itself. cluster.ts starts it detached and receives its messages over the IPC channel. If that
+ * channel closes, the owner is gone.
  */
 
 const STOP_LIMIT_MS = 5_000;
 
-const assignment = parseAssignment(process.argv[2]);
-const { directory } = assignment;
+const options = parseSupervisorOptions(process.argv[2]);
+const { directory } = options;
 
-/** What has been started, to be stopped in reverse. */
+/** Stops everything that has started, in reverse order. */
 const stops: (() => Promise<void>)[] = [];
 /** Set once everything is ready. */
 let state: State | undefined;
@@ -36,7 +41,7 @@ let ended: Promise<never> | undefined;
 process.on("SIGTERM", () => end());
 process.on("SIGINT", () => end());
 process.on("disconnect", () => {
-  if (!state || assignment.owned) end();
+  if (!state || options.owned) end();
 });
 process.on("uncaughtException", (error) => {
   console.error(error);
@@ -86,7 +91,7 @@ async function start(): Promise<State> {
   stops.push(control.stop);
 
   return {
-    name: assignment.name,
+    name: options.name,
     directory,
     kubeconfig,
     control: control.url,
@@ -109,7 +114,7 @@ function clusterOf(controlPlane: ControlPlane) {
   };
 }
 
-/** Returns the first three numbers of loopback addresses that no other local GKE of this machine hands out. */
+/** Reserves a loopback network, e.g. `127.20.3`, that no other local GKE of this machine uses. */
 async function reserveNetwork(): Promise<string> {
   for (let n = 0; n < 256; n++) {
     const network = `127.20.${n}`;
@@ -119,12 +124,12 @@ async function reserveNetwork(): Promise<string> {
       return network;
     }
   }
-  throw new Error("256 local GKEs run on this machine already");
+  throw new Error("256 local GKEs are already running on this machine");
 }
 
 /**
- * Ends everything, this process included. The directory goes too, unless there is a failure that nobody would
- * hear of otherwise.
+ * Ends everything, including this process, and removes the directory. The directory stays to keep the failure
+ * of a local GKE that no process watches.
  */
 function end(failure?: string): Promise<never> {
   ended ??= endAll(failure);
@@ -133,11 +138,10 @@ function end(failure?: string): Promise<never> {
 
 async function endAll(failure: string | undefined): Promise<never> {
   await Promise.race([stopAll(), new Promise((resolve) => setTimeout(resolve, STOP_LIMIT_MS))]);
-  // Whatever a stand-in has left behind.
   await killProcessesOf(directory);
-  if (failure && state && !assignment.owned) await writeState({ ...state, failure });
+  if (failure && state && !options.owned) await writeState({ ...state, failure });
   else await rm(directory, { recursive: true, force: true });
-  // What was just about to start.
+  // A program may have started in the meantime.
   await killProcessesOf(directory);
   if (failure) report({ type: "failed", message: failure });
   process.exit(failure ? 1 : 0);
@@ -149,11 +153,11 @@ async function stopAll(): Promise<void> {
 
 async function writeState(current: State): Promise<void> {
   const file = join(directory, STATE_FILE);
-  // Whoever reads it meanwhile finds a whole one.
+  // Renaming it keeps a reader from finding a partial file.
   await writeFile(`${file}.new`, JSON.stringify(current), { mode: 0o600 });
   await rename(`${file}.new`, file);
 }
 
-function report(message: Report): void {
+function report(message: SupervisorMessage): void {
   if (process.connected) process.send?.(message);
 }

@@ -1,4 +1,4 @@
-/** Returns a table whose first column is text and whose others are figures. */
+/** Formats a table: aligns the first column left and the others, numbers, right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const columns = Math.max(...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>

@@ -64,10 +64,10 @@ describe("a local GKE", () => {
     await expectNothingLeft(two);
   });
 
-  test("is refused a name that runs already, which goes on running", async () => {
+  test("refuses the name of a running local GKE, which keeps running", async () => {
     const name = newName();
     const gke = await up({ name });
-    await expect(up({ name })).rejects.toThrow(`A local GKE named ${name} runs already`);
+    await expect(up({ name })).rejects.toThrow(`A local GKE named ${name} is already running`);
     expect(await kubectl(gke, "get", "--raw", "/readyz")).toBe("ok");
   });
 

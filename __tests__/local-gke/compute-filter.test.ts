@@ -20,10 +20,13 @@ test.each<[filter: string, names: string[]]>([
   ["name eq proxies", ["proxies"]],
   ["name ne .*proxies", ["default"]],
   ["name = nobody", []],
-])("%s", (filter, names) => {
+])("the filter %j selects %j", (filter, names) => {
   expect(SUBNETS.filter(parseFilter(filter)).map(({ name }) => name)).toEqual(names);
 });
 
-test.each(["purpose", "purpose =", "purpose ~ x", "= x", "a = b OR c = d"])("%s is none", (filter) => {
-  expect(() => parseFilter(filter)).toThrow(FilterError);
-});
+test.each(["purpose", "purpose =", "purpose ~ x", "= x", "a = b OR c = d"])(
+  "the filter %j is malformed",
+  (filter) => {
+    expect(() => parseFilter(filter)).toThrow(FilterError);
+  },
+);

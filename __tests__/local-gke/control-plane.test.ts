@@ -14,7 +14,7 @@ describe("tokens", () => {
   const accepted = { status: { authenticated: true, user: { username: DEPLOYER } } };
   const refused = { status: { authenticated: false } };
 
-  test("that were issued are the deployer's, all others nobody's", () => {
+  test("authenticate the deployer only if they were issued", () => {
     const tokens = new Tokens();
     const { token } = tokens.issue();
     expect(review(tokens, token)).toMatchObject(accepted);
@@ -29,7 +29,7 @@ describe("tokens", () => {
     },
   );
 
-  test("end with their lifetime and when they are revoked", () => {
+  test("expire at the end of their lifetime and can be revoked", () => {
     vi.useFakeTimers();
     const tokens = new Tokens();
     tokens.lifetimeSeconds = 300;
@@ -46,7 +46,7 @@ describe("tokens", () => {
   });
 });
 
-test("the serving certificate is for the API server's names and signed by the authority", async () => {
+test("the serving certificate has the API server's names and is signed by the CA", async () => {
   const pki = await makePki();
   const ca = new X509Certificate(pki.caCertificate);
   const serving = new X509Certificate(pki.servingCertificate);
@@ -57,17 +57,17 @@ test("the serving certificate is for the API server's names and signed by the au
   expect(serving.checkHost("localhost")).toBe("localhost");
 });
 
-test("free ports all differ", async () => {
+test("freePorts returns different ports", async () => {
   const ports = await freePorts(["a", "b", "c"]);
   expect(Object.keys(ports)).toEqual(["a", "b", "c"]);
   expect(new Set(Object.values(ports)).size).toBe(3);
 });
 
-test("the environment is printed as a shell reads it", () => {
+test("exportLines quotes values for a shell", () => {
   expect(exportLines({ A: "plain", B: "it's $HOME" })).toBe("export A='plain'\nexport B='it'\\''s $HOME'\n");
 });
 
-describe("status", () => {
+describe("statusLines", () => {
   const state = { name: "x", directory: "/d/x", kubeconfig: "/d/x/kubeconfig", control: "http://c", env: {} };
   const found = { name: "x", directory: "/d/x" };
   test.each([
@@ -79,11 +79,11 @@ describe("status", () => {
       { ...found, processes: [], state: { ...state, failure: "etcd ended" } },
       /^x: failed: etcd ended\n/,
     ],
-  ])("says %s", (_, each, expected) => {
+  ])("reports a local GKE that is %s", (_, each, expected) => {
     expect(statusLines([each])).toMatch(expected);
   });
 
-  test("says that there is none", () => {
-    expect(statusLines([])).toBe("No local GKE runs.\n");
+  test("reports that there is no local GKE", () => {
+    expect(statusLines([])).toBe("No local GKE is running.\n");
   });
 });

@@ -34,7 +34,7 @@ test.each<[host: string, addresses: string[]]>([
   ["apps.milvus.io", []],
   ["milvus.io", []],
   ["other.io", []],
-])("the addresses of %s", (host, addresses) => {
+])("%s has the addresses %j", (host, addresses) => {
   expect(records.addresses(host)).toEqual(addresses);
 });
 
@@ -46,11 +46,11 @@ test.each<[name: string, exists: boolean]>([
   ["dangling.milvus.io", false],
   ["other.milvus.io", false],
   ["io", true],
-])("whether %s exists", (name, exists) => {
+])("%s exists: %s", (name, exists) => {
   expect(records.resolve(name, "AAAA").exists).toBe(exists);
 });
 
-test("an answer has the name that was asked for, the aliases first", () => {
+test("an answer contains the requested name, after its aliases", () => {
   expect(records.resolve("Alias.milvus.io", "A").answers).toMatchObject([
     { name: "alias.milvus.io.", type: "CNAME" },
     { name: "my-release.milvus.io.", type: "A" },
@@ -58,11 +58,11 @@ test("an answer has the name that was asked for, the aliases first", () => {
   expect(records.resolve("any.apps.milvus.io", "A").answers).toMatchObject([{ name: "any.apps.milvus.io." }]);
 });
 
-describe("changes", () => {
-  test("are told with the name; a set is replaced whole", () => {
+describe("a change", () => {
+  test("replaces the whole set and emits the name", () => {
     const changing = new DnsRecords();
-    const told: string[] = [];
-    changing.on("change", (name) => told.push(name));
+    const emitted: string[] = [];
+    changing.on("change", (name) => emitted.push(name));
     changing.set("A.milvus.io", "A", ["192.0.2.1"]);
     changing.set("a.milvus.io.", "A", ["192.0.2.2"], 60);
     expect(changing.records("a.milvus.io", "A")).toEqual({
@@ -73,7 +73,7 @@ describe("changes", () => {
     });
     expect(changing.delete("a.milvus.IO", "A")).toBe(true);
     expect(changing.delete("a.milvus.io", "A")).toBe(false);
-    expect(told).toEqual(["a.milvus.io.", "a.milvus.io.", "a.milvus.io."]);
+    expect(emitted).toEqual(["a.milvus.io.", "a.milvus.io.", "a.milvus.io."]);
   });
 
   test.each<[name: string, type: RecordType, value: string]>([
@@ -90,7 +90,7 @@ describe("changes", () => {
     ["a..milvus.io", "A", "192.0.2.1"],
     ["ä.milvus.io", "A", "192.0.2.1"],
     [`${"x".repeat(64)}.milvus.io`, "A", "192.0.2.1"],
-  ])("%s %s %s is refused", (name, type, value) => {
+  ])("to %s %s %s is refused", (name, type, value) => {
     expect(() => new DnsRecords().set(name, type, [value])).toThrow(Error);
   });
 });

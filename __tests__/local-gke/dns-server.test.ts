@@ -33,18 +33,18 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-test("A, with TTL", async () => {
+test("A records have a TTL", async () => {
   expect(await resolver.resolve4("My-Release.milvus.io", { ttl: true })).toEqual([
     { address: "192.0.2.1", ttl: 60 },
     { address: "192.0.2.2", ttl: 60 },
   ]);
 });
 
-test("A through an alias", async () => {
+test("A records are found through an alias", async () => {
   expect(await resolver.resolve4("alias.milvus.io")).toEqual(["192.0.2.1", "192.0.2.2"]);
 });
 
-test("AAAA", async () => {
+test("AAAA records are found", async () => {
   expect(await resolver.resolve6("my-release.milvus.io")).toEqual([
     "2001:db8::1",
     "::1",
@@ -52,7 +52,7 @@ test("AAAA", async () => {
   ]);
 });
 
-test("CNAME, NS, SOA", async () => {
+test("CNAME, NS and SOA records are found", async () => {
   expect(await resolver.resolveCname("alias.milvus.io")).toEqual(["my-release.milvus.io"]);
   expect(await resolver.resolveNs("milvus.io")).toEqual(["ns1.milvus.io", "ns2.milvus.io"]);
   expect(await resolver.resolveSoa("milvus.io")).toMatchObject({
@@ -63,7 +63,7 @@ test("CNAME, NS, SOA", async () => {
   });
 });
 
-test("TXT", async () => {
+test("TXT records are found", async () => {
   expect(await resolver.resolveTxt("my-release.milvus.io")).toEqual([
     ["heritage=x,owner=y"],
     ["two", "strings"],
@@ -71,14 +71,14 @@ test("TXT", async () => {
   ]);
 });
 
-test("CAA", async () => {
+test("CAA records are found", async () => {
   expect(await resolver.resolveCaa("milvus.io")).toMatchObject([
     { critical: 0, issue: "pki.goog" },
     { critical: 128, iodef: "mailto:security@milvus.io" },
   ]);
 });
 
-test("what is too long for UDP comes over TCP", async () => {
+test("an answer that is too long for UDP is sent over TCP", async () => {
   expect(await resolver.resolveTxt("long.milvus.io")).toEqual([
     ["1", LONG_TEXT],
     ["2", LONG_TEXT],
@@ -87,16 +87,16 @@ test("what is too long for UDP comes over TCP", async () => {
 });
 
 test.each<[question: string, code: string, ask: () => Promise<unknown>]>([
-  ["a name that isn't there", "ENOTFOUND", () => resolver.resolve4("nobody.milvus.io")],
-  ["an alias of one", "ENOTFOUND", () => resolver.resolve4("dangling.milvus.io")],
-  ["a type that a name hasn't", "ENODATA", () => resolver.resolveCaa("my-release.milvus.io")],
-  ["a type that nobody here has", "ENODATA", () => resolver.resolveMx("milvus.io")],
-  ["such a type of no name", "ENOTFOUND", () => resolver.resolveMx("nobody.milvus.io")],
-])("%s: %s", async (_question, code, ask) => {
+  ["a missing name", "ENOTFOUND", () => resolver.resolve4("nobody.milvus.io")],
+  ["an alias of a missing name", "ENOTFOUND", () => resolver.resolve4("dangling.milvus.io")],
+  ["a type that the name does not have", "ENODATA", () => resolver.resolveCaa("my-release.milvus.io")],
+  ["an unsupported type", "ENODATA", () => resolver.resolveMx("milvus.io")],
+  ["an unsupported type of a missing name", "ENOTFOUND", () => resolver.resolveMx("nobody.milvus.io")],
+])("a query for %s fails with %s", async (_question, code, ask) => {
   await expect(ask()).rejects.toMatchObject({ code });
 });
 
-test("a change counts at once", async () => {
+test("a change applies immediately", async () => {
   records.set("new.milvus.io", "A", ["192.0.2.7"]);
   expect(await resolver.resolve4("new.milvus.io")).toEqual(["192.0.2.7"]);
   records.set("new.milvus.io", "A", ["192.0.2.8"]);
@@ -105,7 +105,7 @@ test("a change counts at once", async () => {
   await expect(resolver.resolve4("new.milvus.io")).rejects.toMatchObject({ code: "ENOTFOUND" });
 });
 
-describe("on the wire", () => {
+describe("the DNS protocol", () => {
   const host = "127.0.0.1";
   const portOf = () => Number(server.address.split(":")[1]);
   /** A query for the A records of my-release.milvus.io, id 0x1234, recursion desired. */
@@ -126,7 +126,7 @@ describe("on the wire", () => {
     }
   };
 
-  test("a negative answer comes with the zone's SOA record", async () => {
+  test("a negative answer includes the zone's SOA record", async () => {
     const missing = Buffer.from(query);
     missing.write("x", 13);
     const reply = await overUdp(missing);
@@ -140,18 +140,18 @@ describe("on the wire", () => {
     ["a name that is too long", tooLong, "123481810000"],
     ["a malformed question", Buffer.concat([query.subarray(0, 12), Buffer.of(0xc0, 0x0c)]), "123481810000"],
     ["two questions", Buffer.concat([Buffer.from("123401000002", "hex"), query.subarray(6)]), "123481810000"],
-    ["another operation", Buffer.concat([Buffer.from("12342900", "hex"), query.subarray(4)]), "1234a9840001"],
-  ])("%s is refused", async (_what, message, start) => {
+    ["another opcode", Buffer.concat([Buffer.from("12342900", "hex"), query.subarray(4)]), "1234a9840001"],
+  ])("a query with %s is refused", async (_what, message, start) => {
     expect((await overUdp(message)).toString("hex", 0, 6)).toBe(start);
   });
 
-  test("what is no query is passed over", async () => {
+  test("a message that is not a query is ignored", async () => {
     const response = Buffer.concat([Buffer.from("99998180", "hex"), query.subarray(4)]);
     const reply = await overUdp(Buffer.of(1, 2, 3), response, query);
     expect(reply.toString("hex", 0, 8)).toBe("1234818000010002");
   });
 
-  test("queries over TCP are answered in whatever pieces they come", async () => {
+  test("queries over TCP may arrive in any pieces", async () => {
     const prefixed = Buffer.concat([Buffer.of(0, query.length), query]);
     const socket = connect(portOf(), host);
     const chunks: Buffer[] = [];
@@ -168,7 +168,7 @@ describe("on the wire", () => {
     expect(reply.toString("hex", 2, 10)).toBe("1234818000010002");
   });
 
-  test("whatever comes is answered in the length allowed, or not at all", () => {
+  test("any message gets an answer within the length limit, or none", () => {
     const everything = new DnsRecords();
     everything.set("*", "TXT", [`"${LONG_TEXT}"`, `"${LONG_TEXT}"`]);
     const bytesOf = fc.oneof(

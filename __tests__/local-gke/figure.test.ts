@@ -9,7 +9,7 @@ test.each([
   expect(median(values)).toBe(middle);
 });
 
-test("a row has median, range, runs and target", () => {
+test("rowOf returns name, median, range, number of runs and target", () => {
   expect(rowOf({ name: "a", unit: "ms", values: [1, 2, 30], target: 50 })).toEqual([
     "a",
     "2 ms",

@@ -20,11 +20,11 @@ describe("parseGoJson", () => {
     ['"\\x"', "invalid character 'x' in string escape code"],
     ['"\\u12x4"', "invalid character 'x' in \\u hexadecimal character escape"],
     ["-x", "invalid character 'x' in numeric literal"],
-  ])("%j: %s", (text, message) => {
+  ])("rejects %j: %s", (text, message) => {
     expect(() => parseGoJson(text)).toThrow(message);
   });
 
-  test("reads whatever is JSON", () => {
+  test("parses any JSON", () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         expect(parseGoJson(text)).toEqual(JSON.parse(text));
@@ -32,7 +32,7 @@ describe("parseGoJson", () => {
     );
   });
 
-  test("always ends, and with an error, on whatever is not", () => {
+  test("terminates with an error on any malformed text", () => {
     const isJson = (text: string) => {
       try {
         JSON.parse(text);

@@ -1,9 +1,9 @@
 import { describe, expect, test, vi } from "vitest";
-import { EventRation } from "../../local-gke/ingress/events.ts";
+import { EventRateLimiter } from "../../local-gke/ingress/events.ts";
 import { Retry, WorkQueue } from "../../local-gke/ingress/queue.ts";
 
 describe("WorkQueue", () => {
-  test("retries after 5, 10, 20, ... ms, never more than 1000 s apart, and starts anew after a success", async () => {
+  test("retries after 5, 10, 20, ... ms, at most 1000 s, and resets the backoff after a success", async () => {
     vi.useFakeTimers();
     try {
       const tries: number[] = [];
@@ -36,7 +36,7 @@ describe("WorkQueue", () => {
     }
   });
 
-  test("works on a key once at a time and again for what came meanwhile, on others beside it", async () => {
+  test("processes a key once at a time, again if it was added meanwhile, and other keys in parallel", async () => {
     const started: string[] = [];
     let release = () => {};
     const held = new Promise<void>((resolve) => {
@@ -57,9 +57,9 @@ describe("WorkQueue", () => {
   });
 });
 
-test("EventRation gives 25 at once, then one every five minutes", () => {
-  const ration = new EventRation(0);
-  const taken = (now: number) => Array.from({ length: 30 }, () => ration.take(now)).filter(Boolean).length;
+test("EventRateLimiter allows 25 at once, then one every five minutes", () => {
+  const limiter = new EventRateLimiter(0);
+  const taken = (now: number) => Array.from({ length: 30 }, () => limiter.take(now)).filter(Boolean).length;
   expect(taken(0)).toBe(25);
   expect(taken(299_999)).toBe(0);
   expect(taken(300_000)).toBe(1);

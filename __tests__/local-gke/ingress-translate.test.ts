@@ -39,7 +39,7 @@ function inventory(milvus: V1Service | undefined = service(), backendConfig?: ob
 }
 
 describe("translate", () => {
-  test("gives the rule, the Service's port and the default backend", () => {
+  test("returns the rule, the Service's port and the default backend", () => {
     const { rules, servicePorts, errors } = translate(ingress({}), inventory());
     expect(errors).toEqual([]);
     expect(rules).toMatchObject([
@@ -52,14 +52,14 @@ describe("translate", () => {
   });
 
   test.each([
-    ["by port NAME", { ...NEG, "cloud.google.com/app-protocols": '{"milvus":"HTTP2"}' }, "HTTP2"],
+    ["follows the port NAME", { ...NEG, "cloud.google.com/app-protocols": '{"milvus":"HTTP2"}' }, "HTTP2"],
     [
-      "not by number: silently HTTP",
+      "is HTTP if the annotation uses the port number",
       { ...NEG, "cloud.google.com/app-protocols": '{"19530":"HTTP2"}' },
       "HTTP",
     ],
     [
-      "the old annotation wins",
+      "follows the older annotation first",
       {
         ...NEG,
         "service.alpha.kubernetes.io/app-protocols": '{"milvus":"HTTPS"}',
@@ -67,7 +67,7 @@ describe("translate", () => {
       },
       "HTTPS",
     ],
-  ])("the protocol: %s", (_, annotations, protocol) => {
+  ])("a port's protocol %s", (_, annotations, protocol) => {
     const { servicePorts, errors } = translate(ingress({}), inventory(service(annotations)));
     expect(errors).toEqual([]);
     expect(servicePorts[0]?.protocol).toBe(protocol);
@@ -77,73 +77,78 @@ describe("translate", () => {
   const forPort =
     'error getting BackendConfig for port "&ServiceBackendPort{Name:,Number:19530,}" on service "ns/milvus", err: ';
   test.each<[string, V1Ingress, Inventory, string]>([
-    ["a Service that needs no NEG", ingress({}), inventory(service({}, "NodePort")), ""],
+    ["a NodePort Service without NEG", ingress({}), inventory(service({}, "NodePort")), ""],
     [
-      "no NEG",
+      "a ClusterIP Service without NEG",
       ingress({}),
       inventory(service({})),
       'service "ns/milvus" is type "ClusterIP", expected "NodePort" or "LoadBalancer" when not using NEGs',
     ],
     [
-      "malformed NEG",
+      "a malformed NEG annotation",
       ingress({}),
       inventory(service({ "cloud.google.com/neg": "{ingress:true}" })),
       'service "ns/milvus" is type "ClusterIP", expected "NodePort" or "LoadBalancer" when not using NEGs',
     ],
     [
-      "named port",
+      "a missing named port",
       ingress({ port: { name: "grpc" } }),
       inventory(),
       'could not find port "&ServiceBackendPort{Name:grpc,Number:0,}" in service "ns/milvus"',
     ],
     [
-      "exact wildcard",
+      "a wildcard in an exact path",
       ingress({ path: "/*", pathType: "Exact" }),
       inventory(),
       "failed to validate exact path /* due to invalid wildcard",
     ],
-    ["free wildcard", ingress({ path: "/*", pathType: "ImplementationSpecific" }), inventory(), ""],
     [
-      "BackendConfig JSON",
+      "a wildcard in an implementation-specific path",
+      ingress({ path: "/*", pathType: "ImplementationSpecific" }),
+      inventory(),
+      "",
+    ],
+    [
+      "a malformed BackendConfig annotation",
       ingress({}),
       inventory(service(bc("{"))),
       `${forPort}BackendConfig annotation is invalid json`,
     ],
     [
-      "empty BackendConfig annotation",
+      "an empty BackendConfig annotation",
       ingress({}),
       inventory(service(bc("{}"))),
       `${forPort}no BackendConfig's found in annotation`,
     ],
     [
-      "BackendConfig that is not there",
+      "a missing BackendConfig",
       ingress({}),
       inventory(service(bc('{"default":"bc"}'))),
       `${forPort}no BackendConfig for service port exists.`,
     ],
     [
-      "BackendConfig of a port that is not used",
+      "a missing BackendConfig of an unused port",
       ingress({}),
       inventory(service(bc('{"ports":{"metrics":"bc"}}'))),
       "",
     ],
     [
-      "invalid BackendConfig",
+      "an invalid BackendConfig",
       ingress({}),
       inventory(service(bc('{"ports":{"19530":"bc"}}')), { sessionAffinity: { affinityType: "X" } }),
       "BackendConfig ns/bc is not valid: unsupported AffinityType: X, should be one of NONE, CLIENT_IP, or GENERATED_COOKIE",
     ],
     [
-      "two at once",
+      "two mistakes",
       ingress({ path: "/*" }),
       inventory(service({ ...NEG, "cloud.google.com/app-protocols": '{"milvus":"h2"}' })),
       'could not parse "service.alpha.kubernetes.io/app-protocols" annotation on service "ns/milvus", err: invalid port application protocol: h2; failed to validate prefix path /* due to invalid wildcard',
     ],
-  ])("%s", (_, given, known, errors) => {
-    expect(translate(given, known).errors.join("; ")).toBe(errors);
+  ])("reports the errors of %s", (_, given, state, errors) => {
+    expect(translate(given, state).errors.join("; ")).toBe(errors);
   });
 
-  test("an internal load balancer has NEGs without being asked", () => {
+  test("an internal load balancer always uses NEGs", () => {
     const annotations = { "kubernetes.io/ingress.class": "gce-internal" };
     const { servicePorts } = translate(ingress({ annotations }), inventory(service({}, "NodePort")));
     expect(servicePorts.map(({ neg }) => neg)).toEqual([true, true]);
@@ -154,7 +159,7 @@ describe("healthCheck", () => {
   const defaults = { protocol: "HTTP2", servingPort: 19530, neg: true } as const;
   const config = (check: object) => parseBackendConfig("ns", "bc", { healthCheck: check });
 
-  test("defaults to the protocol and port that are served", () => {
+  test("defaults to the protocol and port of the backend", () => {
     expect(healthCheck(undefined, defaults)).toEqual({
       type: "HTTP2",
       port: 19530,

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { expect, test, vi } from "vitest";
 import { lock, tryLock } from "../../local-gke/binaries/lock.ts";
 
-test("one holds a lock at a time; the next one gets it when it is released", async () => {
+test("a lock has one holder at a time and passes to the next on release", async () => {
   const name = randomUUID();
   const first = await tryLock(name);
   expect(first).toBeDefined();
@@ -25,7 +25,7 @@ test("one holds a lock at a time; the next one gets it when it is released", asy
   expect(got).toBe(true);
 });
 
-test("the lock of a process that is killed is free", async () => {
+test("a lock is released if its process is killed", async () => {
   const name = randomUUID();
   const script = `
     import { tryLock } from ${JSON.stringify(join(import.meta.dirname, "../../local-gke/binaries/lock.ts"))};

@@ -32,20 +32,24 @@ test.each<Case>([
   { change: "an addition", additions: [A, TXT], refused: [] },
   { change: "a replacement", present: [A], deletions: [A], additions: [{ ...A, ttl: 60 }], refused: [] },
   {
-    change: "a deletion, values in another order and names in another case",
+    change: "a deletion with values in another order and names in another case",
     present: [A],
     deletions: [{ ...A, name: HOST.toUpperCase(), values: A.values.toReversed() }],
     refused: [],
   },
   {
-    change: "an addition of what exists",
+    change: "an addition of an existing set",
     present: [A],
     additions: [{ ...A, values: ["192.0.2.9"] }],
     refused: [
       [409, "alreadyExists", `The resource 'entity.change.additions[0]' named '${HOST} (A)' already exists`],
     ],
   },
-  { change: "one set twice", additions: [A, { ...A, ttl: 60 }], refused: [[409, "alreadyExists"]] },
+  {
+    change: "two additions of one set",
+    additions: [A, { ...A, ttl: 60 }],
+    refused: [[409, "alreadyExists"]],
+  },
   {
     change: "a deletion with another TTL",
     present: [A],
@@ -59,7 +63,7 @@ test.each<Case>([
     refused: [[412, "conditionNotMet"]],
   },
   {
-    change: "deletions, the second of what isn't there",
+    change: "a deletion of a missing set",
     present: [A],
     deletions: [A, TXT],
     refused: [
@@ -67,7 +71,7 @@ test.each<Case>([
     ],
   },
   {
-    change: "a replacement whose deletion fails: all that is wrong is told",
+    change: "several mistakes",
     present: [A],
     deletions: [TXT, { ...A, ttl: 60 }],
     additions: [{ ...TXT, name: "x.example.com." }],
@@ -83,13 +87,13 @@ test.each<Case>([
     refused: [[400, "invalid", `Invalid value for '${NAME}': 'evil-milvus.io.'`]],
   },
   {
-    change: "a name without the last dot",
+    change: "a name without a trailing dot",
     additions: [{ ...A, name: "my-release.milvus.io" }],
     refused: [[400, "invalid", `Invalid value for '${NAME}': 'my-release.milvus.io'`]],
   },
-  { change: "no name", additions: [{ ...A, name: "a..milvus.io." }], refused: [[400, "invalid"]] },
+  { change: "an invalid name", additions: [{ ...A, name: "a..milvus.io." }], refused: [[400, "invalid"]] },
   {
-    change: "a wrong value",
+    change: "an invalid value",
     additions: [{ ...A, values: ["192.0.2.1", "milvus.io."] }],
     refused: [[400, "invalid", "Invalid value for 'entity.change.additions[0].rrdata[1]': 'milvus.io.'"]],
   },
@@ -113,7 +117,7 @@ test.each<Case>([
     additions: [CNAME],
     refused: [],
   },
-])("$change", ({ present = [], additions = [], deletions = [], refused }) => {
+])("Cloud DNS checks $change", ({ present = [], additions = [], deletions = [], refused }) => {
   const found = refusals(zoneWith(present).zone, { additions, deletions });
   expect(found.map(({ code, reason }) => [code, reason])).toEqual(
     refused.map(([code, reason]) => [code, reason]),
@@ -122,7 +126,7 @@ test.each<Case>([
   expect(found.map(({ message }) => message)).toEqual(texts);
 });
 
-test("the world sees a change once it is published, and nothing of a zone that is withdrawn", () => {
+test("public DNS has a change once it is published, and nothing of a withdrawn zone", () => {
   const { zone, world } = zoneWith([]);
   expect(world.records("milvus.io", "NS")?.values).toHaveLength(4);
   const change: Change = { additions: [A], deletions: [] };
@@ -136,7 +140,7 @@ test("the world sees a change once it is published, and nothing of a zone that i
 });
 
 test.each([{ visibility: "private" as const }, { delegated: false as const }])(
-  "the world never sees a zone with %o",
+  "public DNS never has the records of a zone with %o",
   (settings) => {
     const { zone, world } = zoneWith([A], settings);
     zone.publish({ additions: [A], deletions: [] });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { refusal } from "../../local-gke/milvus/authorization.ts";
+import { authenticationError } from "../../local-gke/milvus/authorization.ts";
 import { proxyConfig } from "../../local-gke/milvus/config.ts";
 
 const plain = { tlsMode: 0, authorization: false, panic: undefined };
@@ -7,10 +7,10 @@ const shared = "proxy server(http) and external grpc server share the same port,
 
 describe("proxyConfig", () => {
   it.each([
-    { what: "nothing", files: [], expected: plain },
+    { what: "no files", files: [], expected: plain },
     { what: "empty files and comments", files: ["", "# nothing\n"], expected: plain },
     {
-      what: "authentication, in JSON's syntax too",
+      what: "authentication in JSON syntax",
       files: ['{"common": {"security": {"authorizationEnabled": true}}}'],
       expected: { ...plain, authorization: true },
     },
@@ -35,7 +35,7 @@ describe("proxyConfig", () => {
       expected: { ...plain, tlsMode: 1 },
     },
     {
-      what: "a later file that takes TLS back",
+      what: "a later file that switches TLS off",
       files: ["common: {security: {tlsMode: 1}}", "common: {security: {tlsMode: 0}}"],
       expected: plain,
     },
@@ -44,7 +44,7 @@ describe("proxyConfig", () => {
   });
 });
 
-describe("refusal", () => {
+describe("authenticationError", () => {
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   it.each([
     { header: undefined, expected: "missing authorization in header" },
@@ -56,6 +56,6 @@ describe("refusal", () => {
     { header: base64("key"), expected: "auth check failure, please check api key is correct" },
     { header: "", expected: "auth check failure, please check api key is correct" },
   ])("of $header is $expected", ({ header, expected }) => {
-    expect(refusal(header)).toBe(expected);
+    expect(authenticationError(header)).toBe(expected);
   });
 });

@@ -1,8 +1,8 @@
 import type { V1Pod, V1Service } from "@kubernetes/client-node";
 import { describe, expect, it } from "vitest";
 import {
+  acceptsClients,
   configFiles,
-  isFrontend,
   isReady,
   portBehind,
   selects,
@@ -38,19 +38,19 @@ const service: V1Service = {
 };
 
 describe("a pod", () => {
-  it("is one that clients talk to when it has the port milvus", () => {
-    expect(isFrontend(pod)).toBe(true);
-    expect(isFrontend({ spec: { containers: [{ name: "querynode" }] } })).toBe(false);
+  it("accepts clients if it has the port milvus", () => {
+    expect(acceptsClients(pod)).toBe(true);
+    expect(acceptsClients({ spec: { containers: [{ name: "querynode" }] } })).toBe(false);
   });
 
-  it("is ready by its condition, and not once it is being deleted", () => {
+  it("is ready by its condition, but not during its deletion", () => {
     expect(isReady(pod)).toBe(true);
     expect(isReady({ ...pod, metadata: { deletionTimestamp: new Date() } })).toBe(false);
     expect(isReady({ ...pod, status: { conditions: [{ type: "Ready", status: "False" }] } })).toBe(false);
     expect(isReady({})).toBe(false);
   });
 
-  it("reads user.yaml after default.yaml, or the one file of a custom ConfigMap", () => {
+  it("reads user.yaml after default.yaml, or the only file of a custom ConfigMap", () => {
     expect(configFiles(pod.spec)).toEqual([
       { configMap: "a-milvus", key: "default.yaml" },
       { configMap: "a-milvus", key: "user.yaml" },
@@ -77,7 +77,7 @@ describe("a Service", () => {
     [80, 8080],
     [9091, 9091],
     [1234, undefined],
-  ])("leads from port %s to the container's %s", (port, expected) => {
+  ])("maps port %s to the container's port %s", (port, expected) => {
     expect(portBehind(service, port, pod)).toBe(expected);
   });
 });

@@ -37,7 +37,7 @@ describe("backendFor", () => {
     expect(backendFor(rules, authority, target)).toBe(backend);
   });
 
-  it("leaves to a rule without a host what no host's rule is for", () => {
+  it("uses a rule without a host for hosts without rules", () => {
     const all = [...rules, rule(undefined, "/", "Prefix", "any")];
     expect(backendFor(all, "other.io", "/")).toBe("any");
     expect(backendFor(all, "b.io", "/elsewhere")).toBeUndefined();

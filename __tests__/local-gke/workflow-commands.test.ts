@@ -12,26 +12,26 @@ test.each([
   { line: "::debug::not for the reader", shown: undefined },
   { line: "::error::What%0AWhy: 100%25%0AFix", shown: "Error: What\nWhy: 100%\nFix" },
   { line: "::warning file=a.yml,line=1::odd", shown: "Warning: odd" },
-])("$line is shown as $shown", ({ line, shown }) => {
+])("the log line $line is shown as $shown", ({ line, shown }) => {
   const text = logView().show(line);
   expect(text === undefined ? undefined : stripVTControlCharacters(text)).toBe(shown);
 });
 
-test("what is masked is not seen, in no line and in no annotation", () => {
+test("logView hides masked values in lines and annotations", () => {
   const { show } = logView();
   expect(show("::add-mask::first%0Asecond")).toBeUndefined();
   expect(show("token first of second")).toBe("token *** of ***");
   expect(stripVTControlCharacters(show("::error::first") ?? "")).toBe("Error: ***");
 });
 
-test("values of GITHUB_OUTPUT and GITHUB_STATE are read, those of several lines and empty ones included", () => {
+test("parseFileCommands reads multi-line and empty values", () => {
   const text = "a<<EOF_1\none\ntwo\nEOF_1\nb<<EOF_2\n\nEOF_2\nc<<EOF_3\nb<<EOF_2\nEOF_3\n";
   expect(parseFileCommands(text)).toEqual({ a: "one\ntwo", b: "", c: "b<<EOF_2" });
   expect(parseFileCommands("")).toEqual({});
-  expect(() => parseFileCommands("a<<EOF\nno end\n")).toThrow("begins no value");
+  expect(() => parseFileCommands("a<<EOF\nno end\n")).toThrow("does not start a value");
 });
 
-test("a table has its text on the left and its figures on the right", () => {
+test("table aligns text left and numbers right", () => {
   expect(
     table([
       ["name", "10 s"],

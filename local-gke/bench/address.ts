@@ -4,15 +4,15 @@ import type { Figure } from "./figure.ts";
 import { type Lab, RELEASE, setAddressDelay, THROUGH_GOOGLE } from "./lab.ts";
 
 const RUNS = 7;
-/** Longer than any of these runs. */
+/** Longer than each run. */
 const NEVER_MS = 3_600_000;
-/** From the moment that the action waits to the moment of the address. */
+/** The address is written this long after the action starts to wait. */
 const PAUSE_MS = 2000;
 
 /**
- * Measures how long the action, waiting, takes to know the address. It is written here instead of by the ingress
- * stand-in, so that one clock tells the moment before it is sent and the moment when the line of the log is read:
- * what is measured also holds the API server's time for the write.
+ * Measures how soon the action, while it waits, logs the address. This benchmark writes the address instead
+ * of the ingress controller, so one clock covers both ends. The result includes the API server's time for the
+ * write.
  */
 export async function addressLatency(lab: Lab): Promise<Figure[]> {
   const kubeConfig = new KubeConfig();
@@ -38,9 +38,10 @@ async function measure(lab: Lab, api: NetworkingV1Api, namespace: string, addres
   );
   async function write(): Promise<number> {
     const name = `${RELEASE}-milvus`;
-    // The connection is open after this, as an ingress controller's is.
+    // This opens the connection, which an ingress controller has open already.
     const { metadata, status } = await api.readNamespacedIngress({ namespace, name });
-    if (!metadata?.finalizers || status?.loadBalancer?.ingress) throw new Error("the Ingress isn't waiting");
+    if (!metadata?.finalizers || status?.loadBalancer?.ingress)
+      throw new Error("the Ingress already has an address or has no finalizer");
     const body = { status: { loadBalancer: { ingress: [{ ip: address }] } } };
     const at = performance.now();
     await api.patchNamespacedIngressStatus(

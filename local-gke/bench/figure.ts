@@ -1,13 +1,12 @@
-/** What was measured, once or several times. */
+/** The values of one or more measurements. */
 export interface Figure {
   name: string;
   unit: "s" | "ms" | "x" | "MB";
   values: number[];
-  /** What it should stay below, or at. */
+  /** The maximum acceptable median. */
   target?: number;
 }
 
-/** Returns the middle value, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
@@ -15,7 +14,7 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** Returns the row of a table for a figure: name, median, range, number of runs, target. */
+/** Formats a table row: name, median, range, number of runs, target. */
 export function rowOf({ name, unit, values, target }: Figure): string[] {
   const show = (value: number) => `${value.toFixed(unit === "ms" ? 0 : 2)} ${unit}`;
   const range = values.length > 1 ? `${show(Math.min(...values))} to ${show(Math.max(...values))}` : "";

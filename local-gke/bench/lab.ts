@@ -6,7 +6,7 @@ import type { LocalGke } from "../cluster.ts";
 import { installRelease } from "../release.ts";
 import { type ActionRun, PROJECT, runAction } from "../run-action.ts";
 
-/** One line of a run's log, and when it came, by performance.now(). */
+/** One line of a run's log, and its time by performance.now(). */
 export interface LogLine {
   text: string;
   at: number;
@@ -14,19 +14,19 @@ export interface LogLine {
 
 export type LoggedRun = ActionRun & { log: LogLine[] };
 
-/** What measurements on one local GKE need. */
+/** A test bench on one local GKE. */
 export interface Lab {
   gke: LocalGke;
   chart: string;
   helm: Program;
   kubectl: Program;
   /**
-   * Runs the action once, post step included, and returns what it printed.
+   * Runs the action once, including its post step.
    *
-   * @throws Error with the log when it fails
+   * @throws Error with the log if the action fails
    */
   act(inputs: Record<string, string>, options?: ActOptions): Promise<LoggedRun>;
-  /** Makes a release as the page's reader has it in a namespace of its own, hands it over, and removes it. */
+  /** Installs a release in its own namespace, runs `use`, and uninstalls the release. */
   withRelease<T>(use: (namespace: string) => Promise<T>): Promise<T>;
 }
 
@@ -39,7 +39,6 @@ interface ActOptions {
 export const RELEASE = "my-release";
 export const HOST = "my-release.milvus.io";
 
-/** Prepares measurements on a local GKE. */
 export async function openLab(gke: LocalGke): Promise<Lab> {
   const paths = await binaries(["helm4", "kubectl"]);
   const env = { KUBECONFIG: gke.kubeconfig };
@@ -87,8 +86,8 @@ export async function openLab(gke: LocalGke): Promise<Lab> {
       try {
         return await use(namespace);
       } finally {
-        // What is being removed must not slow down what is measured next. The empty namespace stays: its removal
-        // takes longer than everything else here.
+        // Waits for the removal because it would slow down the next measurement. The empty namespace stays:
+        // its removal would take longer than everything else here.
         const where = ["--namespace", namespace];
         await succeed(kubectl, ["delete", "ingress", "--all", ...where, "--timeout=60s"]);
         await succeed({ name: "helm", path: paths.helm4, env }, ["uninstall", RELEASE, ...where, "--wait"]);
@@ -97,7 +96,7 @@ export async function openLab(gke: LocalGke): Promise<Lab> {
   };
 }
 
-/** Returns how many milliseconds each group of a log took, in their order. */
+/** Computes the duration of each group of a log, in milliseconds. */
 export function groupsOf(log: readonly LogLine[]): Map<string, number> {
   const groups = new Map<string, number>();
   let begun: { name: string; at: number } | undefined;
@@ -109,13 +108,13 @@ export function groupsOf(log: readonly LogLine[]): Map<string, number> {
   return groups;
 }
 
-/** Inputs by which the action asks Google for the cluster. */
+/** Inputs that make the action look the cluster up at Google. */
 export const THROUGH_GOOGLE = { cluster_name: "my-cluster", location: "us-central1" };
 
 /**
  * Runs a program.
  *
- * @throws Error with what it printed when it fails
+ * @throws Error with its standard error if it fails
  */
 export async function succeed(program: Program, args: string[]): Promise<Output> {
   const output = await run(program, args);
@@ -123,7 +122,7 @@ export async function succeed(program: Program, args: string[]): Promise<Output>
   return output;
 }
 
-/** Sets how long the load balancer of an Ingress takes to have its address. */
+/** Sets the delay of a new load balancer's address. */
 export async function setAddressDelay({ gke }: Lab, milliseconds: number): Promise<void> {
   const answer = await fetch(`${gke.control}/timing/addressDelayMs`, {
     method: "PUT",

@@ -3,8 +3,8 @@ import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
 
 /*
- * For `node --import`: appends the path of every file that is loaded as a module to the file that LOADED_MODULES
- * names.
+ * For `node --import`. Appends the path of each file that Node.js loads as a module to the file
+ * LOADED_MODULES.
  */
 
 const list = process.env.LOADED_MODULES;

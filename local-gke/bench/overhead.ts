@@ -11,8 +11,8 @@ import { groupsOf, HOST, type Lab, type LoggedRun, RELEASE, succeed, THROUGH_GOO
 const PAIRS = 5;
 
 /**
- * Measures the action up to the address against the bare commands that do the same: side by side, by turns, each on
- * a fresh release.
+ * Compares the action's time until the address with that of the bare commands that do the same. The two
+ * alternate, each with a new release.
  */
 export async function overhead(lab: Lab): Promise<Figure[]> {
   const bare: number[] = [];
@@ -37,7 +37,7 @@ export async function overhead(lab: Lab): Promise<Figure[]> {
       return { name: `  ${name}`, unit: "s", values: steps.map((groups) => (groups.get(name) ?? 0) / 1000) };
     }),
     {
-      name: "overhead of the action (of each pair)",
+      name: "overhead of the action (per pair)",
       unit: "x",
       values: seconds.map((time, pair) => time / (bare[pair] ?? Number.NaN)),
       target: 1.15,
@@ -45,7 +45,7 @@ export async function overhead(lab: Lab): Promise<Figure[]> {
   ];
 }
 
-/** Runs the bare commands and returns how many seconds they took; making what they are given takes no part in that. */
+/** Runs the bare commands and returns their duration in seconds, without the preparation of their files. */
 async function bareSequence({ helm, kubectl, chart, gke }: Lab, namespace: string): Promise<number> {
   const release = await readRelease(helm, RELEASE, namespace);
   if (!release) throw new Error(`there is no release ${namespace}/${RELEASE}`);

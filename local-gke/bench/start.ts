@@ -7,7 +7,7 @@ import { groupsOf, type Lab, type LoggedRun, THROUGH_GOOGLE } from "./lab.ts";
 const RUNS = 9;
 const MEGABYTE = 1_000_000;
 
-/** Measures how the action starts, in mode plan, which makes no gRPC call and changes nothing. */
+/** Measures the start of the action in mode plan, which makes no gRPC call and changes nothing. */
 export async function start(lab: Lab): Promise<Figure[]> {
   return lab.withRelease(async (namespace) => {
     const inputs = { namespace, mode: "plan", ...THROUGH_GOOGLE };
@@ -16,24 +16,24 @@ export async function start(lab: Lab): Promise<Figure[]> {
     const withKubeconfig = { namespace, mode: "plan", kubeconfig: lab.gke.kubeconfig };
     return [
       {
-        name: "start to first line of output",
+        name: "start to first output line",
         unit: "ms",
         values: runs.map(({ started, log }) => (log[0]?.at ?? Number.NaN) - started),
         target: 150,
       },
       {
-        name: "runner's tools and cluster at Google",
+        name: "tools of the runner, cluster through Google",
         unit: "ms",
         values: runs.map(({ log }) => groupsOf(log).get("Tools and cluster") ?? Number.NaN),
       },
       {
-        name: "loaded without gRPC, cluster at Google",
+        name: "modules loaded, cluster through Google",
         unit: "MB",
         values: [await megabytesLoaded(lab, inputs)],
         target: 1.5,
       },
       {
-        name: "loaded without gRPC, own kubeconfig",
+        name: "modules loaded, own kubeconfig",
         unit: "MB",
         values: [await megabytesLoaded(lab, withKubeconfig)],
         target: 1.5,
@@ -42,7 +42,7 @@ export async function start(lab: Lab): Promise<Figure[]> {
   });
 }
 
-/** Returns the size of all files that are loaded as modules. */
+/** Measures the total size of the files that Node.js loads as modules. */
 async function megabytesLoaded(lab: Lab, inputs: Record<string, string>): Promise<number> {
   const list = join(lab.gke.directory, "loaded-modules");
   await rm(list, { force: true });

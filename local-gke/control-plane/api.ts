@@ -8,9 +8,9 @@ export interface ApiServer {
 }
 
 /**
- * Makes one request to the API server and returns its answer, whatever the status.
+ * Sends one request to the API server and returns the response, whatever its status.
  *
- * @throws Error when there is no answer, e.g. ECONNREFUSED while it starts
+ * @throws Error without a response, e.g. ECONNREFUSED while the API server starts
  */
 export function callApi(
   server: ApiServer,

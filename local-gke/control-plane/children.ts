@@ -3,18 +3,18 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** A running program that writes to a log file of its own. */
+/** A running program with its own log file. */
 export interface Child {
   name: string;
-  /** Rejects when the program ends before it was told to; its message holds the last lines of the log. */
+  /** Rejects when the program ends. The message contains the last lines of its log. */
   died: Promise<never>;
-  /** Ends the program at once and waits until it is gone. */
+  /** Sends SIGKILL and waits for the exit. */
   kill(): Promise<void>;
 }
 
 const LOG_LINES = 10;
 
-/** Starts a program with its output in `<directory>/<name>.log`. */
+/** Starts a program that writes its output to `<directory>/<name>.log`. */
 export function startChild(name: string, path: string, args: string[], directory: string): Child {
   const log = join(directory, `${name}.log`);
   const file = openSync(log, "w");
@@ -23,9 +23,9 @@ export function startChild(name: string, path: string, args: string[], directory
 
   const gone = endOf(child);
   const died = gone.then((how): never => {
-    throw new Error(`${name} of this local GKE ended${how}. Its last lines:\n${lastLines(log)}`);
+    throw new Error(`${name} of this local GKE ended${how}. Last lines of its log:\n${lastLines(log)}`);
   });
-  // Whoever waits for it sees the rejection; without this line, one after `kill` would end this process.
+  // Without this line, a rejection that nobody awaits would end this process, e.g. after `kill`.
   died.catch(() => {});
   return {
     name,
@@ -42,7 +42,7 @@ async function endOf(child: ChildProcess): Promise<string> {
     const [code, signal]: unknown[] = await once(child, "exit");
     return signal === null ? ` with exit code ${code}` : ` by ${signal}`;
   } catch (error) {
-    return ` before it began (${error})`;
+    return ` before it started (${error})`;
   }
 }
 

@@ -2,30 +2,31 @@ import { type Cloud, FAULTS, type Fault } from "../cloud.ts";
 import { dnsControls } from "../dns/control.ts";
 import { computeControls } from "../google/compute-control.ts";
 import type { Timing } from "../ingress/timing.ts";
-import { type Handler, type JsonServer, serveJson } from "./json-server.ts";
+import { type JsonHandler, type JsonServer, serveJson } from "./json-server.ts";
 import type { Tokens } from "./tokens.ts";
 
 /**
- * Starts the endpoint by which a running local GKE is changed from outside:
+ * Starts the HTTP endpoint that changes a running local GKE:
  *
- * | request | does |
+ * | request | effect |
  * | --- | --- |
- * | `GET /state` | returns faults, timing, addresses, certificates, zones, load balancers and the health of backends |
- * | `PUT`, `DELETE /faults/NAME` | switches a fault (`FAULTS` in cloud.ts) on, off |
- * | `PUT`, `DELETE /static-addresses/NAME` | reserves an address, which is returned, globally or in `{region}`, with `{addressType, purpose}`; gives it up |
- * | `PUT`, `DELETE /forwarding-rules/NAME` | makes a rule of somebody else's load balancer, which uses `{address}`; removes it |
- * | `PUT`, `DELETE /subnetworks/NAME` | makes a subnet from `{purpose, role, region, ipCidrRange}`, all optional; removes it, e.g. `proxy-only-subnet` |
- * | `PUT`, `DELETE /ssl-certificates/NAME` | creates a certificate at Google from `{certificate, privateKey}`, globally or in `{region}`; removes it |
- * | `PUT`, `DELETE /ssl-policies/NAME`, `/security-policies/NAME` | makes a policy for TLS, one of Cloud Armor; removes it |
- * | `PUT`, `DELETE /dns-zones/NAME` | makes a zone of Cloud DNS from `{dnsName, visibility, delegated}`; removes it with its records |
- * | `GET /dns-records/HOST` | returns the records that the world sees at a name |
- * | `PUT`, `DELETE /dns-records/HOST` | sets the records of a type from `{type, values, ttl}`, as at another registrar; removes those of `{type}`, or all |
- * | `PUT /timing/NAME` | sets a time (`Timing` in ingress/timing.ts) to the body, a number of milliseconds |
- * | `PUT /token-lifetime` | sets how long tokens issued from now on are good for, in seconds |
- * | `DELETE /tokens` | revokes all tokens issued so far |
+ * | `GET /state` | returns faults, timing, addresses, certificates, zones, load balancers, backend health |
+ * | `PUT`, `DELETE /faults/NAME` | switches a fault on, off (`FAULTS` in cloud.ts) |
+ * | `PUT`, `DELETE /static-addresses/NAME` | reserves (and returns), releases an address |
+ * | `PUT`, `DELETE /forwarding-rules/NAME` | creates, deletes an unrelated rule at `{address}` |
+ * | `PUT`, `DELETE /subnetworks/NAME` | creates, deletes a subnet (`Subnetwork` in compute-control.ts) |
+ * | `PUT`, `DELETE /ssl-certificates/NAME` | creates, deletes an SSL certificate (`Certificate` there) |
+ * | `PUT`, `DELETE /ssl-policies/NAME` | creates, deletes an SSL policy |
+ * | `PUT`, `DELETE /security-policies/NAME` | creates, deletes a Cloud Armor policy |
+ * | `PUT`, `DELETE /dns-zones/NAME` | creates, deletes a Cloud DNS zone (`Zone` in dns/control.ts) |
+ * | `GET /dns-records/HOST` | returns the public records of a name |
+ * | `PUT`, `DELETE /dns-records/HOST` | sets, deletes public records outside of Cloud DNS |
+ * | `PUT /timing/NAME` | sets a delay in milliseconds (`Timing` in ingress/timing.ts) |
+ * | `PUT /token-lifetime` | sets the lifetime of new tokens, in seconds |
+ * | `DELETE /tokens` | revokes all tokens |
  */
 export function startControlApi(cloud: Cloud, tokens: Tokens, timing: Timing): Promise<JsonServer> {
-  const handlers: Record<string, Handler> = {
+  const handlers: Record<string, JsonHandler> = {
     "GET /state": () => stateOf(cloud, timing),
     "PUT /faults": ({ name }) => setFault(cloud, name, true),
     "DELETE /faults": ({ name }) => setFault(cloud, name, false),
@@ -69,7 +70,7 @@ function stateOf(cloud: Cloud, timing: Timing): object {
 }
 
 function setFault(cloud: Cloud, name: string, on: boolean): object | undefined {
-  const fault = FAULTS.find((known): known is Fault => known === name);
+  const fault = FAULTS.find((each): each is Fault => each === name);
   if (!fault) return undefined;
   cloud.setFault(fault, on);
   return {};
@@ -80,6 +81,6 @@ function isTime(name: string, timing: Timing): name is keyof Timing {
 }
 
 function parseNumber(body: unknown): number {
-  if (typeof body !== "number" || body < 0) throw new Error("the body must be a number, 0 or more");
+  if (typeof body !== "number" || body < 0) throw new Error("the request body must be a number, 0 or more");
   return body;
 }

@@ -11,17 +11,17 @@ import { makePki } from "./pki.ts";
 import { freePorts } from "./ports.ts";
 import { argumentsOf, CLIENTS, filesIn, PORTS, PROGRAMS, type ProgramName, SERVERS } from "./programs.ts";
 
-/** A running Kubernetes control plane with nodes. */
+/** A running Kubernetes control plane and its nodes. */
 export interface ControlPlane {
-  /** Path of a kubeconfig with all rights. */
+  /** Path of a cluster admin's kubeconfig. */
   kubeconfig: string;
   /** `host:port` of the API server. */
   endpoint: string;
-  /** PEM of the authority that signed the API server's certificate. */
+  /** The CA that signed the API server's certificate, as PEM. */
   caCertificate: string;
-  /** Rejects as soon as one of its programs dies, naming it. */
+  /** Rejects as soon as one of the programs ends; the error names it. */
   died: Promise<never>;
-  /** Ends all programs and waits until they are gone. */
+  /** Ends all programs. */
   stop(): Promise<void>;
 }
 
@@ -29,12 +29,12 @@ const POLL_MS = 25;
 const READY_LIMIT_MS = 120_000;
 
 /**
- * Starts etcd, the API server, the controller manager, the scheduler and KWOK, and returns once the API server
- * and a node are ready. When that fails nothing is left running.
+ * Starts etcd, the API server, the controller manager, the scheduler and KWOK. Returns once the API server
+ * and a node are ready. On failure, it ends every program that it has started.
  *
- * @param directory for their data, logs and secrets
- * @param tokenReviewUrl whom the API server asks about bearer tokens that it does not know
- * @throws Error naming the program that died, with its last log lines
+ * @param directory holds data, logs and secrets
+ * @param tokenReviewUrl authenticates the bearer tokens that the API server does not know itself
+ * @throws Error that names the program that ended, with its last log lines
  */
 export async function startControlPlane(directory: string, tokenReviewUrl: string): Promise<ControlPlane> {
   const [programs, ports, pki] = await Promise.all([binaries(PROGRAMS), freePorts(PORTS), makePki()]);
@@ -54,7 +54,7 @@ export async function startControlPlane(directory: string, tokenReviewUrl: strin
     ],
     [files.auditPolicy, JSON.stringify(AUDIT_POLICY)],
     [files.containerLog, containerLog("Welcome to use Milvus!")],
-    // What Milvus says when TLS is on and its HTTP server shares the gRPC port (milvus-io/milvus#46312).
+    // Milvus logs this if TLS is on while its HTTP server shares the gRPC port (milvus-io/milvus#46312).
     [
       files.previousContainerLog,
       containerLog(
@@ -98,7 +98,7 @@ const AUDIT_POLICY = {
   rules: [{ level: "Metadata" }],
 };
 
-/** Returns lines as a container runtime writes them to a log file. */
+/** Formats lines as a container runtime does in its log files. */
 function containerLog(...lines: string[]): string {
   const now = new Date().toISOString();
   return lines.map((line) => `${now} stderr F ${line}\n`).join("");
@@ -112,19 +112,19 @@ async function apiServerReady(server: ApiServer, signal: AbortSignal): Promise<v
   }
 }
 
-/** Asks until the answer is 200 and good. */
+/** Polls the API server until it responds 200 and `isReady` accepts the body. */
 async function until(
   server: ApiServer,
   path: string,
   signal: AbortSignal,
-  good: (text: string) => boolean,
+  isReady: (text: string) => boolean,
 ): Promise<void> {
   const deadline = performance.now() + READY_LIMIT_MS;
   let last = "";
   while (performance.now() < deadline) {
     try {
       const { status, text } = await callApi(server, "GET", path);
-      if (status === 200 && good(text)) return;
+      if (status === 200 && isReady(text)) return;
       last = `${status}: ${text}`;
     } catch (error) {
       last = messageOf(error);
@@ -132,11 +132,11 @@ async function until(
     await delay(POLL_MS, undefined, { signal });
   }
   throw new Error(
-    `the API server did not get ready within ${READY_LIMIT_MS / 1000} s (${path} answered ${last})`,
+    `the API server was not ready after ${READY_LIMIT_MS / 1000} s (${path} responded ${last})`,
   );
 }
 
 function hasReadyNode(nodes: string): boolean {
-  // Spares a parser for a NodeList: no other condition and no other object can match.
+  // No other condition or object matches this, so parsing the NodeList is unnecessary.
   return /"type":"Ready","status":"True"/.test(nodes);
 }

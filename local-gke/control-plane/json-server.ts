@@ -10,27 +10,27 @@ export interface JsonServer {
 }
 
 interface Call {
-  /** What follows the resource in the path, decoded; empty when nothing does. */
+  /** The decoded path segment after the resource; empty without one. */
   name: string;
-  /** The parsed body, or undefined when there is none. */
+  /** Undefined without a body. */
   body: unknown;
 }
 
-/** Answers a call; undefined is a 404, what it throws is a 400 with the message as `error`. */
-export type Handler = (call: Call) => object | undefined;
+/** Returns the response body. Undefined responds 404; an error responds 400 with its message as `error`. */
+export type JsonHandler = (call: Call) => object | undefined;
 
 /**
  * Serves JSON over HTTP on a free port of 127.0.0.1.
  *
- * @param handlers by method and resource, e.g. `PUT /faults` for `PUT /faults/NAME`
+ * @param handlers keyed by method and resource: `PUT /faults` handles `PUT /faults/NAME`
  */
-export async function serveJson(handlers: Record<string, Handler>): Promise<JsonServer> {
+export async function serveJson(handlers: Record<string, JsonHandler>): Promise<JsonServer> {
   const answer = async (request: IncomingMessage): Promise<[status: number, body: object]> => {
     try {
       const [, resource, name = ""] = (request.url ?? "").split(/[/?]/);
       const handler = handlers[`${request.method} /${resource}`];
       const result = handler?.({ name: decodeURIComponent(name), body: await bodyOf(request) });
-      return result ? [200, result] : [404, { error: `there is no ${request.method} ${request.url}` }];
+      return result ? [200, result] : [404, { error: `${request.method} ${request.url} does not exist` }];
     } catch (error) {
       return [400, { error: messageOf(error) }];
     }

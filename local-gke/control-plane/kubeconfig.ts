@@ -1,4 +1,4 @@
-/** Returns the text of a kubeconfig (JSON, which is YAML) for one cluster and one bearer token. */
+/** Builds a kubeconfig for one cluster and one bearer token, as JSON, which is also YAML. */
 export function kubeconfig(cluster: { server: string; caCertificate?: string; token?: string }): string {
   const name = "local-gke";
   return JSON.stringify(

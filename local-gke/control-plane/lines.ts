@@ -1,24 +1,23 @@
 import type { State } from "./state.ts";
 
-/** Returns the shell commands that set an environment. */
+/** Formats an environment as shell commands. */
 export function exportLines(env: Record<string, string>): string {
   return Object.entries(env)
     .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
     .join("");
 }
 
-/** Returns the lines that set an environment for a job's later steps, to be appended to the file `$GITHUB_ENV`. */
+/** Formats an environment for the file `$GITHUB_ENV`, which sets it for a job's later steps. */
 export function githubEnvLines(env: Record<string, string>): string {
   return Object.entries(env)
     .map(([name, value]) => `${name}=${value}\n`)
     .join("");
 }
 
-/** Returns what a person wants to know of local GKEs. */
 export function statusLines(
   all: readonly { name: string; directory: string; processes: number[]; state: State | undefined }[],
 ): string {
-  if (all.length === 0) return "No local GKE runs.\n";
+  if (all.length === 0) return "No local GKE is running.\n";
   return all
     .map(({ name, directory, processes, state }) => {
       const lines = [`${name}: ${condition(processes, state)}`, `  directory  ${directory}`];
@@ -32,7 +31,7 @@ export function statusLines(
 
 function condition(processes: number[], state: State | undefined): string {
   if (state?.failure) return `failed: ${state.failure}`;
-  if (processes.length === 0) return "dead, but not taken down";
+  if (processes.length === 0) return "dead; run down to remove it";
   return state ? "running" : "starting";
 }
 

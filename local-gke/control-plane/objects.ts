@@ -3,13 +3,14 @@ import { DEPLOYER } from "./tokens.ts";
 const ZONE = "us-central1-a";
 const NODES = ["gke-my-cluster-default-pool-1", "gke-my-cluster-default-pool-2"];
 
-/** An object to create, with the path of its collection in the API. */
+/** An object to create. */
 export interface Creation {
+  /** API path of the collection, e.g. `/api/v1/nodes`. */
   collection: string;
   object: object;
 }
 
-/** What exists in a new cluster: nodes, and what Google's IAM grants (there through a webhook, here by RBAC). */
+/** The objects of a new cluster. RBAC grants here what an authorization webhook for IAM grants on GKE. */
 export const INITIAL_OBJECTS: readonly Creation[] = [
   ...NODES.map((name) => ({ collection: "/api/v1/nodes", object: node(name) })),
   {

@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from "node:crypto";
 import { CertificateAuthority } from "../certificate-authority.ts";
 
-/** What the control plane proves itself with; everything is PEM. */
+/** Certificates and keys of the control plane, all PEM. */
 export interface Pki {
-  /** The certificate authority, which `clusters.get` hands out as `masterAuth.clusterCaCertificate`. */
+  /** `clusters.get` returns it as `masterAuth.clusterCaCertificate`. */
   caCertificate: string;
   servingCertificate: string;
   servingKey: string;
@@ -11,7 +11,7 @@ export interface Pki {
   serviceAccountKey: string;
 }
 
-/** Makes a new certificate authority and what it signs, valid for a year. */
+/** Creates a certificate authority and the certificates it signs, valid for a year. */
 export async function makePki(): Promise<Pki> {
   const authority = await CertificateAuthority.create("CN=local-gke");
   const serving = await authority.issue({
@@ -27,7 +27,7 @@ export async function makePki(): Promise<Pki> {
     caCertificate: authority.certificate,
     servingCertificate: serving.certificate,
     servingKey: serving.privateKey,
-    // The API server reads both halves from this one file, but only when it is SEC 1 rather than PKCS #8.
+    // The API server reads both keys from this one file, but only in SEC 1 format, not PKCS #8.
     serviceAccountKey: generateKeyPairSync("ec", { namedCurve: "P-256" })
       .privateKey.export({ type: "sec1", format: "pem" })
       .toString(),

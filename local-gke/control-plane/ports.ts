@@ -1,9 +1,9 @@
 import { createServer } from "node:net";
 import { listenOnFreePort } from "../listen.ts";
 
-/** Returns as many different free ports of 127.0.0.1 as there are names, by name. */
+/** Finds a different free port of 127.0.0.1 for each name. */
 export async function freePorts<Name extends string>(names: readonly Name[]): Promise<Record<Name, number>> {
-  // All are held before the first is given up, else the system could hand out the same one twice.
+  // Listening on all of them at once keeps the system from choosing one port twice.
   const servers = await Promise.all(
     names.map(async (name) => {
       const server = createServer();

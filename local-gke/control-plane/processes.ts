@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** The environment variable by which every process of a local GKE, however it was started, is known. */
+/** Every process of a local GKE inherits this environment variable, which identifies it. */
 export const MARK = "LOCAL_GKE_DIRECTORY";
 
 const POLL_MS = 20;
 const KILL_LIMIT_MS = 10_000;
 
-/** Returns the ids of the processes that belong to the local GKE in `directory`, except this one. */
+/** Finds the process ids of the local GKE in `directory`, except this process. */
 export function processesOf(directory: string): number[] {
   const mark = `\0${MARK}=${directory}\0`;
   return readdirSync("/proc")
@@ -15,19 +15,19 @@ export function processesOf(directory: string): number[] {
     .filter((pid) => pid > 0 && pid !== process.pid && environmentOf(pid).includes(mark));
 }
 
-/** Ends the processes of a local GKE at once and returns when they are gone. */
+/** Kills the processes of a local GKE and waits for their exit. */
 export async function killProcessesOf(directory: string): Promise<void> {
   const deadline = performance.now() + KILL_LIMIT_MS;
   for (let pids = processesOf(directory); pids.length > 0; pids = processesOf(directory)) {
     if (performance.now() > deadline) {
-      throw new Error(`the processes ${pids.join(", ")} of the local GKE in ${directory} do not end`);
+      throw new Error(`the processes ${pids.join(", ")} of the local GKE in ${directory} do not exit`);
     }
     for (const pid of pids) signalProcess(pid, "SIGKILL");
     await delay(POLL_MS);
   }
 }
 
-/** Sends a signal to a process that may have ended already. */
+/** Sends a signal to a process, unless it has exited. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
@@ -36,7 +36,7 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Empty for processes that have ended and those of other users. */
+/** Empty for a process that has exited or belongs to another user. */
 function environmentOf(pid: number): string {
   try {
     return `\0${readFileSync(`/proc/${pid}/environ`, "latin1")}`;

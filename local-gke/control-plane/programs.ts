@@ -1,24 +1,21 @@
 import { join } from "node:path";
 import type { BinaryName } from "../binaries/pins.ts";
 
-/** What is started first. */
 export const SERVERS = ["etcd", "kube-apiserver"] as const satisfies readonly BinaryName[];
 
-/** What is started once the API server is ready: kube-controller-manager gives it up after 10 s, KWOK after 31 s. */
+/** Started once the API server is ready: kube-controller-manager waits 10 s for it, KWOK 31 s. */
 export const CLIENTS = [
   "kube-controller-manager",
   "kube-scheduler",
   "kwok",
 ] as const satisfies readonly BinaryName[];
 
-/** The programs of a control plane, in the order in which they are named when several have died. */
 export const PROGRAMS = [...SERVERS, ...CLIENTS] as const;
 export type ProgramName = (typeof PROGRAMS)[number];
 
 export const PORTS = ["etcd-client", "etcd-peer", "kube-apiserver", "kubelet"] as const;
 export type Ports = Record<(typeof PORTS)[number], number>;
 
-/** The files of a control plane, by what they are. */
 export function filesIn(directory: string) {
   const file = (name: string) => join(directory, name);
   return {
@@ -30,7 +27,7 @@ export function filesIn(directory: string) {
     tokens: file("tokens.csv"),
     tokenReview: file("token-review.kubeconfig"),
     auditPolicy: file("audit-policy.json"),
-    /** One JSON object per request: the benchmark counts them. */
+    /** One JSON object per request. */
     auditLog: file("audit.log"),
     etcdData: file("etcd"),
     containerLog: file("container.log"),
@@ -38,7 +35,7 @@ export function filesIn(directory: string) {
   };
 }
 
-/** Returns the arguments of each program. All listen on 127.0.0.1 only. */
+/** Builds the arguments of each program. All listen on 127.0.0.1 only. */
 export function argumentsOf(directory: string, ports: Ports): Record<ProgramName, string[]> {
   const files = filesIn(directory);
   const etcd = `http://127.0.0.1:${ports["etcd-client"]}`;
@@ -52,13 +49,13 @@ export function argumentsOf(directory: string, ports: Ports): Record<ProgramName
       `--listen-peer-urls=${peer}`,
       `--initial-advertise-peer-urls=${peer}`,
       `--initial-cluster=local-gke=${peer}`,
-      // Nothing here has to survive a power cut.
+      // The data need not survive a power failure.
       "--unsafe-no-fsync",
       "--log-level=warn",
     ],
     "kube-apiserver": [
       "--bind-address=127.0.0.1",
-      // Else it looks for an address of the machine's own and fails where there is no network.
+      // Without it, the API server looks up the machine's own address, which fails without a network.
       "--advertise-address=127.0.0.1",
       `--secure-port=${ports["kube-apiserver"]}`,
       `--etcd-servers=${etcd}`,
@@ -73,15 +70,15 @@ export function argumentsOf(directory: string, ports: Ports): Record<ProgramName
       `--token-auth-file=${files.tokens}`,
       `--authentication-token-webhook-config-file=${files.tokenReview}`,
       "--authentication-token-webhook-version=v1",
-      // The API server itself still trusts a token for 10 s after it was last found good.
+      // The API server still caches a successful review for 10 s.
       "--authentication-token-webhook-cache-ttl=0s",
       `--audit-policy-file=${files.auditPolicy}`,
       `--audit-log-path=${files.auditLog}`,
-      // Pods would wait for a token that no kubelet mounts.
+      // Otherwise, pods would wait for a token that no kubelet mounts.
       "--disable-admission-plugins=ServiceAccount",
-      // An address of loopback would be refused as the endpoint of the Service `kubernetes`.
+      // The Service `kubernetes` may not have a loopback address as its endpoint.
       "--endpoint-reconciler-type=none",
-      // KWOK is the kubelet of all nodes; their host names do not resolve.
+      // The host names of the nodes do not resolve. KWOK is the kubelet of all nodes.
       "--kubelet-preferred-address-types=InternalIP",
       "--allow-privileged=true",
     ],
@@ -89,7 +86,7 @@ export function argumentsOf(directory: string, ports: Ports): Record<ProgramName
       `--kubeconfig=${files.kubeconfig}`,
       "--leader-elect=false",
       "--secure-port=0",
-      // The node lifecycle controller stays: it takes the not-ready taint off new nodes.
+      // The node lifecycle controller stays on: it removes the not-ready taint from new nodes.
       "--controllers=*,-node-ipam-controller",
       `--service-account-private-key-file=${files.serviceAccountKey}`,
       `--root-ca-file=${files.caCertificate}`,

@@ -1,32 +1,31 @@
-/** What a supervisor is started with. */
-export interface Assignment {
+export interface SupervisorOptions {
   name: string;
   directory: string;
-  /** Whether the local GKE ends with the process that started it. */
+  /** If true, the local GKE ends with the process that started it. */
   owned: boolean;
 }
 
-/** What is known of a local GKE that is ready, also kept in its {@link STATE_FILE}. */
+/** Describes a ready local GKE; also stored in its {@link STATE_FILE}. */
 export interface State {
   name: string;
   directory: string;
-  /** Path of a kubeconfig with all rights. */
+  /** Path of a cluster admin's kubeconfig. */
   kubeconfig: string;
   /** URL of the endpoint described in control-api.ts. */
   control: string;
-  /** Environment that leads the action, kubectl and helm to it. */
+  /** Directs the action, kubectl and helm to this local GKE. */
   env: Record<string, string>;
-  /** Why it ended by itself. */
+  /** Why it ended unexpectedly. */
   failure?: string;
 }
 
-/** What a supervisor says to the process that started it. */
-export type Report = { type: "ready"; state: State } | { type: "failed"; message: string };
+/** A supervisor sends it to the process that started it. */
+export type SupervisorMessage = { type: "ready"; state: State } | { type: "failed"; message: string };
 
 export const STATE_FILE = "state.json";
 
-/** @throws Error when it isn't one */
-export function parseAssignment(text: string | undefined): Assignment {
+/** @throws Error if the text is not valid */
+export function parseSupervisorOptions(text: string | undefined): SupervisorOptions {
   const value: unknown = JSON.parse(text ?? "null");
   if (isRecord(value)) {
     const { name, directory, owned } = value;
@@ -34,10 +33,10 @@ export function parseAssignment(text: string | undefined): Assignment {
       return { name, directory, owned };
     }
   }
-  throw new Error("the supervisor is started by cluster.ts, not by hand");
+  throw new Error("cluster.ts starts the supervisor; it can't be started by hand");
 }
 
-/** @throws Error when it isn't one, e.g. of another version */
+/** @throws Error if the value is not valid, e.g. written by another version */
 export function parseState(value: unknown): State {
   if (isRecord(value)) {
     const { name, directory, kubeconfig, control, env, failure } = value;
@@ -52,17 +51,17 @@ export function parseState(value: unknown): State {
       return typeof failure === "string" ? { ...state, failure } : state;
     }
   }
-  throw new Error(`this is no state of a local GKE: ${JSON.stringify(value)}`);
+  throw new Error(`this is not the state of a local GKE: ${JSON.stringify(value)}`);
 }
 
-/** @throws Error when it isn't one */
-export function parseReport(value: unknown): Report {
+/** @throws Error if the value is not valid */
+export function parseSupervisorMessage(value: unknown): SupervisorMessage {
   if (isRecord(value)) {
     const { type, state, message } = value;
     if (type === "ready") return { type, state: parseState(state) };
     if (type === "failed" && typeof message === "string") return { type, message };
   }
-  throw new Error(`the supervisor said ${JSON.stringify(value)}`);
+  throw new Error(`the supervisor sent ${JSON.stringify(value)}`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 
-/** An access token as Google's token endpoints hand it out. */
+/** A Google access token. */
 export interface IssuedToken {
   token: string;
-  /** How long it is good for. */
   expiresInSeconds: number;
 }
 
@@ -13,11 +12,11 @@ export const DEPLOYER = "deployer@my-project.iam.gserviceaccount.com";
 const HOUR_SECONDS = 3600;
 
 /**
- * The access tokens that the stand-in for Google has issued. The API server asks for each one that it is shown
- * (webhook token authentication), so that tokens can be issued, expire and be revoked while it runs.
+ * The access tokens that the stand-in for Google has issued. The API server reviews every token it receives
+ * by webhook token authentication, so tokens can be issued, expire and be revoked while it runs.
  */
 export class Tokens {
-  /** Lifetime of the tokens that are issued from now on: an hour at Google, 5 minutes for direct federation. */
+  /** Lifetime of new tokens. Google: an hour; 5 minutes for direct federation. */
   lifetimeSeconds = HOUR_SECONDS;
   readonly #expiry = new Map<string, number>();
 
@@ -27,19 +26,18 @@ export class Tokens {
     return { token, expiresInSeconds: this.lifetimeSeconds };
   }
 
-  /** From now on every token issued so far is refused. */
   revokeAll(): void {
     this.#expiry.clear();
   }
 
-  /** Returns the answer to the API server's TokenReview. */
+  /** Responds to a TokenReview of the API server. */
   review(tokenReview: unknown): object {
     const token = tokenOf(tokenReview);
     const expiry = token === undefined ? undefined : this.#expiry.get(token);
     const status =
       expiry !== undefined && Date.now() < expiry
         ? { authenticated: true, user: { username: DEPLOYER, groups: ["system:authenticated"] } }
-        : { authenticated: false, error: "the token was not issued here, was revoked or has expired" };
+        : { authenticated: false, error: "the token was not issued here, is revoked or has expired" };
     return { apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", status };
   }
 }

@@ -1,8 +1,8 @@
 import { styleText } from "node:util";
 
-/** Shows the log of an action in a terminal as GitHub's pages show it. */
+/** Formats the log of an action for a terminal as GitHub's web page does. */
 export interface LogView {
-  /** Returns the text to print for one line of the log, undefined when it is not to be seen. */
+  /** Formats one line of the log. Undefined if the line is hidden. */
   show(line: string): string | undefined;
 }
 
@@ -10,7 +10,6 @@ type Style = Parameters<typeof styleText>[0];
 
 const NOTES: Record<string, Style> = { error: "red", warning: "yellow", notice: "cyan" };
 
-/** Returns a view that hides what the log says to mask. */
 export function logView(): LogView {
   const secrets = new Set<string>();
   const masked = (text: string) =>
@@ -23,7 +22,7 @@ export function logView(): LogView {
       if (command === "group") return styleText("bold", `▸ ${masked(text)}`);
       const style = NOTES[command];
       if (style) return styleText(style, masked(`${capitalized(command)}: ${text}`));
-      // A secret of several lines is also hidden where only one of them is shown.
+      // Masks each line of a multi-line secret, too.
       if (command === "add-mask") for (const secret of [text, ...text.split("\n")]) addTo(secrets, secret);
       return undefined;
     },
@@ -34,7 +33,7 @@ function addTo(secrets: Set<string>, secret: string): void {
   if (secret.trim() !== "") secrets.add(secret);
 }
 
-/** Undoes the escapes of workflow commands' messages (actions/toolkit, packages/core/src/command.ts). */
+/** Unescapes the message of a workflow command (actions/toolkit, packages/core/src/command.ts). */
 function decoded(message: string): string {
   return message.replaceAll("%0D", "\r").replaceAll("%0A", "\n").replaceAll("%25", "%");
 }

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { Cloud } from "../cloud.ts";
-import type { Handler } from "../control-plane/json-server.ts";
+import type { JsonHandler } from "../control-plane/json-server.ts";
 import { ManagedZone, normalized } from "./managed-zone.ts";
 import { RECORD_TYPES } from "./record-types.ts";
 import { qualified } from "./records.ts";
@@ -19,11 +19,11 @@ const Records = v.strictObject({
 
 const OfType = v.optional(v.strictObject({ type: v.picklist(RECORD_TYPES) }));
 
-/** Returns the control API's requests for zones of Cloud DNS and for public DNS, as other registrars have it. */
-export function dnsControls(cloud: Cloud): Record<string, Handler> {
+/** Control API handlers for Cloud DNS zones and for public DNS records at other providers. */
+export function dnsControls(cloud: Cloud): Record<string, JsonHandler> {
   return {
     "PUT /dns-zones": ({ name, body }) => {
-      if (cloud.managedZones.has(name)) throw new Error(`there is a zone ${name} already`);
+      if (cloud.managedZones.has(name)) throw new Error(`zone ${name} already exists`);
       cloud.managedZones.set(name, new ManagedZone({ name, ...v.parse(Zone, body) }, cloud.dns));
       return {};
     },

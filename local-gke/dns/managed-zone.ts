@@ -8,24 +8,23 @@ export interface ZoneSettings {
   name: string;
   dnsName: string;
   visibility: "public" | "private";
-  /** Whether the domain's registrar names Google's name servers, so that the world sees a public zone. */
+  /** Whether the registrar delegates the domain to Google, which makes a public zone visible. */
   delegated: boolean;
 }
 
-/** What a change removes and adds: whole sets. */
+/** A change of whole record sets. */
 export interface Change {
   additions: RecordSet[];
   deletions: RecordSet[];
 }
 
-/** Why Cloud DNS doesn't make a change. */
+/** Why Cloud DNS refuses a change. */
 export interface Refusal {
   code: 400 | 404 | 409 | 412;
   reason: string;
   message: string;
 }
 
-/** A zone of Cloud DNS with its records. */
 export class ManagedZone implements ZoneSettings {
   readonly name: string;
   readonly dnsName: string;
@@ -34,7 +33,7 @@ export class ManagedZone implements ZoneSettings {
   readonly records = new DnsRecords();
   readonly #world: DnsRecords | undefined;
 
-  /** @param world public DNS, where the zone's records show up if the world sees them */
+  /** @param world public DNS, which receives the records of a visible zone */
   constructor(settings: ZoneSettings, world: DnsRecords) {
     this.name = settings.name;
     this.dnsName = qualified(settings.dnsName);
@@ -51,17 +50,17 @@ export class ManagedZone implements ZoneSettings {
     this.publish({ additions, deletions: [] });
   }
 
-  /** Makes a change that has no {@link refusals}: Cloud DNS has it from now on, the world from {@link publish} on. */
+  /** Applies a change without {@link refusals} to the zone, not yet to public DNS. */
   change(change: Change): void {
     apply(change, this.records);
   }
 
-  /** Brings a change to the name servers. */
+  /** Applies a change to public DNS if the zone is visible there. */
   publish(change: Change): void {
     if (this.#world) apply(change, this.#world);
   }
 
-  /** Takes all of the zone's records from the name servers. */
+  /** Removes all records of the zone from public DNS. */
   withdraw(): void {
     this.publish({ additions: [], deletions: this.records.below(this.dnsName) });
   }
@@ -73,13 +72,13 @@ function apply({ additions, deletions }: Change, records: DnsRecords): void {
 }
 
 /**
- * Returns why Cloud DNS refuses a change; nothing when it makes it. A change is made as a whole or not at all, and
- * a deletion must name the set exactly as it is.
+ * Lists why Cloud DNS refuses a change; empty if it accepts it. Cloud DNS applies a change completely or not
+ * at all. A deletion must equal the existing set.
  */
 export function refusals({ dnsName, records }: ManagedZone, { additions, deletions }: Change): Refusal[] {
   const has = (sets: RecordSet[], name: string, type: string) =>
     sets.some((set) => set.type === type && qualified(set.name) === qualified(name));
-  /** Whether a set is there once the deletions are made. */
+  /** Whether a set exists after the deletions. */
   const remains = (name: string, type: RecordType) =>
     records.records(name, type) !== undefined && !has(deletions, name, type);
   const refusedDeletions = deletions.flatMap((set, index): Refusal[] => {
@@ -112,13 +111,15 @@ export function refusals({ dnsName, records }: ManagedZone, { additions, deletio
       (type) => type !== set.type && (remains(set.name, type) || has(additions, set.name, type)),
     );
     if (others.length === 0 || (set.type !== "CNAME" && !others.includes("CNAME"))) return [];
-    const message = `The resource record set '${entity}' is invalid because the DNS name '${set.name}' can't have a CNAME beside other records.`;
+    const message =
+      `The resource record set '${entity}' is invalid because the DNS name '${set.name}' ` +
+      "can't have a CNAME beside other records.";
     return [{ code: 400, reason: "cnameResourceRecordSetConflict", message }];
   });
   return [...refusedDeletions, ...refusedAdditions];
 }
 
-/** Returns a record's value as Cloud DNS keeps it: strings always in quotation marks. */
+/** Formats a value as Cloud DNS stores it: strings are always quoted. */
 export function normalized(type: RecordType, value: string): string {
   return type === "TXT" ? characterStrings(value).map(quoted).join(" ") : value;
 }

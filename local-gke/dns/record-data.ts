@@ -3,8 +3,8 @@ import type { Answer, CaaData, SoaData } from "dns-packet";
 import type { RecordSet } from "./record-types.ts";
 
 /**
- * Converts one value of a record set from zone file format to what dns-packet encodes. dns-packet checks neither
- * lengths nor addresses, so this function does.
+ * Converts one value of a record set from zone file format to what dns-packet encodes. dns-packet checks
+ * neither lengths nor addresses, so this function does.
  *
  * @throws Error if the name, or the value for its type, is invalid
  */

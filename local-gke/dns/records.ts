@@ -2,29 +2,29 @@ import { EventEmitter } from "node:events";
 import { resourceRecord } from "./record-data.ts";
 import type { RecordSet, RecordType } from "./record-types.ts";
 
-/** What is found under a name. */
+/** The result of resolving a name. */
 export interface Resolution {
-  /** The aliases (CNAME) on the way, then what was asked for. */
+  /** The CNAME records that were followed, then the records of the requested type. */
   answers: RecordSet[];
-  /** Whether the last name on the way has records of any type, or names below it that have. */
+  /** Whether the last name has records of any type, or has names with records below it. */
   exists: boolean;
 }
 
 const LONGEST_ALIAS_CHAIN = 8;
 
-/** Sets of DNS records; names are taken with or without the last dot, in any case. */
+/** DNS records. Names are case-insensitive, with or without the trailing dot. */
 export class DnsRecords extends EventEmitter<{ change: [name: string] }> {
   readonly #sets = new Map<string, RecordSet>();
 
-  /** Returns the set of exactly this name and type. */
+  /** The set of exactly this name and type, without following aliases. */
   records(name: string, type: RecordType): RecordSet | undefined {
     return this.#sets.get(keyOf(name, type));
   }
 
   /**
-   * Makes these the records of a name and type.
+   * Replaces the set of a name and type.
    *
-   * @throws Error for what no DNS message can carry
+   * @throws Error if the name or a value is invalid
    */
   set(name: string, type: RecordType, values: string[], ttl = 300): void {
     const set = { name: qualified(name), type, ttl, values };
@@ -33,19 +33,19 @@ export class DnsRecords extends EventEmitter<{ change: [name: string] }> {
     this.emit("change", qualified(name));
   }
 
-  /** Removes the set and says whether there was one. */
+  /** Deletes a set. Returns false if it does not exist. */
   delete(name: string, type: RecordType): boolean {
     const existed = this.#sets.delete(keyOf(name, type));
     if (existed) this.emit("change", qualified(name));
     return existed;
   }
 
-  /** Returns the sets at a name and below it; all of them for the root, `.`. */
+  /** The sets of a name and of all names below it. `.` is above all names. */
   below(name: string): RecordSet[] {
     return [...this.#sets.values()].filter((set) => isBelow(set.name, qualified(name)));
   }
 
-  /** Returns what a resolver finds: aliases are followed, wildcards answer for names that don't exist (RFC 4592). */
+  /** Resolves a name: follows aliases and applies wildcards to names that do not exist (RFC 4592). */
   resolve(name: string, type: RecordType): Resolution {
     const answers: RecordSet[] = [];
     let asked = qualified(name);
@@ -63,13 +63,12 @@ export class DnsRecords extends EventEmitter<{ change: [name: string] }> {
     return { answers, exists: true };
   }
 
-  /** Returns the IPv4 addresses of a host. */
   addresses(host: string): string[] {
     const last = this.resolve(host, "A").answers.at(-1);
     return last?.type === "A" ? last.values : [];
   }
 
-  /** Returns the name whose records answer for this one: itself, or the nearest wildcard. */
+  /** The name whose records apply to `name`: itself or the nearest wildcard. */
   #ownerOf(name: string): string | undefined {
     if (this.#exists(name)) return name;
     for (let parent = parentOf(name); parent !== undefined; parent = parentOf(parent)) {
@@ -85,12 +84,12 @@ export class DnsRecords extends EventEmitter<{ change: [name: string] }> {
   }
 }
 
-/** Returns a name in lower case with the last dot, as zones have it. */
+/** Normalizes a name to lower case with a trailing dot. */
 export function qualified(name: string): string {
   return `${name.replace(/\.$/, "")}.`.toLowerCase();
 }
 
-/** Whether a name is the other or below it; both {@link qualified}. */
+/** Whether a name is `ancestor` or below it. Both are {@link qualified}. */
 export function isBelow(name: string, ancestor: string): boolean {
   return ancestor === "." || name === ancestor || name.endsWith(`.${ancestor}`);
 }

@@ -11,13 +11,13 @@ export interface DnsServer {
   stop(): Promise<void>;
 }
 
-/** The longest messages over UDP without extensions, and over TCP (RFC 1035, 4.2). */
+/** Maximum message lengths without extensions (RFC 1035, 4.2). */
 const UDP_BYTES = 512;
 const TCP_BYTES = 65_535;
 
 const HOST = "127.0.0.1";
 
-/** Starts a DNS server that answers, as a recursive resolver does, with what these records say at that moment. */
+/** Starts a DNS server that responds from the current records as a recursive resolver does. */
 export async function startDnsServer(records: DnsRecords): Promise<DnsServer> {
   const connections = new Set<Socket>();
   const { tcp, udp, port } = await bind(() =>
@@ -48,7 +48,7 @@ export async function startDnsServer(records: DnsRecords): Promise<DnsServer> {
   };
 }
 
-/** Takes a port that is free for both TCP and UDP. */
+/** Binds TCP and UDP sockets to the same port. */
 async function bind(newServer: () => Server): Promise<{ tcp: Server; udp: UdpSocket; port: number }> {
   for (;;) {
     const tcp = newServer();
@@ -64,10 +64,10 @@ async function bind(newServer: () => Server): Promise<{ tcp: Server; udp: UdpSoc
   }
 }
 
-/** Answers the queries on a connection, each with its length before it (RFC 1035, 4.2.2). */
+/** Answers the queries of a connection. A length precedes each message (RFC 1035, 4.2.2). */
 function serveStream(socket: Socket, records: DnsRecords): void {
   let received = Buffer.alloc(0);
-  // A client that goes away in the middle is none of the server's business.
+  // A client may disconnect at any time.
   socket.on("error", () => socket.destroy());
   socket.on("data", (chunk) => {
     received = Buffer.concat([received, chunk]);

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import type { Cloud, Fault } from "../cloud.ts";
+import type { IssuedToken } from "../control-plane/tokens.ts";
 import { startDnsServer } from "../dns/server.ts";
 import { DEFAULT_TIMING, type Timing } from "../ingress/timing.ts";
 import { listenOnFreePort } from "../listen.ts";
@@ -18,38 +19,36 @@ import {
   metadata,
   oauth2,
   sts,
-  type Token,
 } from "./token-services.ts";
 
 export interface GoogleApiOptions {
   cloud: Cloud;
   cluster: LocalCluster;
-  /** Makes an access token that the cluster's API server accepts as long as it says. */
-  issueToken: () => Token;
-  /** Where the credential files are written. */
+  /** Issues an access token that the cluster's API server accepts. */
+  issueToken: () => IssuedToken;
+  /** Receives the credential files. */
   directory: string;
-  /** How long inserts take. */
   timing?: Timing;
 }
 
 export interface GoogleApi {
   url: string;
-  /** What a job has after google-github-actions/auth, and the overrides that lead to this server. */
+  /** The environment of a job after google-github-actions/auth, with endpoint overrides for this server. */
   env: Record<string, string>;
-  /** Other credentials that a user may have instead. */
+  /** Credential files of all kinds. */
   files: CredentialFiles;
   /** Full name of the workload identity provider. */
   provider: string;
   serviceAccount: string;
-  /** Every request so far, e.g. `POST /sts/v1/token`. */
+  /** All requests so far, e.g. `POST /sts/v1/token`. */
   requests: string[];
   stop(): Promise<void>;
 }
 
-/** How often an API that is `unavailable-...` fails before it answers again. */
+/** Number of requests that fail under a fault `unavailable-...`. */
 const FAILURES = 2;
 
-/** The fault that makes an API unavailable for a while. */
+/** The fault that makes an API unavailable, by base path. */
 const OUTAGES: Record<string, Fault> = {
   "/container/v1": "unavailable-container-api",
   "/oauth2": "unavailable-token-services",
@@ -58,8 +57,8 @@ const OUTAGES: Record<string, Fault> = {
 };
 
 /**
- * Starts the stand-in for Google's container, Compute, Cloud DNS, Connect gateway and token APIs, for public DNS,
- * and for GitHub's identity tokens.
+ * Starts the stand-ins for Google's container, Compute, Cloud DNS, Connect gateway and token APIs, for public
+ * DNS, and for GitHub's identity token service.
  */
 export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleApi> {
   const { cloud, timing = DEFAULT_TIMING } = options;
@@ -85,7 +84,7 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
   const rearm = (fault: Fault) => failures.delete(fault);
   cloud.on("fault", rearm);
 
-  /** Whether this request falls into an outage: by turns a 503 and a connection that is reset. */
+  /** The outage that a request encounters: a 503 and a connection reset in turn. */
   const outage = (base: string): "none" | "503" | "reset" => {
     const fault = OUTAGES[base];
     if (!fault || !cloud.faults.has(fault)) return "none";

@@ -23,7 +23,7 @@ const STATIC_ADDRESSES_LIMIT = 8;
 export class Addresses {
   readonly #cloud: Cloud;
   readonly #operations: Operations;
-  /** Those that are being reserved, by their path. */
+  /** Reservations in progress, by path. */
   readonly #reserving = new Map<string, Omit<StaticAddress, "address">>();
 
   constructor(cloud: Cloud, operations: Operations) {
@@ -84,7 +84,7 @@ export class Addresses {
     });
   }
 
-  /** Returns why an address of this kind can't be reserved there. */
+  /** Why the API refuses to reserve an address; undefined if it accepts it. */
   #refusal(scope: Scope, address: v.InferOutput<typeof Address>): ApiAnswer | undefined {
     const { name, addressType = "EXTERNAL", purpose, subnetwork } = address;
     if (!new RegExp(`^${NAME}$`).test(name)) {

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { Cloud } from "../cloud.ts";
-import type { Handler } from "../control-plane/json-server.ts";
+import type { JsonHandler } from "../control-plane/json-server.ts";
 
 const AddressSettings = v.optional(
   v.strictObject({
@@ -24,8 +24,8 @@ const Subnetwork = v.strictObject({
   role: v.exactOptional(v.picklist(["ACTIVE", "BACKUP"])),
 });
 
-/** Returns the control API's requests for what users make at Compute Engine beforehand. */
-export function computeControls(cloud: Cloud): Record<string, Handler> {
+/** Control API handlers for the Compute Engine resources that users create in advance. */
+export function computeControls(cloud: Cloud): Record<string, JsonHandler> {
   return {
     "PUT /static-addresses": ({ name, body }) => ({
       address: cloud.reserveAddress(name, v.parse(AddressSettings, body)),

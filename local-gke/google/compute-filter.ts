@@ -1,14 +1,14 @@
-/** Thrown for an expression that is none. */
+/** The filter expression is malformed or not supported. */
 export class FilterError extends Error {}
 
 const COMPARISON =
   /^\s*(?:AND\s+)?\(?\s*([A-Za-z.]+)\s*(=|!=|\beq\b|\bne\b)\s*(?:"([^"]*)"|([^\s()"]+))\s*\)?/;
 
 /**
- * Returns what the `filter` of a Compute list keeps: resources that meet all of its comparisons. `=` and `!=` compare
- * whole values, `eq` and `ne` match regular expressions against them.
+ * Parses the `filter` of a Compute list into a predicate: all comparisons must hold. `=` and `!=` compare
+ * values, `eq` and `ne` match regular expressions against whole values.
  *
- * @throws FilterError for what it can't read
+ * @throws FilterError if the expression is malformed
  */
 export function parseFilter(expression: string): (resource: Record<string, unknown>) => boolean {
   const comparisons: ((resource: Record<string, unknown>) => boolean)[] = [];

@@ -3,23 +3,23 @@ import { type Timing, until } from "../ingress/timing.ts";
 import { resourceUrl, type Scope } from "./compute-resources.ts";
 import type { ApiAnswer, ApiRequest } from "./http.ts";
 
-/** Why an operation failed: every reason here is one that a request would be answered 403 for. */
+/** Why an operation failed. Each corresponds to the HTTP status 403. */
 export interface OperationError {
   code: string;
   message: string;
 }
 
 interface Operation {
-  /** The Operation as it is now. */
+  /** The current state of the Operation. */
   resource(): object;
   /** Resolves when it is DONE. */
   done: Promise<void>;
 }
 
-/** As long as `operations.wait` waits at most, in milliseconds. */
+/** The maximum duration of `operations.wait`. */
 const WAIT_LIMIT_MS = 120_000;
 
-/** Operations of the Compute API: what an insert or a delete answers with at once, and takes its time for. */
+/** Operations of the Compute API. Inserts and deletes respond with a running Operation. */
 export class Operations {
   readonly #timing: Timing;
   readonly #stopped: AbortSignal;
@@ -37,7 +37,7 @@ export class Operations {
     return this.#operations.get(path)?.resource();
   }
 
-  /** Returns an operation when it is DONE, or as it is after two minutes. */
+  /** Waits until an operation is DONE, for at most two minutes, and returns its state. */
   async wait(path: string): Promise<object | undefined> {
     const operation = this.#operations.get(path);
     if (!operation) return undefined;
@@ -46,17 +46,17 @@ export class Operations {
     return operation.resource();
   }
 
-  /** Returns the answer to a request that has come before (`requestId`): it starts no second operation. */
+  /** The response to a request whose `requestId` is known: the API starts no second operation. */
   repeated({ query }: ApiRequest): ApiAnswer | undefined {
     const earlier = this.#requests.get(query.get("requestId") ?? "");
     return earlier && { status: 200, body: earlier.resource() };
   }
 
   /**
-   * Starts an operation and returns the answer to its request; an insert takes as long as `timing` says.
+   * Starts an operation and returns the response to its request. The duration of an insert follows `timing`.
    *
    * @param target path of the resource
-   * @param work done at its end; returns why it failed
+   * @param work runs at the end of the operation; returns an error if it fails
    */
   start(
     type: "insert" | "delete",

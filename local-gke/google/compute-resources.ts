@@ -2,26 +2,26 @@ import { X509Certificate } from "node:crypto";
 import type { Cloud, SslCertificate, Subnetwork } from "../cloud.ts";
 import type { AddressSettings } from "./static-addresses.ts";
 
-/** Where a resource is: in a region, or globally. */
+/** The location of a resource: a region, or global. */
 export interface Scope {
   region: string | undefined;
   /** E.g. `projects/my-project/global`. */
   path: string;
 }
 
-/** Returns a resource's URL, as resources name each other. */
+/** The URL by which other resources refer to a resource. */
 export function resourceUrl(path: string): string {
   return `https://www.googleapis.com/compute/v1/${path}`;
 }
 
-/** Returns the paths of the forwarding rules that use an address. */
+/** Paths of the forwarding rules that use an address. */
 export function usersOf(cloud: Cloud, scope: Scope, address: string | undefined): string[] {
   return [...cloud.forwardingRules]
     .filter(([, used]) => used === address)
     .map(([name]) => `${scope.path}/forwardingRules/${name}`);
 }
 
-/** Returns an address as the Compute API shows it; one that is being reserved has no number yet. */
+/** Formats an Address of the Compute API. It has no IP address while its reservation is in progress. */
 export function addressResource(
   cloud: Cloud,
   scope: Scope,
@@ -59,7 +59,7 @@ export function subnetworkResource(scope: Scope, subnetwork: Subnetwork): Record
   };
 }
 
-/** Returns a certificate as the Compute API shows it; a managed one has no PEM before it is issued. */
+/** Formats an SslCertificate of the Compute API. A managed one has no PEM before its issue. */
 export function sslCertificateResource(
   scope: Scope,
   sslCertificate: SslCertificate,

@@ -18,17 +18,18 @@ import {
 } from "./http.ts";
 import { type AccessTokens, unauthenticated } from "./token-services.ts";
 
-/** A request for one collection; `name` is empty when it is for all of it. */
+/** A request for a collection or one of its resources. */
 interface Call {
   request: ApiRequest;
   scope: Scope;
   /** Path of the collection or of the resource. */
   path: string;
+  /** Empty in a request for the collection. */
   name: string;
 }
 
 interface Method {
-  /** What the caller must be allowed to, in a region and globally. */
+  /** The caller needs one of these permissions, depending on the scope. */
   permissions: { regional: string; global: string };
   answer(call: Call): ApiAnswer | Promise<ApiAnswer>;
 }
@@ -53,8 +54,8 @@ export function compute(cloud: Cloud, tokens: AccessTokens, timing: Timing, stop
     if (projectId !== cloud.projectId || cloud.faults.has("refuse-compute")) {
       const permission = region === undefined ? method.permissions.global : method.permissions.regional;
       const wanted = v.safeParse(Named, jsonBody(request));
-      const made = wanted.success ? `${path}/${wanted.output.name}` : `projects/${projectId}`;
-      const message = `Required 'compute.${permission}' permission for '${name ? path : made}'`;
+      const created = wanted.success ? `${path}/${wanted.output.name}` : `projects/${projectId}`;
+      const message = `Required 'compute.${permission}' permission for '${name ? path : created}'`;
       return legacyError(403, { reason: "forbidden", message });
     }
     if (region !== undefined && !/^[a-z]+-[a-z]+\d+$/.test(region)) {
@@ -64,7 +65,7 @@ export function compute(cloud: Cloud, tokens: AccessTokens, timing: Timing, stop
   };
 }
 
-/** Returns the methods by what they are asked with, e.g. `GET addresses/NAME`. */
+/** The methods by HTTP method and path, e.g. `GET addresses/NAME`. */
 function methodsOf(cloud: Cloud, operations: Operations): Record<string, Method> {
   const addresses = new Addresses(cloud, operations);
   return {
@@ -132,7 +133,7 @@ function list({ request, path }: Call, kind: string, all: Record<string, unknown
   }
 }
 
-/** Returns a policy, of which there are global ones only. */
+/** Responds with a policy. All policies are global. */
 function policy({ scope, path, name }: Call, kind: string, existing: Set<string>): ApiAnswer {
   const exists = scope.region === undefined && existing.has(name);
   return found(path, exists ? { kind, name, selfLink: resourceUrl(path) } : undefined);

@@ -19,9 +19,9 @@ export interface ConnectGateway {
 const PROJECT_NUMBER = "123456789012";
 
 /**
- * Starts the stand-in for Connect gateway on a loopback port: below a path that names the membership it passes
- * everything on to the API server, in both directions as it comes. Its certificate's authority is written to
- * `connect-gateway-ca.crt`; Google's own is one that every machine trusts.
+ * Starts the stand-in for Connect gateway on a loopback port. It streams requests below the membership's path
+ * to the API server. `connect-gateway-ca.crt` receives the CA of its certificate; Google's gateway uses a
+ * public CA.
  */
 export async function startConnectGateway(
   cloud: Cloud,
@@ -73,7 +73,8 @@ export async function startConnectGateway(
         return googleError(
           403,
           "PERMISSION_DENIED",
-          `Permission 'gkehub.gateway.generateCredentials' denied on resource '//gkehub.googleapis.com/${name}' (or it may not exist).`,
+          "Permission 'gkehub.gateway.generateCredentials' denied on resource " +
+            `'//gkehub.googleapis.com/${name}' (or it may not exist).`,
           "IAM_PERMISSION_DENIED",
         );
       }

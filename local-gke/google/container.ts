@@ -2,7 +2,7 @@ import type { Cloud } from "../cloud.ts";
 import { type Api, bearerToken, disabled, googleError } from "./http.ts";
 import { type AccessTokens, unauthenticated } from "./token-services.ts";
 
-/** The one cluster of the pretended project. */
+/** The only cluster of the simulated project. */
 export interface LocalCluster {
   name: string;
   location: string;
@@ -10,7 +10,9 @@ export interface LocalCluster {
   endpoint: string;
   caCertificatePem: string;
   version: string;
-  /** Members laid over the answer, to pretend another kind of cluster, e.g. `{ status: "PROVISIONING" }`. */
+  /**
+   * Overrides fields of the response to simulate another kind of cluster, e.g. `{ status: "PROVISIONING" }`.
+   */
   members?: Record<string, unknown>;
 }
 
@@ -44,7 +46,7 @@ export function container(cloud: Cloud, cluster: LocalCluster, tokens: AccessTok
   };
 }
 
-/** Returns the full name of the cluster's fleet membership: a regional one, as new clusters get. */
+/** The full name of the cluster's fleet membership. It is regional, as for new clusters. */
 export function membershipOf({ name, location, members }: LocalCluster, projectId: string): string {
   const { fleet } = members ?? {};
   const registered =
@@ -55,7 +57,7 @@ export function membershipOf({ name, location, members }: LocalCluster, projectI
   );
 }
 
-/** A loopback address where nothing listens, for one that a firewall keeps from the runner. */
+/** Nothing listens at this address, as if a firewall blocked the runner. */
 const UNREACHABLE = "127.0.0.1:9";
 
 function resource(cluster: LocalCluster, cloud: Cloud): Record<string, unknown> {
@@ -65,7 +67,9 @@ function resource(cluster: LocalCluster, cloud: Cloud): Record<string, unknown> 
     name: cluster.name,
     location: cluster.location,
     locations: [cluster.location],
-    selfLink: `https://container.googleapis.com/v1/projects/${cloud.projectId}/locations/${cluster.location}/clusters/${cluster.name}`,
+    selfLink:
+      `https://container.googleapis.com/v1/projects/${cloud.projectId}` +
+      `/locations/${cluster.location}/clusters/${cluster.name}`,
     status: "RUNNING",
     endpoint,
     initialClusterVersion: cluster.version,

@@ -34,8 +34,8 @@ const ChangeBody = v.strictObject({
   deletions: v.optional(v.array(ResourceRecordSet), []),
 });
 
-/** A change that was made, on its way to the name servers. */
-interface MadeChange extends Change {
+/** A change that Cloud DNS accepted and may still have to publish. */
+interface AcceptedChange extends Change {
   id: string;
   startTime: string;
   status: "pending" | "done";
@@ -43,7 +43,7 @@ interface MadeChange extends Change {
 
 /** dns.googleapis.com: `managedZones.get`, `resourceRecordSets.list`, `changes.create` and `changes.get`. */
 export function cloudDns(cloud: Cloud, tokens: AccessTokens, timing: Timing, stopped: AbortSignal): Api {
-  const changesOf = new WeakMap<ManagedZone, MadeChange[]>();
+  const changesOf = new WeakMap<ManagedZone, AcceptedChange[]>();
 
   const createChange = (zone: ManagedZone, request: ApiRequest): ApiAnswer => {
     const parsed = v.safeParse(ChangeBody, jsonBody(request));
@@ -58,7 +58,7 @@ export function cloudDns(cloud: Cloud, tokens: AccessTokens, timing: Timing, sto
     const [first] = refused;
     if (first) return legacyError(first.code, ...refused);
     const changes = changesOf.get(zone) ?? [];
-    const change: MadeChange = {
+    const change: AcceptedChange = {
       id: `${changes.length + 1}`,
       startTime: new Date().toISOString(),
       status: "pending",
@@ -71,7 +71,7 @@ export function cloudDns(cloud: Cloud, tokens: AccessTokens, timing: Timing, sto
     return { status: 200, body: changeResource(change) };
   };
 
-  const publish = async (zone: ManagedZone, change: MadeChange): Promise<void> => {
+  const publish = async (zone: ManagedZone, change: AcceptedChange): Promise<void> => {
     const started = performance.now();
     await until(() => started + timing.insertDelayMs, stopped);
     if (stopped.aborted) return;
@@ -103,7 +103,8 @@ export function cloudDns(cloud: Cloud, tokens: AccessTokens, timing: Timing, sto
       /^\/projects\/([^/]+)\/managedZones\/([^/]+)(?:\/(rrsets|changes)(?:\/([^/]+))?)?$/.exec(
         request.path,
       ) ?? [];
-    const method = `${request.method}${collection === undefined ? "" : ` ${collection}`}${id === undefined ? "" : "/ID"}`;
+    const target = collection === undefined ? "" : ` ${collection}`;
+    const method = `${request.method}${target}${id === undefined ? "" : "/ID"}`;
     if (projectId === undefined) return googleError(404, "NOT_FOUND", "Not Found");
     if (cloud.faults.has("disabled-dns-api")) return disabled("Cloud DNS", "dns");
     const refused = method === "POST changes" && cloud.faults.has("refuse-dns-changes");
@@ -144,7 +145,7 @@ function zoneResource({ name, dnsName, visibility }: ManagedZone): object {
   return { kind: "dns#managedZone", name, dnsName, description: "", visibility, ...nameServers };
 }
 
-function changeResource({ id, startTime, status, additions, deletions }: MadeChange): object {
+function changeResource({ id, startTime, status, additions, deletions }: AcceptedChange): object {
   const sets = (name: string, of: RecordSet[]) => of.length > 0 && { [name]: of.map(recordSetResource) };
   return {
     kind: "dns#change",

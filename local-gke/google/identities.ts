@@ -3,15 +3,15 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** The made-up identities of the pretended project, and what proves them. */
+/** The identities of the simulated project, and their secrets. */
 export interface Identities {
   projectId: string;
   provider: string;
   serviceAccount: string;
   serviceAccountKey: KeyPair;
-  /** What GitHub signs identity tokens with. */
+  /** GitHub signs identity tokens with it. */
   githubKey: KeyPair;
-  /** What a job shows to GitHub to get an identity token. */
+  /** A job authenticates with it when it requests an identity token from GitHub. */
   requestToken: string;
   user: { clientId: string; clientSecret: string; refreshToken: string };
 }
@@ -21,18 +21,17 @@ interface KeyPair {
   privateKey: KeyObject;
 }
 
-/** The kinds of credentials that a user may have. */
 export const CREDENTIAL_KINDS = [
-  /** What google-github-actions/auth writes with `service_account`. */
+  /** google-github-actions/auth writes it with `service_account`. */
   "federatedServiceAccount",
-  /** What google-github-actions/auth writes without. */
+  /** google-github-actions/auth writes it without `service_account`. */
   "directFederation",
   "serviceAccountKey",
   "authorizedUser",
   "impersonatedServiceAccount",
 ] as const;
 
-/** A file of each kind: absolute paths. */
+/** The absolute path of a credential file of each kind. */
 export type CredentialFiles = Record<(typeof CREDENTIAL_KINDS)[number], string>;
 
 export async function makeIdentities(projectId: string): Promise<Identities> {
@@ -53,7 +52,7 @@ export async function makeIdentities(projectId: string): Promise<Identities> {
   };
 }
 
-/** Returns where {@link writeCredentialFiles} puts them. */
+/** The files that {@link writeCredentialFiles} writes. */
 export function credentialFilesIn(directory: string): CredentialFiles {
   return {
     federatedServiceAccount: join(directory, "gha-creds-0123456789abcdef.json"),
@@ -64,14 +63,16 @@ export function credentialFilesIn(directory: string): CredentialFiles {
   };
 }
 
-/** Writes the credential files (mode 0600) with the URLs that Google's own have. */
+/** Writes the credential files, mode 0600, with Google's real URLs. */
 export async function writeCredentialFiles(
   directory: string,
   identities: Identities,
   identityTokenUrl: string,
 ): Promise<CredentialFiles> {
   const { projectId, provider, serviceAccount, user } = identities;
-  const impersonationUrl = `https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/${serviceAccount}:generateAccessToken`;
+  const impersonationUrl =
+    "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/" +
+    `${serviceAccount}:generateAccessToken`;
   const directFederation = {
     universe_domain: "googleapis.com",
     type: "external_account",

@@ -1,12 +1,12 @@
 import { type KeyObject, sign, verify } from "node:crypto";
 
-/** Returns a JSON Web Token signed with RS256, as GitHub's and Google's are. */
+/** Signs a JSON Web Token with RS256, as GitHub and Google do. */
 export function signJwt(claims: Record<string, unknown>, privateKey: KeyObject): string {
   const content = `${encode({ alg: "RS256", typ: "JWT" })}.${encode(claims)}`;
   return `${content}.${sign("sha256", Buffer.from(content), privateKey).toString("base64url")}`;
 }
 
-/** Returns the claims of a token, and whether the key signed it; undefined for what is no token. */
+/** Decodes a token and verifies its signature. Undefined if it is malformed. */
 export function readJwt(
   token: string,
   publicKey: KeyObject,

@@ -1,25 +1,23 @@
-/** What an address is reserved with. */
 export interface AddressSettings {
-  /** None for a global one. */
+  /** Undefined if it is global. */
   region?: string | undefined;
   addressType?: "EXTERNAL" | "INTERNAL";
   purpose?: "GCE_ENDPOINT" | "SHARED_LOADBALANCER_VIP" | undefined;
-  /** Name of an internal one's subnetwork. */
+  /** Name of the subnetwork of an internal address. */
   subnetwork?: string | undefined;
   description?: string | undefined;
 }
 
-/** A reserved address. */
 export interface StaticAddress extends AddressSettings {
   name: string;
   address: string;
 }
 
-/** The reserved addresses of a project: a name is one per region, and one globally. */
+/** The reserved addresses of a project. Names are unique per region, and among global addresses. */
 export class StaticAddresses {
   readonly #addresses = new Map<string, StaticAddress>();
 
-  /** Returns the IP address of a name, or undefined when it isn't reserved. */
+  /** The IP address of a name; undefined if it is not reserved. */
   get(name: string, region?: string): string | undefined {
     return this.resource(name, region)?.address;
   }
@@ -32,7 +30,7 @@ export class StaticAddresses {
     this.#addresses.set(keyOf(resource.name, resource.region), resource);
   }
 
-  /** Gives an address up and says whether there was one. */
+  /** Releases an address. Returns false if it does not exist. */
   delete(name: string, region?: string): boolean {
     return this.#addresses.delete(keyOf(name, region));
   }

@@ -1,23 +1,19 @@
 import type { Cloud } from "../cloud.ts";
+import type { IssuedToken } from "../control-plane/tokens.ts";
 import { type Api, type ApiAnswer, bearerToken, disabled, googleError, oauthError } from "./http.ts";
 import type { Identities } from "./identities.ts";
 import { readJwt, signJwt } from "./jwt.ts";
 
-export interface Token {
-  token: string;
-  expiresInSeconds: number;
-}
-
-/** Issues access tokens and knows which of them are still good. */
+/** Issues access tokens and tracks which of them are valid. */
 export class AccessTokens {
-  readonly #issue: () => Token;
+  readonly #issue: () => IssuedToken;
   readonly #expiries = new Map<string, number>();
 
-  constructor(issue: () => Token) {
+  constructor(issue: () => IssuedToken) {
     this.#issue = issue;
   }
 
-  issue(): Token {
+  issue(): IssuedToken {
     const issued = this.#issue();
     this.#expiries.set(issued.token, Date.now() + issued.expiresInSeconds * 1000);
     return issued;
@@ -46,7 +42,8 @@ export function oauth2(cloud: Cloud, identities: Identities, tokens: AccessToken
     const expires = Number(exp);
     if (!(expires > now && expires - Number(iat) <= LONGEST_ASSERTION_SECONDS && Number(iat) < now + 300)) {
       return refused(
-        "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.",
+        "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. " +
+          "Check your iat and exp values in the JWT claim.",
       );
     }
     return undefined;
@@ -74,7 +71,7 @@ export function oauth2(cloud: Cloud, identities: Identities, tokens: AccessToken
   };
 }
 
-/** sts.googleapis.com: an identity token of the job for a federated access token (RFC 8693). */
+/** sts.googleapis.com: exchanges the job's identity token for a federated access token (RFC 8693). */
 export function sts(cloud: Cloud, identities: Identities, tokens: AccessTokens): Api {
   return ({ method, path, body }) => {
     if (method !== "POST" || path !== "/token") return googleError(404, "NOT_FOUND", "Not Found");
@@ -83,7 +80,8 @@ export function sts(cloud: Cloud, identities: Identities, tokens: AccessTokens):
       return oauthError(
         400,
         "invalid_target",
-        'The target service indicated by the "audience" parameters is invalid. This might either be because the pool or provider is disabled or deleted or because it doesn\'t exist.',
+        'The target service indicated by the "audience" parameters is invalid. This might either be because ' +
+          "the pool or provider is disabled or deleted or because it doesn't exist.",
       );
     }
     const identity = readJwt(form.get("subject_token") ?? "", identities.githubKey.publicKey);
@@ -118,7 +116,7 @@ export function sts(cloud: Cloud, identities: Identities, tokens: AccessTokens):
   };
 }
 
-/** iamcredentials.googleapis.com: `generateAccessToken` of the one service account. */
+/** iamcredentials.googleapis.com: `generateAccessToken` of the service account. */
 export function iamCredentials(cloud: Cloud, identities: Identities, tokens: AccessTokens): Api {
   return (request) => {
     const account = /^\/projects\/-\/serviceAccounts\/([^/:]+):generateAccessToken$/.exec(request.path)?.[1];
@@ -143,7 +141,7 @@ export function iamCredentials(cloud: Cloud, identities: Identities, tokens: Acc
   };
 }
 
-/** GitHub's service that gives a job its identity token, at ACTIONS_ID_TOKEN_REQUEST_URL. */
+/** GitHub's service for identity tokens of jobs, at ACTIONS_ID_TOKEN_REQUEST_URL. */
 export function githubIdentityTokens(identities: Identities): Api {
   return (request) => {
     if (bearerToken(request) !== identities.requestToken) {
@@ -164,7 +162,7 @@ export function githubIdentityTokens(identities: Identities): Api {
   };
 }
 
-/** The metadata server of a Compute Engine machine (GCE_METADATA_HOST): the token of its service account. */
+/** The metadata server of a Compute Engine VM (GCE_METADATA_HOST): tokens of its service account. */
 export function metadata(tokens: AccessTokens): Api {
   return ({ path, headers }) => {
     if (headers["metadata-flavor"] !== "Google") {
@@ -177,15 +175,16 @@ export function metadata(tokens: AccessTokens): Api {
   };
 }
 
-/** What every API answers to a token that it doesn't know or that has expired. */
+/** The response to an unknown or expired token. */
 export function unauthenticated(): ApiAnswer {
   return googleError(
     401,
     "UNAUTHENTICATED",
-    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid " +
+      "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
   );
 }
 
-function bearer({ token, expiresInSeconds }: Token): Record<string, unknown> {
+function bearer({ token, expiresInSeconds }: IssuedToken): Record<string, unknown> {
   return { access_token: token, expires_in: expiresInSeconds, token_type: "Bearer" };
 }

@@ -6,51 +6,57 @@ export type Protocol = BackendService["protocol"];
 
 export const FINALIZER = "networking.gke.io/ingress-finalizer-V2";
 export const NEG_STATUS = "cloud.google.com/neg-status";
-/** Prefix of what the ingress controller writes on an Ingress. */
+/** Prefix of the annotations that the ingress controller writes on an Ingress. */
 export const STATUS_PREFIX = "ingress.kubernetes.io/";
 
-/** Names of certificates that exist at Google; also written by the managed-certificate controller. */
+/** Names of SSL certificates at Google. Users and the managed-certificate controller write it. */
 export const PRE_SHARED_CERTIFICATES = "ingress.gcp.kubernetes.io/pre-shared-cert";
 
 const CLASS = "kubernetes.io/ingress.class";
 const PROTOCOLS: readonly string[] = ["HTTP", "HTTPS", "HTTP2"] satisfies Protocol[];
 
-/** The class that an Ingress names or, when it names none at all, Google's own; undefined: another controller's. */
+/** The Google class of an Ingress. `gce` is the default; undefined means another controller's class. */
 export function googleClass(ingress: V1Ingress): "gce" | "gce-internal" | undefined {
   const name = annotation(ingress, CLASS);
-  // spec.ingressClassName is honoured only as a reason to leave an Ingress alone.
+  // The controller ignores Ingresses with any spec.ingressClassName.
   if (name === undefined || name === "")
     return ingress.spec?.ingressClassName === undefined ? "gce" : undefined;
   return name === "gce" || name === "gce-internal" ? name : undefined;
 }
 
-/** Whether an Ingress asks for an internal load balancer: all that belongs to it is in the cluster's region. */
+/** Whether an Ingress requests an internal load balancer. Its resources are in the cluster's region. */
 export function isInternal(ingress: V1Ingress): boolean {
   return googleClass(ingress) === "gce-internal";
 }
 
-/** Whether port 80 is to be served: yes unless the annotation says false in one of Go's spellings. */
+/** Whether port 80 is open: yes unless the annotation is false in a spelling of Go's strconv.ParseBool. */
 export function allowsHttp(ingress: V1Ingress): boolean {
   const value = annotation(ingress, "kubernetes.io/ingress.allow-http") ?? "true";
   return !["0", "f", "F", "false", "FALSE", "False"].includes(value);
 }
 
-/** Returns the names of the certificates that exist at Google already. */
 export function preSharedCertificates(ingress: V1Ingress): string[] {
   return names(annotation(ingress, PRE_SHARED_CERTIFICATES));
 }
 
-/** Returns the names of the ManagedCertificates that an Ingress refers to. */
+/** Names of the ManagedCertificates of an Ingress. */
 export function managedCertificates(ingress: V1Ingress): string[] {
   return names(annotation(ingress, "networking.gke.io/managed-certificates"));
 }
 
-/** Whether the managed-certificate controller looks at an Ingress: unlike ingress-gce's, its class is external. */
+/**
+ * Whether the managed-certificate controller handles an Ingress. It ignores internal ones and
+ * ingressClassName.
+ */
 export function usesManagedCertificates(ingress: V1Ingress): boolean {
   return ["", "gce"].includes(annotation(ingress, CLASS) ?? "");
 }
 
-/** Returns the name of the reserved address to use. @throws Error when a global and a regional one are named */
+/**
+ * The name of the reserved address.
+ *
+ * @throws Error if the Ingress names both a global and a regional address
+ */
 export function staticAddressName(ingress: V1Ingress): string | undefined {
   const global = annotation(ingress, "kubernetes.io/ingress.global-static-ip-name");
   const regional = annotation(ingress, "kubernetes.io/ingress.regional-static-ip-name");
@@ -60,12 +66,11 @@ export function staticAddressName(ingress: V1Ingress): string | undefined {
   return regional || global || undefined;
 }
 
-/** Returns the name of the FrontendConfig that an Ingress refers to. */
 export function frontendConfigName(ingress: V1Ingress): string | undefined {
   return annotation(ingress, "networking.gke.io/v1beta1.FrontendConfig") || undefined;
 }
 
-/** Whether a Service asks for network endpoint groups, or why its wish can't be read. */
+/** Whether a Service requests network endpoint groups. */
 export function negForIngress(service: V1Service): boolean | "invalid" {
   const text = annotation(service, "cloud.google.com/neg");
   if (text === undefined) return false;
@@ -75,9 +80,10 @@ export function negForIngress(service: V1Service): boolean | "invalid" {
 }
 
 /**
- * Returns the protocol of a port, by its NAME: an entry that names no port counts for nothing and is not reported.
+ * The protocol of a port. The annotation refers to ports by NAME; unknown names are ignored without a
+ * warning.
  *
- * @throws Error with the controller's reason when the annotation can't be used
+ * @throws Error with the controller's message if the annotation is invalid
  */
 export function appProtocol(service: V1Service, portName: string): Protocol {
   const text =
@@ -100,9 +106,9 @@ export function appProtocol(service: V1Service, portName: string): Protocol {
 }
 
 /**
- * Returns the name of the BackendConfig for a port; undefined when the annotation names none for it.
+ * The name of a port's BackendConfig; undefined if the annotation does not name one.
  *
- * @throws Error with the controller's reason when the annotation can't be used
+ * @throws Error with the controller's message if the annotation is invalid
  */
 export function backendConfigName(service: V1Service, portName: string, port: number): string | undefined {
   const text =
@@ -139,7 +145,7 @@ function names(list = ""): string[] {
     .filter((name) => name !== "");
 }
 
-/** A JSON text's value; undefined, which no JSON text means, when it is malformed. */
+/** Parses JSON. Undefined, which is not a JSON value, means that the text is malformed. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,7 +1,7 @@
 import type { HealthCheck } from "../cloud.ts";
 import { isProtocol, isRecord, type Protocol } from "./annotations.ts";
 
-/** What the stand-in acts on of a BackendConfig. */
+/** The fields of a BackendConfig that the stand-in supports. */
 export interface BackendConfig {
   namespace: string;
   name: string;
@@ -18,11 +18,11 @@ export interface BackendConfig {
   logSampleRate: number | undefined;
   iap: boolean;
   cdn: boolean;
-  /** Name of a policy of Cloud Armor; empty: one that is there is taken off. */
+  /** Name of a Cloud Armor policy. Empty removes the policy. */
   securityPolicy: string | undefined;
 }
 
-/** Returns a BackendConfig from the `spec` of its object, whose types the CRD's schema has checked. */
+/** Parses the `spec` of a BackendConfig, whose types the CRD's schema has checked. */
 export function parseBackendConfig(namespace: string, name: string, spec: unknown): BackendConfig {
   const root = record(spec);
   const healthCheck = record(root.healthCheck);
@@ -47,8 +47,8 @@ export function parseBackendConfig(namespace: string, name: string, spec: unknow
   };
 }
 
-/** Returns why the controller refuses a BackendConfig before it asks Google, if it does. */
-export function refusal(config: BackendConfig): string | undefined {
+/** Why the controller refuses a BackendConfig before it calls Google; undefined if it accepts it. */
+export function validationError(config: BackendConfig): string | undefined {
   if (config.iap && config.cdn) return "iap and cdn cannot be enabled at the same time";
   const affinity = config.affinityType;
   if (affinity && !["NONE", "CLIENT_IP", "GENERATED_COOKIE"].includes(affinity)) {
@@ -66,10 +66,9 @@ export function refusal(config: BackendConfig): string | undefined {
 }
 
 /**
- * Returns the health check of a backend: the controller's defaults with what the BackendConfig says over them.
+ * The health check of a backend service: the controller's defaults, overridden by the BackendConfig.
  *
- * @param servingPort the port that the backend serves on, used unless the BackendConfig names another
- * @throws Error with the controller's or Google's reason when it can't be made
+ * @throws Error with the controller's or Google's message if it is invalid
  */
 export function healthCheck(
   config: BackendConfig | undefined,
@@ -88,7 +87,7 @@ export function healthCheck(
     checkIntervalSec: wanted?.checkIntervalSec ?? seconds,
     timeoutSec: wanted?.timeoutSec ?? seconds,
   };
-  // Google's text says "less than", its rule lets the two be equal: so are the defaults.
+  // Google's message says "less than", but the two may be equal, as the defaults are.
   if (check.timeoutSec > check.checkIntervalSec) {
     throw new Error(
       `googleapi: Error 400: Invalid value for field 'resource.timeoutSec': '${check.timeoutSec}'. ` +

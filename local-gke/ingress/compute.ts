@@ -1,7 +1,7 @@
 import type { Timing } from "./timing.ts";
 import { until } from "./timing.ts";
 
-/** The resources that the controllers made at Google, by name. */
+/** The names of the Google resources that the controllers have created. */
 export class Compute {
   readonly #timing: Timing;
   readonly #stopped: AbortSignal;
@@ -16,7 +16,7 @@ export class Compute {
     return this.#resources.has(name);
   }
 
-  /** Makes a resource unless it exists and says whether it did; takes as long as Google's inserts do. */
+  /** Creates a resource after Google's insert delay. Returns false if it already exists. */
   async insert(name: string): Promise<boolean> {
     if (this.#resources.has(name)) return false;
     const start = performance.now();

@@ -20,7 +20,7 @@ import { clusterIds } from "./names.ts";
 import { NegController } from "./neg.ts";
 import { WorkQueue } from "./queue.ts";
 import { isNotFound, Store } from "./store.ts";
-import { IngressSync, subjectOf } from "./sync.ts";
+import { IngressSync, involvedObject } from "./sync.ts";
 import { DEFAULT_TIMING, type Timing } from "./timing.ts";
 import { DEFAULT_BACKEND, referencedServices } from "./translate.ts";
 
@@ -28,25 +28,23 @@ export type { Timing } from "./timing.ts";
 
 const POLL_MS = 25;
 
-/** Google's controllers, running. */
 export interface Controllers {
-  /** May be changed at any time. */
+  /** May change at any time. */
   timing: Timing;
-  /** Certificate of the authority that issues managed certificates, PEM. */
+  /** The CA of the managed certificates, as PEM. */
   publicAuthority: string;
-  /** Ends them at once, whatever they wait for. */
+  /** Stops the controllers and aborts their waits. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts the stand-ins for GKE's ingress, NEG and managed-certificate controllers on the cluster of a kubeconfig file,
- * and creates the CRDs and the default backend that GKE brings; issues managed certificates. Resolves when they are at
- * work.
+ * Starts the stand-ins for GKE's ingress, NEG and managed-certificate controllers on a cluster, and the issue
+ * of managed certificates. Creates GKE's CRDs and default backend. Resolves when the controllers run.
  *
- * While the fault `no-ingress-controller` is on there is none of that, as on a cluster whose add-on
- * HttpLoadBalancing is off; it can be switched at any time.
+ * While the fault `no-ingress-controller` is on, the controllers and CRDs are missing, as on a cluster
+ * without the add-on HttpLoadBalancing.
  *
- * @throws Error when the API server can't be reached or refuses the CRDs
+ * @throws Error if the API server is unreachable or refuses the CRDs
  */
 export async function startControllers(options: {
   kubeconfig: string;
@@ -60,11 +58,11 @@ export async function startControllers(options: {
   const authority = await makePublicAuthority();
   const provisioning = startProvisioning({ cloud, timing, authority });
   const entries = new Map<string, Entry>();
-  let running: Running | undefined;
+  let running: ControllerSet | undefined;
 
   const followFault = async () => {
     const wanted = !cloud.faults.has("no-ingress-controller");
-    if (wanted && !running) running = await Running.start(kubeConfig, cloud, timing, entries);
+    if (wanted && !running) running = await ControllerSet.start(kubeConfig, cloud, timing, entries);
     else if (!wanted && running) {
       await running.stop();
       running = undefined;
@@ -77,7 +75,9 @@ export async function startControllers(options: {
     if (fault !== "no-ingress-controller") return;
     following = following
       .then(followFault)
-      .catch((error: unknown) => console.error("the ingress controller could not be switched:", error));
+      .catch((error: unknown) =>
+        console.error("the ingress controller could not be switched on or off:", error),
+      );
   };
   cloud.on("fault", onFault);
 
@@ -92,8 +92,8 @@ export async function startControllers(options: {
   };
 }
 
-/** The controllers between a start and a stop. */
-class Running {
+/** The controllers, from one start to one stop. */
+class ControllerSet {
   readonly #store: Store;
   readonly #events: EventRecorder;
   readonly #negEvents: EventRecorder;
@@ -111,7 +111,7 @@ class Running {
     cloud: Cloud,
     timing: Timing,
     entries: Map<string, Entry>,
-  ): Promise<Running> {
+  ): Promise<ControllerSet> {
     const abort = new AbortController();
     const core = kubeConfig.makeApiClient(CoreV1Api);
     const [uid] = await Promise.all([
@@ -121,7 +121,7 @@ class Running {
       }),
       createCrds(kubeConfig, abort.signal),
     ]);
-    const running = new Running(kubeConfig, core, cloud, timing, entries, uid, abort);
+    const running = new ControllerSet(kubeConfig, core, cloud, timing, entries, uid, abort);
     await running.#start();
     return running;
   }
@@ -196,7 +196,7 @@ class Running {
   async #start(): Promise<void> {
     await this.#store.start({
       ingress: (ingress) => this.#onIngress(ingress),
-      // Only one whose finalizer was taken from it by force leaves anything to clean up.
+      // Something is left to clean up only if somebody removed the finalizer by hand.
       ingressGone: (ingress) => this.#enqueue(ingress),
       service: (service) => {
         const { namespace = "", name = "" } = service.metadata ?? {};
@@ -216,15 +216,16 @@ class Running {
         this.#certificates.certificateChanged(`${metadata?.namespace}/${metadata?.name}`),
       endpointSlice: (slice) => this.#onEndpointSlice(slice),
     });
-    // What was deleted while nobody looked.
+    // Handles what was deleted while the controllers were off.
     this.#certificates.resync();
     this.#resyncLater();
   }
 
   #onIngress(ingress: V1Ingress): void {
     this.#certificates.ingressChanged(ingressKey(ingress));
-    if (googleClass(ingress)) this.#events.record(subjectOf(ingress), "Normal", "Sync", "Scheduled for sync");
-    // One that was of our class and has our finalizer still is ours to clean up.
+    if (googleClass(ingress))
+      this.#events.record(involvedObject(ingress), "Normal", "Sync", "Scheduled for sync");
+    // An Ingress that has left our class and still has our finalizer needs a clean-up.
     else if (!ingress.metadata?.finalizers?.includes(FINALIZER)) return;
     this.#enqueue(ingress);
   }
@@ -254,7 +255,7 @@ class Running {
         try {
           return backendConfigName(service, port.name ?? "", port.port) === name;
         } catch {
-          // An annotation that can't be read refers to nothing; the sync reports it.
+          // An invalid annotation refers to no BackendConfig. The sync reports it.
           return false;
         }
       });
@@ -276,7 +277,7 @@ function refersTo(ingress: V1Ingress, namespace: string, service: string): boole
   );
 }
 
-/** Waits for the namespace, which a new API server makes itself, and returns its UID. */
+/** Waits until the API server has created the namespace. */
 async function kubeSystemUid(core: CoreV1Api): Promise<string> {
   for (;;) {
     try {

@@ -9,7 +9,8 @@ import {
 } from "@kubernetes/client-node";
 import { isNotFound } from "./store.ts";
 
-// As the controllers generate them: types only, no enumerations and no limits, unknown fields are pruned.
+// The schemas of the real controllers: types only, without enumerations and limits. Unknown fields are
+// pruned.
 const string: V1JSONSchemaProps = { type: "string" };
 const boolean: V1JSONSchemaProps = { type: "boolean" };
 const int64: V1JSONSchemaProps = { type: "integer", format: "int64" };
@@ -96,10 +97,10 @@ interface Kind {
   kind: string;
   plural: string;
   shortNames: string[];
-  /** The first one is stored. */
+  /** The first version is the storage version. */
   versions: string[];
   schema: Record<string, V1JSONSchemaProps>;
-  /** What kubectl get shows besides the name. */
+  /** The columns of kubectl get after the name. */
   columns?: V1CustomResourceColumnDefinition[];
 }
 
@@ -141,7 +142,7 @@ const KINDS: Kind[] = [
 
 const POLL_MS = 25;
 
-/** Creates the CRDs of GKE's load balancing and resolves when their objects can be listed. */
+/** Creates the CRDs of GKE's load balancing and waits until the API server serves them. */
 export async function createCrds(kubeConfig: KubeConfig, signal: AbortSignal): Promise<void> {
   await Promise.all(KINDS.map((kind) => untilServed(kubeConfig, kind, signal)));
 }
@@ -151,12 +152,12 @@ async function createCrd(kubeConfig: KubeConfig, kind: Kind): Promise<void> {
   try {
     await api.createCustomResourceDefinition({ body: definition(kind) });
   } catch (error) {
-    // It is there already when the controllers start a second time, or still there from before they were stopped.
+    // The CRD may exist from an earlier start of the controllers.
     if (!(error instanceof ApiException && error.code === 409)) throw error;
   }
 }
 
-/** Deletes the CRDs, and with them all their objects: so does a cluster look whose load balancing is off. */
+/** Deletes the CRDs and all their objects, as on a cluster without the load balancing add-on. */
 export async function deleteCrds(kubeConfig: KubeConfig): Promise<void> {
   const api = kubeConfig.makeApiClient(ApiextensionsV1Api);
   await Promise.all(
@@ -174,7 +175,7 @@ async function untilServed(kubeConfig: KubeConfig, kind: Kind, signal: AbortSign
   const api = kubeConfig.makeApiClient(CustomObjectsApi);
   for (const version of kind.versions) {
     while (!signal.aborted) {
-      // One that was on its way out is gone by the next time.
+      // A CRD that is being deleted must be created again, so this is part of the loop.
       await createCrd(kubeConfig, kind);
       try {
         await api.listCustomObjectForAllNamespaces({
@@ -184,7 +185,7 @@ async function untilServed(kubeConfig: KubeConfig, kind: Kind, signal: AbortSign
         });
         break;
       } catch (error) {
-        // 404 until the CRD is established, 429 while its storage is made.
+        // 404 until the CRD is established, 429 while its storage is initializing.
         if (!(error instanceof ApiException && (error.code === 404 || error.code === 429))) throw error;
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }

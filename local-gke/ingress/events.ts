@@ -8,8 +8,8 @@ import {
 
 export type EventType = "Normal" | "Warning";
 
-/** The object that an event is about. */
-export interface Subject {
+/** The object of an event. */
+export interface InvolvedObject {
   apiVersion: string;
   kind: string;
   namespace: string;
@@ -18,24 +18,24 @@ export interface Subject {
   resourceVersion?: string;
 }
 
-// client-go's limits: a burst, then one event per object and type each five minutes.
+// client-go's rate limit per object and type: a burst, then one event every five minutes.
 const BURST = 25;
 const REFILL_MS = 300_000;
 
-/** Tells events of one millisecond apart, whoever records them: objects of different kinds may have one name. */
+/** Makes event names unique: objects of different kinds may share a name. */
 let sequence = 0;
 
-/** Decides which events of one object and type are sent; the others are lost, as with client-go. */
-export class EventRation {
+/** The rate limit for events of one object and type. Events above the limit are dropped, as in client-go. */
+export class EventRateLimiter {
   #tokens = BURST;
   #last: number;
 
-  /** @param now milliseconds on any clock that only goes forward */
+  /** @param now milliseconds of a monotonic clock */
   constructor(now: number) {
     this.#last = now;
   }
 
-  /** Takes one event out of the ration; false when it is used up. */
+  /** Returns false if the limit is exceeded. */
   take(now: number): boolean {
     this.#tokens = Math.min(BURST, this.#tokens + (now - this.#last) / REFILL_MS);
     this.#last = now;
@@ -45,18 +45,18 @@ export class EventRation {
   }
 }
 
-interface Known {
+interface RecordedEvent {
   event: CoreV1Event | undefined;
   count: number;
 }
 
-/** Records events as client-go does: one object for what repeats, with a rising count, and rationed. */
+/** Records events as client-go does: one object with a count for repeated events, and a rate limit. */
 export class EventRecorder {
   readonly #api: CoreV1Api;
   readonly #component: string;
-  readonly #known = new Map<string, Known>();
-  readonly #rations = new Map<string, EventRation>();
-  /** What is being sent of each object: its events keep their order. */
+  readonly #recorded = new Map<string, RecordedEvent>();
+  readonly #limiters = new Map<string, EventRateLimiter>();
+  /** The last request per object, which keeps its events in order. */
   readonly #sending = new Map<string, Promise<void>>();
 
   /** @param component the event's source, e.g. `loadbalancer-controller` */
@@ -65,63 +65,69 @@ export class EventRecorder {
     this.#component = component;
   }
 
-  /** Sends an event behind the caller's back: like client-go, the controllers don't wait for it. */
-  record(subject: Subject, type: EventType, reason: string, message: string): void {
-    const key = JSON.stringify([subject.uid, type, reason, message]);
-    const known = this.#known.get(key) ?? { event: undefined, count: 0 };
-    this.#known.set(key, known);
-    // What is rationed away is counted all the same: the next one that is sent shows it.
-    known.count += 1;
+  /** Sends an event in the background: the controllers don't wait for it, as in client-go. */
+  record(involved: InvolvedObject, type: EventType, reason: string, message: string): void {
+    const key = JSON.stringify([involved.uid, type, reason, message]);
+    const recorded = this.#recorded.get(key) ?? { event: undefined, count: 0 };
+    this.#recorded.set(key, recorded);
+    // The count includes dropped events. The next event that is sent shows it.
+    recorded.count += 1;
     const now = performance.now();
-    const rationKey = `${subject.uid} ${type}`;
-    const ration = this.#rations.get(rationKey) ?? new EventRation(now);
-    this.#rations.set(rationKey, ration);
-    if (!ration.take(now)) return;
-    const { count } = known;
-    const before = this.#sending.get(subject.uid) ?? Promise.resolve();
-    const sending = before.then(() => this.#send(subject, type, reason, message, known, count));
-    this.#sending.set(subject.uid, sending);
+    const limiterKey = `${involved.uid} ${type}`;
+    const limiter = this.#limiters.get(limiterKey) ?? new EventRateLimiter(now);
+    this.#limiters.set(limiterKey, limiter);
+    if (!limiter.take(now)) return;
+    const { count } = recorded;
+    const before = this.#sending.get(involved.uid) ?? Promise.resolve();
+    const sending = before.then(() => this.#send(involved, type, reason, message, recorded, count));
+    this.#sending.set(involved.uid, sending);
   }
 
-  /** Resolves when all events recorded so far are sent. */
+  /** Waits until all recorded events are sent. */
   async flush(): Promise<void> {
     await Promise.all(this.#sending.values());
   }
 
   async #send(
-    subject: Subject,
+    involved: InvolvedObject,
     type: EventType,
     reason: string,
     message: string,
-    known: Known,
+    recorded: RecordedEvent,
     count: number,
   ): Promise<void> {
     try {
-      const { namespace } = subject;
-      const name = known.event?.metadata.name;
+      const { namespace } = involved;
+      const name = recorded.event?.metadata.name;
       if (name !== undefined) {
         const body = { count, lastTimestamp: new Date() };
         const options = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
-        known.event = await this.#api.patchNamespacedEvent({ name, namespace, body }, options);
+        recorded.event = await this.#api.patchNamespacedEvent({ name, namespace, body }, options);
       } else {
-        const body = this.#event(subject, type, reason, message, count);
-        known.event = await this.#api.createNamespacedEvent({ namespace, body });
+        const body = this.#event(involved, type, reason, message, count);
+        recorded.event = await this.#api.createNamespacedEvent({ namespace, body });
       }
     } catch (error) {
-      // The event expired, or its namespace is going: client-go, too, lets the event go then.
+      // The event has expired or its namespace is terminating. client-go drops the event, too.
       if (error instanceof ApiException && (error.code === 404 || error.code === 403))
-        known.event = undefined;
-      else console.error(`event for ${subject.namespace}/${subject.name} (${message}) not sent:`, error);
+        recorded.event = undefined;
+      else console.error(`event for ${involved.namespace}/${involved.name} (${message}) not sent:`, error);
     }
   }
 
-  #event(subject: Subject, type: EventType, reason: string, message: string, count: number): CoreV1Event {
+  #event(
+    involved: InvolvedObject,
+    type: EventType,
+    reason: string,
+    message: string,
+    count: number,
+  ): CoreV1Event {
     const now = new Date();
     sequence += 1;
     const suffix = (BigInt(now.getTime()) * 1_000_000n + BigInt(sequence)).toString(16);
     return {
-      metadata: { name: `${subject.name}.${suffix}`, namespace: subject.namespace },
-      involvedObject: { ...subject },
+      metadata: { name: `${involved.name}.${suffix}`, namespace: involved.namespace },
+      involvedObject: { ...involved },
       type,
       reason,
       message,

@@ -3,19 +3,21 @@ import type { Cloud } from "../cloud.ts";
 import { isInternal, staticAddressName } from "./annotations.ts";
 import type { Compute } from "./compute.ts";
 
-/** A rule that leads one port of an Ingress's address to a proxy. */
+/** Forwards one port of an Ingress's address to a target proxy. */
 export interface ForwardingRule {
   name: string;
   targetKind: "targetHttpProxies" | "targetHttpsProxies";
   /** Name of the target proxy. */
   target: string;
-  /** Names of all rules of the same load balancer, which share an address. */
+  /** Names of all forwarding rules of the load balancer. They share an address. */
   siblings: readonly string[];
-  /** An address that was made static for both rules: the one that this rule must have, or has when it is made anew. */
+  /**
+   * The ephemeral address that was promoted to a static one for both rules. If not needed, only new rules use
+   * it.
+   */
   promoted: { address: string; isNeeded: boolean } | undefined;
 }
 
-/** Makes forwarding rules; their addresses are in the cloud. */
 export class ForwardingRules {
   readonly #cloud: Cloud;
   readonly #compute: Compute;
@@ -26,11 +28,11 @@ export class ForwardingRules {
   }
 
   /**
-   * Makes a rule on the address that it must have, else on one of its own; one on another address is replaced
+   * Creates a rule at its required address or at a new one. Replaces a rule at a different address
    * (ingress-gce, pkg/loadbalancers/forwarding_rules.go).
    *
-   * @param record called with each Normal `Sync` event
-   * @throws Error with the controller's or Google's text
+   * @param record receives each Normal `Sync` event
+   * @throws Error with the controller's or Google's message
    */
   async ensure(ingress: V1Ingress, rule: ForwardingRule, record: (message: string) => void): Promise<void> {
     const { forwardingRules } = this.#cloud;
@@ -38,9 +40,9 @@ export class ForwardingRules {
     const internal = isInternal(ingress);
     const needed = this.#reserved(ingress, internal) ?? (promoted?.isNeeded ? promoted.address : undefined);
     const present = forwardingRules.get(name);
-    // Without a name any address will do, the one that is there above all.
+    // Without a required address, the rule keeps its address.
     if (present !== undefined && (needed === undefined || present === needed)) {
-      // Controllers that were started anew find it.
+      // After a restart of the controllers, only the cloud knows the rule.
       await this.#compute.insert(name);
       return;
     }
@@ -55,14 +57,14 @@ export class ForwardingRules {
     record(`ForwardingRule "${name}" created`);
   }
 
-  /** An address of its own goes with it, for Google to give to somebody else. */
+  /** Also releases the rule's ephemeral address. */
   delete(name: string): void {
     this.#compute.delete(name);
     this.#cloud.forwardingRules.delete(name);
     this.#cloud.releaseAddress(name);
   }
 
-  /** @throws Error with the controller's text when the address that an Ingress names isn't there */
+  /** @throws Error with the controller's message if the Ingress names an address that does not exist */
   #reserved(ingress: V1Ingress, internal: boolean): string | undefined {
     const { staticAddresses, region } = this.#cloud;
     const name = staticAddressName(ingress);

@@ -1,14 +1,13 @@
 import { isRecord } from "./annotations.ts";
 
-/** What the stand-in acts on of a FrontendConfig. */
+/** The fields of a FrontendConfig that the stand-in supports. */
 export interface FrontendConfig {
-  /** Name of the SSL policy of the HTTPS proxy. */
+  /** Name of the target HTTPS proxy's SSL policy. */
   sslPolicy: string | undefined;
-  /** Name of the status with which HTTP is redirected to HTTPS; undefined when it isn't. */
+  /** Google's name for the status of the redirect from HTTP to HTTPS; undefined without a redirect. */
   redirect: string | undefined;
 }
 
-/** Status of a redirect by Google's names. */
 const REDIRECT_STATUS = new Map([
   ["MOVED_PERMANENTLY_DEFAULT", 301],
   ["FOUND", 302],
@@ -17,7 +16,7 @@ const REDIRECT_STATUS = new Map([
   ["PERMANENT_REDIRECT", 308],
 ]);
 
-/** Returns a FrontendConfig from the `spec` of its object, whose types the CRD's schema has checked. */
+/** Parses the `spec` of a FrontendConfig, whose types the CRD's schema has checked. */
 export function parseFrontendConfig(spec: unknown): FrontendConfig {
   const root = isRecord(spec) ? spec : {};
   const redirect = isRecord(root.redirectToHttps) ? root.redirectToHttps : {};
@@ -28,11 +27,12 @@ export function parseFrontendConfig(spec: unknown): FrontendConfig {
   };
 }
 
-/** Returns the HTTP status of a redirect. @throws Error with Google's text when there is none of this name */
+/** @throws Error with Google's message if the name is invalid */
 export function redirectStatus(name: string): number {
   const status = REDIRECT_STATUS.get(name);
   if (status !== undefined) return status;
   throw new Error(
-    `googleapi: Error 400: Invalid value for field 'resource.defaultUrlRedirect.redirectResponseCode': '${name}'. , invalid`,
+    "googleapi: Error 400: Invalid value for field 'resource.defaultUrlRedirect.redirectResponseCode': " +
+      `'${name}'. , invalid`,
   );
 }

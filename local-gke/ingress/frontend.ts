@@ -1,5 +1,6 @@
 import type { V1Ingress } from "@kubernetes/client-node";
 import { messageOf } from "../../src/base/errors.ts";
+import type { KeyPair } from "../certificate-authority.ts";
 import type { Cloud, LoadBalancer, SslCertificate, UrlRule } from "../cloud.ts";
 import {
   allowsHttp,
@@ -20,41 +21,35 @@ const INTERNAL_NEEDS_STATIC_IP =
   "Please configure a static-ip with Purpose=SHARED_LOADBALANCER_VIP and attach it to the ingress with the " +
   "kubernetes.io/ingress.regional-static-ip-name annotation.";
 
-/** A certificate and key as the Ingress's Secret has them. */
-export interface KeyPair {
-  certificate: string;
-  privateKey: string;
-}
-
-/** What a frontend is to be, besides what the Ingress's annotations say. */
+/** The desired state of a frontend, in addition to the Ingress's annotations. */
 export interface FrontendSpec {
   rules: UrlRule[];
-  /** Of the Secrets of spec.tls. */
+  /** From the Secrets of spec.tls. */
   keyPairs: KeyPair[];
   frontendConfig: FrontendConfig | undefined;
-  /** Called with each event; without type and reason it is a Normal `Sync`. */
+  /** Receives each event. The default is a Normal `Sync`. */
   record(message: string, type?: EventType, reason?: string): void;
 }
 
-/** What a sync has made: the address and the annotations to write, `undefined` ones to remove. */
+/** The result of a sync. An `undefined` annotation must be removed. */
 export interface Frontend {
   address: string;
   annotations: Record<string, string | undefined>;
 }
 
-/** Makes the load balancers' frontends: URL map, proxies, certificates, forwarding rules. */
+/** Manages the load balancers' frontends: URL maps, target proxies, SSL certificates, forwarding rules. */
 export class Frontends {
   readonly #cloud: Cloud;
   readonly #compute: Compute;
   readonly #ids: ClusterIds;
   readonly #forwardingRules: ForwardingRules;
-  /** Certificates that the HTTPS proxies present, by the proxy's name. */
+  /** SSL certificates by target HTTPS proxy. */
   readonly #certificates = new Map<string, SslCertificate[]>();
-  /** Status of the redirects to HTTPS, by the HTTP proxy's name. */
+  /** Status of the redirect to HTTPS by target HTTP proxy. */
   readonly #redirects = new Map<string, number>();
-  /** Addresses that were made static as both rules need them, by the HTTP forwarding rule's name. */
+  /** Addresses that were promoted to static ones, by HTTP forwarding rule. */
   readonly #promoted = new Map<string, string>();
-  /** Whether the load balancers are internal, by their Ingresses. */
+  /** Whether the load balancer is internal, by Ingress. */
   readonly #internal = new Map<string, boolean>();
 
   constructor(cloud: Cloud, compute: Compute, ids: ClusterIds) {
@@ -62,24 +57,24 @@ export class Frontends {
     this.#compute = compute;
     this.#ids = ids;
     this.#forwardingRules = new ForwardingRules(cloud, compute);
-    // What another controller has left goes on being presented.
+    // The proxies of an earlier controller run keep their certificates.
     for (const { httpsProxy, certificates } of cloud.loadBalancers.values()) {
       if (httpsProxy !== undefined) this.#certificates.set(httpsProxy, certificates);
     }
   }
 
   /**
-   * Brings an Ingress's frontend to what its annotations and Secrets ask for, and programs the cloud as far as it
-   * gets. The order is ingress-gce's: a failure leaves what comes before it in place.
+   * Reconciles an Ingress's frontend with its annotations and Secrets. It follows the order of ingress-gce,
+   * so a failure leaves the results of earlier steps in place.
    *
-   * @throws Error with the controller's text
+   * @throws Error with the controller's message
    */
   async ensure(ingress: V1Ingress, spec: FrontendSpec): Promise<Frontend> {
     const names = this.#names(ingress);
     try {
       return await this.#ensure(ingress, names, spec);
     } catch (error) {
-      // A rule that was deleted for another serves nobody any more.
+      // Removes forwarding rules that were deleted before the failure.
       const rules = this.#cloud.loadBalancers.get(ingressKey(ingress))?.rules ?? spec.rules;
       this.#program(ingress, names, rules);
       throw new Error(`loadbalancer ${names.loadBalancer} does not exist: ${messageOf(error)}`, {
@@ -88,7 +83,7 @@ export class Frontends {
     }
   }
 
-  /** Removes everything of an Ingress: forwarding rules, proxies, certificates, URL map. */
+  /** Deletes all frontend resources of an Ingress. */
   remove(ingress: V1Ingress): void {
     const names = this.#names(ingress);
     const key = ingressKey(ingress);
@@ -145,7 +140,7 @@ export class Frontends {
     return { address, annotations: this.#annotations(names) };
   }
 
-  /** @throws Error with the controller's or Google's text when an Ingress's redirect can't be */
+  /** @throws Error with the controller's or Google's message if the redirect is invalid */
   async #redirectUrlMap(
     ingress: V1Ingress,
     names: FrontendNames,
@@ -197,8 +192,9 @@ export class Frontends {
   }
 
   /**
-   * One address for both rules is made static: the HTTP rule's, to which one of HTTPS that was there before moves. It
-   * stays when either goes, and goes when the Ingress names another (ingress-gce, pkg/loadbalancers/addresses.go).
+   * Promotes the HTTP rule's address to a static one for both rules. An existing HTTPS rule moves to it. The
+   * address outlives either rule. It is released if the Ingress names another one (ingress-gce,
+   * pkg/loadbalancers/addresses.go).
    */
   async #promote(names: FrontendNames, reserved: string | undefined): Promise<void> {
     const { httpForwardingRule: name } = names;
@@ -216,8 +212,8 @@ export class Frontends {
   }
 
   /**
-   * A load balancer that becomes an internal or an external one is made anew, and the former one goes whether or not
-   * that succeeds (ingress-gce, pkg/controller/controller.go postSyncGC; only there it goes last).
+   * Deletes the load balancer if the Ingress changed between internal and external, even if the new one
+   * fails. ingress-gce deletes it last (pkg/controller/controller.go, postSyncGC).
    */
   #leaveScope(ingress: V1Ingress): void {
     const internal = isInternal(ingress);
@@ -226,20 +222,20 @@ export class Frontends {
     this.#internal.set(ingressKey(ingress), internal);
   }
 
-  /** Returns the certificates made from Secrets, and the names of those that Google has already. */
+  /** Creates the certificates from Secrets. The names refer to certificates that exist at Google. */
   async #ensureCertificates(
     ingress: V1Ingress,
     names: FrontendNames,
     preShared: string[],
     keyPairs: KeyPair[],
   ): Promise<(string | SslCertificate)[]> {
-    const made = new Map<string, SslCertificate>();
+    const created = new Map<string, SslCertificate>();
     const failures: string[] = [];
     for (const keyPair of keyPairs) {
       const name = certificateName(names, keyPair.certificate);
       const existing = this.#cloud.sslCertificates.get(name);
       if (existing) {
-        made.set(name, existing);
+        created.set(name, existing);
         continue;
       }
       const failure = this.#certificateRefusal(keyPair);
@@ -250,10 +246,10 @@ export class Frontends {
       await this.#compute.insert(name);
       const certificate = { name, ...keyPair, ...(isInternal(ingress) && { region: this.#cloud.region }) };
       this.#cloud.setSslCertificate(certificate);
-      made.set(name, certificate);
+      created.set(name, certificate);
     }
     if (failures.length > 0) throw new Error(`Cert creation failures - ${failures.join(",")}`);
-    return [...preShared, ...made.values()];
+    return [...preShared, ...created.values()];
   }
 
   #certificateRefusal({ certificate, privateKey }: KeyPair): string | undefined {
@@ -300,7 +296,7 @@ export class Frontends {
     this.#certificates.delete(names.httpsProxy);
   }
 
-  /** Deletes the certificates made from Secrets that the HTTPS proxy has let go of. */
+  /** Deletes the certificates from Secrets that the target HTTPS proxy no longer uses. */
   #deleteUnusedCertificates({ httpsProxy, certificatePrefix }: FrontendNames): void {
     const used = new Set((this.#certificates.get(httpsProxy) ?? []).map(({ name }) => name));
     for (const name of this.#cloud.sslCertificates.keys()) {
@@ -310,7 +306,7 @@ export class Frontends {
     }
   }
 
-  /** Tells the data path what the forwarding rules lead to now. */
+  /** Applies the current resources to the data path. */
   #program(ingress: V1Ingress, names: FrontendNames, rules: UrlRule[]): void {
     const address = this.#address(names);
     const key = ingressKey(ingress);
@@ -326,7 +322,7 @@ export class Frontends {
       ingress: key,
       address,
       http: forwardingRules.has(names.httpForwardingRule),
-      // What the proxy refers to may have been issued meanwhile.
+      // A managed certificate may have been issued in the meantime.
       certificates: certificates.map((attached) => sslCertificates.get(attached.name) ?? attached),
       rules,
       ...(https && { httpsProxy: names.httpsProxy }),
@@ -354,7 +350,7 @@ export class Frontends {
       [`${STATUS_PREFIX}ssl-cert`]: certificates || undefined,
       [`${STATUS_PREFIX}redirect-url-map`]: existing(names.redirectUrlMap),
     };
-    // Once written it is never taken away.
+    // ingress-gce never removes this annotation.
     if (this.#promoted.has(names.httpForwardingRule))
       annotations[`${STATUS_PREFIX}static-ip`] = names.httpForwardingRule;
     return annotations;
@@ -365,7 +361,7 @@ export class Frontends {
   }
 }
 
-/** Returns an Ingress's key in the work queue and in the cloud: `namespace/name`. */
+/** The key of an Ingress in the work queue and in the cloud: `namespace/name`. */
 export function ingressKey(ingress: V1Ingress): string {
   return `${ingress.metadata?.namespace}/${ingress.metadata?.name}`;
 }

@@ -1,20 +1,20 @@
-/** What Go's decoder says about a text: the texts end up in events that users read. */
+/** An error message of Go's JSON decoder, which appears in events. */
 export class GoJsonError extends Error {}
 
 /**
- * Returns the value of a JSON text.
+ * Parses JSON.
  *
- * @throws GoJsonError with the words of Go's encoding/json when it is malformed
+ * @throws GoJsonError with the message of Go's encoding/json if the text is malformed
  */
 export function parseGoJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new GoJsonError(new Scanner(text).complaint());
+    throw new GoJsonError(new Scanner(text).errorMessage());
   }
 }
 
-/** Finds the first character that Go's scanner refuses, and the state that it is in there. */
+/** Finds the first character that Go's scanner rejects, and the scanner's state there. */
 class Scanner {
   readonly #text: string;
   #at = 0;
@@ -23,11 +23,11 @@ class Scanner {
     this.#text = text;
   }
 
-  complaint(): string {
+  errorMessage(): string {
     try {
       this.#value();
       this.#space();
-      if (this.#at < this.#text.length) this.#refuse("after top-level value");
+      if (this.#at < this.#text.length) this.#reject("after top-level value");
     } catch (error) {
       if (error instanceof GoJsonError) return error.message;
       throw error;
@@ -45,7 +45,7 @@ class Scanner {
     else if (first === "f") this.#literal("false");
     else if (first === "n") this.#literal("null");
     else if (first !== undefined && /[-0-9]/.test(first)) this.#number();
-    else this.#refuse("looking for beginning of value");
+    else this.#reject("looking for beginning of value");
   }
 
   #object(): void {
@@ -53,12 +53,12 @@ class Scanner {
     if (this.#take("}")) return;
     do {
       this.#space();
-      if (this.#text[this.#at] !== '"') this.#refuse("looking for beginning of object key string");
+      if (this.#text[this.#at] !== '"') this.#reject("looking for beginning of object key string");
       this.#string();
-      if (!this.#take(":")) this.#refuse("after object key");
+      if (!this.#take(":")) this.#reject("after object key");
       this.#value();
     } while (this.#take(","));
-    if (!this.#take("}")) this.#refuse("after object key:value pair");
+    if (!this.#take("}")) this.#reject("after object key:value pair");
   }
 
   #array(): void {
@@ -66,14 +66,14 @@ class Scanner {
     if (this.#take("]")) return;
     do this.#value();
     while (this.#take(","));
-    if (!this.#take("]")) this.#refuse("after array element");
+    if (!this.#take("]")) this.#reject("after array element");
   }
 
   #string(): void {
     this.#at += 1;
     while (this.#text[this.#at] !== '"') {
       if (this.#at >= this.#text.length || (this.#text[this.#at] ?? "") < " ")
-        this.#refuse("in string literal");
+        this.#reject("in string literal");
       if (this.#text[this.#at] === "\\") this.#escape();
       else this.#at += 1;
     }
@@ -83,18 +83,18 @@ class Scanner {
   #escape(): void {
     this.#at += 1;
     const code = this.#text[this.#at] ?? "";
-    if (!/["\\/bfnrtu]/.test(code)) this.#refuse("in string escape code");
+    if (!/["\\/bfnrtu]/.test(code)) this.#reject("in string escape code");
     this.#at += 1;
     for (let digits = code === "u" ? 4 : 0; digits > 0; digits -= 1, this.#at += 1) {
       if (!/[0-9a-fA-F]/.test(this.#text[this.#at] ?? ""))
-        this.#refuse("in \\u hexadecimal character escape");
+        this.#reject("in \\u hexadecimal character escape");
     }
   }
 
   #literal(word: string): void {
     for (let index = 0; index < word.length; index += 1, this.#at += 1) {
       if (this.#text[this.#at] !== word[index]) {
-        this.#refuse(`in literal ${word} (expecting '${word[index]}')`);
+        this.#reject(`in literal ${word} (expecting '${word[index]}')`);
       }
     }
   }
@@ -102,7 +102,7 @@ class Scanner {
   #number(): void {
     const match = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/.exec(this.#text.slice(this.#at));
     this.#at += match?.[0].length ?? 1;
-    if (!match) this.#refuse("in numeric literal");
+    if (!match) this.#reject("in numeric literal");
   }
 
   #space(): void {
@@ -116,7 +116,7 @@ class Scanner {
     return true;
   }
 
-  #refuse(where: string): never {
+  #reject(where: string): never {
     const character = this.#text[this.#at];
     if (character === undefined) throw new GoJsonError("unexpected end of JSON input");
     throw new GoJsonError(`invalid character ${quote(character)} ${where}`);

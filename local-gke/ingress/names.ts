@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 
-/** What Google's controllers make the names of a cluster's resources from. */
+/** The parts of resource names that identify a cluster. */
 export interface ClusterIds {
-  /** Of the namespace kube-system. */
+  /** UID of the namespace kube-system. */
   uid: string;
-  /** Of frontends (`k8s2-...`), 8 characters. */
+  /** In names of frontends (`k8s2-...`): 8 characters. */
   frontend: string;
-  /** Of backends (`k8s-be-...` whole, `k8s1-...` its first half), 16 characters. */
+  /** In names of backends: 16 characters (`k8s-be-...`), or the first 8 (`k8s1-...`). */
   backend: string;
 }
 
@@ -20,22 +20,21 @@ export interface FrontendNames {
   httpsProxy: string;
   httpForwardingRule: string;
   httpsForwardingRule: string;
-  /** What the names of the certificates made from its Secrets begin with. */
+  /** Prefix of the certificates from Secrets. */
   certificatePrefix: string;
 }
 
-// A resource's name has at most 63 characters, its fixed parts leave this much.
+// A resource name has at most 63 characters. Its fixed parts leave this much.
 const FRONTEND_LABELS = 36;
 const NEG_LABELS = 38;
 
-/** Returns a cluster's ids, which follow from the UID of its namespace kube-system. */
 export function clusterIds(kubeSystemUid: string): ClusterIds {
   return { uid: kubeSystemUid, frontend: base36(kubeSystemUid, 8), backend: hex(kubeSystemUid, 16) };
 }
 
 /**
- * Returns the names of an Ingress's frontend resources: ingress-gce's naming scheme V2, whose last part hashes the
- * cluster's whole UID (pkg/utils/namer/frontendnamer.go).
+ * The names of an Ingress's frontend resources. They follow ingress-gce's naming scheme V2, whose last part
+ * hashes the full UID (pkg/utils/namer/frontendnamer.go).
  */
 export function frontendNames(ids: ClusterIds, namespace: string, ingress: string): FrontendNames {
   const labels = trimEvenly(FRONTEND_LABELS, [namespace, ingress]).join("-");
@@ -52,24 +51,24 @@ export function frontendNames(ids: ClusterIds, namespace: string, ingress: strin
   };
 }
 
-/** Returns the name of the certificate made from a Secret; its last part changes with the certificate. */
+/** The name of a certificate from a Secret. Its last part is a hash of the certificate. */
 export function certificateName({ certificatePrefix }: FrontendNames, certificatePem: string): string {
   return certificatePrefix + hex(certificatePem, 16);
 }
 
-/** Returns the name of the network endpoint group of a Service's port, which is also its backend's name. */
+/** The name of a NEG and of its backend service. */
 export function negName(ids: ClusterIds, namespace: string, service: string, port: number): string {
   const uid = ids.backend.slice(0, 8);
   const labels = trimEvenly(NEG_LABELS, [namespace, service, String(port)]).join("-");
   return `k8s1-${uid}-${labels}-${hex(`${uid};${namespace};${service};${port}`, 8)}`;
 }
 
-/** Returns the name of the backend of a Service's port that is reached by node port. */
+/** The name of a backend service that uses a node port instead of a NEG. */
 export function nodePortBackendName(ids: ClusterIds, nodePort: number): string {
   return `k8s-be-${nodePort}--${ids.backend}`;
 }
 
-/** Returns the fields, each shortened in proportion to its length, so that all have at most `max` characters. */
+/** Shortens the fields in proportion to their lengths to at most `max` characters in total. */
 export function trimEvenly(max: number, fields: string[]): string[] {
   const total = fields.reduce((sum, field) => sum + field.length, 0);
   if (total <= max) return fields;

@@ -7,34 +7,34 @@ import {
 } from "@kubernetes/client-node";
 import { messageOf } from "../../src/base/errors.ts";
 import { NEG_STATUS, negForIngress } from "./annotations.ts";
-import type { EventRecorder, EventType, Subject } from "./events.ts";
+import type { EventRecorder, EventType, InvolvedObject } from "./events.ts";
 import { type Timing, until } from "./timing.ts";
 import type { ServicePort, ServiceReference } from "./translate.ts";
 
-// A group appears this long after the ingress controller has first looked for it: that is why every success
-// begins with a Warning.
+// A NEG exists this long after the ingress controller's first lookup. This is why every successful sync
+// starts with a Warning.
 const INSERT_MS = 20;
-/** What an Ingress that can't be translated is never looked up for appears all the same, after this time. */
+/** The ingress controller never looks up the NEGs of an invalid Ingress. They exist after this time. */
 const UNASKED_MS = 300;
-/** How long a group outlives its last use. */
+/** Time from the last use of a NEG to its deletion. */
 const GARBAGE_COLLECTION_MS = 20_000;
 
 interface Group {
   exists: boolean;
-  /** Resolved when the ingress controller has looked for it. */
-  asked: PromiseWithResolvers<void>;
+  /** Resolved by the ingress controller's first lookup. */
+  lookedUp: PromiseWithResolvers<void>;
   endpoints: number;
   removal: NodeJS.Timeout | undefined;
 }
 
-/** What the NEG controller needs to know of the cluster. */
+/** The cluster state that the NEG controller needs. */
 export interface NegInventory {
   service(namespace: string, name: string): V1Service | undefined;
-  /** How many pods serve a port of a Service. */
+  /** Number of pods that serve a port of a Service. */
   endpoints(namespace: string, service: string, portName: string): number;
 }
 
-/** The NEG controller: network endpoint groups for the Services that Ingresses refer to. */
+/** The NEG controller: manages network endpoint groups for the Services of Ingresses. */
 export class NegController {
   readonly #api: CoreV1Api;
   readonly #events: EventRecorder;
@@ -43,7 +43,7 @@ export class NegController {
   readonly #zone: string;
   readonly #stopped: AbortSignal;
   readonly #groups = new Map<string, Group>();
-  /** The ports with groups that each Ingress refers to. */
+  /** The ports with NEGs of each Ingress. */
   readonly #uses = new Map<string, ServicePort[]>();
   readonly #inserts = new Set<Promise<void>>();
 
@@ -65,11 +65,11 @@ export class NegController {
 
   exists(name: string): boolean {
     const group = this.#groups.get(name);
-    group?.asked.resolve();
+    group?.lookedUp.resolve();
     return group?.exists === true;
   }
 
-  /** Sees to the groups of the ports that an Ingress refers to now; with none, to those that it referred to. */
+  /** Creates the NEGs of an Ingress's ports. Deletes the NEGs that it no longer uses, later. */
   async sync(ingress: string, ports: ServicePort[], services: ServiceReference[]): Promise<void> {
     const before = this.#uses.get(ingress) ?? [];
     const now = ports.filter((port) => port.neg);
@@ -79,10 +79,10 @@ export class NegController {
     for (const port of before) if (!this.#isUsed(port.backend)) this.#collectLater(port.backend);
     const annotated = new Map([...before, ...now].map((port) => [`${port.namespace}/${port.service}`, port]));
     for (const { namespace, service } of annotated.values()) await this.#writeStatus(namespace, service);
-    for (const { namespace, name } of services) this.#complain(namespace, name);
+    for (const { namespace, name } of services) this.#reportInvalidAnnotation(namespace, name);
   }
 
-  /** Attaches and detaches what has come and gone of a Service's pods. */
+  /** Attaches new pods of a Service to its NEGs and detaches those that are gone. */
   syncEndpoints(namespace: string, service: string): void {
     for (const port of this.#portsOf(namespace, service)) {
       const group = this.#groups.get(port.backend);
@@ -114,17 +114,18 @@ export class NegController {
       group.removal = undefined;
       return;
     }
-    const asked = Promise.withResolvers<void>();
-    this.#groups.set(port.backend, { exists: false, asked, endpoints: 0, removal: undefined });
-    const insert = this.#insert(port, asked.promise).finally(() => this.#inserts.delete(insert));
+    const lookedUp = Promise.withResolvers<void>();
+    this.#groups.set(port.backend, { exists: false, lookedUp, endpoints: 0, removal: undefined });
+    const insert = this.#insert(port, lookedUp.promise).finally(() => this.#inserts.delete(insert));
     this.#inserts.add(insert);
   }
 
-  async #insert(port: ServicePort, asked: Promise<void>): Promise<void> {
+  async #insert(port: ServicePort, lookedUp: Promise<void>): Promise<void> {
     const begun = performance.now();
-    // An insert that takes its time at Google is over before the ingress controller, as slow itself, asks for it.
+    // With an insert delay, the ingress controller's own inserts are slow too, and the NEG exists before its
+    // lookup.
     if (this.#timing.insertDelayMs === 0) {
-      await Promise.race([asked, until(() => begun + UNASKED_MS, this.#stopped)]);
+      await Promise.race([lookedUp, until(() => begun + UNASKED_MS, this.#stopped)]);
     }
     const start = performance.now();
     await until(() => start + INSERT_MS + this.#timing.insertDelayMs, this.#stopped);
@@ -157,13 +158,13 @@ export class NegController {
     try {
       await this.#api.patchNamespacedService({ namespace, name, body }, options);
     } catch (error) {
-      // The Service went meanwhile: there is nothing left to annotate.
+      // The Service was deleted.
       if (error instanceof ApiException && error.code === 404) return;
       this.#recordOn(service, "Warning", "ProcessServiceFailed", failed(service, messageOf(error)));
     }
   }
 
-  #complain(namespace: string, name: string): void {
+  #reportInvalidAnnotation(namespace: string, name: string): void {
     const service = this.#inventory.service(namespace, name);
     if (service && negForIngress(service) === "invalid") {
       this.#recordOn(
@@ -192,8 +193,8 @@ export class NegController {
 
   #recordOn(service: V1Service, type: EventType, reason: string, message: string): void {
     const { namespace = "", name = "", uid = "" } = service.metadata ?? {};
-    const subject: Subject = { apiVersion: "v1", kind: "Service", namespace, name, uid };
-    this.#events.record(subject, type, reason, message);
+    const involved: InvolvedObject = { apiVersion: "v1", kind: "Service", namespace, name, uid };
+    this.#events.record(involved, type, reason, message);
   }
 }
 

@@ -1,15 +1,14 @@
 import { messageOf } from "../../src/base/errors.ts";
 
-// ingress-gce's longest wait between two tries.
+// ingress-gce's maximum backoff.
 const MAX_BACKOFF_MS = 1_000_000;
 
-/** Thrown by a try that failed and has said so where users see it: it is only to be repeated. */
+/** Requests a retry of work whose failure has been reported in an event. */
 export class Retry extends Error {}
 
 /**
- * A work queue as client-go's: a key is worked on once at a time, a key added meanwhile is worked on again, a
- * failed one is retried after a wait that doubles until a try succeeds. Adding a key does not shorten the waits
- * that follow.
+ * A work queue as in client-go. It processes a key at most once at a time, and again if the key is added
+ * during the work. It retries a failed key with exponential backoff. Adding a key does not reset its backoff.
  */
 export class WorkQueue {
   readonly #work: (key: string) => Promise<void>;
@@ -20,7 +19,7 @@ export class WorkQueue {
   readonly #retries = new Map<string, { at: number; timer: NodeJS.Timeout }>();
   #stopped = false;
 
-  /** @param backoffBaseMs returns the wait after a key's first failure, in milliseconds */
+  /** @param backoffBaseMs returns the delay after a key's first failure, in milliseconds */
   constructor(work: (key: string) => Promise<void>, backoffBaseMs: () => number) {
     this.#work = work;
     this.#backoffBaseMs = backoffBaseMs;
@@ -32,7 +31,7 @@ export class WorkQueue {
     else this.#working.set(key, this.#run(key));
   }
 
-  /** Takes no more keys and resolves when the work that is going on has ended. */
+  /** Rejects new keys and waits for the work in progress. */
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const { timer } of this.#retries.values()) clearTimeout(timer);
@@ -58,7 +57,7 @@ export class WorkQueue {
     const wait = Math.min(this.#backoffBaseMs() * 2 ** failures, MAX_BACKOFF_MS);
     const at = performance.now() + wait;
     const waiting = this.#retries.get(key);
-    // A key waits once only, until the earlier of the two moments.
+    // A key has only one retry at a time: the earliest.
     if (waiting && waiting.at <= at) return;
     clearTimeout(waiting?.timer);
     const timer = setTimeout(() => {

@@ -18,13 +18,12 @@ import { messageOf } from "../../src/base/errors.ts";
 import { type BackendConfig, parseBackendConfig } from "./backend-config.ts";
 import { type FrontendConfig, parseFrontendConfig } from "./frontend-config.ts";
 
-/** An object of a kind that a CRD defines. */
 export interface CustomObject extends KubernetesObject {
   spec?: unknown;
   status?: unknown;
 }
 
-/** What a change in the cluster calls. */
+/** Called on changes in the cluster. */
 export interface Handlers {
   ingress(ingress: V1Ingress): void;
   ingressGone(ingress: V1Ingress): void;
@@ -32,16 +31,15 @@ export interface Handlers {
   endpointSlice(slice: V1EndpointSlice): void;
   backendConfig(config: CustomObject): void;
   frontendConfig(config: CustomObject): void;
-  /** Also called with one that is gone. */
+  /** Also called after a deletion. */
   managedCertificate(certificate: CustomObject): void;
 }
 
 type Cache<T extends KubernetesObject> = Informer<T> & ObjectCache<T>;
 
-// After an error a watch is taken up again this much later.
 const RECONNECT_MS = 500;
 
-/** What the controllers see of the cluster: caches kept by watches. Secrets are not among them, as in GKE. */
+/** Watch-based caches of the cluster's objects, without Secrets, as in GKE. */
 export class Store {
   readonly #ingresses: Cache<V1Ingress>;
   readonly #services: Cache<V1Service>;
@@ -49,7 +47,7 @@ export class Store {
   readonly #backendConfigs: Cache<CustomObject>;
   readonly #frontendConfigs: Cache<CustomObject>;
   readonly #managedCertificates: Cache<CustomObject>;
-  /** What our own writes returned, by UID: newer than the cache until the watch has brought it. */
+  /** The results of our own writes by UID. They are newer than the cache until the watch receives them. */
   readonly #written = new Map<string, V1Ingress>();
   readonly #reconnects = new Set<NodeJS.Timeout>();
   #stopped = false;
@@ -91,9 +89,12 @@ export class Store {
     );
   }
 
-  /** Starts the watches; resolves when the caches hold what there is. The Ingresses come last: theirs is the work. */
+  /**
+   * Starts the watches and waits until the caches are full. Ingresses are last because their handlers use the
+   * rest.
+   */
   async start(handlers: Handlers): Promise<void> {
-    // The deletion of a Service triggers nothing.
+    // ingress-gce does not react to the deletion of a Service.
     this.#services.on("add", handlers.service);
     this.#services.on("update", handlers.service);
     this.#endpointSlices.on("change", handlers.endpointSlice);
@@ -141,7 +142,7 @@ export class Store {
     return written && version(written) > version(cached) ? written : cached;
   }
 
-  /** Keeps what a write returned. */
+  /** Stores the result of a write. */
   wrote(ingress: V1Ingress): void {
     this.#written.set(ingress.metadata?.uid ?? "", ingress);
   }
@@ -169,7 +170,7 @@ export class Store {
     return this.#managedCertificates.get(name, namespace);
   }
 
-  /** How many pods serve a port of a Service. */
+  /** Number of pods that serve a port of a Service. */
   endpoints(namespace: string, service: string, portName: string): number {
     return this.#slices(namespace, service)
       .filter((slice) => slice.ports?.some((port) => (port.name ?? "") === portName))
@@ -178,7 +179,7 @@ export class Store {
       .reduce((sum, endpoint) => sum + endpoint.addresses.length, 0);
   }
 
-  /** The container's port behind a Service's port; undefined before there is a pod. */
+  /** The container's port behind a Service's port; undefined without a pod. */
   containerPort(namespace: string, service: string, portName: string): number | undefined {
     const ports = this.#slices(namespace, service).flatMap((slice) => slice.ports ?? []);
     return ports.find((port) => (port.name ?? "") === portName)?.port;
@@ -191,7 +192,7 @@ export class Store {
 
   async #watch<T extends KubernetesObject>(cache: Cache<T>): Promise<void> {
     cache.on("error", (error: unknown) => {
-      // Ending a watch is reported as an error, too.
+      // The informer also reports the end of a watch as an error.
       if (this.#stopped) return;
       console.error(`watch interrupted: ${messageOf(error)}`);
       const timer = setTimeout(() => {
@@ -208,7 +209,6 @@ function version(ingress: V1Ingress): bigint {
   return BigInt(ingress.metadata?.resourceVersion ?? "0");
 }
 
-/** Whether an API call failed because the object is not there. */
 export function isNotFound(error: unknown): boolean {
   return error instanceof ApiException && error.code === 404;
 }

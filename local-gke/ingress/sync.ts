@@ -8,12 +8,13 @@ import {
   type V1Secret,
 } from "@kubernetes/client-node";
 import { messageOf } from "../../src/base/errors.ts";
+import type { KeyPair } from "../certificate-authority.ts";
 import type { BackendService, Cloud } from "../cloud.ts";
 import { FINALIZER, frontendConfigName, googleClass, isInternal, STATUS_PREFIX } from "./annotations.ts";
 import { healthCheck } from "./backend-config.ts";
 import type { Compute } from "./compute.ts";
-import type { EventRecorder, EventType, Subject } from "./events.ts";
-import { type Frontends, ingressKey, type KeyPair } from "./frontend.ts";
+import type { EventRecorder, EventType, InvolvedObject } from "./events.ts";
+import { type Frontends, ingressKey } from "./frontend.ts";
 import type { FrontendConfig } from "./frontend-config.ts";
 import type { ClusterIds } from "./names.ts";
 import type { NegController } from "./neg.ts";
@@ -32,10 +33,9 @@ const MERGE_PATCH = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 
 const NO_FRONTEND_CONFIG = "no FrontendConfig for Ingress exists.";
 
-// What the controllers' defaults leave to Google.
+// Google's default.
 const BACKEND_TIMEOUT_SEC = 30;
 
-/** What a sync works with. */
 export interface SyncContext {
   ids: ClusterIds;
   store: Store;
@@ -50,45 +50,47 @@ export interface SyncContext {
   stopped: AbortSignal;
 }
 
-/** Syncs one Ingress at a time with the cloud, in ingress-gce's order. */
+/** Syncs Ingresses with the cloud, in the order of ingress-gce. */
 export class IngressSync {
   readonly #context: SyncContext;
   readonly #backends = new Map<string, ServicePort[]>();
-  /** When each load balancer came to be. */
+  /** Creation time of each load balancer. */
   readonly #created = new Map<string, number>();
-  /** Ends a wait for an address. */
+  /** Aborts the wait for an address. */
   readonly #waits = new Map<string, AbortController>();
-  /** What a key's Ingress last was, for the clean-up of one that is gone. */
-  readonly #known = new Map<string, V1Ingress>();
+  /** The last version of each Ingress, for the clean-up after its deletion. */
+  readonly #lastSeen = new Map<string, V1Ingress>();
 
   constructor(context: SyncContext) {
     this.#context = context;
   }
 
-  /** Ends the wait for an Ingress's address: the sync that follows takes up the rest of it. */
+  /** Aborts the wait for an Ingress's address. The next sync waits for the remaining time. */
   interrupt(key: string): void {
     this.#waits.get(key)?.abort();
   }
 
-  /** Ends all waits. */
   interruptAll(): void {
     for (const wait of this.#waits.values()) wait.abort();
   }
 
-  /** @throws Retry when the sync failed and an event says so; other errors when the API server refused something */
+  /**
+   * @throws Retry if the sync failed and an event reports it; other errors if the API server refuses a
+   *   request
+   */
   async sync(key: string): Promise<void> {
     const wait = new AbortController();
     this.#waits.set(key, wait);
     try {
       const ingress = this.#context.store.ingress(key);
       if (ingress && googleClass(ingress) && !ingress.metadata?.deletionTimestamp) {
-        this.#known.set(key, ingress);
+        this.#lastSeen.set(key, ingress);
         await this.#syncLive(await this.#ensureFinalizer(ingress), wait.signal);
       } else {
         await this.#cleanUp(key, ingress);
       }
     } catch (error) {
-      // The Ingress changed or went while its finalizer was written: the next try sees it as it is.
+      // The Ingress was changed or deleted during a write. The retry reads the new state.
       if (error instanceof ApiException && (error.code === 404 || error.code === 409)) {
         throw new Retry(messageOf(error), { cause: error });
       }
@@ -106,7 +108,7 @@ export class IngressSync {
       service: (namespace, name) => store.service(namespace, name),
       backendConfig: (namespace, name) => store.backendConfig(namespace, name),
     });
-    // The NEG controller works beside this one and needs no valid Ingress.
+    // The NEG controller is independent and does not need a valid Ingress.
     const groups = negs.sync(key, translation.servicePorts, referencedServices(ingress));
     try {
       if (translation.errors.length > 0) {
@@ -147,7 +149,7 @@ export class IngressSync {
     } finally {
       this.#collectBackends();
     }
-    // The event was sent and nothing is blocked, but the sync counts as failed.
+    // A missing FrontendConfig does not block the sync, but the sync counts as failed.
     if (frontendConfig === "missing") throw new Retry(NO_FRONTEND_CONFIG);
   }
 
@@ -174,7 +176,7 @@ export class IngressSync {
     }
     await compute.insert(resource);
     this.#checkSecurityPolicy(port, internal);
-    // Google's own 404 server is no backend of the data path.
+    // The default backend is not part of the data path.
     if (isSystemDefault(port)) return;
     if (JSON.stringify(cloud.backends.get(port.backend)) !== JSON.stringify(backend))
       cloud.setBackend(backend);
@@ -217,7 +219,7 @@ export class IngressSync {
     }
   }
 
-  /** Reads the Secrets of spec.tls: on every sync, as nothing watches them. */
+  /** Reads the Secrets of spec.tls on every sync because there is no watch on Secrets. */
   async #keyPairs(ingress: V1Ingress): Promise<KeyPair[]> {
     const namespace = ingress.metadata?.namespace ?? "";
     const names = (ingress.spec?.tls ?? []).map((tls) => tls.secretName ?? "");
@@ -256,7 +258,7 @@ export class IngressSync {
     return "missing";
   }
 
-  /** Waits until the load balancer is old enough to have an address; false when interrupted. */
+  /** Waits until the load balancer is old enough to have an address. Returns false on interruption. */
   async #addressIsDue(key: string, interrupted: AbortSignal): Promise<boolean> {
     const created = this.#created.get(key) ?? performance.now();
     this.#created.set(key, created);
@@ -299,12 +301,12 @@ export class IngressSync {
     return this.#writeFinalizers(ingress, [...finalizers, FINALIZER]);
   }
 
-  /** Removes the load balancer of an Ingress that is going, is gone, or is another controller's now. */
+  /** Removes the load balancer of an Ingress that is deleted or belongs to another controller. */
   async #cleanUp(key: string, ingress: V1Ingress | undefined): Promise<void> {
     const { frontends, negs } = this.#context;
-    const known = ingress ?? this.#known.get(key);
-    if (!known) return;
-    frontends.remove(known);
+    const last = ingress ?? this.#lastSeen.get(key);
+    if (!last) return;
+    frontends.remove(last);
     this.#created.delete(key);
     this.#backends.delete(key);
     this.#collectBackends();
@@ -316,10 +318,10 @@ export class IngressSync {
       );
     }
     await negs.sync(key, [], []);
-    this.#known.delete(key);
+    this.#lastSeen.delete(key);
   }
 
-  /** Deletes the backend services that no Ingress refers to any more. */
+  /** Deletes the backend services that no Ingress uses. */
   #collectBackends(): void {
     const { cloud, compute } = this.#context;
     const used = new Set([...this.#backends.values()].flat().map(({ backend }) => backend));
@@ -332,7 +334,7 @@ export class IngressSync {
   }
 
   async #writeFinalizers(ingress: V1Ingress, finalizers: string[]): Promise<V1Ingress> {
-    // A list is replaced whole: the version keeps another controller's finalizer from being lost.
+    // A merge patch replaces the whole list. The resource version protects other controllers' finalizers.
     const resourceVersion = ingress.metadata?.resourceVersion;
     return this.#patch(ingress, { metadata: { finalizers, resourceVersion } });
   }
@@ -347,12 +349,12 @@ export class IngressSync {
   }
 
   #record(ingress: V1Ingress, type: EventType, reason: string, message: string): void {
-    this.#context.events.record(subjectOf(ingress), type, reason, message);
+    this.#context.events.record(involvedObject(ingress), type, reason, message);
   }
 }
 
-/** Returns what an event about an Ingress refers to. */
-export function subjectOf(ingress: V1Ingress): Subject {
+/** Identifies an Ingress in an event. */
+export function involvedObject(ingress: V1Ingress): InvolvedObject {
   const { uid = "", resourceVersion = "" } = ingress.metadata ?? {};
   return { apiVersion: "networking.k8s.io/v1", kind: "Ingress", ...identity(ingress), uid, resourceVersion };
 }

@@ -1,20 +1,22 @@
-/** How long things take; may be changed while the controllers run. All in milliseconds. */
+/** Delays in milliseconds. They may change while the controllers run. */
 export interface Timing {
-  /** From the moment that a load balancer exists to its address in the Ingress's status. */
+  /** From the creation of a load balancer to its address in the Ingress's status. */
   addressDelayMs: number;
-  /** What every insert at Google takes. */
+  /** Duration of each insert at Google. */
   insertDelayMs: number;
-  /** Between two syncs of an Ingress or a ManagedCertificate that nobody touches; a change counts from the next one. */
+  /**
+   * Between two syncs of an unchanged Ingress or ManagedCertificate. A new value applies after the next one.
+   */
   resyncMs: number;
-  /** Wait after the first failed try; it doubles with every further one. */
+  /** Delay after the first failure. It doubles with each further failure. */
   backoffBaseMs: number;
-  /** Between two looks at the DNS of a managed certificate that is attached and was not issued yet. */
+  /** Between two DNS checks of an attached managed certificate that is not yet issued. */
   dnsCheckMs: number;
-  /** From the look that finds a managed certificate's DNS right to its issue. */
+  /** From the successful DNS check of a managed certificate to its issue. */
   certificateIssueMs: number;
 }
 
-/** Google's times where they are known, and none where a local cluster need not wait. */
+/** Google's values where the wait matters, otherwise short ones. */
 export const DEFAULT_TIMING: Timing = {
   addressDelayMs: 40,
   insertDelayMs: 0,
@@ -24,10 +26,10 @@ export const DEFAULT_TIMING: Timing = {
   certificateIssueMs: 200,
 };
 
-// Within this time a delay that was changed while it was waited for is noticed.
+// A wait notices a changed delay within this time.
 const SLICE_MS = 50;
 
-/** Resolves at the moment `due` (of performance.now()), asked for anew as it may change, or when aborted. */
+/** Waits until `due`, by performance.now(), or until it is aborted. `due` may change during the wait. */
 export async function until(due: () => number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const left = due() - performance.now();

@@ -8,12 +8,12 @@ import type {
 import { messageOf } from "../../src/base/errors.ts";
 import type { UrlRule } from "../cloud.ts";
 import { appProtocol, backendConfigName, isInternal, negForIngress, type Protocol } from "./annotations.ts";
-import { type BackendConfig, refusal } from "./backend-config.ts";
+import { type BackendConfig, validationError } from "./backend-config.ts";
 import { type ClusterIds, negName, nodePortBackendName } from "./names.ts";
 
-/** A Service's port that an Ingress sends requests to. */
+/** A Service's port that is a backend of an Ingress. */
 export interface ServicePort {
-  /** Name of its backend service, and of its network endpoint group if it has one. */
+  /** Name of its backend service, and of its NEG if it has one. */
   backend: string;
   namespace: string;
   service: string;
@@ -25,31 +25,30 @@ export interface ServicePort {
   backendConfig: BackendConfig | undefined;
 }
 
-/** What an Ingress asks for. With errors it is what could be read in spite of them. */
+/** The desired state of an Ingress. With errors, it is incomplete. */
 export interface Translation {
   rules: UrlRule[];
-  /** Each port once, the one for requests that no rule matches last. */
+  /** Unique ports. The default backend is last. */
   servicePorts: ServicePort[];
   errors: string[];
 }
 
-/** What is known of the cluster when an Ingress is translated. */
+/** The cluster state that a translation needs. */
 export interface Inventory {
   ids: ClusterIds;
   service(namespace: string, name: string): V1Service | undefined;
   backendConfig(namespace: string, name: string): BackendConfig | undefined;
 }
 
-/** The Service that answers 404 for every Ingress without a default backend of its own. */
+/** This Service responds 404 for each Ingress without its own default backend. */
 export const DEFAULT_BACKEND = { namespace: "kube-system", name: "default-http-backend", port: 80 } as const;
 
-/** A Service that an Ingress names. */
 export interface ServiceReference {
   namespace: string;
   name: string;
 }
 
-/** Returns the Services that an Ingress names, each once, whether they exist or not. */
+/** The Services that an Ingress names, whether they exist or not. */
 export function referencedServices(ingress: V1Ingress): ServiceReference[] {
   const paths = (ingress.spec?.rules ?? []).flatMap((rule) => rule.http?.paths ?? []);
   const backends = [...paths.map((path) => path.backend), ingress.spec?.defaultBackend];
@@ -57,7 +56,7 @@ export function referencedServices(ingress: V1Ingress): ServiceReference[] {
   return [...names].map((name) => ({ namespace: ingress.metadata?.namespace ?? "", name }));
 }
 
-/** Translates an Ingress into URL rules and backends, or the reasons why the controller can't. */
+/** Translates an Ingress into URL rules and backends. */
 export function translate(ingress: V1Ingress, inventory: Inventory): Translation {
   const namespace = ingress.metadata?.namespace ?? "";
   const internal = isInternal(ingress);
@@ -145,7 +144,7 @@ function servicePort(
     const about = `port "${portText(backend)}" on service ${name}`;
     return { port, error: `error getting BackendConfig for ${about}, err: ${messageOf(error)}` };
   }
-  const refused = port.backendConfig && refusal(port.backendConfig);
+  const refused = port.backendConfig && validationError(port.backendConfig);
   if (refused === undefined) return { port };
   return { port, error: `BackendConfig ${namespace}/${port.backendConfig?.name} is not valid: ${refused}` };
 }
@@ -165,7 +164,7 @@ function findPort(service: V1Service, backend: V1IngressBackend): V1ServicePort 
   );
 }
 
-/** A port as Go prints it. */
+/** Formats a port as Go does. */
 function portText(backend: V1IngressBackend): string {
   const port = backend.service?.port;
   return `&ServiceBackendPort{Name:${port?.name ?? ""},Number:${port?.number ?? 0},}`;

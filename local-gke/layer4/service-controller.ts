@@ -11,10 +11,10 @@ import {
 } from "@kubernetes/client-node";
 import { messageOf } from "../../src/base/errors.ts";
 import type { Cloud } from "../cloud.ts";
-import { EventRecorder, type Subject } from "../ingress/events.ts";
+import { EventRecorder, type InvolvedObject } from "../ingress/events.ts";
 import { WorkQueue } from "../ingress/queue.ts";
 import type { Endpoints } from "../load-balancer/endpoints.ts";
-import { ForwardingRule } from "./forwarding-rule.ts";
+import { PassthroughLoadBalancer } from "./passthrough-load-balancer.ts";
 
 /** Keeps a Service until its load balancer is gone (k8s.io/cloud-provider/service/helpers, helper.go). */
 const FINALIZER = "service.kubernetes.io/load-balancer-cleanup";
@@ -24,11 +24,11 @@ const RECONNECT_MS = 500;
 const MERGE = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);
 
 /**
- * Starts the stand-in for GKE's service controller: every Service of type LoadBalancer has an address of its own, at
- * which its ports lead to its ready pods, until its type is another one or it is deleted. Order and events are those of
- * k8s.io/cloud-provider (controllers/service/controller.go, syncLoadBalancerIfNeeded).
+ * Starts the stand-in for GKE's service controller. Each Service of type LoadBalancer gets an address that
+ * forwards its ports to its ready pods. Order and events follow k8s.io/cloud-provider
+ * (controllers/service/controller.go, syncLoadBalancerIfNeeded).
  *
- * @returns how to end it, the addresses included, once the Services that exist are known
+ * @returns once the existing Services are known; `stop` also closes the addresses
  */
 export async function startServiceController(options: {
   kubeconfig: string;
@@ -51,7 +51,7 @@ class ServiceController {
   readonly #endpoints: Endpoints;
   readonly #events: EventRecorder;
   /** By `namespace/name` of the Service. */
-  readonly #rules = new Map<string, ForwardingRule>();
+  readonly #loadBalancers = new Map<string, PassthroughLoadBalancer>();
   readonly #queue = new WorkQueue(
     (key) => this.#sync(key),
     () => BACKOFF_MS,
@@ -77,9 +77,9 @@ class ServiceController {
       this.#queue.add(`${metadata?.namespace}/${metadata?.name}`),
     );
     this.#services.on("error", (error: unknown) => {
-      // Ending a watch is reported as an error, too.
+      // The informer also reports the end of a watch as an error.
       if (this.#stopped) return;
-      console.error(`service controller: watching again: ${messageOf(error)}`);
+      console.error(`service controller: restarting the watch: ${messageOf(error)}`);
       setTimeout(() => !this.#stopped && this.#services.start(), RECONNECT_MS).unref();
     });
     await this.#services.start();
@@ -89,7 +89,7 @@ class ServiceController {
     this.#stopped = true;
     await this.#services.stop();
     await this.#queue.stop();
-    await Promise.all([...this.#rules.values()].map((rule) => rule.setPorts([])));
+    await Promise.all([...this.#loadBalancers.values()].map((loadBalancer) => loadBalancer.setPorts([])));
     await this.#events.flush();
   }
 
@@ -100,43 +100,44 @@ class ServiceController {
       if (service && wantsLoadBalancer(service)) await this.#ensure(key, service);
       else await this.#ensureDeleted(key, service);
     } catch (error) {
-      // Deleted meanwhile: the watch is about to tell.
+      // The Service was deleted. The watch will report it.
       if (!(error instanceof ApiException && error.code === 404)) throw error;
     }
   }
 
   async #ensure(key: string, service: V1Service): Promise<void> {
-    const { name, namespace, uid } = subjectOf(service);
+    const { name, namespace, uid } = involvedObject(service);
     const address = this.#cloud.allocateAddress(addressOwner(key));
-    const known = this.#rules.get(key);
-    if (!known) this.#record(service, "EnsuringLoadBalancer", "Ensuring load balancer");
+    const existing = this.#loadBalancers.get(key);
+    if (!existing) this.#record(service, "EnsuringLoadBalancer", "Ensuring load balancer");
     if (!service.metadata?.finalizers?.includes(FINALIZER)) {
       const body = { metadata: { uid, finalizers: [FINALIZER] } };
       await this.#core.patchNamespacedService({ name, namespace, body }, MERGE);
     }
-    const rule = known ?? new ForwardingRule(address, (port) => this.#podFor(namespace, name, port));
-    this.#rules.set(key, rule);
+    const loadBalancer =
+      existing ?? new PassthroughLoadBalancer(address, (port) => this.#podFor(namespace, name, port));
+    this.#loadBalancers.set(key, loadBalancer);
     const ports = (service.spec?.ports ?? []).filter(({ protocol = "TCP" }) => protocol === "TCP");
-    await rule.setPorts(ports.map(({ port }) => port));
+    await loadBalancer.setPorts(ports.map(({ port }) => port));
     if (service.status?.loadBalancer?.ingress?.[0]?.ip !== address) {
       const body = { status: { loadBalancer: { ingress: [{ ip: address, ipMode: "VIP" }] } } };
       await this.#core.patchNamespacedServiceStatus({ name, namespace, body }, MERGE);
     }
-    if (!known) this.#record(service, "EnsuredLoadBalancer", "Ensured load balancer");
+    if (!existing) this.#record(service, "EnsuredLoadBalancer", "Ensured load balancer");
   }
 
-  /** @param service undefined when it is gone without having waited for its finalizer */
+  /** @param service undefined if it was deleted without waiting for the finalizer */
   async #ensureDeleted(key: string, service: V1Service | undefined): Promise<void> {
-    const rule = this.#rules.get(key);
-    if (rule) {
+    const loadBalancer = this.#loadBalancers.get(key);
+    if (loadBalancer) {
       if (service) this.#record(service, "DeletingLoadBalancer", "Deleting load balancer");
-      await rule.setPorts([]);
-      this.#rules.delete(key);
+      await loadBalancer.setPorts([]);
+      this.#loadBalancers.delete(key);
       this.#cloud.releaseAddress(addressOwner(key));
       if (service) this.#record(service, "DeletedLoadBalancer", "Deleted load balancer");
     }
     if (!service) return;
-    const { name, namespace } = subjectOf(service);
+    const { name, namespace } = involvedObject(service);
     if (service.status?.loadBalancer?.ingress && !service.metadata?.deletionTimestamp) {
       const body = { status: { loadBalancer: { ingress: null } } };
       await this.#core.patchNamespacedServiceStatus({ name, namespace, body }, MERGE);
@@ -154,7 +155,7 @@ class ServiceController {
   }
 
   #record(service: V1Service, reason: string, message: string): void {
-    this.#events.record(subjectOf(service), "Normal", reason, message);
+    this.#events.record(involvedObject(service), "Normal", reason, message);
   }
 }
 
@@ -162,12 +163,12 @@ function wantsLoadBalancer({ spec, metadata }: V1Service): boolean {
   return spec?.type === "LoadBalancer" && !metadata?.deletionTimestamp;
 }
 
-/** An Ingress of the same name has an address, too. */
+/** The prefix distinguishes a Service from an Ingress with the same key. */
 function addressOwner(key: string): string {
   return `service ${key}`;
 }
 
-function subjectOf({ metadata = {} }: V1Service): Subject {
+function involvedObject({ metadata = {} }: V1Service): InvolvedObject {
   const { namespace = "", name = "", uid = "", resourceVersion = "" } = metadata;
   return { apiVersion: "v1", kind: "Service", namespace, name, uid, resourceVersion };
 }

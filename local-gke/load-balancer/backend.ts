@@ -4,7 +4,7 @@ import type { BackendService } from "../cloud.ts";
 import { forwardHttp1, Http2Client, type Request, type Response, response } from "../milvus/exchange.ts";
 import type { Endpoint } from "./endpoints.ts";
 
-/** Sends requests to the healthy endpoints of backend services, in turn. */
+/** Forwards requests to the healthy endpoints of backend services, round robin. */
 export class Backends {
   readonly #healthy: (backend: BackendService) => Endpoint[];
   readonly #clients = new Map<number, Http2Client>();
@@ -15,9 +15,9 @@ export class Backends {
   }
 
   /**
-   * Forwards a request by the backend service's protocol. HTTP2 is spoken over TLS only; the certificate is not
-   * verified. Without a healthy endpoint, and when the endpoint does not answer properly, the response is a 502;
-   * what takes longer than the backend service's timeout is cut off.
+   * Forwards a request in the backend service's protocol. HTTP2 requires TLS; the certificate is not
+   * verified. The response is a 502 without a healthy endpoint or a valid response. The backend service's
+   * timeout limits the whole exchange.
    */
   async forward(backend: BackendService, request: Request): Promise<Response> {
     const endpoints = this.#healthy(backend);
@@ -30,12 +30,12 @@ export class Backends {
       if (backend.protocol === "HTTP2") return await this.#client(loopback).forward(limited);
       return await forwardHttp1(`${backend.protocol.toLowerCase()}://127.0.0.1:${loopback}`, limited);
     } catch {
-      // The client learns no more from Google's load balancer either.
+      // Google's load balancer does not give a reason either.
       return serverError(request);
     }
   }
 
-  /** Closes the connections to endpoints that are no more. */
+  /** Closes the connections to all other endpoints. */
   keepOnly(endpoints: Endpoint[]): void {
     const kept = new Set(endpoints.map((endpoint) => endpoint.ports.get(endpoint.port)));
     for (const [loopback, client] of this.#clients) {
@@ -46,15 +46,15 @@ export class Backends {
   }
 
   #client(loopback: number): Http2Client {
-    const known = this.#clients.get(loopback);
-    if (known) return known;
+    const existing = this.#clients.get(loopback);
+    if (existing) return existing;
     const client = new Http2Client(`https://127.0.0.1:${loopback}`);
     this.#clients.set(loopback, client);
     return client;
   }
 }
 
-/** Returns the request with a limit on how long it may take as a whole, as a backend service has it. */
+/** Limits the duration of a whole request. */
 function withTimeout(request: Request, ms: number): Request {
   const expired = new AbortController();
   const timer = setTimeout(() => expired.abort(), ms);
@@ -62,7 +62,7 @@ function withTimeout(request: Request, ms: number): Request {
   return { ...request, signal: AbortSignal.any([request.signal, expired.signal]) };
 }
 
-/** Returns the answer of the default backend, which serves what no rule is for. */
+/** The response of the default backend, which serves requests without a matching rule. */
 export function notFound(request: Request): Response {
   return text(request, 404, "default backend - 404\n");
 }

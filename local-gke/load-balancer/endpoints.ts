@@ -1,7 +1,7 @@
 import type { EventEmitter } from "node:events";
 
-/** One port of a Service. */
-export interface ServicePort {
+/** Identifies one port of a Service. */
+export interface ServicePortReference {
   namespace: string;
   service: string;
   port: number;
@@ -11,14 +11,14 @@ export interface ServicePort {
 export interface Endpoint {
   /** `namespace/name` of the pod. */
   pod: string;
-  /** The container's port behind the Service's. */
+  /** The container's port. */
   port: number;
-  /** Where on 127.0.0.1 a container's port is. One that is missing refuses connections. */
+  /** Maps container ports to ports of 127.0.0.1. A missing port refuses connections. */
   ports: ReadonlyMap<number, number>;
 }
 
-/** The network endpoint groups, and word of their changes. */
+/** The network endpoint groups. */
 export interface Endpoints extends EventEmitter<{ change: [] }> {
-  /** Returns the ready pods behind a Service's port. */
-  of(port: ServicePort): Endpoint[];
+  /** The ready pods behind a Service's port. */
+  of(port: ServicePortReference): Endpoint[];
 }

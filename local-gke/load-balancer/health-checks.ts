@@ -4,19 +4,19 @@ import type { BackendService, Cloud, Health, HealthCheck } from "../cloud.ts";
 import { forwardHttp1, Http2Client, type Request } from "../milvus/exchange.ts";
 import type { Endpoint, Endpoints } from "./endpoints.ts";
 
-/** Google's probers ask every few seconds; this stand-in need not be waited for. */
+/** Google checks every few seconds. Here, checks are faster to save time. */
 const INTERVAL_MS = 100;
-/** Who answers is asked less often: with dozens of releases it would be most of what this process does. */
+/** Healthy endpoints are checked less often to limit the load with dozens of releases. */
 const HEALTHY_INTERVAL_MS = 1000;
 const TIMEOUT_MS = 1000;
 
 interface Result {
   passed: boolean;
-  /** When it is asked again at the earliest, on the clock of `performance.now()`. */
+  /** Earliest time of the next check, by performance.now(). */
   due: number;
 }
 
-/** Asks every endpoint of every backend service for its health, all the time and at once when it is new. */
+/** Checks the health of all endpoints of all backend services. New endpoints are checked immediately. */
 export class HealthChecks {
   readonly #cloud: Cloud;
   readonly #endpoints: Endpoints;
@@ -31,26 +31,26 @@ export class HealthChecks {
   }
 
   start(): void {
-    this.#cloud.on("backend", this.#hurry);
-    this.#endpoints.on("change", this.#hurry);
+    this.#cloud.on("backend", this.#checkNow);
+    this.#endpoints.on("change", this.#checkNow);
     this.#running = this.#run();
   }
 
   async stop(): Promise<void> {
-    this.#cloud.off("backend", this.#hurry);
-    this.#endpoints.off("change", this.#hurry);
+    this.#cloud.off("backend", this.#checkNow);
+    this.#endpoints.off("change", this.#checkNow);
     this.#stopped.abort();
     await this.#running;
   }
 
-  /** Returns the endpoints that passed their last health check. */
+  /** The endpoints that passed their last health check. */
   healthy(backend: BackendService): Endpoint[] {
     return this.#endpoints
       .of(backend)
       .filter((endpoint) => this.#results.get(key(backend, endpoint))?.passed);
   }
 
-  /** Returns a backend's state: healthy when one endpoint is, unknown while there is none or none has been asked. */
+  /** A backend service is healthy if one endpoint is, and unknown while no endpoint has been checked. */
   healthOf(backend: BackendService): Health {
     const results = this.#endpoints
       .of(backend)
@@ -59,14 +59,14 @@ export class HealthChecks {
     return results.includes(false) ? "UNHEALTHY" : "Unknown";
   }
 
-  readonly #hurry = () => this.#waiting.abort();
+  readonly #checkNow = () => this.#waiting.abort();
 
   async #run(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
       this.#waiting = new AbortController();
       const signal = AbortSignal.any([this.#waiting.signal, this.#stopped.signal]);
       await this.#checkAll();
-      // Aborted means that something has changed: what follows is the same either way.
+      // An abort ends the wait early; the loop continues either way.
       await delay(INTERVAL_MS, undefined, { signal }).catch(() => {});
     }
   }
@@ -88,7 +88,7 @@ export class HealthChecks {
       }
     }
     await Promise.all(checks);
-    for (const known of this.#results.keys()) if (!current.has(known)) this.#results.delete(known);
+    for (const each of this.#results.keys()) if (!current.has(each)) this.#results.delete(each);
   }
 }
 
@@ -115,7 +115,7 @@ async function passes({ type, port, requestPath }: HealthCheck, endpoint: Endpoi
     answer.body?.resume();
     return answer.status === 200;
   } catch {
-    // No answer is what a failed check is.
+    // No response means that the check failed.
     return false;
   }
 }

@@ -9,11 +9,11 @@ import { type Backends, notFound } from "./backend.ts";
 import { certificateFor, secureContext } from "./certificates.ts";
 import { backendFor } from "./url-map.ts";
 
-/** The frontends of one load balancer: port 443 while it has certificates, port 80 while it allows HTTP. */
+/** The ports of one load balancer: 443 while it has certificates, 80 while it allows HTTP. */
 export class Listener {
   readonly address: string;
   readonly #handler: Handler;
-  /** Of requests without TLS. */
+  /** Handles requests without TLS. */
   readonly #plainHandler: Handler;
   readonly #closers = new Map<Server, () => Promise<void>>();
   #loadBalancer: LoadBalancer;
@@ -35,12 +35,12 @@ export class Listener {
     };
   }
 
-  /** Takes over rules and certificates without touching a connection; opens and closes ports as needed. */
+  /** Applies rules and certificates without closing connections. Opens and closes ports as needed. */
   async update(loadBalancer: LoadBalancer): Promise<void> {
     this.#loadBalancer = loadBalancer;
     if (loadBalancer.certificates.length > 0) {
       const https = this.#https ?? this.#httpsServer();
-      // For clients that name no server; the others are served by the SNI callback.
+      // For clients without SNI. The SNI callback serves the others.
       const first = certificateFor(loadBalancer.certificates, undefined);
       https.setSecureContext(first ? { cert: first.certificate, key: first.privateKey } : {});
       if (!this.#https) await this.#open(https, 443);
@@ -80,7 +80,7 @@ export class Listener {
       }
       const session = performServerHandshake(socket);
       session.on("stream", (stream, headers) => answerHttp2(stream, headers, this.#handler));
-      // A client that breaks the protocol or the connection: the session closes itself.
+      // The session closes itself after a protocol or connection error.
       session.on("error", () => {});
     });
     return server;

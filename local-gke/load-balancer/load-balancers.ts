@@ -10,12 +10,12 @@ import { Listener } from "./listener.ts";
 import { NetworkEndpointGroups } from "./network-endpoint-groups.ts";
 
 /**
- * Starts the data path of the pretended Google project: every load balancer of `cloud` and every Service of type
- * LoadBalancer is served on its own loopback address, in front of the Milvus pods of the cluster, and `cloud.healthOf`
- * tells how these are.
+ * Starts the data path of the simulated Google project. Each load balancer of `cloud` and each Service of
+ * type LoadBalancer listens on its own loopback address and forwards to the Milvus pods of the cluster. Sets
+ * `cloud.healthOf`.
  *
- * @param options `milvus`: what all pods forward to; they begin to listen when it has started
- * @throws Error when ports below 1024 can't be bound, with what to do
+ * @param options `milvus`: all pods forward to it; they start to listen once it has started
+ * @throws Error with a remedy if ports below 1024 can't be bound
  */
 export async function startLoadBalancers(options: {
   kubeconfig: string;
@@ -27,16 +27,16 @@ export async function startLoadBalancers(options: {
   await groups.start();
   const { kubeconfig, cloud } = options;
   const services = await startServiceController({ kubeconfig, cloud, endpoints: groups });
-  const front = await serveLoadBalancers(cloud, groups);
+  const loadBalancers = await serveLoadBalancers(cloud, groups);
   return {
     async stop() {
-      await Promise.all([front.stop(), services.stop()]);
+      await Promise.all([loadBalancers.stop(), services.stop()]);
       await groups.stop();
     },
   };
 }
 
-/** Serves every load balancer of `cloud` in front of these endpoints, also those that are added or change. */
+/** Serves all load balancers of `cloud` and follows their changes. */
 export async function serveLoadBalancers(
   cloud: Cloud,
   endpoints: Endpoints,
@@ -90,7 +90,7 @@ async function checkPorts(): Promise<void> {
     await once(server, "listening");
     server.close();
   } catch (error) {
-    // Any other error is about this one address, which no load balancer is given.
+    // Any other error concerns this address only, which no load balancer uses.
     if (!(error instanceof Error && "code" in error && error.code === "EACCES")) return;
     throw new Error(
       "The load balancers can't listen on ports 80 and 443: this user may not bind ports below 1024.\n" +

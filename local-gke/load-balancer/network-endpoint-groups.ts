@@ -11,21 +11,21 @@ import {
 import { proxyConfig } from "../milvus/config.ts";
 import { type MilvusPod, startPod } from "../milvus/pod.ts";
 import type { Milvus } from "../milvus/server.ts";
-import type { Endpoint, Endpoints, ServicePort } from "./endpoints.ts";
+import type { Endpoint, Endpoints, ServicePortReference } from "./endpoints.ts";
 import { crashPanickingPods } from "./panics.ts";
-import { configFiles, isFrontend, isReady, portBehind, selects } from "./pod-object.ts";
+import { acceptsClients, configFiles, isReady, portBehind, selects } from "./pod-object.ts";
 
-/** What is known of one pod that clients talk to. */
+/** One pod that accepts clients. */
 interface Member {
   pod: V1Pod;
-  /** What it listens with, once it has started. */
+  /** Its servers, once they have started. */
   served?: MilvusPod;
   ended?: boolean;
 }
 
 /**
- * Follows the pods of every Milvus release in a cluster, whose nodes run no containers, and starts for each what
- * its proxy would listen with under the configuration that it was created with.
+ * Watches the pods of all Milvus releases in a cluster. The nodes run no containers, so this class starts the
+ * servers of each pod's proxy, with the configuration at the pod's creation.
  */
 export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implements Endpoints {
   readonly #config: KubeConfig;
@@ -37,7 +37,7 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
   #stopCrashing: (() => void) | undefined;
   #stopped = false;
 
-  /** @param milvus what the pods forward calls to; they start when it has */
+  /** @param milvus the pods forward calls to it; their servers start after it */
   constructor(kubeconfig: string, milvus: Promise<Milvus>) {
     super();
     const config = new KubeConfig();
@@ -49,7 +49,7 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
     this.#services = makeInformer(config, "/api/v1/services", () => this.#core.listServiceForAllNamespaces());
   }
 
-  /** Resolves when what exists already is known. */
+  /** Resolves when the existing objects are known. */
   async start(): Promise<void> {
     this.#pods.on("add", (pod) => this.#observe(pod));
     this.#pods.on("update", (pod) => this.#observe(pod));
@@ -69,7 +69,7 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
     for (const { pod } of this.#members.values()) this.#end(pod);
   }
 
-  of({ namespace, service: name, port: number }: ServicePort): Endpoint[] {
+  of({ namespace, service: name, port: number }: ServicePortReference): Endpoint[] {
     const service = this.#services.get(name, namespace);
     if (!service) return [];
     const endpoints: Endpoint[] = [];
@@ -83,32 +83,32 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
   }
 
   async #follow<T extends KubernetesObject>(informer: Informer<T>): Promise<void> {
-    // An informer gives up on an error, e.g. while the API server restarts.
+    // An informer stops on an error, e.g. while the API server restarts.
     informer.on("error", (error) => {
       if (this.#stopped) return;
-      console.error(`network endpoint groups: watching again in 1 s: ${error}`);
+      console.error(`network endpoint groups: restarting the watch in 1 s: ${error}`);
       setTimeout(() => !this.#stopped && informer.start(), 1000).unref();
     });
     await informer.start();
   }
 
   #observe(pod: V1Pod): void {
-    if (!isFrontend(pod)) return;
+    if (!acceptsClients(pod)) return;
     if (pod.metadata?.deletionTimestamp) {
       this.#end(pod);
       return;
     }
     const uid = pod.metadata?.uid ?? "";
-    const known = this.#members.get(uid);
-    if (known) {
-      known.pod = pod;
-      this.#settle(known);
+    const existing = this.#members.get(uid);
+    if (existing) {
+      existing.pod = pod;
+      this.#updateReadiness(existing);
       return;
     }
     const member = { pod };
     this.#members.set(uid, member);
     this.#start(member).catch((error: unknown) =>
-      console.error(`network endpoint groups: pod ${nameOf(pod)} listens to nothing: ${error}`),
+      console.error(`network endpoint groups: pod ${nameOf(pod)} could not start to listen: ${error}`),
     );
   }
 
@@ -122,11 +122,10 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
       return;
     }
     member.served = served;
-    this.#settle(member);
+    this.#updateReadiness(member);
   }
 
-  /** Brings what a pod answers in line with its readiness. */
-  #settle(member: Member): void {
+  #updateReadiness(member: Member): void {
     member.served?.setReady(isReady(member.pod));
     this.emit("change");
   }

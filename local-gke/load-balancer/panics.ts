@@ -3,9 +3,9 @@ import * as v from "valibot";
 import { serveAdmissionWebhook } from "../admission-webhook.ts";
 
 /*
- * KWOK, the kubelet of all nodes, ends the containers of a pod again and again when an annotation asks for it
- * (control-plane/kwok.yaml). The annotation has to be there before KWOK sees the pod: else the pod would be ready
- * for a moment, in which its Deployment would end the pod that it replaces. Hence an admission webhook.
+ * KWOK, the kubelet of all nodes, simulates a crash loop in pods with this annotation
+ * (control-plane/kwok.yaml). An admission webhook sets it, so it is present when KWOK first sees the pod.
+ * Otherwise, the pod would be ready for a moment, and its Deployment would delete the pod that it replaces.
  */
 const CRASH_LOOP = { "local-gke/pod": "crash-loop" };
 const NAME = "panics.local-gke.dev";
@@ -34,7 +34,7 @@ const Pod = v.object({
 });
 
 /**
- * Makes pods crash whose Milvus would panic at its start.
+ * Makes pods crash if their Milvus would panic at its start.
  *
  * @param panics decides this for a pod that is about to be created in a namespace
  * @returns a function that stops the webhook
@@ -57,17 +57,18 @@ export async function crashPanickingPods(
           ...webhook.registration,
           name: NAME,
           rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"] }],
-          matchConditions: [{ name: "milvus", expression: FRONTEND }],
+          matchConditions: [{ name: "milvus", expression: ACCEPTS_CLIENTS }],
           failurePolicy: "Ignore",
           timeoutSeconds: 5,
         },
       ],
     },
   });
-  // The configuration may stay: the cluster ends too, and until then the API server ignores a missing webhook.
+  // The configuration may stay: the cluster ends too, and until then the API server ignores a missing
+  // webhook.
   return webhook.close;
 }
 
-/** In CEL: a container has the port that the Milvus chart names `milvus`. */
-const FRONTEND =
+/** CEL: a container has a port named `milvus`, as in the Milvus chart. */
+const ACCEPTS_CLIENTS =
   "object.spec.containers.exists(c, has(c.ports) && c.ports.exists(p, has(p.name) && p.name == 'milvus'))";

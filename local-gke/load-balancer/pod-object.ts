@@ -1,24 +1,24 @@
 import type { V1Pod, V1PodSpec, V1Service } from "@kubernetes/client-node";
 
-/** Returns whether clients talk to this pod: it has a container port that the Milvus chart names `milvus`. */
-export function isFrontend(pod: V1Pod): boolean {
+/** Whether clients connect to this pod: it has a container port named `milvus`, as in the Milvus chart. */
+export function acceptsClients(pod: V1Pod): boolean {
   return containerPort(pod, "milvus") !== undefined;
 }
 
-/** Returns whether a pod is ready and not about to end. */
+/** Whether a pod is ready and not being deleted. */
 export function isReady(pod: V1Pod): boolean {
   const ready = pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
   return ready === true && !pod.metadata?.deletionTimestamp;
 }
 
-/** Returns whether a Service's selector matches a pod of its namespace. */
+/** Whether a Service's selector matches a pod of its namespace. */
 export function selects(service: V1Service, pod: V1Pod): boolean {
   const selector = Object.entries(service.spec?.selector ?? {});
   const labels = pod.metadata?.labels ?? {};
   return selector.length > 0 && selector.every(([label, value]) => labels[label] === value);
 }
 
-/** Returns the container's port behind a Service's port, or undefined when there is none. */
+/** The container's port behind a Service's port. */
 export function portBehind(service: V1Service, port: number, pod: V1Pod): number | undefined {
   const found = service.spec?.ports?.find((candidate) => candidate.port === port);
   if (!found) return undefined;
@@ -32,7 +32,7 @@ export interface ConfigFile {
   key: string;
 }
 
-/** Returns the files from which Milvus reads its configuration, the ones that count most last. */
+/** Finds the configuration files of Milvus. Later files override earlier ones. */
 export function configFiles(spec: V1PodSpec | undefined): ConfigFile[] {
   const found: ConfigFile[] = [];
   for (const path of ["/milvus/configs/default.yaml", "/milvus/configs/user.yaml"]) {

@@ -1,8 +1,8 @@
 import type { UrlRule } from "../cloud.ts";
 
 /**
- * Returns the backend that serves a request, or undefined when only the default backend is left. As in a URL map
- * a host that has rules of its own is matched against these alone; the longest path that matches wins.
+ * Finds the backend for a request; undefined means the default backend. As in a URL map, if a host has its
+ * own rules, only those apply. The longest matching path wins.
  *
  * @param authority `host` or `host:port`
  * @param target path and query
@@ -28,7 +28,7 @@ function matches({ path: pattern, pathType }: UrlRule, path: string): boolean {
     const prefix = pattern.replace(/\/$/, "");
     return path === prefix || path.startsWith(`${prefix}/`);
   }
-  // GKE reads an implementation-specific path as a URL map does: exact, unless it ends with a wildcard.
+  // In GKE, an implementation-specific path is exact unless it ends with a wildcard, as in a URL map.
   if (pathType === "ImplementationSpecific" && pattern === "") return true;
   if (pathType === "ImplementationSpecific" && pattern.endsWith("/*")) {
     return path === pattern.slice(0, -2) || path.startsWith(pattern.slice(0, -1));

@@ -1,6 +1,6 @@
 import type { DnsRecords } from "../dns/records.ts";
 
-/** Whether the CAA records of a domain, or of the nearest domain above it that has any, let an issuer issue (RFC 8659). */
+/** Whether the CAA records of a domain, or of its nearest parent that has any, allow an issuer (RFC 8659). */
 export function caaAllows(dns: DnsRecords, domain: string, issuer: string): boolean {
   const labels = domain.split(".");
   for (let level = 0; level < labels.length; level++) {
@@ -12,7 +12,7 @@ export function caaAllows(dns: DnsRecords, domain: string, issuer: string): bool
   return true;
 }
 
-/** The issuer that a record with the tag `issue` names, without parameters; empty in one that forbids all. */
+/** The issuer of an `issue` record, without parameters. Empty if the record forbids all issuers. */
 function issuerOf(value: string): string | undefined {
   return /^\d+\s+issue\s+"?\s*([^";\s]*)/i.exec(value)?.[1]?.toLowerCase();
 }

@@ -16,10 +16,10 @@ import {
   usesManagedCertificates,
 } from "../ingress/annotations.ts";
 import type { Compute } from "../ingress/compute.ts";
-import type { EventRecorder, EventType, Subject } from "../ingress/events.ts";
+import type { EventRecorder, EventType, InvolvedObject } from "../ingress/events.ts";
 import { Retry, WorkQueue } from "../ingress/queue.ts";
 import type { CustomObject, Store } from "../ingress/store.ts";
-import { subjectOf } from "../ingress/sync.ts";
+import { involvedObject } from "../ingress/sync.ts";
 import type { Timing } from "../ingress/timing.ts";
 import { domainsOf, hasStatus, statusOf } from "./managed-certificate.ts";
 import { unissuedCertificate } from "./provisioning.ts";
@@ -27,14 +27,13 @@ import { unissuedCertificate } from "./provisioning.ts";
 const MERGE_PATCH = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 const FIELD_MANAGER = "managed-certificate-controller";
 
-/** What the controller remembers of a ManagedCertificate, also after its deletion. */
+/** The controller's state of a ManagedCertificate. It outlives the object. */
 export interface Entry {
   sslCertificate: string;
-  /** Its SslCertificate is to go: Ingresses let go of it. */
+  /** The SslCertificate must be deleted, so it is detached from Ingresses. */
   softDeleted: boolean;
 }
 
-/** What the controller works with. */
 export interface ManagedCertificateContext {
   store: Store;
   cloud: Cloud;
@@ -43,17 +42,18 @@ export interface ManagedCertificateContext {
   timing: Timing;
   networking: NetworkingV1Api;
   custom: CustomObjectsApi;
-  /** By the ManagedCertificate's `namespace/name`; outlives the controller. */
+  /** By `namespace/name` of the ManagedCertificate. Outlives the controller. */
   entries: Map<string, Entry>;
   stopped: AbortSignal;
 }
 
 /**
- * The managed-certificate controller (gke-managed-certs): gives every ManagedCertificate an SslCertificate, tells how
- * that fares, and lists it in the annotation `pre-shared-cert` of the Ingresses that refer to the ManagedCertificate.
+ * The managed-certificate controller (gke-managed-certs). It creates an SslCertificate for each
+ * ManagedCertificate, copies its status, and lists it in the annotation `pre-shared-cert` of the Ingresses
+ * that use the ManagedCertificate.
  *
- * As with the real one a change of a certificate does not make it look at the Ingresses: what it does there, it does
- * when an Ingress changes, or at the next resync.
+ * Like the real controller, it syncs an Ingress only if the Ingress changes or at the next resync, not if a
+ * certificate changes.
  */
 export class ManagedCertificateController {
   readonly #context: ManagedCertificateContext;
@@ -64,25 +64,26 @@ export class ManagedCertificateController {
     this.#context = context;
     const backoffBaseMs = () => context.timing.backoffBaseMs;
     this.#certificates = new WorkQueue(
-      (key) => this.#patiently(() => this.#syncCertificate(key)),
+      (key) => this.#withRetry(() => this.#syncCertificate(key)),
       backoffBaseMs,
     );
-    this.#ingresses = new WorkQueue((key) => this.#patiently(() => this.#syncIngress(key)), backoffBaseMs);
-    // The real one looks at Google at every resync only; how long that takes is in the provisioning's times here.
+    this.#ingresses = new WorkQueue((key) => this.#withRetry(() => this.#syncIngress(key)), backoffBaseMs);
+    // The real controller polls Google at each resync. Here, the delays of the provisioning include that
+    // time.
     context.cloud.on("ssl-certificate", this.#onSslCertificate);
   }
 
-  /** @param key `namespace/name` of a ManagedCertificate that was created, changed or deleted */
+  /** @param key `namespace/name` of the ManagedCertificate */
   certificateChanged(key: string): void {
     this.#certificates.add(key);
   }
 
-  /** @param key `namespace/name` of an Ingress that was created or changed */
+  /** @param key `namespace/name` of the Ingress */
   ingressChanged(key: string): void {
     this.#ingresses.add(key);
   }
 
-  /** Looks at all that there is once more. */
+  /** Syncs all Ingresses and ManagedCertificates again. */
   resync(): void {
     for (const { metadata } of this.#context.store.ingresses()) this.#ingresses.add(keyOf(metadata));
     for (const { metadata } of this.#context.store.managedCertificates()) {
@@ -102,8 +103,8 @@ export class ManagedCertificateController {
     }
   };
 
-  /** Runs a sync; one that the end of the controller or of the object cuts short says nothing. */
-  async #patiently(sync: () => Promise<void>): Promise<void> {
+  /** Runs a sync. It is silent if the sync fails because the controller stops or the object is gone. */
+  async #withRetry(sync: () => Promise<void>): Promise<void> {
     try {
       await sync();
     } catch (error) {
@@ -129,7 +130,7 @@ export class ManagedCertificateController {
     entries.set(key, entry);
     const domains = domainsOf(object.spec);
     const present = cloud.sslCertificates.get(entry.sslCertificate);
-    // It can't be changed: one for other domains takes its place, under its name.
+    // An SslCertificate is immutable. For other domains, it is deleted and created again under the same name.
     if (present && !isFor(present, domains)) this.#deleteSslCertificate(entry, object);
     entry.softDeleted = false;
     if (!cloud.sslCertificates.has(entry.sslCertificate)) {
@@ -138,7 +139,7 @@ export class ManagedCertificateController {
     await this.#writeStatus(object, entry);
   }
 
-  /** @param object the ManagedCertificate, if there still is one to tell */
+  /** @param object receives events; undefined if the ManagedCertificate is gone */
   #deleteSslCertificate(entry: Entry, object: CustomObject | undefined): void {
     const { cloud, compute } = this.#context;
     entry.softDeleted = true;
@@ -149,7 +150,7 @@ export class ManagedCertificateController {
         this.#record(object, "Normal", "Delete", `Delete SslCertificate ${entry.sslCertificate}`);
       }
     } catch (error) {
-      // It is in use as long as an Ingress lists it.
+      // The SslCertificate is in use as long as an Ingress lists it.
       if (object) this.#record(object, "Warning", "BackendError", messageOf(error));
       throw new Retry(messageOf(error), { cause: error });
     }
@@ -215,15 +216,15 @@ export class ManagedCertificateController {
   #mustExist(certificate: string, ingress: V1Ingress): void {
     if (this.#context.store.managedCertificate(certificate)) return;
     const message = `ManagedCertificate ${certificate.replace("/", ":")} missing`;
-    this.#context.events.record(subjectOf(ingress), "Warning", "MissingCertificate", message);
+    this.#context.events.record(involvedObject(ingress), "Warning", "MissingCertificate", message);
     throw new Retry(message);
   }
 
   #record(object: CustomObject, type: EventType, reason: string, message: string): void {
     const { namespace = "", name = "", uid = "", resourceVersion = "" } = object.metadata ?? {};
     const kind = { apiVersion: "networking.gke.io/v1", kind: "ManagedCertificate" };
-    const subject: Subject = { ...kind, namespace, name, uid, resourceVersion };
-    this.#context.events.record(subject, type, reason, message);
+    const involved: InvolvedObject = { ...kind, namespace, name, uid, resourceVersion };
+    this.#context.events.record(involved, type, reason, message);
   }
 }
 

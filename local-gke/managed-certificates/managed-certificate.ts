@@ -30,18 +30,18 @@ const DOMAIN_STATUS: Record<DomainStatus, string> = {
   FAILED_RATE_LIMITED: "FailedRateLimited",
 };
 
-/** Returns the domains of a ManagedCertificate's `spec`, whose types the CRD's schema has checked. */
+/** Parses the `spec` of a ManagedCertificate, whose types the CRD's schema has checked. */
 export function domainsOf(specification: unknown): string[] {
   return v.parse(v.optional(spec, {}), specification).domains;
 }
 
-/** Whether a ManagedCertificate's `status` says this already. */
+/** Whether a ManagedCertificate's `status` is up to date. */
 export function hasStatus(present: unknown, wanted: ManagedCertificateStatus): boolean {
   const { output, success } = v.safeParse(status, present);
   return success && JSON.stringify(output) === JSON.stringify(v.parse(status, wanted));
 }
 
-/** Returns the `status` that a ManagedCertificate has because of its SslCertificate. */
+/** Derives the `status` of a ManagedCertificate from its SslCertificate. */
 export function statusOf(certificate: SslCertificate): ManagedCertificateStatus {
   const { name, managed } = certificate;
   if (!managed) throw new Error(`${name} is not a managed certificate`);

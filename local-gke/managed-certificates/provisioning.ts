@@ -11,8 +11,8 @@ const ISSUER = "pki.goog";
 type Managed = SslCertificate & { managed: ManagedSslCertificate };
 
 /**
- * Starts Google's side of managed certificates: each one that is attached to an HTTPS proxy is issued as soon as public
- * DNS leads all of its domains to that load balancer.
+ * Starts Google's provisioning of managed certificates. It issues a certificate that is attached to a target
+ * HTTPS proxy once public DNS directs all of its domains to that load balancer.
  */
 export function startProvisioning(options: {
   cloud: Cloud;
@@ -33,7 +33,7 @@ export function startProvisioning(options: {
     working.set(name, work);
   };
 
-  /** Works on a certificate until it is issued, has failed for good, or is gone. */
+  /** Runs until the certificate is issued, has failed permanently, or is deleted. */
   async function provision(name: string): Promise<void> {
     const attached = () => !pending(cloud, name) || addressesOf(cloud, name).length > 0;
     await until(() => (attached() ? 0 : Number.POSITIVE_INFINITY), abort.signal);
@@ -54,7 +54,7 @@ export function startProvisioning(options: {
       if (abort.signal.aborted) return;
       const { domains } = certificate.managed;
       const issued = await issueManaged(authority, domains);
-      // Another one may have its name by now, or DNS may have changed.
+      // The certificate may have been replaced or DNS changed in the meantime.
       if (pending(cloud, name) !== certificate || !isReady(cloud, certificate)) continue;
       cloud.setSslCertificate({
         name,
@@ -92,7 +92,6 @@ export function startProvisioning(options: {
   };
 }
 
-/** Returns what a new certificate of type MANAGED is. */
 export function unissuedCertificate(name: string, domains: string[]): Managed {
   return {
     name,
@@ -103,14 +102,14 @@ export function unissuedCertificate(name: string, domains: string[]): Managed {
 }
 
 /**
- * Returns what Google finds out about one domain of a certificate.
+ * Checks one domain of a certificate as Google does.
  *
- * @param addresses of the load balancers that the certificate is attached to
+ * @param addresses the addresses of the load balancers that use the certificate
  */
 export function domainStatus(cloud: Cloud, domain: string, addresses: string[]): DomainStatus {
   const { dns, faults } = cloud;
   const found = dns.addresses(domain);
-  // An address of another family that isn't the load balancer's is as wrong as any other.
+  // The load balancers have no IPv6 addresses, so any AAAA record is wrong.
   const elsewhere = dns.resolve(domain, "AAAA").answers.some(({ type }) => type === "AAAA");
   if (found.length === 0 || elsewhere || found.some((address) => !addresses.includes(address))) {
     return "FAILED_NOT_VISIBLE";
@@ -126,7 +125,9 @@ function isReady(cloud: Cloud, { name, managed: { domains } }: Managed): boolean
   return domains.every((domain) => domainStatus(cloud, domain, addresses) === "ACTIVE");
 }
 
-/** DNS that does not lead here yet is waited for; what the authority refuses counts as a failure that is tried again. */
+/**
+ * Missing DNS records leave the status at PROVISIONING. A refusal by the CA is a failure, which is retried.
+ */
 function failedStatus(domains: DomainStatus[]): ManagedStatus {
   const waiting: DomainStatus[] = ["ACTIVE", "FAILED_NOT_VISIBLE"];
   return domains.every((status) => waiting.includes(status)) ? "PROVISIONING" : "PROVISIONING_FAILED";
@@ -144,7 +145,7 @@ function managed(
   };
 }
 
-/** Returns a managed certificate that Google still works on. */
+/** The managed certificate, if its provisioning is not finished. */
 function pending(cloud: Cloud, name: string): Managed | undefined {
   const certificate = cloud.sslCertificates.get(name);
   if (!certificate || !isManaged(certificate)) return undefined;

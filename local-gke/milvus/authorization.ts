@@ -1,13 +1,13 @@
-/** The account that every Milvus has. */
+/** The default account of Milvus. */
 const ROOT = "root:Milvus";
 
 /**
- * Returns the message of the UNAUTHENTICATED status with which Milvus refuses a call, or undefined when it lets
- * it pass. Only the account that every Milvus has from the start is known.
+ * The message of the status UNAUTHENTICATED with which Milvus refuses a call; undefined if it accepts the
+ * call. Only the default account exists.
  *
  * @param header the call's `authorization` metadata: base64 of `user:password` or of an API key
  */
-export function refusal(header: string | undefined): string | undefined {
+export function authenticationError(header: string | undefined): string | undefined {
   if (header === undefined) return "missing authorization in header";
   const token = Buffer.from(header, "base64").toString();
   if (token === ROOT) return undefined;

@@ -2,14 +2,9 @@ import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import { isIP } from "node:net";
 import * as x509 from "@peculiar/x509";
+import type { KeyPair } from "../certificate-authority.ts";
 
-/** A certificate and its key, both PEM. */
-export interface KeyPair {
-  certificate: string;
-  privateKey: string;
-}
-
-/** Returns a new self-signed server certificate for these DNS names and IP addresses, valid for ten years. */
+/** Creates a self-signed server certificate for DNS names and IP addresses, valid for ten years. */
 export async function selfSigned(...names: string[]): Promise<KeyPair> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);

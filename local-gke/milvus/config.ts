@@ -1,21 +1,20 @@
 import { parse } from "yaml";
 
-/** What of Milvus's configuration decides how its proxy listens. */
+/** The part of Milvus's configuration that determines how its proxy listens. */
 export interface ProxyConfig {
   /** `common.security.tlsMode`: 0 is plaintext, 1 is TLS, 2 asks clients for a certificate. */
   tlsMode: number;
   /** `common.security.authorizationEnabled` */
   authorization: boolean;
-  /** Why a proxy with this configuration panics, if it does. */
+  /** The message of the panic that this configuration causes at the start, if any. */
   panic: string | undefined;
 }
 
 /**
- * Returns how a proxy listens that was started with these configuration files, the later ones laid over the
- * earlier ones. As in Milvus the case of a key does not matter, and HTTP shares the gRPC port unless it has one
- * of its own (milvus#46312).
+ * Parses configuration files of Milvus. Later files override earlier ones. As in Milvus, keys are
+ * case-insensitive, and HTTP shares the gRPC port unless it has its own (milvus-io/milvus#46312).
  *
- * @param files texts of YAML files
+ * @param files the contents of YAML files
  */
 export function proxyConfig(files: string[]): ProxyConfig {
   const settings = new Map<string, unknown>();

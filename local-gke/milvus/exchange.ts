@@ -11,40 +11,39 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { pipeline, type Readable } from "node:stream";
 import { pipeline as pipelineToEnd } from "node:stream/promises";
 
-/** A request, whichever version of HTTP it came by. */
+/** A request in any version of HTTP. */
 export interface Request {
   method: string;
   path: string;
   authority: string;
-  /** Neither pseudo-headers nor those of the connection. */
+  /** Without pseudo-headers and connection headers. */
   headers: IncomingHttpHeaders;
   body: Readable;
-  /** Aborted when nobody waits for the response any longer. */
+  /** Aborted if the client no longer waits for the response. */
   signal: AbortSignal;
 }
 
-/** A response, whichever version of HTTP it came by. */
+/** A response in any version of HTTP. */
 export interface Response {
   status: number;
   headers: OutgoingHttpHeaders;
-  /** Undefined when the headers ended it: gRPC's trailers-only response. */
+  /** Undefined if the headers end the response, as in gRPC's trailers-only responses. */
   body: Readable | undefined;
-  /** Called once the body has ended: undefined when it ended before time. */
+  /** Available after the end of the body. Undefined if the body is incomplete. */
   trailers(): OutgoingHttpHeaders | undefined;
 }
 
 export type Handler = (request: Request) => Promise<Response>;
 
-/** Returns a response that ends with its headers, or carries a short text. */
 export function response(status: number, headers: OutgoingHttpHeaders, body?: Readable): Response {
   return { status, headers, body, trailers: () => ({}) };
 }
 
-/** Lets a handler answer a stream of an HTTP/2 server. A handler that fails resets it. */
+/** Answers a stream of an HTTP/2 server. If the handler fails, the stream is reset. */
 export function answerHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler: Handler): void {
   const gone = new AbortController();
   stream.once("close", () => gone.abort());
-  // A reset by the client: "close" follows and cancels the work.
+  // After a reset by the client, "close" follows and cancels the work.
   stream.on("error", () => {});
   const answer = (from: Response) => {
     if (stream.destroyed || stream.closed) {
@@ -62,7 +61,7 @@ export function answerHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHead
       if (trailers) stream.sendTrailers(trailers);
       else stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     });
-    // What it would report is what both ends already see: an end before time.
+    // Both sides already notice an early end.
     pipeline(from.body, stream, () => {});
   };
   handler({
@@ -75,7 +74,7 @@ export function answerHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHead
   }).then(answer, () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
 }
 
-/** Lets a handler answer a request of an HTTP/1.1 server. A handler that fails cuts the connection. */
+/** Answers a request of an HTTP/1.1 server. If the handler fails, the connection is closed. */
 export function answerHttp1(incoming: IncomingMessage, outgoing: ServerResponse, handler: Handler): void {
   const gone = new AbortController();
   outgoing.once("close", () => gone.abort());
@@ -97,17 +96,17 @@ export function answerHttp1(incoming: IncomingMessage, outgoing: ServerResponse,
     .catch(() => outgoing.destroy());
 }
 
-/** An HTTP/2 server as its clients see it: the connection is made when it is needed, and again when it was lost. */
+/** A client of an HTTP/2 server. It connects on demand and reconnects after a lost connection. */
 export class Http2Client {
   readonly #origin: string;
   #session: ClientHttp2Session | undefined;
 
-  /** @param origin with `https:` it must speak TLS, whose certificate is not verified; with `http:` plaintext */
+  /** @param origin `https:` uses TLS without verifying the certificate; `http:` uses plaintext */
   constructor(origin: string) {
     this.#origin = origin;
   }
 
-  /** Forwards a request and resolves when the response's headers are there; rejects when they never come. */
+  /** Forwards a request and resolves with the response's headers. */
   forward(request: Request): Promise<Response> {
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
     const stream = this.#connected().request({
@@ -127,7 +126,7 @@ export class Http2Client {
         status: status ?? 502,
         headers: endToEnd(headers),
         body: ended ? undefined : stream,
-        // A stream that was reset ends like one that is complete.
+        // A reset stream also ends, so the reset code shows whether it is complete.
         trailers: () => (stream.rstCode === constants.NGHTTP2_NO_ERROR ? trailers : undefined),
       });
     });
@@ -144,7 +143,7 @@ export class Http2Client {
     return promise;
   }
 
-  /** Lets the requests under way end, then closes the connection. */
+  /** Closes the connection after the requests in progress. */
   close(): void {
     this.#session?.close();
   }
@@ -152,7 +151,7 @@ export class Http2Client {
   #connected(): ClientHttp2Session {
     if (this.#session && !this.#session.closed && !this.#session.destroyed) return this.#session;
     const session = connect(this.#origin, { rejectUnauthorized: false });
-    // Every request on it fails with the same error, which is where it is dealt with.
+    // Each request of the session fails with the same error and handles it.
     session.on("error", () => {});
     this.#session = session;
     return session;
@@ -160,9 +159,9 @@ export class Http2Client {
 }
 
 /**
- * Forwards a request by HTTP/1.1 and resolves when the response's headers are there; rejects when they never come.
+ * Forwards a request over HTTP/1.1 and resolves with the response's headers.
  *
- * @param origin with `https:` it must speak TLS, whose certificate is not verified
+ * @param origin `https:` uses TLS without verifying the certificate
  */
 export function forwardHttp1(origin: string, request: Request): Promise<Response> {
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
@@ -189,7 +188,7 @@ export function forwardHttp1(origin: string, request: Request): Promise<Response
   return promise;
 }
 
-/** Headers that speak of one connection only (RFC 9110, 7.6.1), and `host`, which goes as the authority. */
+/** Headers of a single connection (RFC 9110, 7.6.1), and `host`, which becomes the authority. */
 const HOP_BY_HOP = new Set([
   "connection",
   "keep-alive",

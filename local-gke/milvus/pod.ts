@@ -1,38 +1,38 @@
 import { createServer as createHttpServer } from "node:http";
 import { createSecureServer, createServer, type ServerHttp2Session } from "node:http2";
 import { listenOnFreePort } from "../listen.ts";
-import { refusal } from "./authorization.ts";
+import { authenticationError } from "./authorization.ts";
 import { selfSigned } from "./certificate.ts";
 import type { ProxyConfig } from "./config.ts";
 import { answerHttp2, type Handler, Http2Client, type Request, type Response, response } from "./exchange.ts";
 import type { Milvus } from "./server.ts";
 
-// Codes of gRPC's statuses.
+// gRPC status codes.
 const UNAVAILABLE = 14;
 const UNAUTHENTICATED = 16;
 
-/** A pod of Milvus's proxy or standalone component, as it listens. */
+/** The servers of a pod of Milvus's proxy or standalone component. */
 export interface MilvusPod {
-  /** Where on 127.0.0.1 a container's port is: 19530 for gRPC, 9091 for `/healthz`. */
+  /** Maps container ports to ports of 127.0.0.1: 19530 for gRPC, 9091 for `/healthz`. */
   ports: ReadonlyMap<number, number>;
-  /** What `/healthz` answers: 200 when ready, else 500. */
+  /** `/healthz` responds 200 if ready, else 500. */
   setReady(ready: boolean): void;
-  /** Takes no new connections, lets the calls under way end, and closes. */
+  /** Refuses new connections and closes existing ones after the calls in progress. */
   close(): void;
 }
 
-// The Milvus image brings one certificate for all of its pods, for localhost too.
+// The Milvus image contains one certificate for all pods. Its name is localhost.
 let imageCertificate: ReturnType<typeof selfSigned> | undefined;
 
-/** Starts what a pod with this configuration listens with, in front of `milvus`. It is not ready at first. */
+/** Starts the servers of a pod, which forward to `milvus`. The pod is not ready at first. */
 export async function startPod(config: ProxyConfig, milvus: Pick<Milvus, "port">): Promise<MilvusPod> {
   const upstream = new Http2Client(`http://127.0.0.1:${milvus.port}`);
   const handler: Handler = async (request) => {
-    // As grpc-go has it: a health check that asks the gRPC port for a page gets no 200.
+    // As in grpc-go, an HTTP health check of the gRPC port does not get a 200.
     if (request.method !== "POST") return refuse(request, response(405, {}));
     if (!request.headers["content-type"]?.startsWith("application/grpc"))
       return refuse(request, response(415, {}));
-    const refused = config.authorization ? refusal(request.headers.authorization) : undefined;
+    const refused = config.authorization ? authenticationError(request.headers.authorization) : undefined;
     if (refused !== undefined) return refuse(request, grpcStatus(UNAUTHENTICATED, refused));
     return upstream.forward(request).catch(unavailable);
   };
@@ -78,12 +78,12 @@ async function grpcServer(tlsMode: number) {
   const { certificate: cert, privateKey: key } = await imageCertificate;
   const mutual = tlsMode > 1;
   const server = createSecureServer({ cert, key, requestCert: mutual, rejectUnauthorized: mutual });
-  // A client that offers no h2 is shown the door, as by grpc-go.
+  // As in grpc-go, a client that does not offer h2 is disconnected.
   server.on("unknownProtocol", (socket) => socket.destroy());
   return server;
 }
 
-/** Returns the answer to a request of which nothing more is read. */
+/** Discards the rest of the request. */
 function refuse(request: Request, answer: Response): Response {
   request.body.resume();
   return answer;
@@ -92,11 +92,11 @@ function refuse(request: Request, answer: Response): Response {
 function unavailable(error: unknown): Response {
   return grpcStatus(
     UNAVAILABLE,
-    `Milvus does not answer: ${error instanceof Error ? error.message : String(error)}`,
+    `Milvus does not respond: ${error instanceof Error ? error.message : String(error)}`,
   );
 }
 
-/** Returns a gRPC response that carries nothing but a status. */
+/** A gRPC response with a status only. */
 function grpcStatus(code: number, message: string): Response {
   return response(200, {
     "content-type": "application/grpc",

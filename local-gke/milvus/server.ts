@@ -4,25 +4,25 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { milvusPython } from "./python.ts";
 
-/** A Milvus that serves gRPC without TLS and without authentication. */
+/** A Milvus server without TLS and authentication. */
 export interface Milvus {
-  /** Its port on 127.0.0.1. */
+  /** The gRPC port on 127.0.0.1. */
   port: number;
-  /** A Python with PyMilvus, for clients. */
+  /** Path of a Python with PyMilvus, for clients. */
   python: string;
-  /** Ends it; its data is gone with it. */
+  /** Stops the server and deletes its data. */
   stop(): Promise<void>;
 }
 
-/** How long it may take to end by itself. */
+/** The server is killed if it runs longer than this after a stop. */
 const STOP_LIMIT_MS = 5000;
 
 /**
- * Starts milvus-lite on a free port with an empty data directory of its own, and resolves when it answers: after
- * some seconds. It ends with this process, however that ends.
+ * Starts milvus-lite on a free port with a new data directory, and waits some seconds until it responds. It
+ * ends with this process, even if this process is killed.
  *
- * @param progress is handed a line when something slow goes on, and when milvus-lite ends unasked
- * @throws Error with what it printed when it does not start
+ * @param progress logs the progress and an unexpected end of milvus-lite
+ * @throws Error with the output of milvus-lite if it does not start
  */
 export async function startMilvus(progress: (line: string) => void = console.error): Promise<Milvus> {
   const python = await milvusPython(progress);
@@ -31,7 +31,7 @@ export async function startMilvus(progress: (line: string) => void = console.err
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     printed = (printed + text).slice(-4000);
   });
-  // One that has ended already has no use for its input.
+  // Writing to an ended process fails, which is harmless.
   child.stdin.on("error", () => {});
   const exited = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(error.message));
@@ -55,9 +55,9 @@ export async function startMilvus(progress: (line: string) => void = console.err
     async stop() {
       stopping = true;
       child.stdin.end();
-      const impatience = setTimeout(() => child.kill("SIGKILL"), STOP_LIMIT_MS);
+      const killTimer = setTimeout(() => child.kill("SIGKILL"), STOP_LIMIT_MS);
       await exited;
-      clearTimeout(impatience);
+      clearTimeout(killTimer);
     },
   };
 }

@@ -1,29 +1,29 @@
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { HOST } from "../bench/lab.ts";
 
-/** A way to Milvus. */
-export interface Front {
+/** An address at which clients call Milvus. */
+export interface MilvusEndpoint {
   name: string;
   /** `host:port` */
   address: string;
   tls: boolean;
 }
 
-/** One call, tried through every front at once. */
+/** One call, sent to every endpoint in parallel. */
 export interface Call {
   /** By performance.now(). */
   begun: number;
-  /** Names of the fronts through which Milvus answered; none when the call failed. */
-  answeredThrough: string[];
+  /** Names of the endpoints that responded; empty if the call failed. */
+  answeredBy: string[];
 }
 
 const GET_VERSION = "/milvus.proto.milvus.MilvusService/GetVersion";
 const INTERVAL_MS = 50;
 const DEADLINE_MS = 1000;
-/** Soon, else it would be gRPC's patience that is measured. */
+/** Short, to measure outages rather than gRPC's own backoff. */
 const RECONNECT_MS = 100;
 
-/** Calls Milvus all the time through whichever front there is: at a steady pace, whatever becomes of the calls before. */
+/** Calls Milvus at a fixed interval at all endpoints, without waiting for earlier calls. */
 export class Caller {
   readonly #clients = new Map<string, Client>();
   readonly #calls: Promise<Call>[] = [];
@@ -36,8 +36,8 @@ export class Caller {
     this.#timer = setInterval(() => this.#calls.push(this.#call()), INTERVAL_MS);
   }
 
-  add({ name, address, tls }: Front): void {
-    // What is measured is whether Milvus answers: whose certificate it is doesn't matter here.
+  add({ name, address, tls }: MilvusEndpoint): void {
+    // This measures availability, so any certificate will do.
     const security = tls
       ? credentials.createSsl(null, null, null, { rejectUnauthorized: false })
       : credentials.createInsecure();
@@ -50,7 +50,7 @@ export class Caller {
     this.#clients.set(name, client);
   }
 
-  /** Ends it and returns all calls, the first one first. */
+  /** Stops calling and returns all calls in order. */
   async stop(): Promise<Call[]> {
     clearInterval(this.#timer);
     const calls = await Promise.all(this.#calls);
@@ -61,7 +61,7 @@ export class Caller {
   async #call(): Promise<Call> {
     const begun = performance.now();
     const tries = [...this.#clients].map(async ([name, client]) => ((await this.#try(client)) ? [name] : []));
-    return { begun, answeredThrough: (await Promise.all(tries)).flat() };
+    return { begun, answeredBy: (await Promise.all(tries)).flat() };
   }
 
   #try(client: Client): Promise<boolean> {

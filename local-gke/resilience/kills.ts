@@ -14,38 +14,37 @@ import { killProcessesOf, MARK } from "../control-plane/processes.ts";
 import { installRelease } from "../release.ts";
 import { PROJECT, runAction } from "../run-action.ts";
 
-/** What became of a release whose runs were killed. */
+/** The results for a release whose runs were killed. */
 export interface KillFigures {
   helm: string;
   kills: number;
-  /** How many kills left the release in each status. */
+  /** Number of kills that left the release in each status. */
   left: Record<string, number>;
-  /** How many of them the next run went on from, with nothing lost. */
+  /** Number of kills after which the next run continued without losing values. */
   survived: number;
 }
 
 export const HELMS = ["helm3", "helm4"] as const;
-/** What all annotations of the pods begin with that runs set: one with the run's name, and one that no other run has. */
-const OF_RUNS = "example.com/";
-const ANNOTATION = `${OF_RUNS}run`;
+/** Prefix of the pod annotations that runs set: one holds the run's name, another is unique to the run. */
+const RUN_PREFIX = "example.com/";
+const ANNOTATION = `${RUN_PREFIX}run`;
 
-/** From where moments are counted in turn: while Helm is at work there is most to lose. */
+/** A kill's delay starts at one of these lines in turn. Most can be lost while Helm is running. */
 const MOMENTS = [/^/, /^::group::(Upgrade|Roll back)/];
 
-/** So many milliseconds after the first line of a run's log that matches. */
+/** A number of milliseconds after the first matching line of a run's log. */
 interface Moment {
   line: RegExp;
   milliseconds: number;
 }
 
-/** One release and the runs on it. */
-interface Subject {
+interface TestedRelease {
   helm: (typeof HELMS)[number];
   namespace: string;
-  /** Runs the action until it ends, or until it has ended or is killed at a moment. */
+  /** Runs the action to its end, or kills it at `moment`. */
   act(run: string, moment?: Moment): Promise<{ exitCode: number; milliseconds: number; log: string[] }>;
   read(): Promise<Release>;
-  /** Returns the annotations that runs have set on the pods of each Deployment. */
+  /** The pod annotations of each Deployment that runs have set. */
   annotations(): Promise<Record<string, string>[]>;
 }
 
@@ -61,7 +60,7 @@ const Deployments = v.object({
   ),
 });
 
-async function subject(gke: LocalGke, helm: Subject["helm"]): Promise<Subject> {
+async function installTestedRelease(gke: LocalGke, helm: TestedRelease["helm"]): Promise<TestedRelease> {
   const tools = await binaries([helm, "kubectl"]);
   const namespace = `kill-${helm}`;
   const { kubeconfig } = gke;
@@ -113,18 +112,17 @@ async function subject(gke: LocalGke, helm: Subject["helm"]): Promise<Subject> {
       const { items } = v.parse(Deployments, JSON.parse((await succeed(kubectl, get)).stdout));
       return items.map(({ spec }) => {
         const all = Object.entries(spec.template.metadata.annotations);
-        return Object.fromEntries(all.filter(([name]) => name.startsWith(OF_RUNS)));
+        return Object.fromEntries(all.filter(([name]) => name.startsWith(RUN_PREFIX)));
       });
     },
   };
 }
 
 /**
- * Kills runs with all that they have started, at random moments, and lets the next one go on after one kill or several
- * in a row.
+ * Kills runs and all their child processes at random moments. Lets a run finish after one or more kills.
  *
- * @param say is told how far it is
- * @throws Error with a run's log when it doesn't go on, or what has been lost
+ * @param say logs the progress
+ * @throws Error with a run's log if it does not finish, or with the values if some were lost
  */
 export async function surviveKills(
   gke: LocalGke,
@@ -132,7 +130,7 @@ export async function surviveKills(
   kills: number,
   say: Say,
 ): Promise<KillFigures> {
-  const release = await subject(gke, helm);
+  const release = await installTestedRelease(gke, helm);
   const settled = await finish(release, "0");
   const left: Record<string, number> = {};
   let unproven = 0;
@@ -156,11 +154,14 @@ export async function surviveKills(
 }
 
 /**
- * Runs the action to its end and returns the release's values but for the runs' own.
+ * Runs the action to its end and returns the release's values without those of the runs.
  *
- * @throws Error with the log when it fails, the release isn't deployed with the run's values afterwards, or its pods have others
+ * @throws Error with the log if the run fails, or if the release or its pods do not have the run's values
  */
-async function finish(release: Subject, run: string): Promise<{ values: YamlMap; milliseconds: number }> {
+async function finish(
+  release: TestedRelease,
+  run: string,
+): Promise<{ values: YamlMap; milliseconds: number }> {
   const { exitCode, milliseconds, log } = await release.act(run);
   const { status, values } = await release.read();
   const { annotations, ...others } = values;

@@ -3,29 +3,29 @@ import { type Lab, RELEASE, setAddressDelay, succeed, THROUGH_GOOGLE } from "../
 import { Caller } from "./caller.ts";
 import { type CallFigures, figuresOf } from "./figures.ts";
 
-/** What clients see while the action moves a release from its layer-4 load balancer to the layer-7 one. */
+/** What clients see while the action switches a release from its layer-4 to its layer-7 load balancer. */
 export interface SwitchFigures extends CallFigures {
   keepLayer4: boolean;
-  /** Seconds that the action took. */
+  /** Duration of the action, in seconds. */
   duration: number;
 }
 
-/** Names of the fronts, in the order in which they come. */
-export const FRONTS = ["old address", "old address, TLS", "new front"] as const;
+/** Names of the endpoints, in the order of their first response. */
+export const ENDPOINTS = ["old address", "old address, TLS", "new address"] as const;
 
-// What takes minutes at Google and with Milvus takes so long here.
+// These take minutes at Google and with Milvus.
 const ADDRESS_DELAY_MS = 10_000;
 const READY_AFTER = "5s";
-/** Calls begin before the action does and go on after it. */
+/** The calls start this long before the action and end this long after it. */
 const MARGIN_MS = 1000;
 const TOKEN = "root:Milvus";
 
-/** Runs the action on a release as the page's reader has it, while a client calls Milvus through old and new fronts. */
+/** Runs the action on a new release while a client calls Milvus at its old and new addresses. */
 export async function measureSwitch(lab: Lab, keepLayer4: boolean): Promise<SwitchFigures> {
   await setAddressDelay(lab, ADDRESS_DELAY_MS);
   return lab.withRelease(async (namespace) => {
     const caller = new Caller(TOKEN);
-    const [plain, tls, new7] = FRONTS;
+    const [plain, tls, layer7] = ENDPOINTS;
     const address = `${await layer4Address(lab, namespace)}:19530`;
     caller.add({ name: plain, address, tls: false });
     caller.add({ name: tls, address, tls: true });
@@ -41,7 +41,7 @@ export async function measureSwitch(lab: Lab, keepLayer4: boolean): Promise<Swit
       {
         onLine({ text }) {
           const [, found] = /^The load balancer's address is (\S+)\.$/.exec(text) ?? [];
-          if (found !== undefined) caller.add({ name: new7, address: `${found}:443`, tls: true });
+          if (found !== undefined) caller.add({ name: layer7, address: `${found}:443`, tls: true });
         },
       },
     );

@@ -2,19 +2,19 @@ import { connect, createServer, type Socket } from "node:net";
 import { pipeline } from "node:stream";
 import { listenAt } from "../listen.ts";
 
-/** The frontend of a passthrough load balancer: an address whose ports lead to pods, whatever is spoken there. */
-export class ForwardingRule {
+/** A passthrough load balancer: an address that forwards TCP connections to pods. */
+export class PassthroughLoadBalancer {
   readonly #address: string;
   readonly #pod: (port: number) => number | undefined;
   readonly #ports = new Map<number, () => Promise<void>>();
 
-  /** @param pod returns where on 127.0.0.1 a ready pod serves the port; undefined while none does */
+  /** @param pod maps a port to the port of a ready pod on 127.0.0.1; undefined if no pod is ready */
   constructor(address: string, pod: (port: number) => number | undefined) {
     this.#address = address;
     this.#pod = pod;
   }
 
-  /** Opens and closes ports until it listens to these; one that closes drops its connections. */
+  /** Opens and closes ports to match `ports`. Closing a port closes its connections. */
   async setPorts(ports: readonly number[]): Promise<void> {
     const surplus = [...this.#ports].filter(([port]) => !ports.includes(port));
     await Promise.all(
@@ -33,12 +33,12 @@ export class ForwardingRule {
   #forward(client: Socket, port: number): void {
     const loopback = this.#pod(port);
     if (loopback === undefined) {
-      // As kube-proxy answers for a Service without a ready pod.
+      // kube-proxy does this for a Service without a ready pod.
       client.resetAndDestroy();
       return;
     }
     const pod = connect({ port: loopback, host: "127.0.0.1", noDelay: true });
-    // When one end is lost the other one is closed: that is all the client is to learn.
+    // If one side fails, the pipeline closes the other. There is nothing else to report.
     pipeline(client, pod, client, () => {});
   }
 }
