@@ -17,10 +17,15 @@ const LABELS = { "app.kubernetes.io/name": "milvus", "app.kubernetes.io/instance
 type Manifest = Record<string, unknown> & { kind: string; metadata: { name: string } };
 
 /** Returns what a release consists of, by `Kind/name`. */
-async function template(values: object = {}, release = "my-release", helm: keyof typeof helms = "helm3") {
+async function template(
+  values: object = {},
+  release = "my-release",
+  helm: keyof typeof helms = "helm3",
+  flags: string[] = [],
+) {
   const { exitCode, stdout, stderr } = await run(
     { name: "helm", path: helms[helm] },
-    ["template", release, join(charts, "milvus"), "--values", "-"],
+    ["template", release, join(charts, "milvus"), "--values", "-", ...flags],
     { input: JSON.stringify(values) },
   );
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
@@ -144,6 +149,62 @@ describe("values", () => {
       spec: { rules: [{ host: "h.example" }] },
     });
     expect((await template()).has("Ingress/my-release-milvus")).toBe(false);
+  });
+});
+
+describe("what makes a release hard to upgrade", () => {
+  it("an autoscaler does not take the number of replicas out of the Deployment, only -1 does", async () => {
+    const values = { queryNode: { hpa: { enabled: true, minReplicas: 2 } }, proxy: { replicas: -1 } };
+    const manifests = await template(values);
+    const querynode = "my-release-milvus-querynode";
+    expect(manifests.get(`HorizontalPodAutoscaler/${querynode}-hpa`)).toMatchObject({
+      spec: { scaleTargetRef: { kind: "Deployment", name: querynode }, minReplicas: 2, maxReplicas: 5 },
+    });
+    expect(manifests.get(`Deployment/${querynode}`)).toMatchObject({ spec: { replicas: 1 } });
+    expect(Object(manifests.get("Deployment/my-release-milvus-proxy")).spec).not.toHaveProperty("replicas");
+  });
+
+  it("etcd's token is another one at every rendering, and its pods say so", async () => {
+    const etcd = { auth: { token: { enabled: true } } };
+    const [first, second] = [await template({ etcd }), await template({ etcd })];
+    for (const key of ["Secret/my-release-etcd-jwt-token", "StatefulSet/my-release-etcd"]) {
+      expect(first.get(key)).toBeDefined();
+      expect(first.get(key)).not.toEqual(second.get(key));
+    }
+    expect((await template()).get("StatefulSet/my-release-etcd")).toEqual(
+      (await template()).get("StatefulSet/my-release-etcd"),
+    );
+  });
+
+  it("Pulsar brings a Role, and a Job that only an installation has", async () => {
+    const role = [
+      "Role/my-release-pulsarv3-broker-role",
+      "RoleBinding/my-release-pulsarv3-broker-rolebinding",
+    ];
+    const job = "Job/my-release-pulsarv3-pulsar-init";
+    const installation = await template();
+    expect([...installation.keys()]).toEqual(expect.arrayContaining([...role, job]));
+    const upgrade = await template({}, "my-release", "helm4", ["--is-upgrade"]);
+    expect([...installation.keys()].filter((key) => !upgrade.has(key))).toEqual([job]);
+  });
+
+  it("Attu calls Milvus without TLS, whatever the values", async () => {
+    const userYaml = "common:\n  security:\n    tlsMode: 1\n";
+    const manifests = await template({
+      attu: { enabled: true },
+      extraConfigFiles: { "user.yaml": userYaml },
+    });
+    const env = [{ name: "MILVUS_URL", value: "http://my-release-milvus:19530" }];
+    expect(manifests.get("Deployment/my-release-milvus-attu")).toMatchObject({
+      spec: { template: { spec: { containers: [{ name: "attu", env }] } } },
+    });
+  });
+
+  it("an integer of a million or more becomes a float once it was read back", async () => {
+    const manifests = await template({ log: { file: { maxSize: 104_857_600 } } });
+    expect(Object(manifests.get("ConfigMap/my-release-milvus")).data["default.yaml"]).toContain(
+      "maxSize: 1.048576e+08\n",
+    );
   });
 });
 

@@ -48,6 +48,9 @@ messageQueue: {{ . }}
 pulsar:
   address: {{ include "milvus.dependency" (list .Release.Name .Values.pulsarv3.name) }}-proxy
 {{- end }}
+log:
+  file:
+    maxSize: {{ .Values.log.file.maxSize }}
 proxy:
   port: 19530
   internalPort: 19529

@@ -31,7 +31,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ ternary "proxy" "standalone" .Values.cluster.enabled }}
 {{- end }}
 
-{{/* A Deployment of one Milvus component. Takes a dict: root, component, replicas. */}}
+{{/* A Deployment of one Milvus component. Takes a dict: root, component, values (those of the component). */}}
 {{- define "milvus.deployment" }}
 {{- $frontend := eq .component (include "milvus.frontend" .root) }}
 {{- $config := default (include "milvus.fullname" .root) .root.Values.customConfigMap }}
@@ -54,7 +54,11 @@ metadata:
     milvus.io/message-queue: {{ .root.Values.standalone.messageQueue }}
     {{- end }}
 spec:
-  replicas: {{ .replicas }}
+  {{- /* Whether or not an autoscaler sets the number too: only -1 leaves it out. */}}
+  {{- $replicas := int (ternary 1 .values.replicas (eq .component "standalone")) }}
+  {{- if ge $replicas 0 }}
+  replicas: {{ $replicas }}
+  {{- end }}
   {{- if eq .component "standalone" }}
   strategy:
     type: Recreate
@@ -82,6 +86,8 @@ spec:
           image: {{ .root.Values.image.all.repository }}:{{ .root.Values.image.all.tag }}
           imagePullPolicy: {{ .root.Values.image.all.pullPolicy }}
           args: [milvus, run, {{ .component }}]
+          resources:
+            {{- toYaml .values.resources | nindent 12 }}
           ports:
             {{- if $frontend }}
             - name: milvus
@@ -141,7 +147,36 @@ spec:
         {{- end }}
 {{- end }}
 
-{{/* A StatefulSet that Milvus depends on, one claim a pod. Takes a dict: root, name, replicas, port, image, size. */}}
+{{/* Scales one Milvus component. Takes a dict: root, component, hpa (its values). */}}
+{{- define "milvus.autoscaler" }}
+{{- $deployment := printf "%s-%s" (include "milvus.fullname" .root) .component }}
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: {{ $deployment }}-hpa
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    component: {{ .component }}
+spec:
+  scaleTargetRef:
+    apiVersion: apps/v1
+    kind: Deployment
+    name: {{ $deployment }}
+  minReplicas: {{ .hpa.minReplicas }}
+  maxReplicas: {{ .hpa.maxReplicas }}
+  metrics:
+    - type: Resource
+      resource:
+        name: cpu
+        target:
+          type: Utilization
+          averageUtilization: {{ .hpa.cpuUtilization }}
+{{- end }}
+
+{{/*
+A StatefulSet that Milvus depends on, one claim a pod. Takes a dict: root, name, replicas, port, image, size and,
+for annotations of its pods, podAnnotations.
+*/}}
 {{- define "milvus.statefulset" }}
 {{- $fullname := include "milvus.dependency" (list .root.Release.Name .name) }}
 apiVersion: v1
@@ -174,6 +209,10 @@ spec:
   template:
     metadata:
       labels: *labels
+      {{- with .podAnnotations }}
+      annotations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
     spec:
       containers:
         - name: {{ .name }}
