@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { parseArgs, styleText } from "node:util";
 import { CancelledError, messageOf } from "../src/base/errors.ts";
-import { type Program, stream } from "../src/base/process.ts";
+import { type Program, run } from "../src/base/process.ts";
 import { binaries } from "./binaries/binaries.ts";
 import { type LocalGke, up } from "./cluster.ts";
 import { logView } from "./demo/workflow-commands.ts";
@@ -160,7 +160,7 @@ function caller(gke: LocalGke, tools: { helm: string; kubectl: string }) {
 }
 
 async function succeed(program: Program, args: string[]): Promise<void> {
-  const { exitCode, stderr } = await stream(program, args, { onLine: say, signal });
+  const { exitCode, stderr } = await run(program, args, { onLine: say, signal });
   signal.throwIfAborted();
   if (exitCode !== 0) throw new Error(`${program.name} ended with exit code ${exitCode}:\n${stderr}`);
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { messageOf } from "../src/base/errors.ts";
-import { type Program, stream } from "../src/base/process.ts";
+import { type Program, run } from "../src/base/process.ts";
 import { reachable } from "./binaries/binaries.ts";
 import { cache, exists, keep, type Say, sayOnStderr, timed } from "./cache.ts";
 
@@ -38,6 +38,6 @@ export async function milvusChart(helm: string, say: Say = sayOnStderr): Promise
 async function pull(helm: string, folder: string): Promise<void> {
   const program: Program = { name: "helm", path: helm };
   const args = ["pull", "milvus", "--repo", REPOSITORY, "--version", VERSION, "--destination", folder];
-  const { exitCode, stderr } = await stream(program, args, { signal: AbortSignal.timeout(PULL_LIMIT_MS) });
+  const { exitCode, stderr } = await run(program, args, { signal: AbortSignal.timeout(PULL_LIMIT_MS) });
   if (exitCode !== 0) throw new Error(stderr.trim());
 }

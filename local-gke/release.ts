@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Program, stream } from "../src/base/process.ts";
+import { type Program, run } from "../src/base/process.ts";
 import { OWN_CHART } from "./milvus-chart.ts";
 
 /**
@@ -25,7 +25,7 @@ export async function installRelease(options: {
   const values = join(import.meta.dirname, "chart/starting-values.yaml");
   const where = ["--namespace", namespace, "--create-namespace"];
   const args = ["install", release, chart, ...where, "--values", values, "--wait", "--timeout", "2m"];
-  const { exitCode, stderr } = await stream(helm, args, signal ? { signal } : {});
+  const { exitCode, stderr } = await run(helm, args, { signal });
   signal?.throwIfAborted();
   if (exitCode !== 0) {
     throw new Error(

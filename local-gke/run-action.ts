@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { parse } from "yaml";
-import { type Program, stream } from "../src/base/process.ts";
+import { type Program, run } from "../src/base/process.ts";
 
 /** The directory of action.yml. */
 export const PROJECT = join(import.meta.dirname, "..");
@@ -72,13 +72,13 @@ export async function runAction(options: ActionOptions): Promise<ActionRun> {
   };
   const node: Program = { name: "node", path: join(PROJECT, "node_modules/.bin/node") };
   const start = async (script: string, more: Record<string, string>) => {
-    const { exitCode } = await stream(
+    const { exitCode } = await run(
       { ...node, env: { ...env, ...more } },
       [...(options.nodeOptions ?? []), join(PROJECT, script)],
       {
         onLine: options.onLine,
         onErrorLine: options.onLine,
-        ...(options.signal && { signal: options.signal }),
+        signal: options.signal,
       },
     );
     return exitCode;

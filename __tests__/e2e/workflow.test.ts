@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { binaries } from "../../local-gke/binaries/binaries.ts";
 import { down, status } from "../../local-gke/cluster.ts";
 import { PROJECT } from "../../local-gke/run-action.ts";
-import { stream } from "../../src/base/process.ts";
+import { run } from "../../src/base/process.ts";
 
 /** The name that e2e.yml gives its local GKE. */
 const NAME = "e2e";
@@ -32,7 +32,7 @@ test("e2e.yml passes on a workflow runner, its own npm ci included, and leaves n
   const { act, kubectl, helm4 } = await binaries(["act", "kubectl", "helm4"]);
   // A runner of GitHub's brings kubectl and Helm along; act takes Node 24, for the action and for npm, from PATH.
   const tools = [join(PROJECT, "node_modules/.bin"), dirname(kubectl), dirname(helm4)];
-  const { exitCode, stdout, stderr } = await stream(
+  const { exitCode, stdout, stderr } = await run(
     {
       name: "act",
       path: act,

@@ -16,7 +16,7 @@ import { callApi } from "../../local-gke/control-plane/api.ts";
 import { DEPLOYER } from "../../local-gke/control-plane/tokens.ts";
 import { CREDENTIAL_KINDS, credentialFilesIn } from "../../local-gke/google/identities.ts";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
-import { type Output, type Program, run, stream } from "../../src/base/process.ts";
+import { type Output, type Program, run } from "../../src/base/process.ts";
 import { type Connection, connectToCluster } from "../../src/gke/connect.ts";
 import { privateDirectory } from "../../src/gke/kubeconfig.ts";
 import { unreachable } from "../../src/gke/unreachable.ts";
@@ -272,7 +272,7 @@ describe("tokens that end while the job runs", () => {
     const seen = Promise.withResolvers<string>();
     const watching = new AbortController();
     const path = "/api/v1/namespaces/waiting/configmaps?watch=1&fieldSelector=metadata.name=late";
-    const watch = stream(program("kubectl", connection), ["get", "--raw", path], {
+    const watch = run(program("kubectl", connection), ["get", "--raw", path], {
       onLine: seen.resolve,
       signal: watching.signal,
     });

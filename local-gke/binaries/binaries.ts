@@ -1,7 +1,7 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../src/base/errors.ts";
-import { stream } from "../../src/base/process.ts";
+import { run } from "../../src/base/process.ts";
 import { downloadInto } from "../../src/tools/download.ts";
 import { cache, exists, type Say, sayOnStderr, timed } from "../cache.ts";
 import { lock } from "./lock.ts";
@@ -108,7 +108,7 @@ async function build(pin: Pin, folder: string, say: Say, signal: AbortSignal | u
     : ["install", ...flags, `${main}@v${pin.version}`];
   const go = { name: "go", path: "go", env: { CGO_ENABLED: "0", GOBIN: folder } };
   await timed(`${label(pin)}: building it from its Go module`, say, async () => {
-    const output = await stream(go, args, signal ? { signal } : {}).catch((error: unknown) => {
+    const output = await run(go, args, { signal }).catch((error: unknown) => {
       throw new Error(
         `${label(pin)} could neither be downloaded nor built: ${messageOf(error)}\n` +
           "What to do: install Go, or let this machine reach the official downloads.",

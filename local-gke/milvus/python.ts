@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Program, stream } from "../../src/base/process.ts";
+import { type Program, run } from "../../src/base/process.ts";
 import { keep, type Say, sayOnStderr, timed } from "../cache.ts";
 
 const requirements = join(import.meta.dirname, "requirements.txt");
@@ -32,7 +32,7 @@ async function install(directory: string): Promise<void> {
 }
 
 async function succeed(program: Program, args: string[]): Promise<void> {
-  const { exitCode, stdout, stderr } = await stream(program, args, {});
+  const { exitCode, stdout, stderr } = await run(program, args);
   if (exitCode === 0) return;
   throw new Error(
     `${program.name} ${args.join(" ")} ended with exit code ${exitCode}, so Milvus can't start: ` +

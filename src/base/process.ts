@@ -9,13 +9,13 @@ export interface Program {
   name: string;
   /** Absolute path of the executable. */
   path: string;
-  /** Variables laid over the action's own environment, e.g. `KUBECONFIG`. */
+  /** Variables that override the action's own environment, e.g. `KUBECONFIG`. */
   env?: Record<string, string>;
-  /** Arguments put before all others, e.g. `--context`. */
+  /** Arguments that come before all others, e.g. `--context`. */
   leadingArgs?: string[];
 }
 
-/** What a program that has ended left behind. */
+/** The result of a program that has ended. */
 export interface Output {
   exitCode: number;
   stdout: string;
@@ -25,53 +25,30 @@ export interface Output {
 export interface RunOptions {
   /** Written to standard input, which is then closed. Secrets go this way, never through `args`. */
   input?: string;
-}
-
-export interface StreamOptions extends RunOptions {
-  /** Called with each line of standard output as it arrives. What it throws ends the program and is thrown. */
+  /**
+   * Called with each line of standard output as it arrives, instead of collecting the output. If it throws, the
+   * program is ended and the error is thrown.
+   */
   onLine?: (line: string) => void;
   /** Called with each line of standard error as it arrives. */
   onErrorLine?: (line: string) => void;
-  /** Ends the program: it is sent the runner's own signal on a cancellation, otherwise SIGTERM. */
-  signal?: AbortSignal;
+  /** Ends the program: with the runner's own signal after a cancellation, otherwise with SIGTERM. */
+  signal?: AbortSignal | undefined;
 }
 
-/** How long what a program has written last may take to arrive once it has been ended, in milliseconds. */
-const LAST_WORDS_MS = 1000;
+/** How long to wait for a program's last output after its end, in milliseconds. */
+const LAST_OUTPUT_MS = 1000;
 
 /**
- * Runs a short program to its end and returns what it printed, whatever its exit code. Nothing is written to
- * the log. For programs that end by themselves within seconds; see {@link stream} for the others.
+ * Runs a program to its end and returns what it printed, whatever its exit code. Writes nothing to the log. When
+ * `signal` is aborted, it passes the signal on and still waits: helm uses that time to record the release as failed.
+ * Otherwise the release would stay pending.
  *
  * @throws ActionError when the program can't be started
  */
 export async function run(program: Program, args: string[], options: RunOptions = {}): Promise<Output> {
-  // exec minds no broken pipe: a program that ends before it has read its input would end this process too.
-  if (options.input !== undefined) return stream(program, args, options);
-  try {
-    // exec splits its first argument as a command line: the quotes keep a path with spaces whole.
-    const output = await getExecOutput(`"${program.path}"`, [...(program.leadingArgs ?? []), ...args], {
-      silent: true,
-      ignoreReturnCode: true,
-      env: environment(program),
-    });
-    // The exit code of a program that a signal has ended is null, whatever exec's types say.
-    return { ...output, exitCode: output.exitCode ?? 1 };
-  } catch (error) {
-    throw notStarted(program, error);
-  }
-}
-
-/**
- * Runs a program that takes long, handing over its lines as they come, and returns what it printed once it has
- * ended. When `signal` is aborted the program is told and still waited for: helm uses that time to record
- * the release as failed, without which the release would stay pending.
- *
- * @throws ActionError when the program can't be started
- */
-export async function stream(program: Program, args: string[], options: StreamOptions): Promise<Output> {
   const child = spawn(program.path, [...(program.leadingArgs ?? []), ...args], {
-    env: environment(program),
+    env: { ...process.env, ...program.env },
     stdio: ["pipe", "pipe", "pipe"],
     windowsHide: true,
   });
@@ -85,31 +62,34 @@ export async function stream(program: Program, args: string[], options: StreamOp
   const stdout: string[] = [];
   const stderr: string[] = [];
   let failure: { error: unknown } | undefined;
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    if (!options.onLine) stdout.push(line);
-    else if (!failure) {
+  const { onLine } = options;
+  if (onLine) {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      if (failure) return;
       try {
-        options.onLine(line);
+        onLine(line);
       } catch (error) {
         failure = { error };
         child.kill();
       }
-    }
-  });
+    });
+  } else {
+    child.stdout.setEncoding("utf8").on("data", (text: string) => stdout.push(text));
+  }
   createInterface({ input: child.stderr }).on("line", (line) => {
     stderr.push(line);
     options.onErrorLine?.(line);
   });
-  // A wrapper script may leave a program behind that holds these pipes open.
+  // A wrapper script may leave a program behind that keeps these pipes open.
   child.once("exit", () => {
     if (!options.signal?.aborted) return;
     const letGo = setTimeout(() => {
       child.stdout.destroy();
       child.stderr.destroy();
-    }, LAST_WORDS_MS);
+    }, LAST_OUTPUT_MS);
     child.once("close", () => clearTimeout(letGo));
   });
-  // A program that ends before it has read its input closes the pipe; its exit code tells why.
+  // A program that ends before it has read its input breaks the pipe. Its exit code says why.
   child.stdin.on("error", () => {});
   child.stdin.end(options.input ?? "");
 
@@ -121,16 +101,21 @@ export async function stream(program: Program, args: string[], options: StreamOp
       throw notStarted(program, error);
     });
     if (failure) throw failure.error;
-    return { exitCode, stdout: stdout.join("\n"), stderr: stderr.join("\n") };
+    return { exitCode, stdout: stdout.join(""), stderr: stderr.join("\n") };
   } finally {
     options.signal?.removeEventListener("abort", kill);
   }
 }
 
-function environment(program: Program): Record<string, string> {
-  const inherited: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) inherited[name] = value;
-  return { ...inherited, ...program.env };
+/**
+ * Runs a short program that is a command file on Windows, such as `gcloud.cmd`. Only cmd.exe can start those, and
+ * `@actions/exec` quotes the arguments for it.
+ *
+ * @throws Error when it can't be started
+ */
+export async function runCommandFile(path: string, args: string[]): Promise<Output> {
+  // exec splits its first argument as a command line: the quotes keep a path with spaces whole.
+  return getExecOutput(`"${path}"`, args, { silent: true, ignoreReturnCode: true });
 }
 
 function notStarted(program: Program, error: unknown): ActionError {

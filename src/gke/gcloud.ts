@@ -1,6 +1,6 @@
 import { which } from "@actions/io";
 import { ActionError } from "../base/errors.ts";
-import { run } from "../base/process.ts";
+import { runCommandFile } from "../base/process.ts";
 import { type AccessToken, UNKNOWN_LIFETIME } from "./access-token.ts";
 import { fields } from "./google-api.ts";
 
@@ -20,9 +20,13 @@ export interface GcloudSession {
 export async function gcloudSession(): Promise<GcloudSession> {
   const path = await which("gcloud");
   if (!path) throw new ActionError("gcloud is not on PATH.");
-  const gcloud = { name: "gcloud", path };
   // Unless it is told to, it hands out its old token until that ends.
-  const output = await run(gcloud, ["config", "config-helper", "--format=json", "--force-auth-refresh"]);
+  const output = await runCommandFile(path, [
+    "config",
+    "config-helper",
+    "--format=json",
+    "--force-auth-refresh",
+  ]);
   if (output.exitCode !== 0) throw new ActionError(output.stderr.split("\n")[0] ?? "");
 
   const { credential, configuration } = fields(JSON.parse(output.stdout));

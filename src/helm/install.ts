@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { ActionError } from "../base/errors.ts";
-import { type Output, stream } from "../base/process.ts";
+import { type Output, run } from "../base/process.ts";
 import type { LocalChart } from "./chart.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { timeoutFlags, waitFlags } from "./flags.ts";
@@ -33,7 +33,7 @@ export async function install(helm: Helm, request: Install): Promise<MadeRevisio
   const { values, directory, timeout, signal } = request;
   const waiting = [...waitFlags(helm.version), ...timeoutFlags(timeout)];
   const output = await withValues(values, directory, (flags, input) =>
-    stream(helm, [...installArgs(request), ...flags, ...waiting], { input, signal }),
+    run(helm, [...installArgs(request), ...flags, ...waiting], { input, signal }),
   );
   if (output.exitCode === 0) return v.parse(MadeRevision, JSON.parse(output.stdout));
   // Whoever has ended the installation knows better than Helm why.

@@ -1,5 +1,5 @@
 import { ActionError } from "../base/errors.ts";
-import { stream } from "../base/process.ts";
+import { run } from "../base/process.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import { readHistory } from "./history.ts";
@@ -28,7 +28,7 @@ export interface Rollback {
 export async function rollback(helm: Helm, { release, revision, timeout, wait }: Rollback): Promise<number> {
   const { name, namespace } = release;
   const what = `helm rollback of release ${name} in namespace ${namespace} to revision ${revision}`;
-  const output = await stream(
+  const output = await run(
     helm,
     [
       "rollback",

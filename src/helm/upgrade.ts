@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { type Output, type Program, stream } from "../base/process.ts";
+import { type Output, type Program, run } from "../base/process.ts";
 import type { LocalChart } from "./chart.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
@@ -50,7 +50,7 @@ export async function upgrade(helm: Helm, request: Upgrade): Promise<MadeRevisio
   const { release, values, directory, timeout, signal } = request;
   const waiting = [...waitFlags(helm.version), ...conflictFlags(release), ...timeoutFlags(timeout)];
   const output = await withValues(values, directory, (flags, input) =>
-    stream(helm, [...upgradeArgs(request), ...flags, ...waiting], { input, signal }),
+    run(helm, [...upgradeArgs(request), ...flags, ...waiting], { input, signal }),
   );
   if (output.exitCode !== 0) throw upgradeError(output, request);
   return v.parse(MadeRevision, JSON.parse(output.stdout));

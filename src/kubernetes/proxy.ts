@@ -1,7 +1,7 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { ActionError } from "../base/errors.ts";
-import { type Output, type Program, stream } from "../base/process.ts";
+import { type Output, type Program, run } from "../base/process.ts";
 import { remedyOf } from "./remedies.ts";
 
 /** A path for a Unix socket must fit into sockaddr_un: 104 bytes on macOS, 108 on Linux. */
@@ -53,7 +53,7 @@ export async function startProxy(kubectl: Program, directory: string): Promise<K
   const ended = new AbortController();
   const serving = Promise.withResolvers<string>();
   // Rancher and Connect gateway tell their clusters apart by the path of the server's URL.
-  const program = stream(kubectl, ["proxy", "--append-server-path", ...where], {
+  const program = run(kubectl, ["proxy", "--append-server-path", ...where], {
     signal: ended.signal,
     onLine: (line) => {
       const [, address] = SERVING.exec(line) ?? [];

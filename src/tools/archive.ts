@@ -1,6 +1,6 @@
 import { which } from "@actions/io";
 import * as toolCache from "@actions/tool-cache";
-import { stream } from "../base/process.ts";
+import { run } from "../base/process.ts";
 import { excerpt } from "./http.ts";
 
 /**
@@ -21,7 +21,7 @@ export async function unpack(
   }
   const tar = { name: "tar", path: await which("tar", true) };
   // tool-cache's own call of tar can't be ended, and gcloud's archive keeps it busy for many seconds.
-  const output = await stream(tar, ["-x", "-z", "-o", "-f", file, "-C", folder], signal ? { signal } : {});
+  const output = await run(tar, ["-x", "-z", "-o", "-f", file, "-C", folder], { signal });
   signal?.throwIfAborted();
   if (output.exitCode !== 0)
     throw new Error(`tar ended with ${output.exitCode}, saying ${excerpt(output.stderr)}`);

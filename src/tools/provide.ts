@@ -5,7 +5,7 @@ import * as toolCache from "@actions/tool-cache";
 import semver from "semver";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { info } from "../base/log.ts";
-import { type Program, stream } from "../base/process.ts";
+import { type Program, run } from "../base/process.ts";
 import { type Download, findInstalled, install } from "./download.ts";
 import { DownloadError, excerpt, type Obstacle, PATIENCE, type Patience, readText } from "./http.ts";
 import { type Mirror, parseMirror } from "./mirror.ts";
@@ -210,7 +210,7 @@ async function askVersion(path: string, { tool, signal, patience }: Publisher): 
   const silence = new Error(`asked for its version it said nothing for ${stallMs / 1000} s.`);
   const timer = setTimeout(() => limit.abort(silence), stallMs);
   try {
-    const answer = stream({ name: tool.name, path }, tool.versionArgs, { signal: end });
+    const answer = run({ name: tool.name, path }, tool.versionArgs, { signal: end });
     const output = await Promise.race([answer, ended.promise]);
     if (output.exitCode !== 0) {
       throw new Error(`it ended with exit code ${output.exitCode}, saying ${excerpt(output.stderr)}.`);
