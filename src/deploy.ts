@@ -12,7 +12,6 @@ import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
 import {
   addressDue,
-  addressOf,
   addressWanted,
   healthOf,
   waitForAddress,
@@ -26,6 +25,7 @@ import type { Plan } from "./plan/plan.ts";
 import { makePlan } from "./plan/plan.ts";
 import { proveCertificate, proveMilvus, reportCertificate, reportDns } from "./prove/proof.ts";
 import { logFindings } from "./report/findings.ts";
+import { changing } from "./report/run-report.ts";
 import { type Session, step } from "./report/session.ts";
 import { startGcloud } from "./tools/gcloud.ts";
 
@@ -132,7 +132,7 @@ async function bringUp(
   // gRPC is a third of this program: it is loaded while there is something to wait for.
   const verifier = isProven && settings.verify ? import("./milvus/verify.ts") : undefined;
 
-  const reserved = await reserveStaticAddress(settings, session, access, google.address);
+  const reserved = await reserveStaticAddress(settings, session, access, google.reservedAddress);
   if (reserved !== undefined) await pointHost(settings, session, google.zone, reserved);
 
   let { release } = observed;
@@ -150,10 +150,9 @@ async function bringUp(
   }
   watch.forgetComplaints();
   if (objects.some(({ action }) => action !== "keep" && action !== "delete")) {
-    await step(session, "Apply the manifests", async () => {
-      report.changed = true;
-      await applyLoadBalancer(settings, access.api, observed, plan, signal);
-    });
+    await step(session, "Apply the manifests", () =>
+      changing(report, () => applyLoadBalancer(settings, access.api, observed, plan, signal)),
+    );
   }
   if (switchOver && !isProven) {
     warning(
@@ -192,8 +191,8 @@ async function bringUp(
   // The call must find the new certificate, beside which the load balancer may go on presenting a former one.
   await settleLoadBalancer(session, access.api, plan.loadBalancer, watch);
   const { zone } = google;
-  const formerAddress = observed.ingress && addressOf(observed.ingress);
-  if (zone) for (const host of observed.formerHosts) await forgetHost(host, session, zone, formerAddress);
+  if (zone)
+    for (const host of observed.formerHosts) await forgetHost(host, session, zone, observed.ingressAddress);
   if (verifier) {
     const { verify } = await verifier;
     await step(session, "Call Milvus through the load balancer", () =>

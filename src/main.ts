@@ -16,7 +16,7 @@ const STARTED = "started";
 const DIRECTORY = "directory";
 
 async function main(): Promise<void> {
-  const report: RunReport = { changed: false, steps: [] };
+  const report: RunReport = { changes: 0, steps: [] };
   let settings: Settings | undefined;
   let failure: string | undefined;
   let told = false;
@@ -64,11 +64,11 @@ function tell(report: RunReport, settings: Settings | undefined, failure: string
   }
 }
 
-function describe(error: unknown, { steps, changed }: RunReport): string {
+function describe(error: unknown, { steps, changes }: RunReport): string {
   if (error instanceof ActionError) return error.message;
   if (error instanceof CancelledError) {
     const during = steps.at(-1);
-    const state = changed ? "The next run goes on from here." : "Nothing was changed.";
+    const state = changes > 0 ? "The next run goes on from here." : "Nothing was changed.";
     return `${error.message}${during ? ` It was at: ${during.name}.` : ""} ${state}`;
   }
   if (error instanceof Error && error.stack) debug(error.stack);

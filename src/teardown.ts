@@ -1,87 +1,80 @@
-import { allOf } from "./base/async.ts";
+import { warning } from "@actions/core";
 import { info } from "./base/log.ts";
 import { forgetHost } from "./carry-out/dns-record.ts";
 import { recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
-import { releaseAddress } from "./gke/compute.ts";
+import { refuseIrremovable, releaseStaticAddress, removeObjects } from "./carry-out/teardown.ts";
+import type { LocalChart } from "./helm/chart.ts";
+import { refuseOtherChart } from "./helm/release-state.ts";
+import { chartFor } from "./helm/stored-chart.ts";
 import type { Settings } from "./inputs/settings.ts";
-import type { ApiServer } from "./kubernetes/api.ts";
-import { deleteAndAwait, type ObjectReference } from "./kubernetes/deletion.ts";
-import { reachCluster } from "./observe/access.ts";
-import { planTeardown, type TeardownPlan } from "./observe/teardown.ts";
+import { readManifests } from "./kubernetes/manifest-files.ts";
+import { type Access, reachCluster } from "./observe/access.ts";
+import { observeTeardown } from "./observe/teardown.ts";
+import { planTeardown, type TeardownPlan } from "./plan/teardown.ts";
+import { describePlan, reportTeardown } from "./report/plan.ts";
 import { type Session, step } from "./report/session.ts";
 
-/** How long an object without finalizers may take to go, in milliseconds. */
-const GOING_MS = 60_000;
-
 /**
- * Removes the load balancer and everything else that deployments have made, and nothing that they haven't; with
- * restore_layer4 the release goes back to what it was. What is gone already is no failure.
+ * Removes the load balancer and everything else that deployments made, and nothing else. With restore_layer4 the
+ * release gets its former values back. Whatever is gone already is no failure.
  *
  * @throws ActionError for whatever the user can change, CancelledError when the job was cancelled
  */
 export async function teardown(settings: Settings, session: Session): Promise<void> {
-  const { report } = session;
-  report.host = settings.host;
-  report.ingress = `${settings.namespace}/${settings.ingressName}`;
+  session.report.host = settings.host;
+  session.report.ingress = `${settings.namespace}/${settings.ingressName}`;
   const access = await step(session, "Tools and cluster", () => reachCluster(settings, session));
   try {
-    if (settings.restoreLayer4 && settings.recoverPending !== undefined) {
-      await recoverPending(settings, session, access, settings.recoverPending);
-    }
-    const plan = await step(session, "Look and plan", () => planTeardown(settings, session, access));
-    if (plan.objects.length + plan.manifests.length > 0) {
-      await step(session, "Remove the load balancer", () => remove(settings, session, access.api, plan));
-    }
-    await step(session, "Give back what there is at Google", () => giveBack(settings, session, plan));
-    if (plan.restore) {
-      const { release, upgrade, chart } = plan.restore;
-      const title = "Restore the Helm release";
-      const helmUpgrade = { title, release, chart, plan: upgrade };
-      report.releaseRevision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
-    }
+    await removeLoadBalancer(settings, session, access);
   } finally {
     await access.close();
   }
 }
 
-async function remove(
-  { addressTimeout }: Settings,
-  { report, signal }: Session,
-  api: ApiServer,
-  { objects, manifests }: TeardownPlan,
-): Promise<void> {
-  const takeAway = async (object: ObjectReference, limit: number) => {
-    // Said beforehand: a deletion that hangs or is cancelled has changed something too.
-    report.changed = true;
-    await deleteAndAwait(api, object, limit, signal);
-    info(`${object.kind} ${object.namespace}/${object.name} is gone.`);
-  };
-  const [ingresses, others] = [
-    objects.filter(({ kind }) => kind === "Ingress"),
-    objects.filter(({ kind }) => kind !== "Ingress"),
-  ];
-  // Its finalizer goes when Google's load balancer has gone, and only that lets go of the rest.
-  for (const ingress of ingresses) await takeAway(ingress, addressTimeout);
-  await allOf(others.map((object) => takeAway(object, GOING_MS)));
-  for (const manifest of manifests) {
-    report.changed = true;
-    await api.remove(manifest);
-    info(`${manifest.kind} ${manifest.metadata.name} is deleted.`);
+async function removeLoadBalancer(settings: Settings, session: Session, access: Access): Promise<void> {
+  const { restoreLayer4, recoverPending: age } = settings;
+  if (restoreLayer4 && age !== undefined) await recoverPending(settings, session, access, age);
+
+  const { state, plan, chart } = await step(session, "Look and plan", async () => {
+    const files = await readManifests(settings.manifests, session.workspace, settings.namespace);
+    const manifests = files.map(({ manifest }) => manifest);
+    const state = await observeTeardown(settings, access, manifests);
+    const plan = planTeardown(settings, state);
+    for (const note of plan.notes) info(note);
+    for (const text of plan.warnings) warning(text);
+    const chart = await chartToRestore(settings, session, access, plan);
+    await refuseIrremovable(access.api, settings.namespace, plan);
+    session.report.plan = reportTeardown(plan);
+    for (const line of describePlan(session.report.plan)) info(line);
+    return { state, plan, chart };
+  });
+
+  if (plan.objects.length + plan.manifests.length > 0) {
+    await step(session, "Remove the load balancer", () => removeObjects(settings, session, access.api, plan));
+  }
+  await step(session, "Give back what there is at Google", async () => {
+    if (state.zone) await forgetHost(settings.host, session, state.zone, state.ingressAddress);
+    await releaseStaticAddress(settings, session, state.staticAddress);
+  });
+  if (plan.restore && chart) {
+    const { release, upgrade } = plan.restore;
+    const helmUpgrade = { title: "Restore the Helm release", release, chart, plan: upgrade };
+    session.report.releaseRevision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
   }
 }
 
-async function giveBack(
-  { host, staticIpName }: Settings,
-  session: Session,
-  { zone, address, unwanted }: TeardownPlan,
-): Promise<void> {
-  if (zone) await forgetHost(host, session, zone, address);
-  if (unwanted) {
-    const { name, scope, project } = unwanted;
-    const wasThere = await releaseAddress(scope, name, project);
-    if (wasThere) session.report.changed = true;
-    info(`The static address ${name} ${wasThere ? "is released" : "is gone already"}.`);
-  } else if (staticIpName) {
-    info(`The static address ${staticIpName} stays reserved (delete_static_ip: true releases it).`);
-  }
+/** Fetches the chart for the release's upgrade, so that a missing chart is noticed before anything is removed. */
+async function chartToRestore(
+  settings: Settings,
+  { directory }: Session,
+  { api, helm }: Access,
+  { restore }: TeardownPlan,
+): Promise<LocalChart | undefined> {
+  if (!restore) return undefined;
+  const { release } = restore;
+  const { chart: name, chartRepository: repository, chartLogin: login } = settings;
+  const reference = { chart: name, repository, login, version: release.chartVersion };
+  const chart = await chartFor(helm, api, reference, release, directory);
+  refuseOtherChart(release, chart.name);
+  return chart;
 }

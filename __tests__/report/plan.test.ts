@@ -50,7 +50,7 @@ describe("reportPlan", () => {
   );
 
   test("no value that may be secret shows up, in JSON, log or summary", () => {
-    const known = { changed: false, steps: [], plan: report };
+    const known = { changes: 0, steps: [], plan: report };
     const everything = [
       JSON.stringify(report),
       ...describePlan(report),

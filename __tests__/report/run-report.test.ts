@@ -2,7 +2,14 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type PlanReport, type RunReport, setOutputs, uriOf } from "../../src/report/run-report.ts";
+import {
+  changing,
+  changingAtomically,
+  type PlanReport,
+  type RunReport,
+  setOutputs,
+  uriOf,
+} from "../../src/report/run-report.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -33,7 +40,7 @@ async function outputs(known: RunReport): Promise<Record<string, string>> {
 }
 
 test("a run that failed early sets what it knows, and no more", async () => {
-  expect(await outputs({ host: "a.b", changed: false, steps: [] })).toEqual({
+  expect(await outputs({ host: "a.b", changes: 0, steps: [] })).toEqual({
     host: "a.b",
     changed: "false",
   });
@@ -62,7 +69,7 @@ test("a run that went through sets all of them", async () => {
     chartVersion: "5.0.19",
     milvusVersion: "",
     backends: { "k8s1-neg": "HEALTHY" },
-    changed: true,
+    changes: 1,
     plan,
     steps: [],
   };
@@ -87,7 +94,7 @@ test("a run that went through sets all of them", async () => {
 
 test("a value can't pass itself off as another output", async () => {
   const hostile = "x\nchanged=true\nEOF\nuri<<EOF\nhttps://evil\nEOF";
-  const found = await outputs({ milvusVersion: hostile, changed: false, steps: [] });
+  const found = await outputs({ milvusVersion: hostile, changes: 0, steps: [] });
   expect(found).toEqual({ milvus_version: hostile, changed: "false" });
 });
 
@@ -96,4 +103,36 @@ test.each([
   ["2001:db8::1", "https://[2001:db8::1]:443"],
 ])("uriOf(%s)", (address, uri) => {
   expect(uriOf(address)).toBe(uri);
+});
+
+test("a change counts while it is under way, so that a cancelled run reports it", async () => {
+  const report: RunReport = { changes: 0, steps: [] };
+  const seen = await changing(report, async () => report.changes);
+  expect([seen, report.changes]).toEqual([1, 1]);
+});
+
+test("a change that fails counts, unless it changes everything or nothing", async () => {
+  const report: RunReport = { changes: 0, steps: [] };
+  const fail = () => Promise.reject(new Error("refused"));
+  await expect(changingAtomically(report, fail, () => true)).rejects.toThrow("refused");
+  expect(report.changes).toBe(0);
+  await expect(changing(report, fail)).rejects.toThrow("refused");
+  expect(report.changes).toBe(1);
+});
+
+test("work that changed nothing leaves what other work has changed meanwhile", async () => {
+  const report: RunReport = { changes: 0, steps: [] };
+  let end: (wasThere: boolean) => void = () => {};
+  const waiting = new Promise<boolean>((resolve) => {
+    end = resolve;
+  });
+  const first = changingAtomically(
+    report,
+    () => waiting,
+    (wasThere) => wasThere,
+  );
+  await changing(report, async () => {});
+  end(false);
+  await first;
+  expect(report.changes).toBe(1);
 });

@@ -3,7 +3,7 @@ import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import type { PlanReport, RunReport } from "../../src/report/run-report.ts";
 import { summaryOf } from "../../src/report/summary.ts";
 
-const EMPTY: RunReport = { changed: false, steps: [] };
+const EMPTY: RunReport = { changes: 0, steps: [] };
 const READY: RunReport = {
   host: "my-release.milvus.io",
   ingress: "default/my-release-milvus",
@@ -14,7 +14,7 @@ const READY: RunReport = {
   chartVersion: "5.0.19",
   releaseRevision: 4,
   backends: { "k8s1-neg": "HEALTHY", "k8s-be-30291--uid": "HEALTHY" },
-  changed: true,
+  changes: 1,
   steps: [
     { name: "Look and plan", duration: 400 },
     { name: "Wait for the address", duration: 2_465_000 },

@@ -12,6 +12,7 @@ import {
 } from "../../src/kubernetes/objects.ts";
 import type { KeyPair } from "../../src/loadbalancer/certificate.ts";
 import { otherHostsOf } from "../../src/loadbalancer/references.ts";
+import { addressOf } from "../../src/loadbalancer/waits.ts";
 import type { Observed } from "../../src/observe/observed.ts";
 
 /** What of a chart's defaults plans depend on. */
@@ -79,6 +80,7 @@ export function observed(
     isServiceToCome: false,
     objects: [...objects],
     ingress: ingress && v.parse(Ingress, ingress),
+    ingressAddress: ingress && addressOf(v.parse(Ingress, ingress)),
     otherIngresses: [],
     formerHosts: otherHostsOf(ingress && v.parse(Ingress, ingress), host, "my-release-milvus"),
     tlsSecret: secret && v.parse(Secret, secret),
@@ -88,7 +90,7 @@ export function observed(
     chart: undefined,
     defaults: { values: DEFAULTS, subcharts: ["etcd"] },
     google: {
-      address: undefined,
+      reservedAddress: undefined,
       sslCertificates: undefined,
       zone: undefined,
       recordChange: undefined,

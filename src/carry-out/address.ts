@@ -5,6 +5,7 @@ import type { Settings } from "../inputs/settings.ts";
 import type { Access } from "../observe/access.ts";
 import { useOf } from "../observe/address.ts";
 import { scopeOf } from "../observe/scope.ts";
+import { changingAtomically } from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
 
 /**
@@ -24,13 +25,11 @@ export async function reserveStaticAddress(
   const description = `Milvus's load balancer, Ingress ${namespace}/${ingressName}`;
   const details = { description, subnetwork: access.cluster?.subnetwork };
   const project = await access.project();
-  const { changed } = report;
-  // Said beforehand: a run that is cancelled meanwhile may have changed something too.
-  report.changed = true;
-  const address = await reserveAddress(scopeOf(settings), name, details, project).catch((error: unknown) => {
-    report.changed = changed;
-    throw error;
-  });
+  const address = await changingAtomically(
+    report,
+    () => reserveAddress(scopeOf(settings), name, details, project),
+    () => true,
+  );
   // Another run may have been faster, and for another load balancer.
   const problem = problemOfAddress(
     name,

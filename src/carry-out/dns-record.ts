@@ -2,6 +2,7 @@ import { info } from "../base/log.ts";
 import { removeHostRecord, setHostRecord } from "../gke/cloud-dns.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { Zone } from "../observe/dns-zone.ts";
+import { changingAtomically } from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
 
 /**
@@ -18,12 +19,15 @@ export async function pointHost(
   if (!dns) return;
   const { zone, owner, project } = dns;
   const { host } = settings;
-  const { action, before, staleSeconds } = await setHostRecord(zone, { host, address, owner }, project);
+  const { action, before, staleSeconds } = await changingAtomically(
+    report,
+    () => setHostRecord(zone, { host, address, owner }, project),
+    ({ action }) => action !== "keep",
+  );
   if (action === "keep") {
     info(`The Cloud DNS zone ${zone.name} says that ${host} is at ${address}.`);
     return;
   }
-  report.changed = true;
   const stale = before
     ? `instead of ${before}, which resolvers may still answer`
     : "which resolvers may not know";
@@ -44,9 +48,12 @@ export async function forgetHost(
   { zone, owner, project }: Zone,
   address: string | undefined,
 ): Promise<void> {
-  const { deletions, kept } = await removeHostRecord(zone, { host, address, owner }, project);
+  const { deletions, kept } = await changingAtomically(
+    report,
+    () => removeHostRecord(zone, { host, address, owner }, project),
+    ({ deletions }) => deletions.length > 0,
+  );
   if (deletions.length > 0) {
-    report.changed = true;
     info(`The record of ${host} was removed from the Cloud DNS zone ${zone.name}.`);
   }
   if (kept) info(`A record is left in the Cloud DNS zone ${zone.name}: ${kept}.`);

@@ -17,6 +17,7 @@ import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { LoadBalancerPlan } from "../plan/load-balancer.ts";
 import type { Plan } from "../plan/plan.ts";
+import { changing, changingAtomically } from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
 
 /** Makes the load balancer's objects what the plan says, the user's own before the Ingress. */
@@ -72,8 +73,9 @@ export async function settleLoadBalancer(
   const clear = async (ingress: Ingress, isKept: (name: string) => boolean) => {
     const value = leftoverCleared(ingress, isKept);
     if (value === undefined) return;
-    report.changed = true;
-    await api.annotate("Ingress", names.namespace, names.ingress, PRE_SHARED_CERTIFICATES, value);
+    await changing(report, () =>
+      api.annotate("Ingress", names.namespace, names.ingress, PRE_SHARED_CERTIFICATES, value),
+    );
   };
 
   // Read anew: what the watch has seen may be older than what this run has applied.
@@ -81,10 +83,9 @@ export async function settleLoadBalancer(
   if (found === undefined) return;
   const ingress = v.parse(Ingress, found);
   if (finalIngress) {
-    report.changed = true;
     // As long as the annotation has names of ours, leaving it out of the manifest could take Google's own away too.
     await clear(ingress, (name) => isWanted(name) || isManagedName(name));
-    const settled = await api.apply(finalIngress, { dryRun: false, force: true });
+    const settled = await changing(report, () => api.apply(finalIngress, { dryRun: false, force: true }));
     // As long as the Ingress names its ManagedCertificate, Google's controller would bring back what is removed here.
     await clear(v.parse(Ingress, settled), isWanted);
   } else {
@@ -93,14 +94,18 @@ export async function settleLoadBalancer(
   const { managed } = referencesOf(ingress);
   // With one that somebody else has added, Google's controller would attach its certificate again.
   if (!finalIngress && managed.some((name) => !certificates.managed.includes(name))) {
-    report.changed = true;
     const value = certificates.managed.join(",") || null;
-    await api.annotate("Ingress", names.namespace, names.ingress, MANAGED_CERTIFICATES, value);
+    await changing(report, () =>
+      api.annotate("Ingress", names.namespace, names.ingress, MANAGED_CERTIFICATES, value),
+    );
   }
   // After the Ingress: a sync that misses what it names fails.
   for (const { kind, namespace, name, uid } of orphans) {
-    if (!(await api.delete(kind, namespace, name, { uid }))) continue;
-    report.changed = true;
-    info(`${kind} ${name} is deleted: nothing needs it any more.`);
+    const wasThere = await changingAtomically(
+      report,
+      () => api.delete(kind, namespace, name, { uid }),
+      (wasDeleted) => wasDeleted,
+    );
+    if (wasThere) info(`${kind} ${name} is deleted: nothing needs it any more.`);
   }
 }

@@ -17,7 +17,7 @@ import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import type { Access } from "../observe/access.ts";
 import type { UpgradePlan } from "../plan/release.ts";
-import type { RunReport } from "../report/run-report.ts";
+import { changing, type RunReport } from "../report/run-report.ts";
 import { type Session, step } from "../report/session.ts";
 
 /** One Helm upgrade that is to be made. */
@@ -42,32 +42,32 @@ export async function upgradeOrRollBack(
   access: Access,
   helmUpgrade: HelmUpgrade,
 ): Promise<number> {
-  const { report } = session;
-  const { release } = helmUpgrade;
-  let { changed } = report;
+  const { report, signal } = session;
+  const { release, title } = helmUpgrade;
   await refuseOvertaken(access.api, release);
-  session.signal.throwIfAborted();
-  // Said beforehand: an upgrade that fails or is cancelled has changed something too.
-  report.changed = true;
-  try {
-    return await step(session, helmUpgrade.title, async () => {
-      if (release.status === "failed" && !release.serverSide) {
-        changed = (await takeBack(access.helm, release, settings.helmTimeout)) || changed;
-      }
-      return upgradeRelease(settings, session, access, helmUpgrade);
-    });
-  } catch (error) {
-    if (error instanceof ReleaseBusyError) report.changed = changed;
-    // The runner gives a cancelled job ten seconds: not enough for a rollback.
-    if (error instanceof ReleaseBusyError || session.signal.aborted) throw error;
-    const isMade = await hasMadeRevision(access, helmUpgrade.release);
-    if (!isMade) report.changed = changed;
-    if (!isMade || !settings.rollbackOnFailure) throw error;
-    const ending = await undoUpgrade(settings, session, access, helmUpgrade.release).catch(
-      (failure: unknown) => `The release could not be rolled back either. ${messageOf(failure)}`,
-    );
-    throw ending === undefined ? error : new ActionError(`${messageOf(error)}\n${ending}`, { cause: error });
-  }
+  signal.throwIfAborted();
+  return await changing(report, async (nothingChanged) => {
+    try {
+      return await step(session, title, async () => {
+        if (release.status === "failed" && !release.serverSide) {
+          await takeBack(access.helm, report, release, settings.helmTimeout);
+        }
+        return upgradeRelease(settings, session, access, helmUpgrade);
+      });
+    } catch (error) {
+      if (error instanceof ReleaseBusyError) nothingChanged();
+      // The runner gives a cancelled job ten seconds: not enough for a rollback.
+      if (error instanceof ReleaseBusyError || signal.aborted) throw error;
+      const isMade = await hasMadeRevision(access, release);
+      if (!isMade) nothingChanged();
+      if (!isMade || !settings.rollbackOnFailure) throw error;
+      const ending = await undoUpgrade(settings, session, access, release).catch(
+        (failure: unknown) => `The release could not be rolled back either. ${messageOf(failure)}`,
+      );
+      if (ending === undefined) throw error;
+      throw new ActionError(`${messageOf(error)}\n${ending}`, { cause: error });
+    }
+  });
 }
 
 /** What is laid over the values was made from those that this run has seen: others' changes to `user.yaml` would be lost. */
@@ -128,17 +128,14 @@ function reportRestarts(report: RunReport, restarts: ManifestChange["restarts"])
 /**
  * Takes back what a failed upgrade has set. A client-side upgrade goes on from the deployed revision (helm
  * pkg/action/upgrade.go, prepareUpgrade): fields that only the failed one has would stay, and crash the pods for good.
- *
- * @returns whether there was anything to go back to
  */
-async function takeBack(helm: Helm, release: Release, timeout: number): Promise<boolean> {
+async function takeBack(helm: Helm, report: RunReport, release: Release, timeout: number): Promise<void> {
   const target = lastDeployed(await readHistory(helm, release.name, release.namespace));
-  if (!target) return false;
+  if (!target) return;
   info(
     `Revision ${release.revision} has failed: what it has set is taken back to revision ${target.revision} first.`,
   );
-  await rollback(helm, { release, revision: target.revision, timeout, wait: false });
-  return true;
+  await changing(report, () => rollback(helm, { release, revision: target.revision, timeout, wait: false }));
 }
 
 /** Returns how the rollback of a failed upgrade has ended, as a sentence; undefined when there is nothing to undo. */
@@ -210,14 +207,15 @@ async function rollBackPending(
       fix: `\`helm uninstall ${name} -n ${namespace}\` and install again.`,
     });
   }
-  session.report.changed = true;
-  const newest = history.at(-1);
-  if (newest?.status === "pending-rollback" && newest.description === `Rollback to ${target.revision}`) {
-    // Helm takes this record for what is in the cluster (helm pkg/action/rollback.go, prepareRollback) and client-side
-    // leaves what only the revision before has, though the rollback was perhaps killed before it had removed anything.
-    await access.api.delete("Secret", namespace, `sh.helm.release.v1.${name}.v${newest.revision}`);
-  }
-  await rollBack(settings, session, access, release, target);
+  await changing(session.report, async () => {
+    const newest = history.at(-1);
+    if (newest?.status === "pending-rollback" && newest.description === `Rollback to ${target.revision}`) {
+      // Helm takes this record for what is in the cluster (helm pkg/action/rollback.go, prepareRollback) and client-side
+      // leaves what only the revision before has, though the rollback was perhaps killed before it had removed anything.
+      await access.api.delete("Secret", namespace, `sh.helm.release.v1.${name}.v${newest.revision}`);
+    }
+    await rollBack(settings, session, access, release, target);
+  });
 }
 
 async function rollBack(

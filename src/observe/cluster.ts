@@ -29,6 +29,7 @@ import {
   otherHostsOf,
   referencesOf,
 } from "../loadbalancer/references.ts";
+import { addressOf } from "../loadbalancer/waits.ts";
 import type { Access } from "./access.ts";
 import { observeInstallation, serviceToCome } from "./installation.ts";
 import type { ClusterState } from "./observed.ts";
@@ -62,6 +63,7 @@ export async function observeCluster(
   const found = {
     objects,
     ingress,
+    ingressAddress: ingress && addressOf(ingress),
     otherIngresses,
     tlsSecret: parsed(Secret, find(objects, "Secret", settings.tlsSecret)),
     managedCertificates: objects

@@ -1,6 +1,6 @@
 import { allOf } from "../base/async.ts";
 import { endsProven, type Settings } from "../inputs/settings.ts";
-import { addressOf, willMove } from "../loadbalancer/waits.ts";
+import { willMove } from "../loadbalancer/waits.ts";
 import type { Access } from "./access.ts";
 import { observeAddress } from "./address.ts";
 import { observePreShared, refuseMissingSubnet } from "./certificates.ts";
@@ -15,7 +15,7 @@ import type { ClusterState, GoogleState } from "./observed.ts";
 export async function observeGoogle(
   settings: Settings,
   access: Access,
-  { ingress, formerHosts }: Pick<ClusterState, "ingress" | "formerHosts">,
+  { ingress, ingressAddress, formerHosts }: Pick<ClusterState, "ingress" | "ingressAddress" | "formerHosts">,
 ): Promise<GoogleState> {
   const [address, zone, sslCertificates] = await allOf([
     observeAddress(settings, access, ingress),
@@ -24,15 +24,15 @@ export async function observeGoogle(
     refuseMissingSubnet(settings, access),
   ]);
   const stays = ingress && settings.staticIpName === undefined && !willMove(ingress, settings);
-  const target = stays ? addressOf(ingress) : address?.address;
+  const target = stays ? ingressAddress : address?.address;
   // Only a run that sees the load balancer work can tell that nothing needs the records of former hosts.
   const former = zone && endsProven(settings) ? formerHosts : [];
   const [recordChange, ...ownRecords] = await allOf([
     zone && recordChangeOf(settings, zone, target),
-    ...former.map((host) => zone && hasOwnRecord(host, zone, ingress && addressOf(ingress))),
+    ...former.map((host) => zone && hasOwnRecord(host, zone, ingressAddress)),
   ]);
   return {
-    address: address?.address,
+    reservedAddress: address?.address,
     sslCertificates,
     zone,
     recordChange,

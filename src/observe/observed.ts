@@ -22,6 +22,8 @@ export interface ClusterState {
   /** Those of the objects that this action makes which exist already, and the certificates that the Ingress names. */
   objects: KubernetesObject[];
   ingress: Ingress | undefined;
+  /** The address of the Ingress's load balancer, if it has one. */
+  ingressAddress: string | undefined;
   /** Other hosts for which the Ingress leads to Milvus. */
   formerHosts: string[];
   /** The namespace's other Ingresses: what they need is never in the way. */
@@ -37,8 +39,8 @@ export interface ClusterState {
 
 /** What Google has of the load balancer outside the cluster. */
 export interface GoogleState {
-  /** The reserved address; undefined while it isn't reserved, or when the load balancer gets any. */
-  address: string | undefined;
+  /** The static address; undefined while it isn't reserved, or when the load balancer gets any address. */
+  reservedAddress: string | undefined;
   /** The certificates at Google that the load balancer is to present; undefined when Google can't be asked. */
   sslCertificates: SslCertificate[] | undefined;
   zone: Zone | undefined;

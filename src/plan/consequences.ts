@@ -3,7 +3,7 @@ import { NOT_INSTALLED } from "../helm/release.ts";
 import { valueAt } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { servicesOf } from "../loadbalancer/references.ts";
-import { addressOf, willMove } from "../loadbalancer/waits.ts";
+import { willMove } from "../loadbalancer/waits.ts";
 import { networkSettings } from "../milvus/user-yaml.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { Plan } from "./plan.ts";
@@ -41,7 +41,7 @@ export function exposuresOf(
 /** Returns what a run's changes mean for those who use Milvus today, in sentences. */
 export function consequencesOf(settings: Settings, observed: Observed, plan: Plan): string[] {
   const { keepLayer4, host } = settings;
-  const { service, release, formerHosts, ingress, otherIngresses } = observed;
+  const { service, release, formerHosts, ingress, ingressAddress, otherIngresses } = observed;
   const { upgrade, switchOver } = plan.release;
   const { finalIngress } = plan.loadBalancer;
   if (release.status === NOT_INSTALLED) return [];
@@ -70,10 +70,9 @@ export function consequencesOf(settings: Settings, observed: Observed, plan: Pla
       `Milvus's REST API moves from its gRPC port to port ${after.httpPort} of the pods, as with TLS the two can't share one.`,
     );
   }
-  const address = ingress && addressOf(ingress);
-  if (ingress && address && willMove(ingress, settings)) {
+  if (ingress && ingressAddress && willMove(ingress, settings)) {
     sentences.push(
-      `The load balancer at ${address} moves to another address: whoever uses that one reaches nothing there from then on.`,
+      `The load balancer at ${ingressAddress} moves to another address: whoever uses that one reaches nothing there from then on.`,
     );
   }
   for (const former of formerHosts) {

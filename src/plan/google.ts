@@ -5,10 +5,10 @@ import type { ObjectChange } from "./changes.ts";
 /** Returns what a run changes at Google, outside the cluster. */
 export function googleChanges(
   { host, createStaticIp, staticIpName }: Pick<Settings, "host" | "createStaticIp" | "staticIpName">,
-  { address, recordChange, formerRecords }: GoogleState,
+  { reservedAddress, recordChange, formerRecords }: GoogleState,
 ): ObjectChange[] {
   return [
-    ...(createStaticIp && staticIpName && !address
+    ...(createStaticIp && staticIpName && !reservedAddress
       ? [{ kind: "static address", name: staticIpName, action: "create" as const }]
       : []),
     ...(recordChange ? [{ kind: "DNS record", name: host, action: recordChange }] : []),

@@ -3,6 +3,7 @@ import type { ManifestChange, ObjectName } from "../helm/manifest.ts";
 import type { ValueChange } from "../helm/values.ts";
 import type { ObjectChange } from "../plan/changes.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { TeardownPlan } from "../plan/teardown.ts";
 import type { PlanReport } from "./run-report.ts";
 
 /** Returns what a run changes without any value that may be a secret. */
@@ -23,6 +24,20 @@ export function reportPlan(
     restarts: (preview?.restarts ?? []).map(({ kind, name }) => `${kind} ${name}`),
     consequences: [...consequences],
     lost: lost.map(({ path, revision }) => ({ path, revision })),
+  };
+}
+
+/** Returns what a teardown changes: of the values only their paths, as any may be a secret. */
+export function reportTeardown({ restore, deletions }: TeardownPlan): PlanReport {
+  const { reasons = [], changes = [] } = restore?.upgrade ?? {};
+  return {
+    upgrade: reasons,
+    later: [],
+    values: changes.map(({ path }) => ({ path })),
+    objects: deletions,
+    restarts: [],
+    consequences: [],
+    lost: [],
   };
 }
 

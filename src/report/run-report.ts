@@ -32,10 +32,49 @@ export interface RunReport {
   chartVersion?: string;
   milvusVersion?: string;
   backends?: Backends;
-  changed: boolean;
+  /** How many changes were begun, without those that proved to have changed nothing. */
+  changes: number;
   plan?: PlanReport;
   /** Name and duration in milliseconds of each step that was begun. */
   steps: { name: string; duration: number }[];
+}
+
+/**
+ * Runs work that changes something. The change counts beforehand, because work that fails or is cancelled may have
+ * changed something too.
+ *
+ * @param work calls `nothingChanged` when it has proof that it changed nothing
+ */
+export async function changing<T>(
+  report: RunReport,
+  work: (nothingChanged: () => void) => Promise<T>,
+): Promise<T> {
+  report.changes += 1;
+  return await work(() => {
+    report.changes -= 1;
+  });
+}
+
+/**
+ * Runs work that changes everything it is meant to or nothing, as one request does: when it fails, nothing changed.
+ *
+ * @param hasChanged tells from the outcome whether anything changed
+ */
+export async function changingAtomically<T>(
+  report: RunReport,
+  work: () => Promise<T>,
+  hasChanged: (outcome: T) => boolean,
+): Promise<T> {
+  return await changing(report, async (nothingChanged) => {
+    try {
+      const outcome = await work();
+      if (!hasChanged(outcome)) nothingChanged();
+      return outcome;
+    } catch (error) {
+      nothingChanged();
+      throw error;
+    }
+  });
 }
 
 /** Sets every output whose value is known. */
@@ -54,7 +93,7 @@ export function setOutputs(report: RunReport): void {
     chart_version: report.chartVersion,
     milvus_version: report.milvusVersion,
     backends: report.backends && JSON.stringify(report.backends),
-    changed: String(report.changed),
+    changed: String(report.changes > 0),
     plan: report.plan && JSON.stringify(report.plan),
   };
   for (const [name, value] of Object.entries(outputs)) if (value !== undefined) setOutput(name, value);

@@ -1,0 +1,79 @@
+import { allOf } from "../base/async.ts";
+import { info } from "../base/log.ts";
+import { releaseAddress } from "../gke/compute.ts";
+import type { Settings } from "../inputs/settings.ts";
+import type { ApiServer } from "../kubernetes/api.ts";
+import { deleteAndAwait, type ObjectReference } from "../kubernetes/deletion.ts";
+import { REMOVE, refuseMissingRights } from "../kubernetes/permissions.ts";
+import type { UnwantedAddress } from "../observe/address.ts";
+import type { TeardownPlan } from "../plan/teardown.ts";
+import { changing, changingAtomically } from "../report/run-report.ts";
+import type { Session } from "../report/session.ts";
+
+/** How long an object without finalizers may take to go, in milliseconds. */
+const DELETION_MS = 60_000;
+
+/**
+ * Checks that every object can be removed, as a load balancer that is half removed is worse than a whole one.
+ *
+ * @throws ActionError when one may not be removed; nothing was changed
+ */
+export async function refuseIrremovable(
+  api: ApiServer,
+  namespace: string,
+  { objects, manifests }: Pick<TeardownPlan, "objects" | "manifests">,
+): Promise<void> {
+  const needed = objects.flatMap(({ kind }) =>
+    kind === "FrontendConfig" || kind === "ManagedCertificate" ? [REMOVE[kind]] : [],
+  );
+  await allOf([
+    refuseMissingRights(api, namespace, needed),
+    ...manifests.map((manifest) => api.remove(manifest, { dryRun: true })),
+  ]);
+}
+
+/** Deletes the load balancer's objects, then the user's own. */
+export async function removeObjects(
+  { addressTimeout }: Pick<Settings, "addressTimeout">,
+  { report, signal }: Session,
+  api: ApiServer,
+  { objects, manifests }: Pick<TeardownPlan, "objects" | "manifests">,
+): Promise<void> {
+  const remove = async (object: ObjectReference, limit: number) => {
+    await changing(report, async (nothingChanged) => {
+      if (!(await deleteAndAwait(api, object, limit, signal))) nothingChanged();
+    });
+    info(`${object.kind} ${object.namespace}/${object.name} is gone.`);
+  };
+  // The Ingress goes first: its finalizer holds until Google's load balancer is gone, which uses the other objects.
+  for (const object of objects) if (object.kind === "Ingress") await remove(object, addressTimeout);
+  const others = objects.filter(({ kind }) => kind !== "Ingress");
+  await allOf(others.map((object) => remove(object, DELETION_MS)));
+  for (const manifest of manifests) {
+    await changingAtomically(
+      report,
+      () => api.remove(manifest),
+      (wasThere) => wasThere,
+    );
+    info(`${manifest.kind} ${manifest.metadata.name} is deleted.`);
+  }
+}
+
+/** Releases the static address if that is asked for; logs what becomes of it. */
+export async function releaseStaticAddress(
+  { staticIpName }: Pick<Settings, "staticIpName">,
+  { report }: Session,
+  unwanted: UnwantedAddress | undefined,
+): Promise<void> {
+  if (unwanted) {
+    const { name, scope, project } = unwanted;
+    const wasThere = await changingAtomically(
+      report,
+      () => releaseAddress(scope, name, project),
+      (wasReleased) => wasReleased,
+    );
+    info(`The static address ${name} ${wasThere ? "is released" : "is gone already"}.`);
+  } else if (staticIpName) {
+    info(`The static address ${staticIpName} stays reserved (delete_static_ip: true releases it).`);
+  }
+}
