@@ -1,7 +1,7 @@
-"""Inserts vectors into Milvus, searches them, and checks the answer, as a user's program would.
+"""Inserts vectors into Milvus, searches them, and checks the result, as a user's program would.
 
-The environment says where: URI (https://ADDRESS:PORT), HOST (the name in the certificate), CA_FILE (the certificate
-to trust) and, where Milvus asks for one, MILVUS_TOKEN. Ends with exit code 0 only if the answer is right.
+Environment variables: URI (https://ADDRESS:PORT), HOST (the name in the certificate), CA_FILE (the certificate to
+trust) and, with authentication, MILVUS_TOKEN. Exits with code 0 only if the result is correct.
 """
 
 import os
@@ -23,7 +23,7 @@ client = MilvusClient(
 )
 print(f"connected to {os.environ['URI']} as {os.environ['HOST']}: Milvus {client.get_server_version()}")
 
-# Random, so that an answer can't be that of an earlier run.
+# Random vectors keep the result from being that of an earlier run.
 vectors = [[random.gauss(0, 1) for _ in range(DIMENSION)] for _ in range(ROWS)]
 wanted = random.randrange(ROWS)
 collection = f"check_{uuid.uuid4().hex}"
