@@ -10,13 +10,9 @@ import { ReleaseBusyError } from "./helm/error.ts";
 import { endsProven, type Settings } from "./inputs/settings.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
-import {
-  addressDue,
-  addressWanted,
-  healthOf,
-  waitForAddress,
-  waitForBackends,
-} from "./loadbalancer/waits.ts";
+import { addressRequirement, matchingAddress } from "./loadbalancer/address.ts";
+import { healthOf } from "./loadbalancer/health.ts";
+import { waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
 import { type Access, reachCluster } from "./observe/access.ts";
 import { observe } from "./observe/observe.ts";
@@ -148,7 +144,7 @@ async function bringUp(
     report.releaseRevision = revision;
     report.chartVersion = chart.version;
   }
-  watch.forgetComplaints();
+  watch.forgetWarnings();
   if (objects.some(({ action }) => action !== "keep" && action !== "delete")) {
     await step(session, "Apply the manifests", () =>
       changing(report, () => applyLoadBalancer(settings, access.api, observed, plan, signal)),
@@ -165,8 +161,8 @@ async function bringUp(
   const address = await step(session, "Wait for the address", async () => {
     // The controller watches no Secrets, and backs off from an Ingress that has failed: ask it to look now.
     const kept = objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
-    const wanted = addressWanted(observed.ingress, settings, reserved);
-    const isServed = observed.ingress && addressDue(observed.ingress, wanted) !== undefined;
+    const wanted = addressRequirement(observed.ingress, settings, reserved);
+    const isServed = observed.ingress && matchingAddress(observed.ingress, wanted) !== undefined;
     if (kept && (certificate.newPair || !isServed)) await watch.nudge();
     const address = await waitForAddress(watch, wanted, settings.addressTimeout, signal);
     info(`The load balancer's address is ${address}.`);

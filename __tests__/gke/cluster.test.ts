@@ -3,7 +3,7 @@ import type { Fault } from "../../local-gke/cloud.ts";
 import { type Cluster, type EndpointChoice, lookUpCluster } from "../../src/gke/cluster.ts";
 import { gatewayUrl, membershipOf } from "../../src/gke/connect-gateway.ts";
 import { googleCredentials } from "../../src/gke/credentials.ts";
-import { unreachable } from "../../src/gke/unreachable.ts";
+import { unreachableCluster } from "../../src/gke/unreachable-cluster.ts";
 import { CLUSTER, type Google, startGoogle } from "../support/google.ts";
 
 const CA = Buffer.from("-----BEGIN CERTIFICATE-----").toString("base64");
@@ -273,7 +273,7 @@ describe("a cluster that does not answer", () => {
     ["dns", { endpoint: "dns" }, /HTTPS_PROXY/],
   ];
   test.each(rows)("%s", (_, change, message) => {
-    const error = unreachable({ ...cluster, ...change }, `kubectl could not read a.\nWhy: ${TIMEOUT}`);
+    const error = unreachableCluster({ ...cluster, ...change }, `kubectl could not read a.\nWhy: ${TIMEOUT}`);
     expect(error?.message).toMatch(message);
     expect(error?.message).toContain(`Why: ${TIMEOUT}`);
   });
@@ -288,13 +288,13 @@ describe("a cluster that does not answer", () => {
     "connect: network is unreachable",
     "read: connection reset by peer",
   ])("%s", (failure) => {
-    expect(unreachable(cluster, failure)).toBeDefined();
+    expect(unreachableCluster(cluster, failure)).toBeDefined();
   });
 
   test.each(["Unauthorized", 'secrets is forbidden: User "a" cannot list', "x509: unknown authority"])(
     "is not one that says %s",
     (failure) => {
-      expect(unreachable(cluster, failure)).toBeUndefined();
+      expect(unreachableCluster(cluster, failure)).toBeUndefined();
     },
   );
 });

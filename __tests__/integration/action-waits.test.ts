@@ -34,7 +34,7 @@ describe("while the address is waited for", () => {
       expect(exitCode).toBe(1);
       expect(errors).toEqual([
         expect.stringContaining(
-          `${kind} ${namespace}/${name} was deleted while its load balancer was being waited for.`,
+          `${kind} ${namespace}/${name} was deleted while this action waited for the load balancer.`,
         ),
       ]);
       expect(errors[0]).toContain("What to do:");

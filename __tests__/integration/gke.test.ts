@@ -19,7 +19,7 @@ import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { type Output, type Program, run } from "../../src/base/process.ts";
 import { type Connection, connectToCluster } from "../../src/gke/connect.ts";
 import { privateDirectory } from "../../src/gke/kubeconfig.ts";
-import { unreachable } from "../../src/gke/unreachable.ts";
+import { unreachableCluster } from "../../src/gke/unreachable-cluster.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
 import { refuseMissingRights } from "../../src/kubernetes/permissions.ts";
 import { CHART, type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
@@ -204,7 +204,7 @@ test("a cluster that doesn't answer is explained by what it offers", async () =>
     const failed = refuseMissingRights(api, "default");
     const error = await failed.then(
       () => expect.unreachable("the cluster answered"),
-      (reason: unknown) => unreachable(connection.cluster, String(reason)),
+      (reason: unknown) => unreachableCluster(connection.cluster, String(reason)),
     );
     expect(error?.message).toMatch(
       /cluster my-cluster .* does not answer at its public endpoint \(https:\/\/127\.0\.0\.1:9\).*connection refused.*authorized networks only.*endpoint to connect_gateway/s,

@@ -755,7 +755,7 @@ describe("the load balancer as the cluster shows it", () => {
     spec: { defaultBackend: { service: { name: "s", port: { number: 1 } } } },
   });
 
-  const messages = ({ state }: LoadBalancerWatch) => state.complaints.map(({ message }) => message);
+  const messages = ({ state }: LoadBalancerWatch) => state.warnings.map(({ message }) => message);
 
   test("is what there was, then what happens; Warnings from before only explain", async () => {
     const { api } = await lab.open();
@@ -768,7 +768,7 @@ describe("the load balancer as the cluster shows it", () => {
       ingress: { state: "present", object: { metadata: { name: INGRESS } } },
       service: { state: "unknown" },
       tlsSecret: { state: "unknown" },
-      complaints: [],
+      warnings: [],
       earlierWarning: "an old one",
     });
     await complain(namespace, "normal", "all is well", "Ingress", "Normal");
@@ -777,9 +777,9 @@ describe("the load balancer as the cluster shows it", () => {
     await complain(namespace, "service", "its Service's", "Service");
     await complain(namespace, "older", "an older one");
     await expect.poll(() => messages(front)).toEqual(["its Service's", "an older one"]);
-    front.forgetComplaints();
+    front.forgetWarnings();
     expect(front.state).toMatchObject({
-      complaints: [],
+      warnings: [],
       earlierWarning: "an older one",
       firewallAdvice: "a rule is missing",
     });
@@ -801,12 +801,12 @@ describe("the load balancer as the cluster shows it", () => {
     for (const watch of lab.gateway.watches) watch.destroy();
     await lab.kubectl(["delete", "ingress", INGRESS, "-n", namespace]);
     await complain(namespace, "missed", "one that was missed");
-    const { lastSeen } = front.state.complaints[0] ?? {};
+    const { lastSeen } = front.state.warnings[0] ?? {};
     lab.gateway.intercept = undefined;
 
     await expect.poll(() => front.state.ingress).toEqual({ state: "deleted" });
     await expect.poll(() => messages(front)).toEqual(["one that was seen", "one that was missed"]);
-    expect(front.state.complaints[0]?.lastSeen).toBe(lastSeen);
+    expect(front.state.warnings[0]?.lastSeen).toBe(lastSeen);
   });
 
   test("a nudge changes the Ingress and nothing that anyone reads", async () => {

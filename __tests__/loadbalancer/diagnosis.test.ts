@@ -2,11 +2,11 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { Event } from "../../src/kubernetes/objects.ts";
 import {
-  type Complaint,
+  type ControllerWarning,
   diagnose,
   LASTING_MS,
   lastingCause,
-  recordComplaint,
+  recordWarning,
 } from "../../src/loadbalancer/diagnosis.ts";
 
 const TRANSLATE = "Translation failed: invalid ingress spec: ";
@@ -164,11 +164,11 @@ describe("waiting may mend", () => {
 describe("a cause that lasts", () => {
   const CAUSE = `${TRANSLATE}could not find service "ns/n"`;
 
-  function reported(...reports: [seconds: number, message: string][]): Complaint[] {
-    return reports.reduce<Complaint[]>(
-      (complaints, [seconds, message]) =>
-        recordComplaint(
-          complaints,
+  function reported(...reports: [seconds: number, message: string][]): ControllerWarning[] {
+    return reports.reduce<ControllerWarning[]>(
+      (warnings, [seconds, message]) =>
+        recordWarning(
+          warnings,
           v.parse(Event, { metadata: { name: "e" }, involvedObject: {}, message }),
           seconds * 1000,
         ),
@@ -185,7 +185,7 @@ describe("a cause that lasts", () => {
 
   test("recording leaves the list that it was given alone", () => {
     const before = reported([0, CAUSE]);
-    recordComplaint(
+    recordWarning(
       before,
       v.parse(Event, { metadata: { name: "e" }, involvedObject: {}, message: CAUSE }),
       9000,
@@ -264,7 +264,7 @@ describe("a cause that lasts", () => {
 
   test("is told in the controller's own words, with the diagnosis", () => {
     expect(lastingCause(reported([0, CAUSE], [60, CAUSE]))).toEqual({
-      complaint: { message: CAUSE, firstSeen: 0, lastSeen: 60_000 },
+      warning: { message: CAUSE, firstSeen: 0, lastSeen: 60_000 },
       diagnosis: diagnose(CAUSE),
     });
   });

@@ -4,11 +4,11 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { DnsRecords } from "../../local-gke/dns/records.ts";
 import { startDnsServer } from "../../local-gke/dns/server.ts";
 import {
+  type DnsResult,
   dnsAdvice,
-  type Found,
   type HostAddresses,
-  lookUp,
-  lookUpAuthorizations,
+  lookUpCaa,
+  lookUpHost,
 } from "../../src/loadbalancer/dns.ts";
 
 const HOST = "my-release.milvus.io";
@@ -41,8 +41,8 @@ async function startBadDns(rcode?: number) {
   return { queries, environment: { GHA_ENDPOINT_OVERRIDE_resolver: `127.0.0.1:${socket.address().port}` } };
 }
 
-describe("lookUp", () => {
-  test.each<[string, (records: DnsRecords) => void, Found<HostAddresses>]>([
+describe("lookUpHost", () => {
+  test.each<[string, (records: DnsRecords) => void, DnsResult<HostAddresses>]>([
     [
       "addresses of both kinds, in order",
       (records) => {
@@ -67,30 +67,30 @@ describe("lookUp", () => {
     ["no such name", () => {}, { state: "none" }],
     ["a name without addresses", (records) => records.set(HOST, "TXT", ['"x"']), { state: "none" }],
   ])("%s", async (_, fill, expected) => {
-    expect(await lookUp(HOST, await startDns(fill), NEVER, LIMIT)).toEqual(expected);
+    expect(await lookUpHost(HOST, await startDns(fill), NEVER, LIMIT)).toEqual(expected);
   });
 
   test("a server that fails leaves it unknown", async () => {
     const { environment } = await startBadDns(2);
-    const found = await lookUp(HOST, environment, NEVER, LIMIT);
+    const found = await lookUpHost(HOST, environment, NEVER, LIMIT);
     expect(found).toMatchObject({ state: "unknown", why: expect.stringContaining("ESERVFAIL") });
   });
 
   test("a server that never answers leaves it unknown", async () => {
     const { environment } = await startBadDns();
-    const found = await lookUp(HOST, environment, NEVER, 50);
+    const found = await lookUpHost(HOST, environment, NEVER, 50);
     expect(found).toEqual({ state: "unknown", why: "no answer within 0.05 s" });
   });
 
   test("a server that is none leaves it unknown", async () => {
     const environment = { GHA_ENDPOINT_OVERRIDE_resolver: "ns.example.com" };
-    expect(await lookUp(HOST, environment, NEVER, LIMIT)).toMatchObject({ state: "unknown" });
+    expect(await lookUpHost(HOST, environment, NEVER, LIMIT)).toMatchObject({ state: "unknown" });
   });
 
   test("the end of the job ends it", async () => {
     const { environment, queries } = await startBadDns();
     const cancellation = new AbortController();
-    const outcome = expect(lookUp(HOST, environment, cancellation.signal, LIMIT)).rejects.toThrow(
+    const outcome = expect(lookUpHost(HOST, environment, cancellation.signal, LIMIT)).rejects.toThrow(
       "cancelled",
     );
     await expect.poll(() => queries.length).toBeGreaterThan(0);
@@ -99,8 +99,8 @@ describe("lookUp", () => {
   });
 });
 
-describe("lookUpAuthorizations", () => {
-  test.each<[string, (records: DnsRecords) => void, Awaited<ReturnType<typeof lookUpAuthorizations>>]>([
+describe("lookUpCaa", () => {
+  test.each<[string, (records: DnsRecords) => void, Awaited<ReturnType<typeof lookUpCaa>>]>([
     [
       "the host's own",
       (records) => {
@@ -116,14 +116,14 @@ describe("lookUpAuthorizations", () => {
     ],
     ["none, so that everybody may", (records) => records.set(HOST, "A", [ADDRESS]), { state: "none" }],
   ])("%s", async (_, fill, expected) => {
-    const found = await lookUpAuthorizations(HOST, await startDns(fill), NEVER, LIMIT);
+    const found = await lookUpCaa(HOST, await startDns(fill), NEVER, LIMIT);
     if (found.state === "resolved") found.records.sort();
     expect(found).toEqual(expected);
   });
 });
 
 describe("dnsAdvice", () => {
-  const resolved = (members: Partial<HostAddresses>): Found<HostAddresses> => ({
+  const resolved = (members: Partial<HostAddresses>): DnsResult<HostAddresses> => ({
     state: "resolved",
     addresses: [],
     ipv6Addresses: [],
@@ -140,7 +140,7 @@ describe("dnsAdvice", () => {
   });
 
   const elsewhere = resolved({ addresses: ["198.51.100.1"] });
-  test.each<[string, Found<HostAddresses>, string | undefined, string]>([
+  test.each<[string, DnsResult<HostAddresses>, string | undefined, string]>([
     [
       "no record",
       { state: "none" },

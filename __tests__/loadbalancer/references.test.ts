@@ -3,14 +3,14 @@ import { describe, expect, test } from "vitest";
 import { Ingress, ManagedCertificate, Service } from "../../src/kubernetes/objects.ts";
 import {
   type CertificateReferences,
+  cleanedPreSharedAnnotation,
   isNamedAfter,
-  leftoverCleared,
   managedCertificateName,
   needs,
   presents,
   referencesOf,
   secretHashOf,
-  untilServed,
+  transitionalReferences,
 } from "../../src/loadbalancer/references.ts";
 
 const PRE_SHARED = "ingress.gcp.kubernetes.io/pre-shared-cert";
@@ -99,7 +99,7 @@ describe("needs", () => {
   });
 });
 
-describe("untilServed", () => {
+describe("transitionalReferences", () => {
   /** What the Ingress names of each kind, Google's controller having added its own name. */
   const live = {
     "self-managed": references({ secrets: ["t"] }),
@@ -114,7 +114,7 @@ describe("untilServed", () => {
   test.each(kinds.flatMap((from) => kinds.map((to): [Kind, Kind] => [from, to])))(
     "from %s to %s",
     (from, to) => {
-      const during = untilServed(wanted[to], live[from], false);
+      const during = transitionalReferences(wanted[to], live[from], false);
       if (to !== "google-managed") expect(during).toBe(wanted[to]);
       else {
         expect(during).toEqual({
@@ -123,27 +123,27 @@ describe("untilServed", () => {
           managed: ["m"],
         });
       }
-      expect(untilServed(wanted[to], live[from], true)).toBe(wanted[to]);
+      expect(transitionalReferences(wanted[to], live[from], true)).toBe(wanted[to]);
     },
   );
 
   test("another host's certificate of Google's stays beside the new one", () => {
     const before = references({ managed: ["m"], preShared: ["mcrt-1"] });
-    expect(untilServed(references({ managed: ["m-2"] }), before, false)).toEqual(
+    expect(transitionalReferences(references({ managed: ["m-2"] }), before, false)).toEqual(
       references({ managed: ["m-2", "m"], preShared: ["mcrt-1"] }),
     );
   });
 
   test("names at Google are in the order in which its controller writes them, each once", () => {
     const before = references({ preShared: ["z", "mcrt-1", "a"], managed: ["m"] });
-    expect(untilServed(references({ managed: ["m"] }), before, false)).toEqual(
+    expect(transitionalReferences(references({ managed: ["m"] }), before, false)).toEqual(
       references({ preShared: ["a", "mcrt-1", "z"], managed: ["m"] }),
     );
     expect(before.preShared).toEqual(["z", "mcrt-1", "a"]);
   });
 });
 
-describe("leftoverCleared", () => {
+describe("cleanedPreSharedAnnotation", () => {
   test.each<[string, string | undefined, string[], string | null | undefined]>([
     ["no annotation", undefined, ["a"], undefined],
     ["an empty one", "", [], undefined],
@@ -154,7 +154,7 @@ describe("leftoverCleared", () => {
     ["blanks are nothing to clear", " mcrt-1 ,", ["mcrt-1"], undefined],
   ])("%s", (_, annotation, kept, expected) => {
     const ingress = ingressWith(annotation === undefined ? {} : { [PRE_SHARED]: annotation });
-    expect(leftoverCleared(ingress, (name) => kept.includes(name))).toBe(expected);
+    expect(cleanedPreSharedAnnotation(ingress, (name) => kept.includes(name))).toBe(expected);
   });
 });
 

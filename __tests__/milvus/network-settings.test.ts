@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type NetworkSettings, networkSettings, withTls } from "../../src/milvus/user-yaml.ts";
+import { type NetworkSettings, networkSettings } from "../../src/milvus/network-settings.ts";
+import { withTls } from "../../src/milvus/user-yaml.ts";
 
 const PLAIN: NetworkSettings = { tls: false, http: true, httpPort: "" };
 const http = (settings: string) => `proxy: { http: { ${settings} } }\n`;

@@ -10,9 +10,9 @@ import {
   Secret,
   Service,
 } from "../../src/kubernetes/objects.ts";
+import { addressOf } from "../../src/loadbalancer/address.ts";
 import type { KeyPair } from "../../src/loadbalancer/certificate.ts";
 import { otherHostsOf } from "../../src/loadbalancer/references.ts";
-import { addressOf } from "../../src/loadbalancer/waits.ts";
 import type { Observed } from "../../src/observe/observed.ts";
 
 /** What of a chart's defaults plans depend on. */

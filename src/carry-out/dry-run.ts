@@ -18,7 +18,7 @@ import type { ApiServer } from "../kubernetes/api.ts";
 import { dryRunManifests } from "../kubernetes/manifest-set.ts";
 import { isOf } from "../kubernetes/objects.ts";
 import { CLEAR, refuseMissingRights } from "../kubernetes/permissions.ts";
-import { isUnderOurCare } from "../milvus/values.ts";
+import { hasLoadBalancerValues } from "../milvus/values.ts";
 import type { Access } from "../observe/access.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { ObjectChange } from "../plan/changes.ts";
@@ -72,7 +72,7 @@ async function lostValuesOf(
   { release }: Observed,
   { release: { upgrade } }: Plan,
 ): Promise<LostValue[]> {
-  if (!upgrade || isUnderOurCare(release.values) || release.status === NOT_INSTALLED) return [];
+  if (!upgrade || hasLoadBalancerValues(release.values) || release.status === NOT_INSTALLED) return [];
   return await readLostValues(api, release, joinValues(release.values, givenValues(upgrade.values)));
 }
 

@@ -7,8 +7,8 @@ import type { ApiServer, Manifest } from "../kubernetes/api.ts";
 import { applyManifests } from "../kubernetes/manifest-set.ts";
 import { Ingress, isOf } from "../kubernetes/objects.ts";
 import {
+  cleanedPreSharedAnnotation,
   isManagedName,
-  leftoverCleared,
   MANAGED_CERTIFICATES,
   PRE_SHARED_CERTIFICATES,
   referencesOf,
@@ -71,7 +71,7 @@ export async function settleLoadBalancer(
     managedCertificate.state === "present" ? [managedCertificate.object.status.certificateName] : [];
   const isWanted = (name: string) => certificates.preShared.includes(name) || made.includes(name);
   const clear = async (ingress: Ingress, isKept: (name: string) => boolean) => {
-    const value = leftoverCleared(ingress, isKept);
+    const value = cleanedPreSharedAnnotation(ingress, isKept);
     if (value === undefined) return;
     await changing(report, () =>
       api.annotate("Ingress", names.namespace, names.ingress, PRE_SHARED_CERTIFICATES, value),

@@ -44,7 +44,7 @@ export function parseCluster(answer: unknown, cluster: ClusterName): ClusterReso
   const status = text(resource.status);
   const version = text(resource.currentMasterVersion);
   if (!status || !version) {
-    throw new ActionError(`What the container API says of ${described(cluster)} is not a cluster.`, {
+    throw new ActionError(`What the container API says of ${describeCluster(cluster)} is not a cluster.`, {
       why: JSON.stringify(answer)?.slice(0, 300),
     });
   }
@@ -78,19 +78,22 @@ export function parseCluster(answer: unknown, cluster: ClusterName): ClusterReso
  */
 export function requireUsable(resource: ClusterResource, cluster: ClusterName): void {
   if (["PROVISIONING", "STOPPING", "ERROR"].includes(resource.status)) {
-    throw new ActionError(`The ${described(cluster)} is not running: its status is ${resource.status}.`, {
-      why: resource.statusMessage,
-      fix: "run this again when `gcloud container clusters describe` shows RUNNING.",
-    });
+    throw new ActionError(
+      `The ${describeCluster(cluster)} is not running: its status is ${resource.status}.`,
+      {
+        why: resource.statusMessage,
+        fix: "run this again when `gcloud container clusters describe` shows RUNNING.",
+      },
+    );
   }
   if (!resource.httpLoadBalancing) {
-    throw new ActionError(`The add-on HTTP load balancing of the ${described(cluster)} is off.`, {
+    throw new ActionError(`The add-on HTTP load balancing of the ${describeCluster(cluster)} is off.`, {
       why: "addonsConfig.httpLoadBalancing.disabled is true: no controller would serve the Ingress.",
       fix: updateCommand(cluster, "--update-addons=HttpLoadBalancing=ENABLED"),
     });
   }
   if (!resource.vpcNative) {
-    throw new ActionError(`The ${described(cluster)} is not VPC-native.`, {
+    throw new ActionError(`The ${describeCluster(cluster)} is not VPC-native.`, {
       why: "ipAllocationPolicy.useIpAliases is not true: container-native load balancing (NEGs) needs alias IP addresses.",
       fix: "use a VPC-native cluster; a routes-based one can't be converted.",
     });
@@ -98,7 +101,7 @@ export function requireUsable(resource: ClusterResource, cluster: ClusterName): 
 }
 
 /** Returns a cluster's place in words, to follow `The`. */
-export function described({ projectId, location, name }: ClusterName): string {
+export function describeCluster({ projectId, location, name }: ClusterName): string {
   return `cluster ${name} in ${location} of the project ${projectId}`;
 }
 

@@ -1,5 +1,5 @@
 import { ActionError } from "../base/errors.ts";
-import { type ClusterName, described, parseCluster, requireUsable } from "./cluster-resource.ts";
+import { type ClusterName, describeCluster, parseCluster, requireUsable } from "./cluster-resource.ts";
 import { gatewayServer, membershipOf } from "./connect-gateway.ts";
 import {
   type ChosenEndpoint,
@@ -73,13 +73,13 @@ async function explained(
   const { status, text: why, reason } = failureOf(error);
   const details = { why, cause: error };
   if (status === 404) {
-    return new ActionError(`There is no ${described(cluster)}.`, {
+    return new ActionError(`There is no ${describeCluster(cluster)}.`, {
       ...details,
       fix: `check cluster_name, location and project_id.${await existing(listClusters)}`,
     });
   }
   if (status === 400) {
-    return new ActionError(`The container API doesn't accept the name of the ${described(cluster)}.`, {
+    return new ActionError(`The container API doesn't accept the name of the ${describeCluster(cluster)}.`, {
       ...details,
       fix: `check cluster_name, location (a region or a zone) and project_id.${await existing(listClusters)}`,
     });
@@ -91,7 +91,7 @@ async function explained(
     });
   }
   if (status === 403) {
-    return new ActionError(`The credentials may not read the ${described(cluster)}.`, {
+    return new ActionError(`The credentials may not read the ${describeCluster(cluster)}.`, {
       ...details,
       fix: `check project_id, and grant the identity that runs this roles/container.developer in the project ${cluster.projectId} (it holds container.clusters.get).`,
     });
@@ -102,7 +102,7 @@ async function explained(
       fix: "the token may have been revoked: authenticate again.",
     });
   }
-  return new ActionError(`The ${described(cluster)} could not be looked up, also not after retries.`, {
+  return new ActionError(`The ${describeCluster(cluster)} could not be looked up, also not after retries.`, {
     ...details,
     fix: "run the job again; a runner without direct access to Google needs HTTPS_PROXY.",
   });

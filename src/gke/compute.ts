@@ -161,11 +161,11 @@ export async function getSslCertificate(
   return body === undefined ? undefined : v.parse(SslCertificate, body);
 }
 
-async function get(path: string, project: GoogleProject, helmUpgrade: GoogleOperation): Promise<unknown> {
+async function get(path: string, project: GoogleProject, operation: GoogleOperation): Promise<unknown> {
   const answer = await requestOf(project, "compute", path);
   if (!answer.failure) return answer.body;
   if (isMissing(answer.failure)) return undefined;
-  throw refusedOperation(answer.failure, project.projectId, helmUpgrade);
+  throw refusedOperation(answer.failure, project.projectId, operation);
 }
 
 /** Sends a request that starts an operation, waits for its end, and returns why it failed. */

@@ -1,6 +1,6 @@
 import { ActionError } from "../base/errors.ts";
-import { type ClusterName, described } from "./cluster-resource.ts";
-import { baseUrl, override } from "./endpoints.ts";
+import { type ClusterName, describeCluster } from "./cluster-resource.ts";
+import { baseUrl, endpointOverride } from "./endpoints.ts";
 import { failureOf, fields, type GoogleAccess, getResource } from "./google-api.ts";
 
 const MEMBERSHIP = /^projects\/([^/]+)\/locations\/([^/]+)\/(?:memberships|gkeMemberships)\/([^/]+)$/;
@@ -19,7 +19,7 @@ export function membershipOf(
   cluster: ClusterName,
 ): string {
   if (!wanted && !own) {
-    throw new ActionError(`The ${described(cluster)} is in no fleet: Connect gateway can't reach it.`, {
+    throw new ActionError(`The ${describeCluster(cluster)} is in no fleet: Connect gateway can't reach it.`, {
       why: "clusters.get gives no fleet.membership.",
       fix: `gcloud container clusters update ${cluster.name} --location=${cluster.location} --project=${cluster.projectId} --enable-fleet; or set the input fleet_membership.`,
     });
@@ -61,7 +61,7 @@ export async function gatewayServer(membership: string, access: GoogleAccess): P
 /** Returns the base URL of the gateway that serves the memberships of a location. */
 export function gatewayUrl(location: string, { environment, universe }: GoogleAccess): string {
   const everywhere = baseUrl("connectgateway", environment, universe);
-  if (location === "global" || override("connectgateway", environment)) return everywhere;
+  if (location === "global" || endpointOverride("connectgateway", environment)) return everywhere;
   return everywhere.replace("https://", `https://${location}-`);
 }
 

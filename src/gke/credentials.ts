@@ -19,7 +19,7 @@ import {
 import { baseUrl, DEFAULT_UNIVERSE, redirected } from "./endpoints.ts";
 import { type GcloudSession, gcloudSession } from "./gcloud.ts";
 import { fields } from "./google-api.ts";
-import { refusal } from "./refusals.ts";
+import { tokenError } from "./token-errors.ts";
 
 const SCOPES = ["https://www.googleapis.com/auth/cloud-platform"];
 
@@ -78,7 +78,7 @@ export async function googleCredentials(
         setSecret(token.value);
         return token;
       } catch (error) {
-        throw error instanceof ActionError ? error : refusal(error, source);
+        throw error instanceof ActionError ? error : tokenError(error, source);
       }
     },
   };

@@ -1,5 +1,10 @@
 import { ActionError } from "../base/errors.ts";
-import { type ClusterName, type ClusterResource, described, updateCommand } from "./cluster-resource.ts";
+import {
+  type ClusterName,
+  type ClusterResource,
+  describeCluster,
+  updateCommand,
+} from "./cluster-resource.ts";
 
 /** A way to the control plane that `clusters.get` gives the address of. */
 export type Endpoint = "public" | "private" | "dns";
@@ -40,10 +45,13 @@ export function chooseEndpoint(
   if (!endpoint || !host) throw notOffered(resource, wanted, cluster);
   if (endpoint === "dns") return { endpoint, reason, server: `https://${host}`, caCertificate: undefined };
   if (!caCertificate) {
-    throw new ActionError(`The container API gives no certificate authority for the ${described(cluster)}.`, {
-      why: "masterAuth.clusterCaCertificate is missing.",
-      fix: "set the input endpoint to dns, if the cluster has a DNS-based endpoint.",
-    });
+    throw new ActionError(
+      `The container API gives no certificate authority for the ${describeCluster(cluster)}.`,
+      {
+        why: "masterAuth.clusterCaCertificate is missing.",
+        fix: "set the input endpoint to dns, if the cluster has a DNS-based endpoint.",
+      },
+    );
   }
   return { endpoint, reason, server: `https://${host}`, caCertificate };
 }
@@ -73,8 +81,8 @@ function notOffered(resource: ClusterResource, wanted: EndpointChoice, cluster: 
   const offered = offeredEndpoints(resource);
   return new ActionError(
     wanted === "auto"
-      ? `The ${described(cluster)} has no endpoint that can be used.`
-      : `The ${described(cluster)} has no ${wanted} endpoint.`,
+      ? `The ${describeCluster(cluster)} has no endpoint that can be used.`
+      : `The ${describeCluster(cluster)} has no ${wanted} endpoint.`,
     {
       why: `it offers: ${offered.join(", ") || "none"}.`,
       fix:

@@ -23,7 +23,7 @@ export function baseUrl(
   environment: NodeJS.ProcessEnv,
   universe = DEFAULT_UNIVERSE,
 ): string {
-  return override(service, environment) ?? `https://${service}.${universe}${PATHS[service]}`;
+  return endpointOverride(service, environment) ?? `https://${service}.${universe}${PATHS[service]}`;
 }
 
 /**
@@ -33,12 +33,13 @@ export function baseUrl(
 export function redirected(url: string, environment: NodeJS.ProcessEnv, universe = DEFAULT_UNIVERSE): string {
   for (const [service, path] of Object.entries(PATHS)) {
     const base = `https://${service}.${universe}${path}`;
-    if (url.startsWith(`${base}/`)) return (override(service, environment) ?? base) + url.slice(base.length);
+    if (url.startsWith(`${base}/`))
+      return (endpointOverride(service, environment) ?? base) + url.slice(base.length);
   }
   return url;
 }
 
 /** Returns the base URL that the environment puts in place of a service's own. */
-export function override(service: string, environment: NodeJS.ProcessEnv): string | undefined {
+export function endpointOverride(service: string, environment: NodeJS.ProcessEnv): string | undefined {
   return environment[`GHA_ENDPOINT_OVERRIDE_${service}`]?.replace(/\/+$/, "") || undefined;
 }

@@ -38,7 +38,7 @@ export interface Failure {
 }
 
 /** How a request differs from a GET. */
-export interface RequestOptions {
+export interface GoogleRequestOptions {
   method?: "GET" | "POST" | "DELETE";
   body?: object;
   /** Longest wait for one answer, in milliseconds. */
@@ -47,7 +47,7 @@ export interface RequestOptions {
 }
 
 /** What a request to one of a project's APIs came to. */
-export type Answer = { body: unknown; failure?: undefined } | { failure: Failure };
+export type GoogleResult = { body: unknown; failure?: undefined } | { failure: Failure };
 
 /**
  * Gets a resource of a Google REST API and returns its JSON. 429, 5xx and lost connections are tried again, five
@@ -70,8 +70,8 @@ export async function requestOf(
   project: GoogleProject,
   service: GoogleService,
   path: string,
-  options: Omit<RequestOptions, "signal"> = {},
-): Promise<Answer> {
+  options: Omit<GoogleRequestOptions, "signal"> = {},
+): Promise<GoogleResult> {
   const { environment, universe, projectId, signal } = project;
   const url = `${baseUrl(service, environment, universe)}/projects/${projectId}/${path}`;
   const token = await project.accessToken();
@@ -88,7 +88,7 @@ export async function requestOf(
 async function send(
   url: string,
   accessToken: string,
-  { method = "GET", body, timeout = REQUEST_TIMEOUT, signal }: RequestOptions,
+  { method = "GET", body, timeout = REQUEST_TIMEOUT, signal }: GoogleRequestOptions,
 ): Promise<unknown> {
   const { gaxios } = await import("google-auth-library");
   const response = await gaxios.request<unknown>({

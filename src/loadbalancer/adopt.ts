@@ -28,7 +28,7 @@ export function adoptOrRefuse(
     if (!object) return [];
     const owner = ownerOf(object);
     if (owner.kind === "ours") return [];
-    if (!adopt && !(owner.kind === "kubectl" && isOfThePage(object, names))) {
+    if (!adopt && !(owner.kind === "kubectl" && matchesMilvusPage(object, names))) {
       throw foreign(object, owner);
     }
     return [object];
@@ -36,16 +36,16 @@ export function adoptOrRefuse(
 }
 
 /** Tells an object that Milvus's page has its readers make for this very host from one that serves something else too. */
-function isOfThePage(object: KubernetesObject, names: LoadBalancerNames): boolean {
+function matchesMilvusPage(object: KubernetesObject, names: LoadBalancerNames): boolean {
   switch (object.kind) {
     case "Ingress":
-      return isIngressOfThePage(v.parse(Ingress, object), names);
+      return ingressMatchesMilvusPage(v.parse(Ingress, object), names);
     case "BackendConfig":
       return (
         isMap(object.spec) && Object.keys(object.spec).every((field) => BACKEND_CONFIG_FIELDS.has(field))
       );
     case "Secret":
-      return isSecretOfThePage(v.parse(Secret, object));
+      return secretMatchesMilvusPage(v.parse(Secret, object));
     case "ManagedCertificate":
       return v.parse(ManagedCertificate, object).spec.domains.every((domain) => domain === names.host);
     default:
@@ -54,23 +54,27 @@ function isOfThePage(object: KubernetesObject, names: LoadBalancerNames): boolea
 }
 
 /** Another controller's, or one that leads elsewhere too, serves somebody. */
-function isIngressOfThePage({ metadata, spec }: Ingress, { host, service }: LoadBalancerNames): boolean {
+function ingressMatchesMilvusPage(
+  { metadata, spec }: Ingress,
+  { host, service }: LoadBalancerNames,
+): boolean {
   const { ingressClassName = "gce", defaultBackend, rules } = spec;
-  const isGoogles = ["", "gce", "gce-internal"].includes(metadata.annotations[INGRESS_CLASS] ?? "");
-  const leadsToOurs = (backend: typeof defaultBackend) => backend?.service?.name === service;
+  const isGkeClass = ["", "gce", "gce-internal"].includes(metadata.annotations[INGRESS_CLASS] ?? "");
+  const routesToMilvus = (backend: typeof defaultBackend) => backend?.service?.name === service;
   return (
-    isGoogles &&
+    isGkeClass &&
     ingressClassName === "gce" &&
-    (defaultBackend === undefined || leadsToOurs(defaultBackend)) &&
+    (defaultBackend === undefined || routesToMilvus(defaultBackend)) &&
     rules.every(
       (rule) =>
-        (rule.host ?? host) === host && (rule.http?.paths ?? []).every(({ backend }) => leadsToOurs(backend)),
+        (rule.host ?? host) === host &&
+        (rule.http?.paths ?? []).every(({ backend }) => routesToMilvus(backend)),
     )
   );
 }
 
 /** A certificate that an authority has signed isn't one that can be made here in its stead. */
-function isSecretOfThePage({ data }: Secret): boolean {
+function secretMatchesMilvusPage({ data }: Secret): boolean {
   const isWhole = Object.keys(data).every((key) => key === "tls.crt" || key === "tls.key");
   return isWhole && !isIssued(Buffer.from(data["tls.crt"] ?? "", "base64").toString());
 }

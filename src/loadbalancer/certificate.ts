@@ -33,7 +33,7 @@ export function problemOf(
   } catch (error) {
     return `it can't be parsed (${messageOf(error)})`;
   }
-  if (!isForHost(certificate, host)) {
+  if (!certificateMatchesHost(certificate, host)) {
     return `it is not for ${host} (subject alternative names: ${certificate.subjectAltName ?? "none"})`;
   }
   const days = Math.floor((certificate.validToDate.getTime() - now) / DAY_MS);
@@ -59,7 +59,7 @@ export function problemOfGiven(pair: KeyPair, host: string, now: number): string
   if (!leaf) return ["tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----)"];
   return [
     ...problemOfKey(pair.privateKey, leaf),
-    ...(!isForHost(leaf, host)
+    ...(!certificateMatchesHost(leaf, host)
       ? [`tls_certificate is not for ${host} (subject alternative names: ${leaf.subjectAltName ?? "none"})`]
       : []),
     ...(leaf.ca && issuers.length > 0
@@ -129,7 +129,7 @@ export function certificatesIn(text: string): string {
     .join("");
 }
 
-function isForHost(certificate: X509Certificate, host: string): boolean {
+function certificateMatchesHost(certificate: X509Certificate, host: string): boolean {
   // Go's and gRPC's clients look at the subject alternative names only.
   return certificate.checkHost(host, { subject: "never", wildcards: true }) !== undefined;
 }

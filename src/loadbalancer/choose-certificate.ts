@@ -7,7 +7,7 @@ import { KubernetesObject, type Secret } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
 import { certificatesIn, expiryOf, isSelfSigned, type KeyPair, problemOf } from "./certificate.ts";
 import { makeCertificate } from "./make-certificate.ts";
-import { isForHost } from "./preflight.ts";
+import { sslCertificateMatchesHost } from "./pre-shared-certificates.ts";
 import { secretHashOf } from "./references.ts";
 import type { LoadBalancerSettings } from "./settings.ts";
 
@@ -106,7 +106,7 @@ function fresh(pair: KeyPair): ChosenCertificate {
 
 /** Returns those of the certificates at Google that are presented for a host, of which any may be. */
 function presentedFor(host: string, sslCertificates: readonly SslCertificate[]): string | undefined {
-  const fitting = sslCertificates.filter((sslCertificate) => isForHost(sslCertificate, host));
+  const fitting = sslCertificates.filter((sslCertificate) => sslCertificateMatchesHost(sslCertificate, host));
   return (
     fitting.map(({ certificate = "" }) => certificate && `${certificate.trim()}\n`).join("") || undefined
   );

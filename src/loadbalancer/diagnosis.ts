@@ -186,7 +186,7 @@ export function isTelling(message: string): boolean {
 }
 
 /** A Warning that was seen since the manifests were applied. */
-export interface Complaint {
+export interface ControllerWarning {
   message: string;
   /** Milliseconds since the epoch, by this machine's clock. */
   firstSeen: number;
@@ -201,22 +201,26 @@ export interface Complaint {
 export const LASTING_MS = 5000;
 
 /**
- * Records an event in the list of complaints; returns the new list. What Google's operations are called doesn't tell them
+ * Records an event in the list of warnings; returns the new list. What Google's operations are called doesn't tell them
  * apart (gke-managed-certs, pkg/clients/ssl: `operation operation-... DONE. Status: ...`).
  */
-export function recordComplaint(complaints: readonly Complaint[], event: Event, now: number): Complaint[] {
+export function recordWarning(
+  warnings: readonly ControllerWarning[],
+  event: Event,
+  now: number,
+): ControllerWarning[] {
   const masked = (message: string) => message.replace(/\boperation-\S+/g, "operation");
-  const known = complaints.find(({ message }) => masked(message) === masked(event.message));
-  const others = complaints.filter((complaint) => complaint !== known);
+  const known = warnings.find(({ message }) => masked(message) === masked(event.message));
+  const others = warnings.filter((warning) => warning !== known);
   return [...others, { message: event.message, firstSeen: known?.firstSeen ?? now, lastSeen: now }];
 }
 
-/** Returns the newest complaint that only someone can mend and that has lasted, with its diagnosis. */
+/** Returns the newest warning that only someone can mend and that has lasted, with its diagnosis. */
 export function lastingCause(
-  complaints: readonly Complaint[],
-): { complaint: Complaint; diagnosis: Diagnosis } | undefined {
-  const newest = complaints.at(-1);
+  warnings: readonly ControllerWarning[],
+): { warning: ControllerWarning; diagnosis: Diagnosis } | undefined {
+  const newest = warnings.at(-1);
   const diagnosis = newest && diagnose(newest.message);
   if (!newest || !diagnosis || newest.lastSeen - newest.firstSeen < LASTING_MS) return undefined;
-  return { complaint: newest, diagnosis };
+  return { warning: newest, diagnosis };
 }

@@ -1,9 +1,12 @@
 import { Resolver } from "node:dns/promises";
 import { messageOf } from "../base/errors.ts";
-import { override } from "../gke/endpoints.ts";
+import { endpointOverride } from "../gke/endpoints.ts";
 
 /** What DNS says now, as far as it is known. */
-export type Found<T> = ({ state: "resolved" } & T) | { state: "none" } | { state: "unknown"; why: string };
+export type DnsResult<T> =
+  | ({ state: "resolved" } & T)
+  | { state: "none" }
+  | { state: "unknown"; why: string };
 
 /** Where a host name leads. */
 export interface HostAddresses {
@@ -16,7 +19,7 @@ export interface HostAddresses {
 }
 
 /** Which certificate authorities may issue for a host. */
-export interface Authorizations {
+export interface CaaRecords {
   /** The domain that has the records: the host, or the nearest one above it that has any. */
   domain: string;
   /** As zone files have them, e.g. `0 issue "pki.goog"`. */
@@ -36,13 +39,13 @@ const TTL = 300;
  * @param limit milliseconds, all retries included
  * @throws the signal's reason when it is aborted
  */
-export async function lookUp(
+export async function lookUpHost(
   host: string,
   environment: NodeJS.ProcessEnv,
   signal: AbortSignal,
   limit: number,
-): Promise<Found<HostAddresses>> {
-  return await asking<HostAddresses>(environment, signal, limit, async (resolver) => {
+): Promise<DnsResult<HostAddresses>> {
+  return await withResolver<HostAddresses>(environment, signal, limit, async (resolver) => {
     const [addresses, ipv6Addresses, [alias]] = await Promise.all([
       orNone(resolver.resolve4(host)),
       orNone(resolver.resolve6(host)),
@@ -55,15 +58,15 @@ export async function lookUp(
 
 /**
  * Asks DNS which certificate authorities may issue for a host: the CAA records of the host or else of the nearest domain
- * above it that has any (RFC 8659, 3). Otherwise as {@link lookUp}.
+ * above it that has any (RFC 8659, 3). Otherwise as {@link lookUpHost}.
  */
-export async function lookUpAuthorizations(
+export async function lookUpCaa(
   host: string,
   environment: NodeJS.ProcessEnv,
   signal: AbortSignal,
   limit: number,
-): Promise<Found<Authorizations>> {
-  return await asking<Authorizations>(environment, signal, limit, async (resolver) => {
+): Promise<DnsResult<CaaRecords>> {
+  return await withResolver<CaaRecords>(environment, signal, limit, async (resolver) => {
     const labels = host.replace(/\.$/, "").split(".");
     for (let above = 0; above < labels.length; above += 1) {
       const domain = labels.slice(above).join(".");
@@ -91,7 +94,7 @@ export async function lookUpAuthorizations(
 export function dnsAdvice(
   host: string,
   address: string,
-  found: Found<HostAddresses>,
+  found: DnsResult<HostAddresses>,
   { zone }: { zone?: string | undefined } = {},
 ): string | undefined {
   const record = `${host}. ${TTL} IN A ${address}`;
@@ -119,19 +122,19 @@ export function dnsAdvice(
 }
 
 /** Asks with a resolver of its own that ends by the limit or with the signal. */
-async function asking<T>(
+async function withResolver<T>(
   environment: NodeJS.ProcessEnv,
   signal: AbortSignal,
   limit: number,
-  ask: (resolver: Resolver) => Promise<Found<T>>,
-): Promise<Found<T>> {
+  ask: (resolver: Resolver) => Promise<DnsResult<T>>,
+): Promise<DnsResult<T>> {
   signal.throwIfAborted();
   const resolver = new Resolver(PATIENCE);
   const end = AbortSignal.any([signal, AbortSignal.timeout(limit)]);
   const cancel = () => resolver.cancel();
   end.addEventListener("abort", cancel, { once: true });
   try {
-    const server = override("resolver", environment);
+    const server = endpointOverride("resolver", environment);
     if (server) resolver.setServers([server]);
     return await ask(resolver);
   } catch (error) {

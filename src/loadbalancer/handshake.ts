@@ -21,7 +21,7 @@ const PAUSE_MS = 1000;
  * @param limit milliseconds
  * @throws ActionError at the limit, with what the last handshake said
  */
-export async function untilTrusted(
+export async function waitForTrustedCertificate(
   address: string,
   host: string,
   limit: number,
@@ -33,7 +33,9 @@ export async function untilTrusted(
     () => `waiting for Google's certificate to be presented at ${address} for ${host}: ${last}`,
     async () => {
       for (;;) {
-        const answers = await Promise.all(OFFERS.map((offer) => refusalOf(address, host, offer, signal)));
+        const answers = await Promise.all(
+          OFFERS.map((offer) => handshakeError(address, host, offer, signal)),
+        );
         if (answers.includes(undefined)) return;
         signal.throwIfAborted();
         last = [...new Set(answers)].join("; ");
@@ -45,7 +47,7 @@ export async function untilTrusted(
 }
 
 /** Makes a TLS connection as any client does, and returns why it fails; undefined when it doesn't. */
-async function refusalOf(
+async function handshakeError(
   address: string,
   host: string,
   sigalgs: string,

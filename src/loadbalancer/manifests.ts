@@ -1,6 +1,6 @@
 import type { YamlMap } from "../base/yaml.ts";
 import type { Manifest } from "../kubernetes/api.ts";
-import type { GrpcPort } from "../milvus/values.ts";
+import type { GrpcPort } from "../milvus/grpc-port.ts";
 import { backendConfigSpec } from "./backend-config.ts";
 import type { KeyPair } from "./certificate.ts";
 import { type CertificateReferences, certificateAnnotations, FRONTEND_CONFIG } from "./references.ts";

@@ -113,7 +113,7 @@ export function certificateAnnotations({
  * @param live what the Ingress names now
  * @returns `wanted` itself when there is nothing to wait for
  */
-export function untilServed(
+export function transitionalReferences(
   wanted: CertificateReferences,
   live: CertificateReferences,
   isServed: boolean,
@@ -129,7 +129,7 @@ export function untilServed(
  * undefined while it does. Google's controller never removes a name from it whose ManagedCertificate lives on, nor one
  * that it doesn't know (GoogleCloudPlatform/gke-managed-certs, pkg/controller/sync).
  */
-export function leftoverCleared(
+export function cleanedPreSharedAnnotation(
   ingress: Ingress,
   isKept: (name: string) => boolean,
 ): string | null | undefined {
@@ -153,14 +153,15 @@ export function managedCertificateName(
 ): string {
   const other = `${base}-${createHash("sha256").update(host).digest("hex").slice(0, 8)}`;
   const named = (name: string) => existing.find(({ metadata }) => metadata.name === name);
-  const isUsable = (certificate: ManagedCertificate) => isFor(certificate, host) && !isGivenUp(certificate);
+  const isUsable = (certificate: ManagedCertificate) =>
+    isFor(certificate, host) && !isPermanentlyFailed(certificate);
   const [first, second] = [named(base), named(other)];
   // The other one stays when the first, of a former host, is gone.
   return (first ? isUsable(first) : !(second && isUsable(second))) ? base : other;
 }
 
 /** Tells whether Google will never issue a certificate, whatever is mended. */
-export function isGivenUp({ status }: ManagedCertificate): boolean {
+export function isPermanentlyFailed({ status }: ManagedCertificate): boolean {
   return status.certificateStatus === "ProvisioningFailedPermanently";
 }
 
@@ -174,7 +175,7 @@ function isFor({ spec }: ManagedCertificate, host: string): boolean {
 }
 
 /** What a load balancer must have before it can be said to present what it is to. */
-export interface Presented {
+export interface RequiredCertificates {
   /** {@link secretHashOf} of what a Secret has in `tls.crt`; undefined when the certificate is at Google. */
   secretHash: string | undefined;
   /** Names of certificates at Google. */
@@ -184,7 +185,7 @@ export interface Presented {
 /**
  * Tells whether the load balancer has the certificates. Where it says nothing of certificates there is nothing to tell.
  */
-export function presents(ingress: Ingress, { secretHash, preShared }: Presented): boolean {
+export function presents(ingress: Ingress, { secretHash, preShared }: RequiredCertificates): boolean {
   const names = listIn(ingress.metadata.annotations[SSL_CERTIFICATES]);
   if (names.length === 0) return true;
   const hasSecret = secretHash === undefined || names.some((name) => name.includes(secretHash));

@@ -1,25 +1,25 @@
 import * as v from "valibot";
-import { ActionError, messageOf } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import { info } from "../base/log.ts";
 import type { ApiServer, Selector } from "../kubernetes/api.ts";
 import { Event, Ingress, ManagedCertificate, Secret, Service } from "../kubernetes/objects.ts";
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
-import { type Complaint, recordComplaint } from "./diagnosis.ts";
+import { type ControllerWarning, recordWarning } from "./diagnosis.ts";
 import type { LoadBalancerNames } from "./manifests.ts";
 
-/** What is known of an object that is being followed. */
-export type Followed<T> = { state: "unknown" } | { state: "present"; object: T } | { state: "deleted" };
+/** What is known of an object that is being watched. */
+export type WatchedObject<T> = { state: "unknown" } | { state: "present"; object: T } | { state: "deleted" };
 
 /** The load balancer as the cluster shows it, kept up to date by watches. */
 export interface LoadBalancerState {
-  ingress: Followed<Ingress>;
-  service: Followed<Service>;
+  ingress: WatchedObject<Ingress>;
+  service: WatchedObject<Service>;
   /** Stays unknown for a certificate that is at Google. */
-  tlsSecret: Followed<Secret>;
+  tlsSecret: WatchedObject<Secret>;
   /** Stays unknown for a certificate that Google doesn't manage. */
-  managedCertificate: Followed<ManagedCertificate>;
+  managedCertificate: WatchedObject<ManagedCertificate>;
   /** Warnings of Google's controllers since the watches began, oldest first. */
-  complaints: Complaint[];
+  warnings: ControllerWarning[];
   /** The newest Warning from before: it may have been mended since, so it explains but ends nothing. */
   earlierWarning: string | undefined;
   /** The newest word of what firewall rule a shared network lacks, which only its own admins can make. */
@@ -36,7 +36,7 @@ export class LoadBalancerWatch {
     service: { state: "unknown" },
     tlsSecret: { state: "unknown" },
     managedCertificate: { state: "unknown" },
-    complaints: [],
+    warnings: [],
     earlierWarning: undefined,
     firewallAdvice: undefined,
   };
@@ -61,32 +61,32 @@ export class LoadBalancerWatch {
     const watch = new LoadBalancerWatch(api, names);
     const { namespace } = names;
     const only = (name: string): Selector => `fieldSelector=metadata.name=${name}`;
-    const followed: [Collection, Follower][] = [
+    const watched: [Collection, Follower][] = [
       [
         { kind: "Ingress", namespace, selector: only(names.ingress) },
-        watch.#objectFollower(Ingress, "ingress"),
+        watch.#objectHandler(Ingress, "ingress"),
       ],
       [
         { kind: "Service", namespace, selector: only(names.service) },
-        watch.#objectFollower(Service, "service"),
+        watch.#objectHandler(Service, "service"),
       ],
       [
         { kind: "Event", namespace, selector: "fieldSelector=involvedObject.kind!=Pod" },
-        watch.#eventFollower(),
+        watch.#eventHandler(),
       ],
     ];
     if (names.tlsSecret !== undefined) {
       const selector = only(names.tlsSecret);
-      followed.push([{ kind: "Secret", namespace, selector }, watch.#objectFollower(Secret, "tlsSecret")]);
+      watched.push([{ kind: "Secret", namespace, selector }, watch.#objectHandler(Secret, "tlsSecret")]);
     }
     if (names.managedCertificate !== undefined) {
       const selector = only(names.managedCertificate);
-      followed.push([
+      watched.push([
         { kind: "ManagedCertificate", namespace, selector },
-        watch.#objectFollower(ManagedCertificate, "managedCertificate"),
+        watch.#objectHandler(ManagedCertificate, "managedCertificate"),
       ]);
     }
-    const started = followed.map(([collection, follower]) => watch.#follow(collection, follower));
+    const started = watched.map(([collection, follower]) => watch.#follow(collection, follower));
     watch.#followers = started.map(({ ended }) => ended);
     try {
       await Promise.all(started.map(({ listed }) => listed));
@@ -98,9 +98,9 @@ export class LoadBalancerWatch {
   }
 
   /** Takes what was complained of so far for old: it may be mended by what is changed next. */
-  forgetComplaints(): void {
-    this.state.earlierWarning = this.state.complaints.at(-1)?.message ?? this.state.earlierWarning;
-    this.state.complaints = [];
+  forgetWarnings(): void {
+    this.state.earlierWarning = this.state.warnings.at(-1)?.message ?? this.state.earlierWarning;
+    this.state.warnings = [];
   }
 
   /** Ends the watches and returns when they have ended. */
@@ -168,12 +168,12 @@ export class LoadBalancerWatch {
     return { listed: listed.promise, ended };
   }
 
-  #objectFollower<S extends typeof Ingress | typeof Service | typeof Secret | typeof ManagedCertificate>(
+  #objectHandler<S extends typeof Ingress | typeof Service | typeof Secret | typeof ManagedCertificate>(
     schema: S,
     key: "ingress" | "service" | "tlsSecret" | "managedCertificate",
   ): Follower {
-    const set = (followed: Followed<v.InferOutput<S>>) => {
-      Object.assign(this.state, { [key]: followed });
+    const set = (watched: WatchedObject<v.InferOutput<S>>) => {
+      Object.assign(this.state, { [key]: watched });
       this.#changed();
     };
     return {
@@ -189,7 +189,7 @@ export class LoadBalancerWatch {
     };
   }
 
-  #eventFollower(): Follower {
+  #eventHandler(): Follower {
     const concernsUs = ({ involvedObject: { kind, name }, type }: Event) =>
       type === "Warning" &&
       ((kind === "Ingress" && name === this.names.ingress) ||
@@ -210,7 +210,7 @@ export class LoadBalancerWatch {
       return seen === undefined || seen !== resourceVersion;
     };
     const complain = (event: Event) => {
-      this.state.complaints = recordComplaint(this.state.complaints, event, Date.now());
+      this.state.warnings = recordWarning(this.state.warnings, event, Date.now());
       this.#changed();
     };
     let listed = false;
@@ -241,14 +241,4 @@ export class LoadBalancerWatch {
   #changed(): void {
     for (const listener of [...this.#listeners]) listener();
   }
-}
-
-/** Returns the error for an object that was deleted while it was needed. */
-export function vanished(kind: string, namespace: string, name: string): ActionError {
-  return new ActionError(
-    `${kind} ${namespace}/${name} was deleted while its load balancer was being waited for.`,
-    {
-      fix: "find out what deletes it (another pipeline, a GitOps controller?) and run again.",
-    },
-  );
 }

@@ -11,7 +11,7 @@ import { connectToCluster } from "../gke/connect.ts";
 import { type GoogleCredentials, googleCredentials } from "../gke/credentials.ts";
 import type { GoogleProject } from "../gke/google-api.ts";
 import { givenKubeconfig, type Kubeconfig } from "../gke/kubeconfig.ts";
-import { unreachable } from "../gke/unreachable.ts";
+import { unreachableCluster } from "../gke/unreachable-cluster.ts";
 import type { Helm } from "../helm/upgrade.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { ApiServer } from "../kubernetes/api.ts";
@@ -60,7 +60,7 @@ export async function reachCluster(settings: Settings, job: Job): Promise<Access
     if (version) info(`The API server answers: Kubernetes ${version}.`);
   } catch (error) {
     await close();
-    throw (google.cluster && unreachable(google.cluster, messageOf(error))) ?? error;
+    throw (google.cluster && unreachableCluster(google.cluster, messageOf(error))) ?? error;
   }
   const { env, leadingArgs } = pointedAt(kubeconfig, "--kube-context");
   return { api, helm: { ...helm, env: { ...env, ...HELM_UNSWAYED }, leadingArgs }, ...google, close };

@@ -2,7 +2,8 @@ import { allOf } from "../base/async.ts";
 import { getSslCertificate, proxyOnlySubnets } from "../gke/compute.ts";
 import type { SslCertificate } from "../gke/compute-resources.ts";
 import { endsProven, type Settings } from "../inputs/settings.ts";
-import { problemOfSubnets, problemsOfPreShared } from "../loadbalancer/preflight.ts";
+import { problemOfPreShared } from "../loadbalancer/pre-shared-certificates.ts";
+import { problemOfSubnets } from "../loadbalancer/proxy-only-subnets.ts";
 import type { Access } from "./access.ts";
 import { projectIfAny, regionOf, scopeOf } from "./scope.ts";
 
@@ -22,7 +23,7 @@ export async function observePreShared(
   if (!project) return undefined;
   const scope = scopeOf(settings);
   const found = await allOf(names.map((name) => getSslCertificate(scope, name, project)));
-  const problem = problemsOfPreShared(
+  const problem = problemOfPreShared(
     names.map((name, index) => ({ name, certificate: found[index] })),
     {
       host: settings.host,

@@ -21,6 +21,7 @@ import {
 } from "../kubernetes/objects.ts";
 import { HELM_RELEASE } from "../kubernetes/ownership.ts";
 import type { Kind } from "../kubernetes/resources.ts";
+import { addressOf } from "../loadbalancer/address.ts";
 import {
   type CertificateReferences,
   FRONTEND_CONFIG,
@@ -29,7 +30,6 @@ import {
   otherHostsOf,
   referencesOf,
 } from "../loadbalancer/references.ts";
-import { addressOf } from "../loadbalancer/waits.ts";
 import type { Access } from "./access.ts";
 import { observeInstallation, serviceToCome } from "./installation.ts";
 import type { ClusterState } from "./observed.ts";

@@ -1,6 +1,6 @@
 import { allOf } from "../base/async.ts";
 import { endsProven, type Settings } from "../inputs/settings.ts";
-import { willMove } from "../loadbalancer/waits.ts";
+import { addressWillChange } from "../loadbalancer/address.ts";
 import type { Access } from "./access.ts";
 import { observeAddress } from "./address.ts";
 import { observePreShared, refuseMissingSubnet } from "./certificates.ts";
@@ -23,7 +23,7 @@ export async function observeGoogle(
     observePreShared(settings, access),
     refuseMissingSubnet(settings, access),
   ]);
-  const stays = ingress && settings.staticIpName === undefined && !willMove(ingress, settings);
+  const stays = ingress && settings.staticIpName === undefined && !addressWillChange(ingress, settings);
   const target = stays ? ingressAddress : address?.address;
   // Only a run that sees the load balancer work can tell that nothing needs the records of former hosts.
   const former = zone && endsProven(settings) ? formerHosts : [];

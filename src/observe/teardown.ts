@@ -6,7 +6,7 @@ import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer, Manifest } from "../kubernetes/api.ts";
 import { Ingress, type KubernetesObject, Service } from "../kubernetes/objects.ts";
 import { DEPLOY, refuseMissingRights, TEARDOWN } from "../kubernetes/permissions.ts";
-import { addressOf } from "../loadbalancer/waits.ts";
+import { addressOf } from "../loadbalancer/address.ts";
 import type { Access } from "./access.ts";
 import { observeUnwantedAddress, type UnwantedAddress } from "./address.ts";
 import { observeObjects, observeOtherIngresses, parsed } from "./cluster.ts";

@@ -2,9 +2,9 @@ import { givenValues } from "../helm/helm-values.ts";
 import { NOT_INSTALLED } from "../helm/release.ts";
 import { valueAt } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
+import { addressWillChange } from "../loadbalancer/address.ts";
 import { servicesOf } from "../loadbalancer/references.ts";
-import { willMove } from "../loadbalancer/waits.ts";
-import { networkSettings } from "../milvus/user-yaml.ts";
+import { networkSettings } from "../milvus/network-settings.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { Plan } from "./plan.ts";
 
@@ -70,7 +70,7 @@ export function consequencesOf(settings: Settings, observed: Observed, plan: Pla
       `Milvus's REST API moves from its gRPC port to port ${after.httpPort} of the pods, as with TLS the two can't share one.`,
     );
   }
-  if (ingress && ingressAddress && willMove(ingress, settings)) {
+  if (ingress && ingressAddress && addressWillChange(ingress, settings)) {
     sentences.push(
       `The load balancer at ${ingressAddress} moves to another address: whoever uses that one reaches nothing there from then on.`,
     );

@@ -4,6 +4,7 @@ import type { Manifest } from "../kubernetes/api.ts";
 import type { ObjectReference } from "../kubernetes/deletion.ts";
 import type { KubernetesObject, ManagedCertificate } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
+import { changesScheme } from "../loadbalancer/address.ts";
 import { adoptOrRefuse } from "../loadbalancer/adopt.ts";
 import {
   backendConfig,
@@ -15,19 +16,18 @@ import {
 } from "../loadbalancer/manifests.ts";
 import {
   type CertificateReferences,
-  isGivenUp,
   isManagedName,
   isNamedAfter,
+  isPermanentlyFailed,
   managedCertificateName,
   needs,
   PRE_SHARED_CERTIFICATES,
   referencesOf,
-  untilServed,
+  transitionalReferences,
 } from "../loadbalancer/references.ts";
 import { withRemovals } from "../loadbalancer/removals.ts";
 import type { LoadBalancerSettings } from "../loadbalancer/settings.ts";
-import { changesScheme } from "../loadbalancer/waits.ts";
-import type { GrpcPort } from "../milvus/values.ts";
+import type { GrpcPort } from "../milvus/grpc-port.ts";
 import type { Observed } from "../observe/observed.ts";
 
 /** What may be left of another kind of certificate, or of a frontend_config. */
@@ -61,7 +61,11 @@ export function planLoadBalancer(given: Settings, observed: Observed, port: Grpc
   const names = namesOf(settings, observed);
   const { newPair } = observed.certificate;
   const wanted = wantedCertificates(settings, names);
-  const during = untilServed(wanted, liveCertificates(settings, observed), isServed(names, observed));
+  const during = transitionalReferences(
+    wanted,
+    liveCertificates(settings, observed),
+    isServed(names, observed),
+  );
   const routed = during === wanted ? [] : observed.formerHosts;
   const first = withoutManagedNames(ingress(names, port, settings, during, routed), settings, observed);
   const last = ingress(names, port, settings, wanted);
@@ -88,7 +92,7 @@ export function planLoadBalancer(given: Settings, observed: Observed, port: Grpc
         ? undefined
         : observed.managedCertificates.find(
             (certificate) =>
-              isGivenUp(certificate) && orphans.some(({ uid }) => uid === certificate.metadata.uid),
+              isPermanentlyFailed(certificate) && orphans.some(({ uid }) => uid === certificate.metadata.uid),
           ),
     manifests,
     finalIngress: isDeepStrictEqual(first, last) ? undefined : last,
@@ -157,7 +161,7 @@ function liveCertificates(
     preShared: changesScheme(ingress, loadBalancer) ? [] : preShared,
     managed: managed.filter((name) =>
       managedCertificates.some(
-        (certificate) => certificate.metadata.name === name && !isGivenUp(certificate),
+        (certificate) => certificate.metadata.name === name && !isPermanentlyFailed(certificate),
       ),
     ),
   };

@@ -14,16 +14,10 @@ import {
 } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { requestedValues } from "../inputs/values.ts";
-import { refuseObstacles } from "../milvus/service-obstacles.ts";
-import {
-  type GrpcPort,
-  grpcPort,
-  loadBalancerValues,
-  refuseContradictions,
-  refuseEditedPort,
-  refuseOldProtocols,
-  refuseRenaming,
-} from "../milvus/values.ts";
+import { type GrpcPort, grpcPort, refuseEditedPort } from "../milvus/grpc-port.ts";
+import { refuseLayer4Leftovers } from "../milvus/layer-4-leftovers.ts";
+import { refuseOldProtocols, refuseRenaming, refuseUnsupportedValues } from "../milvus/value-checks.ts";
+import { loadBalancerValues } from "../milvus/values.ts";
 import type { Observed } from "../observe/observed.ts";
 
 /** One Helm upgrade. */
@@ -52,13 +46,13 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   const requested = requestedValues(settings);
   const effective = mergeValues(release.computedValues, requested);
   refuseOtherChart(release, chartNameIn({ chart: settings.chart, repository: settings.chartRepository }));
-  refuseContradictions(effective, requested, release);
+  refuseUnsupportedValues(effective, requested, release);
   // What isn't there yet can have any name.
   if (release.status !== NOT_INSTALLED) {
     refuseRenaming(release.computedValues, effective, service.metadata.name);
     // A failed upgrade has perhaps rendered others.
     const deployed = release.status === "deployed" ? release.computedValues : undefined;
-    refuseObstacles(effective, deployed, service);
+    refuseLayer4Leftovers(effective, deployed, service);
     if (deployed) refuseEditedPort(service, deployed);
   }
 

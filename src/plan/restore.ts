@@ -1,7 +1,7 @@
 import { isMap, type YamlMap } from "../base/yaml.ts";
 import { diffValues, valueAt } from "../helm/values.ts";
 import { withoutTls } from "../milvus/user-yaml.ts";
-import { isUnderOurCare, SERVICE_ANNOTATIONS } from "../milvus/values.ts";
+import { hasLoadBalancerValues, SERVICE_ANNOTATIONS } from "../milvus/values.ts";
 import type { UpgradePlan } from "./release.ts";
 
 /** A release's own values at an earlier revision. */
@@ -17,7 +17,7 @@ const USER_YAML = ["extraConfigFiles", "user.yaml"];
  * (it keeps ten revisions).
  */
 export function revisionBefore(history: readonly Former[]): Former | undefined {
-  return history.findLast(({ values }) => !isUnderOurCare(values));
+  return history.findLast(({ values }) => !hasLoadBalancerValues(values));
 }
 
 /**
@@ -32,9 +32,9 @@ export function planRestore(
   former: Former | undefined,
   attempted: YamlMap = values,
 ): UpgradePlan | undefined {
-  if (!isUnderOurCare(values) && !isUnderOurCare(attempted)) return undefined;
+  if (!hasLoadBalancerValues(values) && !hasLoadBalancerValues(attempted)) return undefined;
   const before: YamlMap = former?.values ?? { service: { type: "LoadBalancer" } };
-  const restored = isUnderOurCare(values) ? withoutOurs(values, before) : values;
+  const restored = hasLoadBalancerValues(values) ? withoutOurs(values, before) : values;
   const changes = diffValues(attempted, restored);
   const from = former ? `as it was in revision ${former.revision}` : "as without this action";
   return {

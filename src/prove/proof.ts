@@ -4,10 +4,10 @@ import { warning } from "@actions/core";
 import { info } from "../base/log.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { authorityIn, expiryOf, trustFor } from "../loadbalancer/certificate.ts";
-import { LOOK_UP_MS, waitForCertificate } from "../loadbalancer/certificate-wait.ts";
 import type { ChosenCertificate } from "../loadbalancer/choose-certificate.ts";
-import { dnsAdvice, type Found, type HostAddresses, lookUp } from "../loadbalancer/dns.ts";
-import { untilTrusted } from "../loadbalancer/handshake.ts";
+import { type DnsResult, dnsAdvice, type HostAddresses, lookUpHost } from "../loadbalancer/dns.ts";
+import { waitForTrustedCertificate } from "../loadbalancer/handshake.ts";
+import { LOOK_UP_MS, waitForCertificate } from "../loadbalancer/wait-for-certificate.ts";
 import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
 import type { verify as Verify } from "../milvus/verify.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -37,9 +37,9 @@ export async function reportDns(
   { host, dnsZone: zone, certificate }: Settings,
   { environment, signal }: Session,
   address: string,
-): Promise<Found<HostAddresses>> {
+): Promise<DnsResult<HostAddresses>> {
   const limit = certificate.kind === "google-managed" ? LOOK_UP_MS : BRIEF_LOOK_UP_MS;
-  const found = await lookUp(host, environment, signal, limit);
+  const found = await lookUpHost(host, environment, signal, limit);
   const advice = dnsAdvice(host, address, found, { zone });
   // A client can do without DNS, by the address and server_name; but not with a name that leads it elsewhere. The wait
   // for a certificate of Google's says it itself.
@@ -56,7 +56,7 @@ export async function proveCertificate(
   plan: Plan,
   watch: LoadBalancerWatch,
   address: string,
-  dns: Promise<Found<HostAddresses>>,
+  dns: Promise<DnsResult<HostAddresses>>,
 ): Promise<boolean> {
   const { report, environment, signal } = session;
   const { certificateTimeout: limit, waitFor, dnsZone } = settings;
@@ -74,7 +74,12 @@ export async function proveCertificate(
     // Google takes a while to present what it has issued: a former certificate must be served until then.
     if (plan.loadBalancer.finalIngress && settings.verify) {
       await step(session, "Wait for the certificate to be presented", () =>
-        untilTrusted(dialled(settings, address), settings.host, settings.backendsTimeout, signal),
+        waitForTrustedCertificate(
+          dialled(settings, address),
+          settings.host,
+          settings.backendsTimeout,
+          signal,
+        ),
       );
     }
   }

@@ -1,5 +1,5 @@
 import { setOutput } from "@actions/core";
-import type { Backends } from "../loadbalancer/waits.ts";
+import type { BackendHealth } from "../loadbalancer/health.ts";
 import type { ObjectChange } from "../plan/changes.ts";
 
 /** What a run changes, or in mode plan would change. */
@@ -31,7 +31,7 @@ export interface RunReport {
   releaseRevision?: number;
   chartVersion?: string;
   milvusVersion?: string;
-  backends?: Backends;
+  backends?: BackendHealth;
   /** How many changes were begun, without those that proved to have changed nothing. */
   changes: number;
   plan?: PlanReport;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { SslCertificate } from "../../src/gke/compute-resources.ts";
-import { problemOfSubnets, problemsOfPreShared } from "../../src/loadbalancer/preflight.ts";
+import { problemOfPreShared } from "../../src/loadbalancer/pre-shared-certificates.ts";
 
 const HOST = "my-release.milvus.io";
 const NOW = Date.UTC(2026, 0, 15, 12);
@@ -10,7 +10,7 @@ function certificate(name: string, more: Partial<SslCertificate> = {}) {
   return { name, certificate: found };
 }
 
-describe("problemsOfPreShared", () => {
+describe("problemOfPreShared", () => {
   const USE = { host: HOST, projectId: "p", now: NOW, mustBeIssued: true };
   const managed = (domains: string[], status = "ACTIVE") => ({
     subjectAlternativeNames: [],
@@ -31,11 +31,11 @@ describe("problemsOfPreShared", () => {
     ["a managed one that is not renewed", [certificate("a", managed([HOST], "RENEWAL_FAILED"))]],
     ["one beside a managed one that isn't issued yet", [unissued, certificate("a")]],
   ])("%s will do", (_, wanted) => {
-    expect(problemsOfPreShared(wanted, USE)).toBeUndefined();
+    expect(problemOfPreShared(wanted, USE)).toBeUndefined();
   });
 
   test("a managed one that isn't issued yet will do where nothing is to be proven", () => {
-    expect(problemsOfPreShared([unissued], { ...USE, mustBeIssued: false })).toBeUndefined();
+    expect(problemOfPreShared([unissued], { ...USE, mustBeIssued: false })).toBeUndefined();
   });
 
   test.each<[string, { name: string; certificate: SslCertificate | undefined }[], string]>([
@@ -73,7 +73,7 @@ describe("problemsOfPreShared", () => {
       `none of them is for ${HOST}: they are for no name at all.`,
     ],
   ])("%s", (_, wanted, message) => {
-    const problem = problemsOfPreShared(wanted, USE);
+    const problem = problemOfPreShared(wanted, USE);
     expect(problem?.message).toContain("pre_shared_certificates can't be used; nothing was changed.\n");
     expect(problem?.message).toContain(message);
     expect(problem?.message).toContain("What to do: set pre_shared_certificates to names that");
@@ -81,24 +81,8 @@ describe("problemsOfPreShared", () => {
 
   test("a host of one label has no wildcard", () => {
     const wanted = [certificate("a", { subjectAlternativeNames: ["*.milvus", "*"] })];
-    expect(problemsOfPreShared(wanted, { ...USE, host: "milvus" })?.message).toContain(
+    expect(problemOfPreShared(wanted, { ...USE, host: "milvus" })?.message).toContain(
       "none of them is for milvus",
     );
-  });
-});
-
-describe("problemOfSubnets", () => {
-  const NETWORK = "projects/host-project/global/networks/shared";
-
-  test("a network with a proxy-only subnet will do", () => {
-    expect(problemOfSubnets(["proxy-only"], "europe-west1", NETWORK)).toBeUndefined();
-  });
-
-  test("one without is told, with the command that makes one", () => {
-    expect(problemOfSubnets([], "europe-west1", NETWORK)?.message.split("\n")).toEqual([
-      "The network shared has no proxy-only subnet in europe-west1, which an internal load balancer needs; nothing was changed.",
-      `Why: no subnet of ${NETWORK} in europe-west1 has the purpose REGIONAL_MANAGED_PROXY and the role ACTIVE.`,
-      "What to do: have one made: gcloud compute networks subnets create proxy-only --purpose=REGIONAL_MANAGED_PROXY --role=ACTIVE --region=europe-west1 --network=shared --range=<a free range, /23 is advised>",
-    ]);
   });
 });

@@ -1,6 +1,6 @@
 import { ActionError } from "../base/errors.ts";
 import type { Cluster } from "./cluster.ts";
-import { described, updateCommand } from "./cluster-resource.ts";
+import { describeCluster, updateCommand } from "./cluster-resource.ts";
 
 /** What is said when nobody answers: by Go's network stack, in kubectl and Helm, and by this action's own limit. */
 const NOBODY_ANSWERS =
@@ -12,11 +12,11 @@ const NOBODY_ANSWERS =
  * @param failure what kubectl or Helm printed
  * @returns undefined when that has another cause
  */
-export function unreachable(cluster: Cluster, failure: string): ActionError | undefined {
+export function unreachableCluster(cluster: Cluster, failure: string): ActionError | undefined {
   const evidence = failure.split("\n").find((line) => NOBODY_ANSWERS.test(line));
   if (evidence === undefined) return undefined;
   return new ActionError(
-    `The ${described(cluster)} does not answer at its ${cluster.endpoint} endpoint (${cluster.server}).`,
+    `The ${describeCluster(cluster)} does not answer at its ${cluster.endpoint} endpoint (${cluster.server}).`,
     { why: evidence.replace(/^Why: /, ""), fix: remedy(cluster) },
   );
 }

@@ -7,7 +7,7 @@ import type { SslCertificate } from "../gke/compute-resources.ts";
  * @param now milliseconds since the epoch
  * @param mustBeIssued whether one that Google is yet to issue is none: it does so once a load balancer has it
  */
-export function problemsOfPreShared(
+export function problemOfPreShared(
   wanted: readonly { name: string; certificate: SslCertificate | undefined }[],
   {
     host,
@@ -22,7 +22,7 @@ export function problemsOfPreShared(
     return expires <= now ? [`${name} has expired (${certificate.expireTime})`] : [];
   });
   const fitting = wanted.flatMap(({ certificate }) =>
-    certificate && isForHost(certificate, host) ? [certificate] : [],
+    certificate && sslCertificateMatchesHost(certificate, host) ? [certificate] : [],
   );
   if (mustBeIssued && fitting.length > 0 && fitting.every(isUnissued)) {
     const states = fitting.map(({ name, managed }) => `${name} is ${managed?.status}`);
@@ -47,7 +47,7 @@ function isUnissued({ managed }: SslCertificate): boolean {
 }
 
 /** Tells whether a certificate at Google is for a host. */
-export function isForHost(certificate: SslCertificate, host: string): boolean {
+export function sslCertificateMatchesHost(certificate: SslCertificate, host: string): boolean {
   return namesOf(certificate).some(covers(host));
 }
 
@@ -59,21 +59,4 @@ function namesOf({ subjectAlternativeNames, managed }: SslCertificate): string[]
 function covers(host: string): (name: string) => boolean {
   const above = host.replace(/^[^.]+\./, "*.");
   return (name) => name.toLowerCase() === host || name.toLowerCase() === above;
-}
-
-/** @param subnets names of the network's active proxy-only subnets in the region */
-export function problemOfSubnets(
-  subnets: readonly string[],
-  region: string,
-  network: string,
-): ActionError | undefined {
-  if (subnets.length > 0) return undefined;
-  const name = network.split("/").at(-1) ?? network;
-  return new ActionError(
-    `The network ${name} has no proxy-only subnet in ${region}, which an internal load balancer needs; nothing was changed.`,
-    {
-      why: `no subnet of ${network} in ${region} has the purpose REGIONAL_MANAGED_PROXY and the role ACTIVE.`,
-      fix: `have one made: gcloud compute networks subnets create proxy-only --purpose=REGIONAL_MANAGED_PROXY --role=ACTIVE --region=${region} --network=${name} --range=<a free range, /23 is advised>`,
-    },
-  );
 }

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { expect, test } from "vitest";
 import type { YamlMap } from "../../src/base/yaml.ts";
 import { Service } from "../../src/kubernetes/objects.ts";
-import { refuseObstacles, SOURCE_RANGES } from "../../src/milvus/service-obstacles.ts";
+import { refuseLayer4Leftovers, SOURCE_RANGES } from "../../src/milvus/layer-4-leftovers.ts";
 
 const RANGES = ["10.0.0.0/8"];
 
@@ -24,12 +24,12 @@ test.each<[string, YamlMap, Service]>([
   ["the address that it has", { service: { clusterIP: "10.1.2.3" } }, service({})],
   ["no address of its own", { service: { clusterIP: "" } }, service({})],
 ])("admits %s", (_, values, live) => {
-  expect(() => refuseObstacles(values, values, live)).not.toThrow();
+  expect(() => refuseLayer4Leftovers(values, values, live)).not.toThrow();
 });
 
 test("ranges that a failed upgrade may have rendered are Helm's to take away", () => {
   const live = service({ loadBalancerSourceRanges: RANGES });
-  expect(() => refuseObstacles({}, undefined, live)).not.toThrow();
+  expect(() => refuseLayer4Leftovers({}, undefined, live)).not.toThrow();
 });
 
 test.each<[string, YamlMap, Service, string[]]>([
@@ -59,7 +59,7 @@ test.each<[string, YamlMap, Service, string[]]>([
   ],
 ])("refuses %s", (_, values, live, parts) => {
   for (const part of [...parts, "nothing was changed.\nWhy: ", "\nWhat to do: "]) {
-    expect(() => refuseObstacles(values, values, live)).toThrow(part);
+    expect(() => refuseLayer4Leftovers(values, values, live)).toThrow(part);
   }
 });
 

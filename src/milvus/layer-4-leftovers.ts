@@ -16,7 +16,11 @@ export const SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ra
  * @param service the live one
  * @throws ActionError naming the value or the field, and how to remove it
  */
-export function refuseObstacles(values: YamlMap, deployed: YamlMap | undefined, service: Service): void {
+export function refuseLayer4Leftovers(
+  values: YamlMap,
+  deployed: YamlMap | undefined,
+  service: Service,
+): void {
   const { name, namespace, annotations } = service.metadata;
   const { clusterIP, loadBalancerSourceRanges } = service.spec;
   const restriction =

@@ -6,22 +6,22 @@ import { info } from "../base/log.ts";
 import { withProgress } from "../base/progress.ts";
 import type { ManagedCertificate } from "../kubernetes/objects.ts";
 import {
-  type Authorizations,
+  type CaaRecords,
+  type DnsResult,
   dnsAdvice,
-  type Found,
   type HostAddresses,
-  lookUp,
-  lookUpAuthorizations,
+  lookUpCaa,
+  lookUpHost,
 } from "./dns.ts";
-import { isGivenUp } from "./references.ts";
-import { refuseLastingCause, refuseLosses } from "./waits.ts";
+import { refuseDeletedObjects, refuseLastingCause } from "./obstacles.ts";
+import { isPermanentlyFailed } from "./references.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 
 export interface CertificateWait {
   /** Where the load balancer is. */
   address: string;
   /** What DNS says of the host when the wait begins. */
-  found: Found<HostAddresses>;
+  found: DnsResult<HostAddresses>;
   /** Wait also while DNS leads the host elsewhere. */
   insist: boolean;
   /** Milliseconds. */
@@ -59,7 +59,7 @@ export async function waitForCertificate(watch: LoadBalancerWatch, wait: Certifi
   const describe = () =>
     `waiting for ManagedCertificate ${nameOf(watch)}, which is ${statusOf(watch.state)}${adviceOn(watch, address, found)}`;
   // The load balancer works by now: whatever was in its way is mended.
-  watch.forgetComplaints();
+  watch.forgetWarnings();
   const settled = new AbortController();
   if (advice) void keepLooking(watch, wait, settled.signal, (news) => (found = news));
   try {
@@ -74,7 +74,7 @@ export async function waitForCertificate(watch: LoadBalancerWatch, wait: Certifi
         });
         if (turn.kind === "active") return true;
         if (turn.status !== "FailedNotVisible") {
-          const records = await lookUpAuthorizations(host, environment, signal, LOOK_UP_MS);
+          const records = await lookUpCaa(host, environment, signal, LOOK_UP_MS);
           if (!permits(records)) throw forbidden(watch, turn.status, records);
         } else if (found.state === "unknown" && !insist) {
           warning(`The certificate can't become Active yet: Google doesn't find ${host}. ${advice ?? ""}`);
@@ -94,10 +94,10 @@ function turnOf(
   state: LoadBalancerState,
   stale: ReadonlySet<string>,
 ): Turn | undefined {
-  refuseLosses(watch, state);
+  refuseDeletedObjects(watch, state);
   if (isActive(state)) return { kind: "active" };
   const certificate = certificateIn(state);
-  if (certificate && isGivenUp(certificate)) throw givenUp(watch);
+  if (certificate && isPermanentlyFailed(certificate)) throw permanentlyFailed(watch);
   refuseLastingCause(watch, state);
   const status = domainStatusIn(state);
   const isStuck = /^Failed(NotVisible|Caa)/.test(status) && !stale.has(status);
@@ -109,13 +109,13 @@ async function keepLooking(
   { names }: LoadBalancerWatch,
   { environment, signal }: CertificateWait,
   settled: AbortSignal,
-  tell: (found: Found<HostAddresses>) => void,
+  tell: (found: DnsResult<HostAddresses>) => void,
 ): Promise<void> {
   const ended = AbortSignal.any([signal, settled]);
   while (!ended.aborted) {
     await delay(LOOK_AGAIN_MS, undefined, { signal: ended }).catch(() => {});
     if (ended.aborted) return;
-    const found = await lookUp(names.host, environment, ended, LOOK_UP_MS).catch(() => undefined);
+    const found = await lookUpHost(names.host, environment, ended, LOOK_UP_MS).catch(() => undefined);
     if (found) tell(found);
   }
 }
@@ -139,7 +139,7 @@ function statusOf(state: LoadBalancerState): string {
   return domain === "" || domain === status ? status : `${status} (${domain})`;
 }
 
-function adviceOn({ names }: LoadBalancerWatch, address: string, found: Found<HostAddresses>): string {
+function adviceOn({ names }: LoadBalancerWatch, address: string, found: DnsResult<HostAddresses>): string {
   const advice = dnsAdvice(names.host, address, found);
   return advice ? `; ${advice}` : "; DNS is right";
 }
@@ -149,20 +149,20 @@ function nameOf({ names }: LoadBalancerWatch): string {
 }
 
 /** RFC 8659, 4: without a record that names who may issue, everybody may. */
-function permits(found: Found<Authorizations>): boolean {
+function permits(found: DnsResult<CaaRecords>): boolean {
   if (found.state !== "resolved") return true;
   const issuers = found.records.filter((record) => / issue /.test(record));
   return issuers.length === 0 || issuers.some((record) => AUTHORITIES.some((name) => record.includes(name)));
 }
 
-function givenUp(watch: LoadBalancerWatch): ActionError {
+function permanentlyFailed(watch: LoadBalancerWatch): ActionError {
   return new ActionError(`Google has given up ManagedCertificate ${nameOf(watch)}.`, {
     why: `its status is ${statusOf(watch.state)}, which is final.`,
     fix: "check that the host is a public name that points to the load balancer, and run again: this action then has a new one made and deletes this one.",
   });
 }
 
-function forbidden(watch: LoadBalancerWatch, status: string, found: Found<Authorizations>): ActionError {
+function forbidden(watch: LoadBalancerWatch, status: string, found: DnsResult<CaaRecords>): ActionError {
   const { host } = watch.names;
   const seen = found.state === "resolved" ? `${found.domain} has ${found.records.join(", ")}` : "";
   return new ActionError(`Google may not have a certificate issued for ${host}.`, {
@@ -174,7 +174,7 @@ function forbidden(watch: LoadBalancerWatch, status: string, found: Found<Author
 function tooLate(
   watch: LoadBalancerWatch,
   address: string,
-  found: Found<HostAddresses>,
+  found: DnsResult<HostAddresses>,
   limit: number,
 ): ActionError {
   return new ActionError(

@@ -2,7 +2,7 @@ import { ActionError } from "../base/errors.ts";
 import { type CredentialSource, impersonatedAccount } from "./credential-source.ts";
 import { type Failure, failureOf, fields } from "./google-api.ts";
 
-interface Refusal {
+interface KnownTokenError {
   /** Matched against the server's text and its reason. */
   pattern: RegExp;
   what: string;
@@ -10,7 +10,7 @@ interface Refusal {
 }
 
 /** What Google's token services answer, and what it means to someone who writes a workflow. */
-const REFUSALS: readonly Refusal[] = [
+const TOKEN_ERRORS: readonly KnownTokenError[] = [
   {
     pattern: /rejected by the attribute condition/,
     what: "The workload identity provider doesn't accept this workflow.",
@@ -64,7 +64,7 @@ const REFUSALS: readonly Refusal[] = [
 ];
 
 /** Returns the one error for a token that could not be had: what it means, Google's own text, what to change. */
-export function refusal(error: unknown, source: CredentialSource): ActionError {
+export function tokenError(error: unknown, source: CredentialSource): ActionError {
   const failure = failureOf(error);
   const from = failure.url ? `${failure.url} answered ${failure.status ?? "nothing"}: ` : "";
   const details = { why: from + failure.text, cause: error };
@@ -81,7 +81,7 @@ export function refusal(error: unknown, source: CredentialSource): ActionError {
       fix: "add `permissions: id-token: write` to the job; a token request is valid only while its job runs.",
     });
   }
-  const report = REFUSALS.find(({ pattern }) => pattern.test(`${failure.reason ?? ""} ${failure.text}`));
+  const report = TOKEN_ERRORS.find(({ pattern }) => pattern.test(`${failure.reason ?? ""} ${failure.text}`));
   const account = (source.configuration && accountOf(source.configuration)) ?? "service account";
   return new ActionError(
     report?.what.replace("{account}", account) ?? `Google refused ${source.description}.`,
