@@ -104,7 +104,7 @@ describe("objects", () => {
     [
       "annotate",
       (api) => api.annotate("Ingress", "default", "i", "a", "b"),
-      "The API server does not let Ingress default/i be annotated.",
+      "The API server does not annotate Ingress default/i.",
     ],
     [
       "log",

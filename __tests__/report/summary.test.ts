@@ -119,7 +119,7 @@ describe("the plan", () => {
       restarts: ["Deployment my-release-milvus-standalone"],
       objects: [
         { kind: "static address", name: "a", action: "create" },
-        { kind: "BackendConfig", name: "b", action: "take over" },
+        { kind: "BackendConfig", name: "b", action: "adopt" },
         { kind: "Secret", name: "t", action: "delete" },
       ],
       consequences: ["The layer-4 load balancer at 203.0.113.9 is deleted.", "Milvus itself speaks TLS."],
@@ -129,7 +129,7 @@ describe("the plan", () => {
     for (const line of [
       "Another Helm upgrade once Milvus answers through the load balancer, because value service.type changes.",
       "| static address `a` |  | create |",
-      "| BackendConfig `b` |  | take over |",
+      "| BackendConfig `b` |  | adopt |",
       "| Secret `t` |  | delete |",
       "| pods of Deployment my-release-milvus-standalone |  | replaced |",
       "> The layer-4 load balancer at 203.0.113.9 is deleted.",

@@ -13,7 +13,6 @@ import { chartFor } from "../helm/stored-chart.ts";
 import { joinValues } from "../helm/values.ts";
 import { describeVersionChange } from "../helm/version-change.ts";
 import type { Settings } from "../inputs/settings.ts";
-import { adopt } from "../kubernetes/adoption.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import { dryRunManifests } from "../kubernetes/manifest-set.ts";
 import { isOf } from "../kubernetes/objects.ts";
@@ -114,20 +113,13 @@ async function dryRunObjects(
   { loadBalancer, files }: Plan,
 ): Promise<ObjectChange[]> {
   const [ours, theirs] = await allOf([
-    allOf(
-      loadBalancer.manifests.map((manifest) => {
-        const taken = loadBalancer.adopted.find(isOf(manifest));
-        return taken
-          ? adopt(api, manifest, taken, { dryRun: true })
-          : api.apply(manifest, { dryRun: true, force: true });
-      }),
-    ),
+    allOf(loadBalancer.manifests.map((manifest) => api.apply(manifest, { dryRun: true, force: true }))),
     dryRunManifests(api, files, { force: adopts }),
   ]);
   const changes = objectChanges(observed.objects, ours).map((change) => {
     const { kind, name } = change;
-    const isTaken = loadBalancer.adopted.some(isOf({ kind, metadata: { name } }));
-    return isTaken ? { ...change, action: "take over" as const } : change;
+    const isAdopted = loadBalancer.adopted.some(isOf({ kind, metadata: { name } }));
+    return isAdopted ? { ...change, action: "adopt" as const } : change;
   });
   const orphans = loadBalancer.orphans.map(({ kind, name }) => ({ kind, name, action: "delete" as const }));
   const others = theirs.flatMap(({ before, after }) => objectChanges(before ? [before] : [], [after]));

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { OvertakenError } from "../base/errors.ts";
 import { info } from "../base/log.ts";
 import type { Settings } from "../inputs/settings.ts";
-import { adopt } from "../kubernetes/adoption.ts";
+import { adopt } from "../kubernetes/adopt.ts";
 import type { ApiServer, Manifest } from "../kubernetes/api.ts";
 import { applyManifests } from "../kubernetes/manifest-set.ts";
 import { Ingress, isOf } from "../kubernetes/objects.ts";
@@ -34,7 +34,7 @@ export async function applyLoadBalancer(
     const taken = adopted.find(isOf(manifest));
     const isThere = objects.some(isOf(manifest));
     if (manifest.kind === "Secret" && !isThere && !(await api.create(manifest))) throw overtaken(manifest);
-    if (taken) await adopt(api, manifest, taken, { dryRun: false });
+    if (taken) await adopt(api, manifest, taken);
     // What somebody has changed by hand on an object of ours is mended; one that was made since is not ours.
     else await api.apply(manifest, { dryRun: false, force: isThere });
   }

@@ -1,12 +1,11 @@
 import * as v from "valibot";
-import { ActionError } from "../base/errors.ts";
+import type { ActionError } from "../base/errors.ts";
 import type { Program } from "../base/process.ts";
-import { type Answer, conflictError, conflictsIn, refusal, statusOf, unreachable } from "./answers.ts";
 import { Discovery } from "./discovery.ts";
 import { FIELD_MANAGER } from "./managed-fields.ts";
 import { KubernetesList, KubernetesObject, ListedObject } from "./objects.ts";
 import { type KubectlProxy, startProxy } from "./proxy.ts";
-import { answerOf, ask, type PatchType, type RequestOptions } from "./requests.ts";
+import { type ApiRequest, type PatchType, sendRequest, streamLines } from "./requests.ts";
 import {
   collectionPath,
   type Kind,
@@ -17,57 +16,63 @@ import {
   selectionPath,
   titleOf,
 } from "./resources.ts";
-import { adoptionPatch } from "./take-over.ts";
+import { type ApiResponse, apiError, conflictError, conflictsIn, statusOf } from "./responses.ts";
 
 export type { Kind, Selector } from "./resources.ts";
 
-/** An object to apply. */
+/** What an object should be. */
 export interface Manifest {
   apiVersion: string;
   kind: string;
   metadata: {
     name: string;
-    /** Doesn't count where the kind isn't namespaced. */
-    namespace?: string;
+    /** Ignored if the kind isn't namespaced. */
+    namespace?: string | undefined;
     annotations?: Record<string, string>;
   };
 }
 
 export interface ApplyOptions {
-  /** The API server validates and merges, and stores nothing. */
+  /** The API server validates and merges but stores nothing. */
   dryRun: boolean;
-  /** Takes over the fields that others manage, where that would be refused otherwise. */
+  /** Takes fields from other managers. Without it, the API server refuses to change them. */
   force?: boolean;
   /** Where the manifest comes from, for errors, e.g. `k8s/policy.yaml, line 12`. */
   origin?: string | undefined;
 }
 
 interface DeleteOptions {
-  /** Only this very object, not a later one of its name. */
+  /** Deletes only the object with this UID, not a later one of the same name. */
   uid?: string | undefined;
-  /** Nothing is deleted. */
+  /** The API server checks the request but deletes nothing. */
   dryRun?: boolean;
 }
 
-/** A line of a log may be of any length. */
+/** One operation of a JSON patch (RFC 6902). */
+export interface JsonPatch {
+  op: "replace" | "remove";
+  path: string;
+  value?: unknown;
+}
+
+/** A log line may have any length. */
 const MAX_LOG_BYTES = 64 * 1024;
-const TAKE_OVER_ATTEMPTS = 10;
 
 const Version = v.looseObject({ gitVersion: v.string() });
 
 const AccessReview = v.looseObject({ status: v.looseObject({ allowed: v.boolean() }) });
 
-/** The cluster's API server. Every method throws an ActionError when it can't be reached or refuses. */
+/** The cluster's API server. Every method throws an ActionError when the server can't be reached or refuses. */
 export class ApiServer {
   readonly #proxy: KubectlProxy;
-  readonly #discovery = new Discovery((path) => this.#ask("GET", path));
+  readonly #discovery = new Discovery((path) => this.#send("GET", path));
 
   private constructor(proxy: KubectlProxy) {
     this.#proxy = proxy;
   }
 
   /**
-   * Opens a way to the API server that `kubectl` is pointed at. Whether it can be reached shows at the first request.
+   * Opens a connection to the API server of kubectl's context. The first request shows whether it can be reached.
    *
    * @param directory a folder that only this job's user can enter
    * @throws ActionError when the kubeconfig can't be used
@@ -80,30 +85,30 @@ export class ApiServer {
     return this.#proxy.close();
   }
 
-  /** What every request fails with once the way to the API server is gone for good, undefined before. */
+  /** The error of every request after kubectl proxy has ended; undefined before. */
   get end(): ActionError | undefined {
     return this.#proxy.end;
   }
 
   /**
-   * Returns the API server's version, e.g. `v1.35.4-gke.1000000`; undefined where that is kept from this account. The
-   * cheapest way to learn whether the API server can be reached and knows the account.
+   * Returns the API server's version, e.g. `v1.35.4-gke.1000000`; undefined if this account may not see it. This is the
+   * cheapest way to check that the API server can be reached and accepts the account.
    */
   async version(): Promise<string | undefined> {
-    const answer = await this.#ask("GET", "/version");
-    if (answer.code === 200) return v.parse(Version, JSON.parse(answer.body)).gitVersion;
-    if (answer.code === 403) return undefined;
-    const what = answer.code === 401 ? "does not let this job in" : "does not answer";
-    throw refusal(`The cluster's API server ${what}.`, answer);
+    const response = await this.#send("GET", "/version");
+    if (response.code === 200) return v.parse(Version, JSON.parse(response.body)).gitVersion;
+    if (response.code === 403) return undefined;
+    const what = response.code === 401 ? "rejects this job's credentials" : "does not answer";
+    throw apiError(`The cluster's API server ${what}.`, response);
   }
 
-  /** Returns an object, undefined when there is none of that name. */
+  /** Returns an object, undefined if it doesn't exist. */
   async get(kind: Kind, namespace: string, name: string): Promise<unknown> {
     return this.#find(resourceOf(kind), namespace, name);
   }
 
   /**
-   * Returns the object that a manifest is of, undefined when there is none, also for want of its kind.
+   * Returns the object of a manifest, undefined if the object or its kind doesn't exist.
    *
    * @param origin where the manifest comes from, for errors
    */
@@ -121,17 +126,17 @@ export class ApiServer {
     return (await this.#discovery.find(apiVersion, kind)) !== undefined;
   }
 
-  /** Tells whether a namespace exists. */
   async hasNamespace(name: string): Promise<boolean> {
     return (await this.#find(resourceOf("Namespace"), "", name)) !== undefined;
   }
 
-  /** Returns the UID of the namespace kube-system, by which clusters are told apart; undefined where it is kept from this account. */
+  /** Returns the UID of namespace kube-system, which identifies a cluster; undefined if this account may not see it. */
   async clusterUid(): Promise<string | undefined> {
-    const answer = await this.#ask("GET", objectPath(resourceOf("Namespace"), "", "kube-system"));
-    if (answer.code === 403) return undefined;
-    if (answer.code !== 200) throw refusal("The API server does not show Namespace kube-system.", answer);
-    return v.parse(ListedObject, JSON.parse(answer.body)).metadata.uid;
+    const response = await this.#send("GET", objectPath(resourceOf("Namespace"), "", "kube-system"));
+    if (response.code === 403) return undefined;
+    if (response.code !== 200)
+      throw apiError("The API server does not show Namespace kube-system.", response);
+    return v.parse(ListedObject, JSON.parse(response.body)).metadata.uid;
   }
 
   /**
@@ -147,13 +152,14 @@ export class ApiServer {
       spec: { resourceAttributes: { namespace, group: group.join("."), resource: plural, verb } },
     };
     const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-    const answer = await this.#ask("POST", path, { contentType: "application/json", body: review });
-    if (answer.code !== 201) throw refusal("The API server does not tell what the account may do.", answer);
-    return v.parse(AccessReview, JSON.parse(answer.body)).status.allowed;
+    const response = await this.#send("POST", path, { contentType: "application/json", body: review });
+    if (response.code !== 201)
+      throw apiError("The API server does not say what the account may do.", response);
+    return v.parse(AccessReview, JSON.parse(response.body)).status.allowed;
   }
 
   /**
-   * Returns the objects of a collection and the version of the cluster that the list shows.
+   * Returns the selected objects, and the version from which a watch can go on.
    *
    * @param signal ends the request
    */
@@ -164,19 +170,19 @@ export class ApiServer {
     signal?: AbortSignal,
   ): Promise<{ items: unknown[]; resourceVersion: string }> {
     const resource = resourceOf(kind);
-    const answer = await this.#ask("GET", selectionPath(resource, namespace, selector), { signal });
-    if (answer.code !== 200) {
+    const response = await this.#send("GET", selectionPath(resource, namespace, selector), { signal });
+    if (response.code !== 200) {
       const what = `the ${kind} list of namespace ${namespace}`;
-      throw refusal(`The API server does not show ${what}.`, answer, resource);
+      throw apiError(`The API server does not show ${what}.`, response, resource);
     }
-    const { items, metadata } = v.parse(KubernetesList, JSON.parse(answer.body));
+    const { items, metadata } = v.parse(KubernetesList, JSON.parse(response.body));
     return { items, resourceVersion: metadata?.resourceVersion ?? "" };
   }
 
   /**
-   * Streams the changes of a collection until the API server ends the stream, which it does after a while.
+   * Streams changes of the selected objects. The API server ends the stream after a while.
    *
-   * @param onLine called with each change as a line of JSON; what it throws ends the stream and is thrown
+   * @param onLine called with each change as a line of JSON; an error that it throws ends the stream
    * @param signal ends the stream
    */
   async watch(
@@ -188,99 +194,91 @@ export class ApiServer {
   ): Promise<void> {
     const { selector, resourceVersion, timeoutSeconds } = query;
     const resource = resourceOf(kind);
-    const path = `${selectionPath(resource, namespace, selector)}&watch=1&resourceVersion=${resourceVersion}&timeoutSeconds=${timeoutSeconds}`;
-    for await (const line of this.#stream(resource, namespace, path, signal)) onLine(line);
+    const limits = `resourceVersion=${resourceVersion}&timeoutSeconds=${timeoutSeconds}`;
+    const path = `${selectionPath(resource, namespace, selector)}&watch=1&${limits}`;
+    const what = `The watch of the ${kind} list of namespace ${namespace} broke.`;
+    for await (const line of streamLines(this.#proxy, path, { what, resource, signal })) onLine(line);
   }
 
   /**
-   * Applies one object of any kind server-side and returns it as the API server has it then.
+   * Applies one object of any kind server-side and returns the result.
    *
-   * @throws ActionError when it is refused, the cluster doesn't know its kind, or something else manages fields of it
+   * @throws ActionError when the API server refuses it, doesn't know its kind, or another manager has its fields
    */
   async apply(manifest: Manifest, options: ApplyOptions): Promise<KubernetesObject> {
     const { dryRun, force = false, origin } = options;
     const { apiVersion, kind } = manifest;
     const from = fromOf(origin);
-    const resource = await this.#discovery.find(apiVersion, kind);
     const { namespace, ...metadata } = manifest.metadata;
-    if (!resource) throw await this.#discovery.unknown(`${kind} ${metadata.name}${from}`, apiVersion, kind);
+    const resource = await this.#resource(apiVersion, kind, `${kind} ${metadata.name}${from}`);
     const scope = resource.namespaced && namespace !== undefined ? { namespace } : {};
     const object = `${titleOf(resource, namespace ?? "", metadata.name)}${from}`;
 
-    // Strict: a field that the API server doesn't know is an error, not dropped without a word.
+    // Strict: an unknown field is an error instead of being dropped.
     const query = `fieldValidation=Strict&force=${force}${dryRun ? "&dryRun=All" : ""}`;
     const path = objectPath(resource, namespace ?? "", metadata.name);
     const body = { ...manifest, metadata: { ...metadata, ...scope } };
-    const answer = await this.#patch(path, query, "apply-patch+yaml", body);
-    const conflicts = conflictsIn(answer);
+    const response = await this.#patch(path, query, "apply-patch+yaml", body);
+    const conflicts = conflictsIn(response);
     if (conflicts.size > 0) throw conflictError(object, conflicts, { dryRun, isOwn: origin === undefined });
-    if (answer.code !== 200 && answer.code !== 201) {
+    if (response.code !== 200 && response.code !== 201) {
       const what = `The API server refuses ${object}${dryRun ? "; nothing was changed" : ""}.`;
-      throw refusal(what, answer, resource);
+      throw apiError(what, response, resource);
     }
-    return v.parse(KubernetesObject, JSON.parse(answer.body));
+    return v.parse(KubernetesObject, JSON.parse(response.body));
   }
 
   /**
-   * Creates an object, and tells whether it did: of two that create the same one, one is told that it is there already.
+   * Creates an object. Returns false if it already exists, e.g. because another run has just created it.
    *
-   * @throws ActionError when it is refused
+   * @throws ActionError when the API server refuses it
    */
   async create(manifest: Manifest): Promise<boolean> {
     const { apiVersion, kind, metadata } = manifest;
-    const resource = await this.#discovery.find(apiVersion, kind);
-    if (!resource) throw await this.#discovery.unknown(`${kind} ${metadata.name}`, apiVersion, kind);
     const { namespace = "", name } = metadata;
+    const resource = await this.#resource(apiVersion, kind, `${kind} ${name}`);
     const path = `${collectionPath(resource, namespace)}?fieldManager=${FIELD_MANAGER}&fieldValidation=Strict`;
-    const answer = await this.#ask("POST", path, { contentType: "application/json", body: manifest });
-    if (answer.code === 201) return true;
-    if (statusOf(answer)?.reason === "AlreadyExists") return false;
-    throw refusal(`The API server refuses ${titleOf(resource, namespace, name)}.`, answer, resource);
+    const response = await this.#send("POST", path, { contentType: "application/json", body: manifest });
+    if (response.code === 201) return true;
+    if (statusOf(response)?.reason === "AlreadyExists") return false;
+    throw apiError(`The API server refuses ${titleOf(resource, namespace, name)}.`, response, resource);
   }
 
   /**
-   * Makes the fields that others manage this action's own, so that the next apply removes those it doesn't want, and
-   * returns the object as it is then. Status and whatever else the rest have written stays theirs.
+   * Changes an object by a JSON patch and returns the result; undefined if the patch says that it is for another
+   * version of the object.
    *
-   * @param object as it was read from the cluster; read anew where GKE's controllers have changed it since
-   * @param managers whose fields
-   * @throws ActionError when it is refused, or the object is gone, or changes all the time
+   * @throws ActionError when the API server refuses it
    */
-  async takeOver(object: KubernetesObject, managers: readonly string[]): Promise<KubernetesObject> {
-    const { apiVersion, kind, metadata } = object;
-    const namespace = metadata.namespace ?? "";
-    const resource = await this.#discovery.find(apiVersion, kind);
-    if (!resource) throw await this.#discovery.unknown(`${kind} ${metadata.name}`, apiVersion, kind);
-    const path = objectPath(resource, namespace, metadata.name);
-    const patch = (current: KubernetesObject) =>
-      this.#patch(path, "", "json-patch+json", adoptionPatch(current, managers));
-    let answer = await patch(object);
-    for (let attempt = 1; answer.code === 409 && attempt < TAKE_OVER_ATTEMPTS; attempt++) {
-      const current = await this.#find(resource, namespace, metadata.name);
-      if (current === undefined) break;
-      answer = await patch(v.parse(KubernetesObject, current));
-    }
-    if (answer.code !== 200) {
-      const title = titleOf(resource, namespace, metadata.name);
-      throw refusal(`The API server does not let ${title} be taken over.`, answer, resource);
-    }
-    return v.parse(KubernetesObject, JSON.parse(answer.body));
+  async patch(
+    { apiVersion, kind, metadata }: KubernetesObject,
+    patch: readonly JsonPatch[],
+  ): Promise<KubernetesObject | undefined> {
+    const { namespace = "", name } = metadata;
+    const resource = await this.#resource(apiVersion, kind, `${kind} ${name}`);
+    const response = await this.#patch(objectPath(resource, namespace, name), "", "json-patch+json", patch);
+    if (response.code === 409) return undefined;
+    if (response.code === 200) return v.parse(KubernetesObject, JSON.parse(response.body));
+    throw apiError(
+      `The API server does not change ${titleOf(resource, namespace, name)}.`,
+      response,
+      resource,
+    );
   }
 
   /**
-   * Deletes an object, and tells whether there was one. With finalizers it stays until their controllers are done.
+   * Deletes an object and tells whether there was one. An object with finalizers stays until their controllers are done.
    *
-   * @throws ActionError when it is refused, or the object is another one than `uid` says
+   * @throws ActionError when the API server refuses it, or the object has another UID than `uid`
    */
   async delete(kind: Kind, namespace: string, name: string, options: DeleteOptions = {}): Promise<boolean> {
     return this.#delete(resourceOf(kind), namespace, name, options);
   }
 
   /**
-   * Deletes this very object, of any kind, and tells whether it was still there.
+   * Deletes exactly this object, of any kind, and tells whether it was still there.
    *
-   * @param options `dryRun`: it stays
-   * @throws ActionError when it is refused, or there is another object of its name now
+   * @throws ActionError when the API server refuses it, or another object has the name now
    */
   async remove(
     { apiVersion, kind, metadata }: KubernetesObject,
@@ -291,7 +289,7 @@ export class ApiServer {
     return resource !== undefined && (await this.#delete(resource, namespace, name, { ...options, uid }));
   }
 
-  /** Sets one annotation, or removes it with null, whoever owns it. */
+  /** Sets one annotation, or removes it with null, whoever manages it. */
   async annotate(
     kind: Kind,
     namespace: string,
@@ -302,14 +300,18 @@ export class ApiServer {
     const resource = resourceOf(kind);
     const path = objectPath(resource, namespace, name);
     const body = { metadata: { annotations: { [annotation]: value } } };
-    const answer = await this.#patch(path, "", "merge-patch+json", body);
-    if (answer.code !== 200) {
+    const response = await this.#patch(path, "", "merge-patch+json", body);
+    if (response.code !== 200) {
       const title = titleOf(resource, namespace, name);
-      throw refusal(`The API server does not let ${title} be annotated.`, answer, resource);
+      throw apiError(`The API server does not annotate ${title}.`, response, resource);
     }
   }
 
-  /** Returns the last lines that a container has written, 64 KiB at the most; `previous`: those of its start before this one. */
+  /**
+   * Returns the last lines of a container's log, at most 64 KiB.
+   *
+   * @param options `previous`: of the container before its last restart
+   */
   async log(
     namespace: string,
     pod: string,
@@ -318,32 +320,15 @@ export class ApiServer {
   ): Promise<string> {
     const limits = `tailLines=${options.lines}&limitBytes=${MAX_LOG_BYTES}`;
     const query = `container=${encodeURIComponent(container)}&previous=${options.previous}&${limits}`;
-    const answer = await this.#ask("GET", `${objectPath(resourceOf("Pod"), namespace, pod)}/log?${query}`);
-    if (answer.code === 200) return answer.body.trimEnd();
-    throw refusal(`The log of container ${container} of pod ${namespace}/${pod} can't be read.`, answer);
+    const response = await this.#send("GET", `${objectPath(resourceOf("Pod"), namespace, pod)}/log?${query}`);
+    if (response.code === 200) return response.body.trimEnd();
+    throw apiError(`The log of container ${container} of pod ${namespace}/${pod} can't be read.`, response);
   }
 
-  /** What its reader throws is no failure of the stream's. */
-  async *#stream(
-    resource: Resource,
-    namespace: string,
-    path: string,
-    signal: AbortSignal,
-  ): AsyncGenerator<string, void, void> {
-    const what = `The watch of the ${resource.kind} list of namespace ${namespace} broke.`;
-    try {
-      const response = await this.#proxy.send("GET", path, { signal });
-      if (response.statusCode !== 200) throw refusal(what, await answerOf(response), resource);
-      let rest = "";
-      for await (const chunk of response.setEncoding("utf8")) {
-        const lines = `${rest}${chunk}`.split("\n");
-        rest = lines.pop() ?? "";
-        yield* lines;
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      throw error instanceof ActionError ? error : unreachable(what, error);
-    }
+  async #resource(apiVersion: string, kind: string, object: string): Promise<Resource> {
+    const resource = await this.#discovery.find(apiVersion, kind);
+    if (!resource) throw await this.#discovery.unknown(object, apiVersion, kind);
+    return resource;
   }
 
   async #delete(
@@ -359,29 +344,29 @@ export class ApiServer {
       ...(dryRun && { dryRun: ["All"] }),
     };
     const path = objectPath(resource, namespace, name);
-    const answer = await this.#ask("DELETE", path, { contentType: "application/json", body });
-    if (answer.code === 200 || answer.code === 202) return true;
-    if (answer.code === 404 && statusOf(answer)) return false;
+    const response = await this.#send("DELETE", path, { contentType: "application/json", body });
+    if (response.code === 200 || response.code === 202) return true;
+    if (response.code === 404 && statusOf(response)) return false;
     const title = titleOf(resource, namespace, name);
     const unchanged = dryRun ? "; nothing was changed" : "";
-    throw refusal(`The API server does not delete ${title}${unchanged}.`, answer, resource);
+    throw apiError(`The API server does not delete ${title}${unchanged}.`, response, resource);
   }
 
   async #find(resource: Resource, namespace: string, name: string, origin?: string): Promise<unknown> {
-    const answer = await this.#ask("GET", objectPath(resource, namespace, name));
-    if (answer.code === 200) return JSON.parse(answer.body);
-    if (answer.code === 404 && statusOf(answer)) return undefined;
+    const response = await this.#send("GET", objectPath(resource, namespace, name));
+    if (response.code === 200) return JSON.parse(response.body);
+    if (response.code === 404 && statusOf(response)) return undefined;
     const title = `${titleOf(resource, namespace, name)}${fromOf(origin)}`;
-    throw refusal(`The API server does not show ${title}.`, answer, resource);
+    throw apiError(`The API server does not show ${title}.`, response, resource);
   }
 
-  #patch(path: string, query: string, type: PatchType, body: object): Promise<Answer> {
+  #patch(path: string, query: string, type: PatchType, body: object): Promise<ApiResponse> {
     const url = `${path}?fieldManager=${FIELD_MANAGER}${query && `&${query}`}`;
-    return this.#ask("PATCH", url, { contentType: `application/${type}`, body });
+    return this.#send("PATCH", url, { contentType: `application/${type}`, body });
   }
 
-  #ask(method: string, path: string, request: RequestOptions = {}): Promise<Answer> {
-    return ask(this.#proxy, method, path, request);
+  #send(method: string, path: string, request: ApiRequest = {}): Promise<ApiResponse> {
+    return sendRequest(this.#proxy, method, path, request);
   }
 }
 

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
-import { type Answer, refusal } from "./answers.ts";
 import { apiPath, ownResource, type Resource } from "./resources.ts";
+import { type ApiResponse, apiError } from "./responses.ts";
 
 const ApiResourceList = v.looseObject({
   resources: v.array(v.looseObject({ name: v.string(), kind: v.string(), namespaced: v.boolean() })),
@@ -9,19 +9,19 @@ const ApiResourceList = v.looseObject({
 
 const ApiGroup = v.looseObject({ versions: v.array(v.looseObject({ groupVersion: v.string() })) });
 
-/** Finds out where the API server has the objects of any kind, and remembers what it has found. */
+/** Finds the API paths of any kind of object and remembers them. */
 export class Discovery {
-  readonly #get: (path: string) => Promise<Answer>;
+  readonly #get: (path: string) => Promise<ApiResponse>;
   readonly #apis = new Map<string, Promise<Resource[]>>();
 
-  constructor(get: (path: string) => Promise<Answer>) {
+  constructor(get: (path: string) => Promise<ApiResponse>) {
     this.#get = get;
   }
 
   /**
-   * Returns where the objects of a kind are, undefined when the cluster doesn't know it (yet).
+   * Returns the resource of a kind, undefined if the cluster doesn't know the kind (yet).
    *
-   * @throws ActionError when the API server doesn't tell
+   * @throws ActionError when the API server doesn't say
    */
   async find(apiVersion: string, kind: string): Promise<Resource | undefined> {
     const own = ownResource(apiVersion, kind);
@@ -29,7 +29,7 @@ export class Discovery {
     const remembered = this.#apis.get(apiVersion);
     const known = remembered && (await remembered).find((resource) => resource.kind === kind);
     if (known) return known;
-    // What isn't there may come: only what is there is remembered.
+    // A kind that is missing now may be defined later, so only known kinds are remembered.
     const listing = this.#list(apiVersion);
     this.#apis.set(apiVersion, listing);
     return (await listing).find((resource) => resource.kind === kind);
@@ -38,7 +38,7 @@ export class Discovery {
   /**
    * The error for a kind that the cluster doesn't know.
    *
-   * @param object whose kind it is, and where it comes from
+   * @param object the object of that kind, and the origin of its manifest
    */
   async unknown(object: string, apiVersion: string, kind: string): Promise<ActionError> {
     const [group, version] = apiVersion.includes("/") ? apiVersion.split("/") : ["", apiVersion];
@@ -50,16 +50,17 @@ export class Discovery {
       why: elsewhere
         ? `the API server has no ${apiVersion}, only ${served.join(", ")}.`
         : `the API server has no ${kind} in ${apiVersion}.`,
-      // Groups without a dot are built in; all others may come with CustomResourceDefinitions, also those of k8s.io.
+      // Groups without a dot are built in. All others may come with CustomResourceDefinitions, even those of k8s.io.
       fix: group?.includes(".") && !elsewhere ? `${install}, or ${correct}.` : `${correct}.`,
     });
   }
 
   async #list(apiVersion: string): Promise<Resource[]> {
-    const answer = await this.#get(apiPath(apiVersion));
-    if (answer.code === 404) return [];
-    if (answer.code !== 200) throw refusal(`The API server does not tell what ${apiVersion} has.`, answer);
-    const { resources } = v.parse(ApiResourceList, JSON.parse(answer.body));
+    const response = await this.#get(apiPath(apiVersion));
+    if (response.code === 404) return [];
+    if (response.code !== 200)
+      throw apiError(`The API server does not list the kinds of ${apiVersion}.`, response);
+    const { resources } = v.parse(ApiResourceList, JSON.parse(response.body));
     // Subresources such as pods/log carry a kind too.
     return resources
       .filter(({ name }) => !name.includes("/"))
@@ -67,9 +68,10 @@ export class Discovery {
   }
 
   async #versionsOf(group: string): Promise<string[]> {
-    const answer = await this.#get(`/apis/${encodeURIComponent(group)}`);
-    if (answer.code === 404) return [];
-    if (answer.code !== 200) throw refusal(`The API server does not tell what ${group} has.`, answer);
-    return v.parse(ApiGroup, JSON.parse(answer.body)).versions.map(({ groupVersion }) => groupVersion);
+    const response = await this.#get(`/apis/${encodeURIComponent(group)}`);
+    if (response.code === 404) return [];
+    if (response.code !== 200)
+      throw apiError(`The API server does not list the versions of ${group}.`, response);
+    return v.parse(ApiGroup, JSON.parse(response.body)).versions.map(({ groupVersion }) => groupVersion);
   }
 }

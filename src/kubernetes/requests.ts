@@ -1,19 +1,19 @@
 import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
-import { setTimeout as delay } from "node:timers/promises";
+import { retry } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
-import { type Answer, unreachable } from "./answers.ts";
 import type { KubectlProxy } from "./proxy.ts";
+import type { Resource } from "./resources.ts";
+import { type ApiResponse, apiError, connectionError } from "./responses.ts";
 
 /** How long one request may take, in milliseconds, before the API server counts as unreachable. */
 const REQUEST_LIMIT_MS = 30_000;
-/** Pauses before a request is sent anew that the API server had no time for (429, 503), in milliseconds. */
+/** Pauses, in milliseconds, before a request is repeated that the API server was too busy for (429, 503). */
 const BUSY_PAUSES_MS = [500, 2000, 5000];
 
-/** What patches are written in. */
 export type PatchType = "apply-patch+yaml" | "json-patch+json" | "merge-patch+json";
 
-export interface RequestOptions {
+export interface ApiRequest {
   contentType?: "application/json" | `application/${PatchType}`;
   body?: object;
   /** Ends the request. */
@@ -21,37 +21,61 @@ export interface RequestOptions {
 }
 
 /**
- * Sends one request and returns the whole answer, whatever it is; anew where the API server has no time for it.
+ * Sends one request and returns the whole response, whatever its status. Repeats it while the API server is busy.
  *
- * @throws ActionError when there is no answer
+ * @throws ActionError when there is no response
  */
-export async function ask(
+export async function sendRequest(
   proxy: KubectlProxy,
   method: string,
   path: string,
-  request: RequestOptions = {},
-): Promise<Answer> {
-  const { contentType, body, signal: ended } = request;
+  { contentType, body, signal: ended }: ApiRequest = {},
+): Promise<ApiResponse> {
   const content = body && contentType !== undefined && { body: JSON.stringify(body), contentType };
-  for (const pause of [...BUSY_PAUSES_MS, undefined]) {
+  const attempt = async () => {
     const limit = AbortSignal.timeout(REQUEST_LIMIT_MS);
     const signal = ended ? AbortSignal.any([limit, ended]) : limit;
     try {
-      const answer = await answerOf(await proxy.send(method, path, { ...content, signal }));
-      const busy = answer.code === 429 || answer.code === 503;
-      if (!busy || pause === undefined) return answer;
+      return await readResponse(await proxy.send(method, path, { ...content, signal }));
     } catch (error) {
       ended?.throwIfAborted();
       if (error instanceof ActionError) throw error;
       const why = limit.aborted ? `it did not answer within ${REQUEST_LIMIT_MS / 1000}s` : error;
-      throw unreachable("The cluster's API server does not answer.", why);
+      throw connectionError("The cluster's API server does not answer.", why);
     }
-    await delay(pause, undefined, { ...(ended && { signal: ended }) });
-  }
-  throw new Error("unreachable: the last pause is undefined");
+  };
+  const waitIfBusy = ({ code }: ApiResponse, pauseMs: number) =>
+    code === 429 || code === 503 ? pauseMs : undefined;
+  return retry(BUSY_PAUSES_MS, attempt, waitIfBusy, ended);
 }
 
-/** Reads an answer to its end. */
-export async function answerOf(response: IncomingMessage): Promise<Answer> {
+/**
+ * Yields each line of a response as it arrives, until the response or `signal` ends it. Errors of whoever reads the
+ * lines pass through unchanged; only failures of the connection become ActionErrors.
+ *
+ * @param what what a failure means, as a sentence
+ * @param resource what was requested
+ */
+export async function* streamLines(
+  proxy: KubectlProxy,
+  path: string,
+  { what, resource, signal }: { what: string; resource: Resource; signal: AbortSignal },
+): AsyncGenerator<string, void, void> {
+  try {
+    const response = await proxy.send("GET", path, { signal });
+    if (response.statusCode !== 200) throw apiError(what, await readResponse(response), resource);
+    let rest = "";
+    for await (const chunk of response.setEncoding("utf8")) {
+      const lines = `${rest}${chunk}`.split("\n");
+      rest = lines.pop() ?? "";
+      yield* lines;
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error instanceof ActionError ? error : connectionError(what, error);
+  }
+}
+
+async function readResponse(response: IncomingMessage): Promise<ApiResponse> {
   return { code: response.statusCode ?? 0, body: await text(response) };
 }

@@ -5,7 +5,7 @@ import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 export interface ObjectChange {
   kind: string;
   name: string;
-  action: "create" | "change" | "keep" | "take over" | "delete";
+  action: "create" | "change" | "keep" | "adopt" | "delete";
 }
 
 /** Compares what the API server would store with what is there. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { conflictError, conflictsIn, refusal } from "../../src/kubernetes/answers.ts";
 import { resourceOf } from "../../src/kubernetes/resources.ts";
+import { apiError, conflictError, conflictsIn } from "../../src/kubernetes/responses.ts";
 
 const status = (code: number, more: object) => ({
   code,
@@ -9,8 +9,8 @@ const status = (code: number, more: object) => ({
 
 const cause = (message: string, field: string) => ({ reason: "FieldManagerConflict", message, field });
 
-describe("conflicts", () => {
-  test("are told by manager, whatever else is said of it", () => {
+describe("conflictsIn", () => {
+  test("returns the fields of each manager, without other causes", () => {
     const causes = [
       cause('conflict with "helm" using networking.k8s.io/v1', ".spec.rules"),
       cause('conflict with "kubectl-edit" using networking.k8s.io/v1 at 2030-01-01T00:00:00Z', ".spec.tls"),
@@ -26,14 +26,16 @@ describe("conflicts", () => {
   });
 
   test.each([
-    ["a version that isn't the newest", status(409, { reason: "Conflict", message: "has been modified" })],
-    ["another refusal", status(422, { details: { causes: [cause('conflict with "a"', ".b")] } })],
-    ["an answer of something else", { code: 409, body: "<html>" }],
-  ])("are none: %s", (_, answer) => {
-    expect(conflictsIn(answer)).toEqual(new Map());
+    ["an outdated version of the object", status(409, { reason: "Conflict", message: "has been modified" })],
+    ["another status code", status(422, { details: { causes: [cause('conflict with "a"', ".b")] } })],
+    ["a response that is no Status", { code: 409, body: "<html>" }],
+  ])("returns nothing for %s", (_, response) => {
+    expect(conflictsIn(response)).toEqual(new Map());
   });
+});
 
-  test("are told in one order, whichever the API server names them in", () => {
+describe("conflictError", () => {
+  test("sorts managers and fields, as the API server lists them in any order", () => {
     const conflicts = new Map([
       ["kubectl-edit", [".data.b", ".data.a"]],
       ["helm", [".data.c"]],
@@ -47,27 +49,27 @@ describe("conflicts", () => {
     [{ dryRun: true, isOwn: true }, /; nothing was changed\.\n.*give this action's objects other names/s],
     [{ dryRun: false, isOwn: true }, /^Applying Ingress a\/b failed: .*other names \(ingress_name/s],
     [{ dryRun: true, isOwn: false }, /, or take the object out of manifests\.$/],
-  ])("%o", (options, message) => {
+  ])("names what to change with %o", (options, message) => {
     expect(conflictError("Ingress a/b", new Map([["helm", [".spec"]]]), options).message).toMatch(message);
   });
 });
 
-describe("refusal", () => {
-  const ingress = resourceOf("ManagedCertificate");
+describe("apiError", () => {
+  const certificate = resourceOf("ManagedCertificate");
   test.each<[string, { code: number; body: string }, RegExp]>([
     [
-      "a kind that isn't there",
+      "a missing kind",
       { code: 404, body: "404 page not found\n" },
       /^The cluster has no ManagedCertificate; nothing was changed\.\nWhy: .*networking\.gke\.io\/v1, .*\n.*HttpLoadBalancing/,
     ],
     [
-      "an object that isn't there",
+      "a missing object",
       status(404, { reason: "NotFound", message: '"a" not found' }),
       /^What\.\nWhy: "a" not found$/,
     ],
-    ["no word", { code: 500, body: "" }, /^What\.\nWhy: HTTP status 500$/],
-    ["another's word", { code: 502, body: "Bad Gateway\n" }, /^What\.\nWhy: Bad Gateway$/],
-  ])("%s", (_, answer, message) => {
-    expect(refusal("What.", answer, ingress).message).toMatch(message);
+    ["an empty body", { code: 500, body: "" }, /^What\.\nWhy: HTTP status 500$/],
+    ["a body that is no Status", { code: 502, body: "Bad Gateway\n" }, /^What\.\nWhy: Bad Gateway$/],
+  ])("explains %s", (_, response, message) => {
+    expect(apiError("What.", response, certificate).message).toMatch(message);
   });
 });

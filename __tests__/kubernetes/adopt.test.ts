@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { adoptionPatch } from "../../src/kubernetes/adopt.ts";
 import type { FieldTree } from "../../src/kubernetes/field-tree.ts";
-import { adoptionPatch, afterAdoption } from "../../src/kubernetes/take-over.ts";
 
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 const US = "milvus-gke-load-balancer";
@@ -41,7 +41,7 @@ const ours = (fieldsV1: FieldTree) => ({
   fieldsV1,
 });
 
-test("the patch joins the managers' fields with ours, on this very version of the object", () => {
+test("the patch joins the managers' fields with ours and names the object's version", () => {
   const controller = entry("glbc", "Update", annotated("backends"));
   const status = entry("kubectl-edit", "Update", { "f:status": {} }, { subresource: "status" });
   const nudge = entry(US, "Update", annotated("synced"));
@@ -73,24 +73,7 @@ test("the patch joins the managers' fields with ours, on this very version of th
   ]);
 });
 
-test("without an annotation of kubectl apply's there is none to remove", () => {
+test("the patch removes no annotation if kubectl apply has left none", () => {
   const patch = adoptionPatch(object({}, entry("helm", "Apply", { "f:spec": {} })), ["helm"]);
   expect(patch.map(({ path }) => path)).toEqual(["/metadata/managedFields", "/metadata/resourceVersion"]);
-});
-
-test("what is foretold keeps what is ours or anybody else's", () => {
-  const theirs = entry("kubectl-create", "Update", annotated("a", "b", "c"));
-  const controller = entry("glbc", "Update", annotated("b"));
-  const before = object({ a: "1", b: "1", c: "1", d: "1" }, theirs, controller);
-  const forced = object(
-    { a: "1", b: "1", c: "2", d: "1" },
-    { ...theirs, fieldsV1: annotated("a", "b") },
-    controller,
-    entry(US, "Apply", annotated("c")),
-  );
-  expect(afterAdoption(before, ["kubectl-create"], forced).metadata.annotations).toEqual({
-    b: "1",
-    c: "2",
-    d: "1",
-  });
 });

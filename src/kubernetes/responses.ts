@@ -1,10 +1,11 @@
 import * as v from "valibot";
 import { ActionError, messageOf } from "../base/errors.ts";
+import { parseJson } from "../base/json.ts";
 import { remedyOf } from "./remedies.ts";
 import type { Resource } from "./resources.ts";
 
-/** What the API server has answered to a request. */
-export interface Answer {
+/** A response of the API server, or of something in its place. */
+export interface ApiResponse {
   code: number;
   body: string;
 }
@@ -30,35 +31,30 @@ const Status = v.looseObject({
 });
 type Status = v.InferOutput<typeof Status>;
 
-/** Returns the Status that an answer is, undefined when it is none: then no API of the API server's has answered. */
-export function statusOf({ body }: Answer): Status | undefined {
-  try {
-    const parsed = v.safeParse(Status, JSON.parse(body));
-    return parsed.success ? parsed.output : undefined;
-  } catch {
-    return undefined;
-  }
+/** Returns the Status in a response. Undefined if there is none: then none of the API server's APIs has answered. */
+export function statusOf({ body }: ApiResponse): Status | undefined {
+  return parseJson(Status, body);
 }
 
 /**
- * Turns an answer that is none into an error with the API server's own words and what the user can change.
+ * Turns a response that isn't a success into an error with the API server's own words and a remedy.
  *
- * @param what what happened, naming the object, as a sentence
- * @param resource what was asked for, where it is one that a cluster may lack
+ * @param what what happened to which object, as a sentence
+ * @param resource what was requested, if it is a kind that a cluster may lack
  */
-export function refusal(what: string, answer: Answer, resource?: Resource): ActionError {
-  const status = statusOf(answer);
-  const lacking = answer.code === 404 && !status ? resource : undefined;
+export function apiError(what: string, response: ApiResponse, resource?: Resource): ActionError {
+  const status = statusOf(response);
+  const lacking = response.code === 404 && !status ? resource : undefined;
   const why = lacking
     ? `the API server does not know ${lacking.apiVersion}, the API of ${lacking.kind}.`
-    : status?.message || answer.body.trim().slice(0, 500) || `HTTP status ${answer.code}`;
+    : status?.message || response.body.trim().slice(0, 500) || `HTTP status ${response.code}`;
   const summary = lacking ? `The cluster has no ${lacking.kind}; nothing was changed.` : what;
   return new ActionError(summary, { why, ...remedyOf(`${status?.reason ?? ""} ${why}`) });
 }
 
-/** Returns those who manage fields that were to be applied, with their fields; nobody when that isn't what was refused. */
-export function conflictsIn(answer: Answer): Map<string, string[]> {
-  const causes = answer.code === 409 ? (statusOf(answer)?.details?.causes ?? []) : [];
+/** Returns the fields that an apply was refused for, by the manager that has them. Empty for any other response. */
+export function conflictsIn(response: ApiResponse): Map<string, string[]> {
+  const causes = response.code === 409 ? (statusOf(response)?.details?.causes ?? []) : [];
   const conflicts = new Map<string, string[]>();
   for (const { reason, message, field } of causes) {
     if (reason !== "FieldManagerConflict") continue;
@@ -69,7 +65,11 @@ export function conflictsIn(answer: Answer): Map<string, string[]> {
   return conflicts;
 }
 
-/** The error for fields that others manage, of an object of this action's own or one of the user's manifests. */
+/**
+ * The error for fields that others manage.
+ *
+ * @param options `isOwn`: the object is this action's own, not one of the user's manifests
+ */
 export function conflictError(
   object: string,
   conflicts: ReadonlyMap<string, string[]>,
@@ -78,7 +78,7 @@ export function conflictError(
   const what = dryRun
     ? `${object} has fields that something else manages; nothing was changed.`
     : `Applying ${object} failed: something else manages fields of it.`;
-  // The API server names them in no order.
+  // The API server lists them in no fixed order.
   const why = [...conflicts]
     .sort(([one], [other]) => one.localeCompare(other))
     .map(
@@ -94,8 +94,8 @@ export function conflictError(
   });
 }
 
-/** The error for an API server that gives no answer. */
-export function unreachable(what: string, error: unknown): ActionError {
+/** The error for a request without a response. */
+export function connectionError(what: string, error: unknown): ActionError {
   const why = messageOf(error);
   const remedy = remedyOf(why);
   return new ActionError(what, {
