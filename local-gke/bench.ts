@@ -8,9 +8,9 @@ import { type Lab, openLab } from "./bench/lab.ts";
 import { overhead } from "./bench/overhead.ts";
 import { start } from "./bench/start.ts";
 import { binary } from "./binaries/binaries.ts";
-import { sayOnStderr } from "./cache.ts";
 import { up } from "./cluster.ts";
 import { installRelease } from "./release.ts";
+import { sayOnStderr } from "./say.ts";
 import { table } from "./table.ts";
 
 const USAGE = `Usage: npm run bench [-- --json FILE]   runs benchmarks on a local GKE and prints a table

@@ -1,12 +1,12 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/base/errors.ts";
-import { binary } from "./binaries/binaries.ts";
-import { sayOnStderr } from "./cache.ts";
 import { down, list, up } from "./cluster.ts";
 import { exportLines, githubEnvLines, statusLines } from "./control-plane/lines.ts";
 import { milvusChart } from "./milvus-chart.ts";
+import { prepare } from "./prepare.ts";
 import { installRelease } from "./release.ts";
+import { sayOnStderr } from "./say.ts";
 
 const FORMATS = new Map([
   ["shell", exportLines],
@@ -78,7 +78,7 @@ async function bringUp(options: {
   }
   const { signal } = interrupted;
 
-  const helm = options.release ? await binary("helm4", { signal }) : undefined;
+  const helm = options.release ? (await prepare(["helm4"], { signal })).helm4 : undefined;
   sayOnStderr(`${name}: starting`);
   const gke = await up({ name, owner: "none", signal });
   const env = { ...gke.env };

@@ -6,11 +6,8 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { binaries } from "./binaries/binaries.ts";
 import { lock } from "./binaries/lock.ts";
-import { type Say, sayOnStderr } from "./cache.ts";
 import { killProcessesOf, MARK, processesOf, signalProcess } from "./control-plane/processes.ts";
-import { PROGRAMS } from "./control-plane/programs.ts";
 import {
   parseState,
   parseSupervisorMessage,
@@ -18,7 +15,8 @@ import {
   type State,
   type SupervisorOptions,
 } from "./control-plane/state.ts";
-import { milvusPython } from "./milvus/python.ts";
+import { prepare } from "./prepare.ts";
+import { type Say, sayOnStderr } from "./say.ts";
 
 /** A running local GKE. */
 export interface LocalGke extends State {
@@ -60,10 +58,7 @@ export async function up(options: UpOptions = {}): Promise<LocalGke> {
   const { owner = "this-process", signal, say = sayOnStderr } = options;
   const name = options.name ?? `local-gke-${randomUUID().slice(0, 8)}`;
   const directory = directoryOf(name);
-  await milvusPython(say);
-  signal?.throwIfAborted();
-  await binaries(PROGRAMS, { say, signal });
-
+  await prepare([], { say, signal });
   signal?.throwIfAborted();
   const supervisor = await startSupervisor({ name, directory, owned: owner === "this-process" });
   try {

@@ -3,12 +3,13 @@ import { basename, join, resolve } from "node:path";
 import { parseArgs, styleText } from "node:util";
 import { CancelledError, messageOf } from "../src/base/errors.ts";
 import { type Program, run } from "../src/base/process.ts";
-import { binaries } from "./binaries/binaries.ts";
 import { type LocalGke, up } from "./cluster.ts";
 import { logView } from "./demo/workflow-commands.ts";
 import { milvusChart } from "./milvus-chart.ts";
+import { prepare } from "./prepare.ts";
 import { installRelease } from "./release.ts";
 import { type ActionRun, runAction } from "./run-action.ts";
+import { sayOn } from "./say.ts";
 import { table } from "./table.ts";
 
 const USAGE =
@@ -17,6 +18,7 @@ const USAGE =
 const TOKEN = "root:Milvus";
 const RELEASE = "my-release";
 
+const say = sayOn(process.stdout);
 /** Indented entries are parts of the entry above them. */
 const durations: [what: string, milliseconds: number][] = [];
 const interrupted = new AbortController();
@@ -43,7 +45,7 @@ async function demo(givenChart: string | undefined): Promise<void> {
       "take some minutes. Later runs use the cached programs.",
   );
   const { helm4: helm, kubectl } = await timed("programs", () =>
-    binaries(["helm4", "kubectl"], { say, signal }),
+    prepare(["helm4", "kubectl"], { say, signal }),
   );
   const chart = givenChart ?? (await milvusChart(helm, say));
   const gke = await timed("local GKE up", () => up({ say, signal }));
@@ -178,10 +180,6 @@ async function timed<T>(what: string, work: () => Promise<T>): Promise<T> {
 
 function title(text: string): void {
   say(styleText(["bold", "cyan"], `\n━━ ${text} ${"━".repeat(Math.max(0, 90 - text.length))}`));
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }
 
 function seconds(milliseconds: number): string {

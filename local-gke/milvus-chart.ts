@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { messageOf } from "../src/base/errors.ts";
 import { type Program, run } from "../src/base/process.ts";
-import { reachable } from "./binaries/binaries.ts";
-import { cache, exists, keep, type Say, sayOnStderr, timed } from "./cache.ts";
+import { reachable } from "./binaries/download.ts";
+import { cache, exists, keep } from "./cache.ts";
+import { type Say, sayOnStderr, timed } from "./say.ts";
 
 const REPOSITORY = "https://zilliztech.github.io/milvus-helm";
 /** Our own chart has the values, names and labels of this version. */

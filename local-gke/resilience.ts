@@ -4,10 +4,10 @@ import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/base/errors.ts";
 import { openLab } from "./bench/lab.ts";
-import { sayOnStderr } from "./cache.ts";
 import { up } from "./cluster.ts";
 import { HELMS, type KillFigures, surviveKills } from "./resilience/kills.ts";
 import { ENDPOINTS, measureSwitch, type SwitchFigures } from "./resilience/switch.ts";
+import { sayOnStderr } from "./say.ts";
 import { table } from "./table.ts";
 
 const USAGE = `Usage: npm run resilience [-- --kills N] [--json FILE]   measures on a local GKE and prints tables

@@ -3,6 +3,7 @@ import { readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { which } from "@actions/io";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { KUBERNETES } from "../../local-gke/binaries/pins.ts";
 import { helm } from "../../src/tools/helm.ts";
 import { kubectl } from "../../src/tools/kubectl.ts";
 import { platformOf } from "../../src/tools/platform.ts";
@@ -91,7 +92,9 @@ describe("the runner has neither kubectl nor helm", () => {
   }
 
   async function publishKubectl(): Promise<Mirror> {
-    return publish(kubectl, "1.35.4", "release/stable-1.35.txt", await readFile(cluster.tools.kubectl));
+    const minor = KUBERNETES.split(".").slice(0, 2).join(".");
+    const pointer = `release/stable-${minor}.txt`;
+    return publish(kubectl, KUBERNETES, pointer, await readFile(cluster.tools.kubectl));
   }
 
   function publishHelm(file: Buffer, sum?: string): Promise<Mirror> {

@@ -1,131 +1,127 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { allOf } from "../../src/base/async.ts";
 import { messageOf } from "../../src/base/errors.ts";
-import { run } from "../../src/base/process.ts";
-import { downloadInto } from "../../src/tools/download.ts";
-import { cache, exists, type Say, sayOnStderr, timed } from "../cache.ts";
+import { cache, exists } from "../cache.ts";
+import { type Say, sayOnStderr, showing } from "../say.ts";
+import { build } from "./build.ts";
+import { download } from "./download.ts";
+import { kubectlOnPath } from "./kubectl-on-path.ts";
 import { lock } from "./lock.ts";
-import { type BinaryName, PINS, type Pin } from "./pins.ts";
+import { type BinaryName, labelOf, PINS, type Pin } from "./pins.ts";
 
 export interface Watching {
-  /** By default standard error: standard output belongs to what a command prints for others to read. */
+  /** By default standard error. */
   say?: Say | undefined;
-  /** Ends a build. */
+  /** Ends downloads and builds. */
   signal?: AbortSignal | undefined;
 }
 
-const PROBE_LIMIT_MS = 4_000;
+/** Returns the path of one program, as {@link binaries} does. */
+export async function binary(name: BinaryName, watching: Watching = {}): Promise<string> {
+  const { [name]: path } = await binaries([name], watching);
+  return path;
+}
 
 /**
- * Returns the path of a pinned program: from the cache, else the verified official download, else built from
- * its Go module.
+ * Returns the paths of pinned programs. One that is not in the cache is downloaded and verified, or built from
+ * source where its official host can't be reached. A kubectl on PATH that suits the API server is used as it is.
  *
- * @throws Error when it can be had in no way, with the reasons
+ * @throws Error when one can be had in no way, with the reasons
  */
-export async function binary(name: BinaryName, watching: Watching = {}): Promise<string> {
-  const { say = sayOnStderr, signal } = watching;
-  const pin: Pin = PINS[name];
-  const home = join(cache(), `${pin.program}-${pin.version}`);
-  const path = join(home, pin.program);
-  if (await exists(path)) return path;
+export async function binaries<Name extends BinaryName>(
+  names: readonly Name[],
+  watching: Watching = {},
+): Promise<Record<Name, string>> {
+  const { say = sayOnStderr } = watching;
+  const seeksKubectl = names.some((name) => name === "kubectl") && !(await exists(pathOf(PINS.kubectl)));
+  const kubectl = seeksKubectl ? await kubectlOnPath(say) : undefined;
 
-  // One lock for all: builds share Go's build cache and the few cores, and none is made twice.
-  const held = await lock(`binaries of ${cache()}`, () =>
-    say(`${label(pin)}: waiting for another process's build`),
+  const pinned = kubectl === undefined ? names : names.filter((name) => name !== "kubectl");
+  await provide(
+    pinned.map((name) => PINS[name]),
+    watching,
   );
+  const paths = names.map((name): [Name, string] => {
+    return [name, (name === "kubectl" && kubectl) || pathOf(PINS[name])];
+  });
+  return Object.fromEntries(paths) as Record<Name, string>;
+}
+
+/** Has programs in the cache: each downloaded if possible, all others built together. */
+export async function provide(pins: readonly Pin[], watching: Watching = {}): Promise<void> {
+  const { say = sayOnStderr, signal } = watching;
+  if ((await missingOf(pins)).length === 0) return;
+  // One lock for all: builds share Go's build cache and the few cores, and no program is built twice.
+  const what = "Waiting for the programs, which another process downloads or builds";
+  const start = performance.now();
+  const waiting = () => `${what} (${Math.round((performance.now() - start) / 1000)} s)`;
+  const held = await showing(waiting, say, () => {
+    return lock(`binaries of ${cache()}`, () => say(what), signal);
+  });
   try {
-    if (await exists(path)) return path;
-    // What a build that was killed has left goes first.
+    const missing = await missingOf(pins);
+    if (missing.length === 0) return;
     const aside = join(cache(), "incomplete");
+    // What a killed process has left goes first.
     await rm(aside, { recursive: true, force: true });
     await mkdir(aside, { recursive: true });
     try {
-      if (!(await download(pin, aside, say))) await build(pin, aside, say, signal);
-      await rename(aside, home);
+      await downloadOrBuild(missing, aside, say, signal);
     } finally {
       await rm(aside, { recursive: true, force: true });
     }
-    return path;
   } finally {
     await held.release();
   }
 }
 
-/** Returns the paths of several pinned programs, fetched or built one after another. */
-export async function binaries<Name extends BinaryName>(
-  names: readonly Name[],
-  watching: Watching = {},
-): Promise<Record<Name, string>> {
-  const paths: [Name, string][] = [];
-  for (const name of names) paths.push([name, await binary(name, watching)]);
-  return Object.fromEntries(paths) as Record<Name, string>;
-}
-
-/**
- * Makes the executable from the official download. Returns false when its host can't be reached.
- *
- * @throws DownloadError when the host answers, but not with what was published
- */
-async function download(pin: Pin, folder: string, say: Say): Promise<boolean> {
-  const { official } = pin;
-  if (!official || !(await reachable(new URL(official.url).origin))) return false;
-  const unpacked = join(folder, "unpacked");
-  await mkdir(unpacked);
-  await timed(`${label(pin)}: downloading ${official.url}`, say, async () => {
-    const path = await downloadInto(unpacked, {
-      name: pin.program,
-      version: pin.version,
-      url: official.url,
-      checksum: { url: official.checksumUrl },
-      archive: official.archive,
-      member: official.member ?? pin.program,
-    });
-    await rename(path, join(folder, pin.program));
-  });
-  await rm(unpacked, { recursive: true });
-  return true;
-}
-
-const probes = new Map<string, Promise<boolean>>();
-
-/** Whether a host answers at all, asked once: a machine without internet must not wait for every program. */
-export function reachable(origin: string): Promise<boolean> {
-  const probe =
-    probes.get(origin) ??
-    fetch(origin, { method: "HEAD", redirect: "manual", signal: AbortSignal.timeout(PROBE_LIMIT_MS) }).then(
-      () => true,
-      () => false,
+async function downloadOrBuild(
+  pins: readonly Pin[],
+  aside: string,
+  say: Say,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const folderOf = (pin: Pin) => join(aside, labelOf(pin, "-"));
+  const keep = (pin: Pin) => rename(folderOf(pin), homeOf(pin));
+  const outcomes = await allOf(
+    pins.map(async (pin) => {
+      const obstacle = await download(pin, folderOf(pin), say, { signal });
+      if (obstacle === undefined) await keep(pin);
+      return { pin, obstacle };
+    }),
+  );
+  signal?.throwIfAborted();
+  const shutOut = outcomes.filter(({ obstacle }) => obstacle !== undefined);
+  if (shutOut.length === 0) return;
+  try {
+    await build(
+      shutOut.map(({ pin }) => ({ pin, folder: folderOf(pin) })),
+      say,
+      signal,
     );
-  probes.set(origin, probe);
-  return probe;
-}
-
-async function build(pin: Pin, folder: string, say: Say, signal: AbortSignal | undefined): Promise<void> {
-  const { module, package: main, ldflags } = pin.build;
-  const flags = ["-trimpath", "-ldflags", `-s -w ${ldflags}`.trim()];
-  const args = module
-    ? ["-C", join(import.meta.dirname, module), "build", ...flags, "-o", join(folder, pin.program), main]
-    : ["install", ...flags, `${main}@v${pin.version}`];
-  const go = { name: "go", path: "go", env: { CGO_ENABLED: "0", GOBIN: folder } };
-  await timed(`${label(pin)}: building it from its Go module`, say, async () => {
-    const output = await run(go, args, { signal }).catch((error: unknown) => {
-      throw new Error(
-        `${label(pin)} could neither be downloaded nor built: ${messageOf(error)}\n` +
-          "What to do: install Go, or let this machine reach the official downloads.",
-        { cause: error },
-      );
-    });
+  } catch (error) {
     signal?.throwIfAborted();
-    if (output.exitCode !== 0) {
-      throw new Error(`${label(pin)} could not be built (go ${args.join(" ")}):\n${tail(output.stderr)}`);
-    }
-  });
+    throw new Error(
+      `${shutOut.map(({ pin }) => labelOf(pin)).join(", ")}: neither downloaded nor built.\n` +
+        `Why not downloaded: ${[...new Set(shutOut.map(({ obstacle }) => obstacle))].join(" ")}\n` +
+        `Why not built: ${messageOf(error)}\n` +
+        "What to do: let this machine reach the official downloads, or install Go (https://go.dev/dl/).",
+      { cause: error },
+    );
+  }
+  for (const { pin } of shutOut) await keep(pin);
 }
 
-function label(pin: Pin): string {
-  return `${pin.program} ${pin.version}`;
+async function missingOf(pins: readonly Pin[]): Promise<Pin[]> {
+  const there = await Promise.all(pins.map((pin) => exists(pathOf(pin))));
+  return pins.filter((_, index) => !there[index]);
 }
 
-function tail(text: string): string {
-  return text.trim().split("\n").slice(-15).join("\n");
+function homeOf(pin: Pin): string {
+  return join(cache(), labelOf(pin, "-"));
+}
+
+function pathOf(pin: Pin): string {
+  return join(homeOf(pin), pin.program);
 }

@@ -35,18 +35,23 @@ export async function tryLock(name: string): Promise<Lock | undefined> {
   };
 }
 
-/** Takes the lock `name`, waiting for whoever holds it. `onWait` is called once if there is a wait. */
-export async function lock(name: string, onWait?: () => void): Promise<Lock> {
+/**
+ * Takes the lock `name`, waiting for whoever holds it. `onWait` is called once if there is a wait.
+ *
+ * @throws the signal's reason when it ends the wait
+ */
+export async function lock(name: string, onWait?: () => void, signal?: AbortSignal): Promise<Lock> {
   for (let attempt = 0; ; attempt++) {
     const taken = await tryLock(name);
     if (taken) return taken;
     if (attempt === 0) onWait?.();
-    await released(name);
+    await released(name, signal);
+    signal?.throwIfAborted();
   }
 }
 
-async function released(name: string): Promise<void> {
-  const socket = connect(socketName(name)).resume();
+async function released(name: string, signal: AbortSignal | undefined): Promise<void> {
+  const socket = connect({ path: socketName(name), ...(signal && { signal }) }).resume();
   // Refused or reset: the holder has released it or is dead, which is what we wait for.
   socket.on("error", () => {});
   await new Promise((resolve) => socket.once("close", resolve));

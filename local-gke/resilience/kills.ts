@@ -8,11 +8,11 @@ import { isMap, type YamlMap } from "../../src/base/yaml.ts";
 import { type Release, readRelease } from "../../src/helm/release.ts";
 import { HOST, RELEASE, succeed, THROUGH_GOOGLE } from "../bench/lab.ts";
 import { binaries } from "../binaries/binaries.ts";
-import type { Say } from "../cache.ts";
 import type { LocalGke } from "../cluster.ts";
 import { killProcessesOf, MARK } from "../control-plane/processes.ts";
 import { installRelease } from "../release.ts";
 import { PROJECT, runAction } from "../run-action.ts";
+import type { Say } from "../say.ts";
 
 /** The results for a release whose runs were killed. */
 export interface KillFigures {
