@@ -1,9 +1,17 @@
 import { defineConfig } from "vitest/config";
-import type { Reporter } from "vitest/node";
+import type { Reporter, TestModule } from "vitest/node";
 
-/** Closes the output with one plain line, which tools that don't know Vitest can read. */
-const plainCount: Reporter = {
+/** How many of the slowest files the output names. */
+const SLOWEST = 15;
+
+/** Closes the output with the slowest files and one plain line, which tools that don't know Vitest can read. */
+const closing: Reporter = {
   onTestRunEnd(modules) {
+    const slowest = modules.toSorted((a, b) => secondsOf(b) - secondsOf(a)).slice(0, SLOWEST);
+    console.log("Slowest files, with the time that their hooks take:");
+    for (const module of slowest) {
+      console.log(`${secondsOf(module).toFixed(1).padStart(7)} s  ${module.relativeModuleId}`);
+    }
     const states = modules.flatMap((module) =>
       [...module.children.allTests()].map((test) => test.result().state),
     );
@@ -12,36 +20,51 @@ const plainCount: Reporter = {
   },
 };
 
+function secondsOf(module: TestModule): number {
+  return module.diagnostic().duration / 1000;
+}
+
 /** Vitest's own limit is a second, which on a busy machine is soon over. */
 const POLL = { poll: { timeout: 100_000 } };
 
+/** For tests that start real programs. */
+const WITH_PROGRAMS = {
+  globalSetup: "__tests__/integration/support/prepare.ts",
+  // Limits for what hangs: on two cores with everything else at work a test may take minutes.
+  testTimeout: 600_000,
+  hookTimeout: 600_000,
+  expect: POLL,
+  maxWorkers: 3,
+  maxConcurrency: 3,
+  // After the unit tests, which end sooner when nothing runs beside them.
+  sequence: { groupOrder: 1 },
+};
+
 export default defineConfig({
   test: {
-    reporters: ["default", plainCount],
+    reporters: ["default", closing],
     projects: [
       {
         test: {
           name: "unit",
           include: ["__tests__/**/*.test.ts"],
           exclude: ["__tests__/{integration,fidelity,e2e}/**"],
+          // To load every module again for each file takes as long as the tests themselves.
+          isolate: false,
           // A limit for what hangs; property tests take seconds on a busy machine.
           testTimeout: 60_000,
           expect: POLL,
+          maxWorkers: 2,
         },
       },
       {
         test: {
           name: "integration",
-          include: ["__tests__/{integration,fidelity,e2e}/**/*.test.ts"],
-          globalSetup: "__tests__/integration/support/prepare.ts",
-          // Limits for what hangs: on two cores with everything else at work a test may take minutes.
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
-          expect: POLL,
-          maxWorkers: 3,
-          maxConcurrency: 3,
+          include: ["__tests__/{integration,e2e}/**/*.test.ts"],
+          ...WITH_PROGRAMS,
         },
       },
+      { test: { name: "fidelity", include: ["__tests__/fidelity/**/*.test.ts"], ...WITH_PROGRAMS } },
     ],
   },
 });
