@@ -499,7 +499,7 @@ describe.concurrent("google-managed", () => {
     await pointAt(host, "127.0.0.9");
     const job = await cluster.job({ environment: trusting });
     const step = job.start(inputsOf(namespace, { ...GOOGLES, wait_for: "certificate" }));
-    await step.line(/^Google says FailedNotVisible of insist\.milvus\.io/);
+    await step.line(/^Google reports FailedNotVisible for insist\.milvus\.io/);
     const { status } = JSON.parse(
       JSON.stringify(await cluster.get(namespace, "ingress", "my-release-milvus")),
     );
@@ -617,7 +617,7 @@ describe.concurrent("google-managed", () => {
     const { exitCode, errors } = await attempt(namespace, GOOGLES);
     expect(exitCode).toBe(1);
     expect(errors).toEqual([
-      expect.stringContaining(`Google may not have a certificate issued for ${host}.`),
+      expect.stringContaining(`DNS forbids Google to issue a certificate for ${host}.`),
     ]);
     expect(errors[0]).toContain(`FailedCaaForbidden; the CAA records: ${host} has ${values[0]}`);
     expect(errors[0]).toContain('`0 issue "pki.goog"`');
@@ -683,7 +683,7 @@ describe("google-managed, when Google refuses", () => {
       const { exitCode, errors } = await step.ended;
       expect(exitCode).toBe(1);
       expect(errors).toEqual([
-        expect.stringContaining(`Google has given up ManagedCertificate ${namespace}/${TLS_SECRET}.`),
+        expect.stringContaining(`Google can no longer issue ManagedCertificate ${namespace}/${TLS_SECRET}.`),
       ]);
       expect(errors[0]).toContain("ProvisioningFailedPermanently");
     } finally {

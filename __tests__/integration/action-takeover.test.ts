@@ -323,14 +323,14 @@ describe.concurrent("an object of somebody else's", () => {
         },
       }),
       flags: [],
-      says: ["kubectl-client-side-apply", "not as Milvus's page has it made", "ingress_name"],
+      says: ["kubectl-client-side-apply", "not as Milvus's page describes it", "ingress_name"],
     },
     {
       what: "a hand-made BackendConfig with a policy of Cloud Armor",
       namespace: "armored",
       object: (namespace) => backendConfig(namespace, { securityPolicy: { name: "my-policy" } }),
       flags: [],
-      says: ["kubectl-client-side-apply", "not as Milvus's page has it made", "backend_config_name"],
+      says: ["kubectl-client-side-apply", "not as Milvus's page describes it", "backend_config_name"],
     },
   ];
 

@@ -57,18 +57,18 @@ describe("matchingAddress", () => {
 
   test.each<[string, string | undefined, object, Partial<AddressRequirement>]>([
     ["none yet", undefined, {}, {}],
-    ["of before HTTP is served too", "203.0.113.1", HTTPS, { allowHttp: true }],
-    ["of before HTTP is served no more", "203.0.113.1", { ...HTTP, ...HTTPS }, {}],
+    ["from before the HTTP rule was added", "203.0.113.1", HTTPS, { allowHttp: true }],
+    ["from before the HTTP rule was removed", "203.0.113.1", { ...HTTP, ...HTTPS }, {}],
     ["not the reserved one", "203.0.113.1", {}, { reserved: "203.0.113.2" }],
     [
-      "reserved, but of before HTTP is served too",
+      "reserved, but from before the HTTP rule was added",
       "203.0.113.1",
       {},
       { reserved: "203.0.113.1", allowHttp: true },
     ],
-    ["of the former load balancer", "203.0.113.1", {}, { former: "203.0.113.1" }],
+    ["that of the former load balancer", "203.0.113.1", {}, { former: "203.0.113.1" }],
     ["private for an external one", "10.128.0.7", {}, {}],
-  ])("not one that is %s", (_, ip, annotations, wanted) => {
+  ])("returns nothing for an address that is %s", (_, ip, annotations, wanted) => {
     expect(due(ip, annotations, wanted)).toBeUndefined();
   });
 });

@@ -53,7 +53,7 @@ const issued = await certificateWith({ subject: `CN=${HOST}`, names: [HOST], day
 const MILVUS = rules(rule(HOST, "my-release-milvus"));
 const ofClass = (name: string) => ({ annotations: { "kubernetes.io/ingress.class": name } });
 
-describe("what Milvus's page has its readers make is taken over", () => {
+describe("objects made as Milvus's page says are taken over", () => {
   test.each([
     ["the Ingress", live("Ingress", rules(rule(HOST, "my-release-milvus")))],
     ["an Ingress for every host", live("Ingress", rules(rule(undefined, "my-release-milvus")))],
@@ -74,7 +74,7 @@ describe("what Milvus's page has its readers make is taken over", () => {
     ["the Secret", live("Secret", { data: { "tls.crt": "YQ==", "tls.key": "YQ==" } })],
     ["the ManagedCertificate", live("ManagedCertificate", { spec: { domains: [HOST] } })],
     [
-      "what kubectl create or edit has made",
+      "a BackendConfig made with kubectl edit",
       live("BackendConfig", { spec: { timeoutSec: 60 } }, { managedFields: by("kubectl-edit") }),
     ],
   ])("%s", (_, object) => {
@@ -82,82 +82,82 @@ describe("what Milvus's page has its readers make is taken over", () => {
   });
 });
 
-describe("what serves something else, or is somebody else's, is refused, and taken over with adopt", () => {
-  const NOT_OF_THE_PAGE = "it is not as Milvus's page has it made";
+describe("objects of somebody else are refused, and taken over with adopt", () => {
+  const NOT_AS_ON_THE_PAGE = "it is not as Milvus's page describes it";
   test.each([
     [
       "another host's Ingress",
       live("Ingress", rules(rule("other.example.com", "my-release-milvus"))),
-      NOT_OF_THE_PAGE,
+      NOT_AS_ON_THE_PAGE,
     ],
-    ["an Ingress of another Service", live("Ingress", rules(rule(HOST, "attu"))), NOT_OF_THE_PAGE],
+    ["an Ingress of another Service", live("Ingress", rules(rule(HOST, "attu"))), NOT_AS_ON_THE_PAGE],
     [
       "an Ingress with another Service beside Milvus",
       live("Ingress", rules(rule(HOST, "my-release-milvus", "attu"))),
-      NOT_OF_THE_PAGE,
+      NOT_AS_ON_THE_PAGE,
     ],
     [
       "an Ingress with another host beside it",
       live("Ingress", rules(rule(HOST, "my-release-milvus"), rule("b.example.com", "my-release-milvus"))),
-      NOT_OF_THE_PAGE,
+      NOT_AS_ON_THE_PAGE,
     ],
     [
       "an Ingress with another default",
       live("Ingress", { spec: { defaultBackend: path("shop").backend } }),
-      NOT_OF_THE_PAGE,
+      NOT_AS_ON_THE_PAGE,
     ],
     [
       "an Ingress with a bucket as its default",
       live("Ingress", { spec: { defaultBackend: { resource: { kind: "Bucket", name: "b" } } } }),
-      NOT_OF_THE_PAGE,
+      NOT_AS_ON_THE_PAGE,
     ],
-    ["an Ingress of another class", live("Ingress", MILVUS, ofClass("nginx")), NOT_OF_THE_PAGE],
+    ["an Ingress of another class", live("Ingress", MILVUS, ofClass("nginx")), NOT_AS_ON_THE_PAGE],
     [
       "an Ingress of another IngressClass",
       live("Ingress", { spec: { ...MILVUS.spec, ingressClassName: "nginx" } }),
-      NOT_OF_THE_PAGE,
+      NOT_AS_ON_THE_PAGE,
     ],
     [
       "a certificate that an authority has signed",
       live("Secret", { data: { "tls.crt": base64(issued.certificate), "tls.key": "YQ==" } }),
-      NOT_OF_THE_PAGE,
+      NOT_AS_ON_THE_PAGE,
     ],
     [
       "a BackendConfig with more in it",
       live("BackendConfig", { spec: { iap: { enabled: true } } }),
-      NOT_OF_THE_PAGE,
+      NOT_AS_ON_THE_PAGE,
     ],
-    ["a BackendConfig without a spec", live("BackendConfig", {}), NOT_OF_THE_PAGE],
+    ["a BackendConfig without a spec", live("BackendConfig", {}), NOT_AS_ON_THE_PAGE],
     [
       "a Secret with more in it",
       live("Secret", { data: { "tls.crt": "YQ==", password: "YQ==" } }),
-      NOT_OF_THE_PAGE,
+      NOT_AS_ON_THE_PAGE,
     ],
     [
       "a ManagedCertificate for more hosts",
       live("ManagedCertificate", { spec: { domains: [HOST, "b.example.com"] } }),
-      NOT_OF_THE_PAGE,
+      NOT_AS_ON_THE_PAGE,
     ],
-    ["any FrontendConfig", live("FrontendConfig", { spec: {} }), NOT_OF_THE_PAGE],
+    ["any FrontendConfig", live("FrontendConfig", { spec: {} }), NOT_AS_ON_THE_PAGE],
     [
-      "Helm's",
+      "a Secret of Helm",
       live("Secret", { data: {} }, { managedFields: by("helm", "Apply") }),
       "its fields are managed by helm",
     ],
     [
-      "cert-manager's",
+      "a Secret of cert-manager",
       live("Secret", { data: {} }, { managedFields: by("cert-manager-certificates-issuing", "Apply") }),
       "its fields are managed by cert-manager-certificates-issuing",
     ],
     [
-      "an owner's",
+      "a Secret with an owner",
       live("Secret", { data: {} }, { ownerReferences: [{ kind: "Certificate", name: "c" }] }),
       "its owner is Certificate c",
     ],
     [
-      "nobody's that is known",
+      "a Secret whose owner is unknown",
       live("Secret", { data: {} }, { managedFields: [] }),
-      "nothing in it tells who has made it",
+      "nothing in it tells who made it",
     ],
   ])("%s", (_, object, why) => {
     const decide = (adopt: boolean) => adoptOrRefuse([object], [manifest(object.kind)], NAMES, adopt);
@@ -170,20 +170,20 @@ describe("what serves something else, or is somebody else's, is refused, and tak
   });
 
   test.each([
-    ["Ingress", rules(rule("b.example.com", "a")), "or give this action's another name (ingress_name)."],
-    ["BackendConfig", {}, "or give this action's another name (backend_config_name)."],
-    ["ManagedCertificate", { spec: { domains: ["b"] } }, "or give this action's another name (tls_secret)."],
+    ["Ingress", rules(rule("b.example.com", "a")), "or choose another name with ingress_name."],
+    ["BackendConfig", {}, "or choose another name with backend_config_name."],
+    ["ManagedCertificate", { spec: { domains: ["b"] } }, "or choose another name with tls_secret."],
     [
       "Secret",
       { data: { a: "" } },
-      "or give this action's another name (tls_secret), or set certificate: secret to use it as it is.",
+      "or choose another name with tls_secret, or set certificate: secret to use it as it is.",
     ],
-    ["FrontendConfig", {}, "(what it doesn't know in it is removed)."],
-  ])("a way out for a %s", (kind, content, way) => {
+    ["FrontendConfig", {}, "(fields that it doesn't know are removed)."],
+  ])("the error names a way out for a %s", (kind, content, way) => {
     expect(() => adoptOrRefuse([live(kind, content)], [manifest(kind)], NAMES, false)).toThrow(way);
   });
 
-  test("what a Secret holds isn't told", () => {
+  test("the error doesn't show what a Secret holds", () => {
     const secret = live("Secret", { data: { password: "c2VjcmV0LXBhc3N3b3Jk" } });
     expect(() => adoptOrRefuse([secret], [manifest("Secret")], NAMES, false)).toThrow(
       expect.not.objectContaining({ message: expect.stringContaining("c2Vjc") }),
@@ -191,18 +191,18 @@ describe("what serves something else, or is somebody else's, is refused, and tak
   });
 });
 
-describe("nothing is to be taken over", () => {
+describe("nothing is taken over", () => {
   const foreign = live("Ingress", rules(rule("b.example.com", "attu")));
   test.each([
-    ["where there is nothing", [], [manifest("Ingress")]],
+    ["if no object exists", [], [manifest("Ingress")]],
     [
-      "of what this action has made",
+      "if this action made the object",
       [liveObject({ kind: "Ingress", metadata: { name: "x" } })],
       [manifest("Ingress")],
     ],
-    ["of what this run doesn't apply", [foreign], [manifest("BackendConfig")]],
+    ["if this run doesn't apply the object", [foreign], [manifest("BackendConfig")]],
     [
-      "of another name",
+      "if the object has another name",
       [{ ...foreign, metadata: { ...foreign.metadata, name: "y" } }],
       [manifest("Ingress")],
     ],

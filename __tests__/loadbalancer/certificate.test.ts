@@ -15,8 +15,8 @@ import { certificateWith, DAY, ECDSA_P384, encrypted, NOW, rsa } from "../suppor
 const HOST = "my-release.milvus.io";
 const LONG_HOST = `${"a".repeat(60)}.${"b".repeat(60)}.example.com`;
 
-describe("the certificate that is made", () => {
-  test("is an X.509 v3 server certificate for the host, good for 397 days", async () => {
+describe("makeCertificate", () => {
+  test("makes an X.509 v3 server certificate for the host, valid for 397 days", async () => {
     const { certificate, privateKey } = await makeCertificate(HOST, NOW);
     const parsed = new X509Certificate(certificate);
     expect(parsed.subjectAltName).toBe(`DNS:${HOST}`);
@@ -44,7 +44,7 @@ describe("the certificate that is made", () => {
     expect(problemOf(pair, host, NOW)).toBeUndefined();
   });
 
-  test("no two are the same", async () => {
+  test("makes a different certificate each time", async () => {
     const [one, other] = [await makeCertificate(HOST, NOW), await makeCertificate(HOST, NOW)];
     expect(new X509Certificate(one.certificate).serialNumber).not.toBe(
       new X509Certificate(other.certificate).serialNumber,
@@ -52,7 +52,7 @@ describe("the certificate that is made", () => {
     expect(one.privateKey).not.toBe(other.privateKey);
   });
 
-  test("its end, as RFC 3339", async () => {
+  test("expiryOf returns when it expires, as RFC 3339", async () => {
     const { certificate } = await makeCertificate(HOST, NOW);
     expect(expiryOf(certificate)).toBe("2027-02-16T11:00:00Z");
   });
@@ -66,7 +66,7 @@ describe("problemOf", () => {
     ["a minute earlier by another clock", -1 / 1440],
     ["half a year later", 180],
     ["with 30 days left", 397 - 30 - 1 / 24],
-  ])("none %s", async (_, days) => {
+  ])("accepts a certificate %s", async (_, days) => {
     expect(problemOf(await good, HOST, NOW + days * DAY)).toBeUndefined();
   });
 
@@ -75,7 +75,7 @@ describe("problemOf", () => {
     ["on its last day", 397 - 0.5, "it expires in 0 days"],
     ["when it has expired", 397, "it has expired"],
     ["before it is valid", -1, "it is not valid before "],
-  ])("%s", async (_, days, problem) => {
+  ])("reports the validity %s", async (_, days, problem) => {
     expect(problemOf(await good, HOST, NOW + days * DAY)).toContain(problem);
   });
 
@@ -98,7 +98,7 @@ describe("problemOf", () => {
     expect(problemOf(pair, HOST, NOW)).toBe(problem);
   });
 
-  test("the key of another certificate", async () => {
+  test("reports the key of another certificate", async () => {
     const { certificate } = await good;
     const { privateKey } = await makeCertificate(HOST, NOW);
     expect(problemOf({ certificate, privateKey }, HOST, NOW)).toBe(
@@ -110,23 +110,23 @@ describe("problemOf", () => {
     ["nothing", "", ""],
     ["text", "not a certificate", "x"],
     ["a PEM of rubbish", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "x"],
-  ])("%s instead of a certificate", async (_, certificate, privateKey) => {
+  ])("reports %s instead of a certificate", async (_, certificate, privateKey) => {
     expect(problemOf({ certificate, privateKey }, HOST, NOW)).toMatch(/^it can't be parsed \(.+\)$/);
   });
 
-  test("a good certificate without its key", async () => {
+  test("reports a valid certificate without its key", async () => {
     const { certificate } = await good;
     expect(problemOf({ certificate, privateKey: "" }, HOST, NOW)).toMatch(/^it can't be parsed \(.+\)$/);
   });
 });
 
 describe("trustFor", () => {
-  test.each([HOST, LONG_HOST])("a self-signed certificate is all that is trusted (%s)", async (host) => {
+  test.each([HOST, LONG_HOST])("returns a self-signed certificate alone (%s)", async (host) => {
     const { certificate } = await makeCertificate(host, NOW);
     expect(trustFor(certificate)).toBe(certificate);
   });
 
-  test("one that an authority has signed needs the authorities too", async () => {
+  test("adds the authorities if an authority signed the certificate", async () => {
     const authority = await certificateWith({ subject: "CN=Authority", days: 900 });
     const signed = await certificateWith({ subject: `CN=${HOST}`, names: [HOST], days: 365 }, authority);
     const trusted = trustFor(signed.certificate);
@@ -135,7 +135,7 @@ describe("trustFor", () => {
   });
 });
 
-test("what stands between the certificates of a PEM text is left out", async () => {
+test("certificatesIn leaves out the text between certificates", async () => {
   const { certificate } = await makeCertificate(HOST, NOW);
   const text = `subject=CN=x\n"""\nimport os # not a certificate\n${certificate}issuer=y\n${certificate.trim()}`;
   expect(certificatesIn(text)).toBe(certificate.repeat(2));
@@ -164,11 +164,11 @@ describe("problemOfGiven", async () => {
       selfSigned.privateKey,
     ],
     ["RSA 2048", longRsa.certificate, longRsa.privateKey],
-  ])("%s will do", (_, certificate, key) => {
+  ])("accepts %s", (_, certificate, key) => {
     expect(problemOfGiven({ certificate, privateKey: key }, HOST, NOW)).toEqual([]);
   });
 
-  test("in its last second, and in its first", () => {
+  test("accepts a certificate in its first and in its last second", () => {
     const at = (now: number) => problemOfGiven({ certificate: leaf.certificate, privateKey }, HOST, now);
     expect(at(NOW - DAY)).toEqual([]);
     expect(at(NOW + 364 * DAY - 1000)).toEqual([]);
@@ -179,7 +179,7 @@ describe("problemOfGiven", async () => {
   const inCommonName = await certificateWith({ subject: `CN=${HOST}`, days: 365 });
   const elsewhere = await certificateWith({ ...request, names: ["other.example.com"] });
   const KIND =
-    "tls_private_key is neither RSA with at least 2048 bits nor ECDSA P-256, and Google takes no other";
+    "tls_private_key is neither RSA with at least 2048 bits nor ECDSA P-256, which are all that Google accepts";
   const FOREIGN = "tls_private_key belongs to another certificate than the first one of tls_certificate";
   const other = (name: string) => `tls_certificate is not for ${HOST} (subject alternative names: ${name})`;
   test.each<[string, string, string, string[]]>([
@@ -217,7 +217,7 @@ describe("problemOfGiven", async () => {
         `tls_certificate is not in order: certificate 1 (CN=${HOST}) is not signed by the next one (CN=Between)`,
       ],
     ],
-    ["the key of another certificate", leaf.certificate, root.privateKey, [FOREIGN]],
+    ["reports the key of another certificate", leaf.certificate, root.privateKey, [FOREIGN]],
     ["RSA 1024", shortRsa.certificate, shortRsa.privateKey, [KIND]],
     ["ECDSA P-384", p384.certificate, p384.privateKey, [KIND]],
     [
@@ -252,7 +252,7 @@ describe("problemOfGiven", async () => {
     expect(problems).toEqual([expect.stringMatching(problem)]);
   });
 
-  test("an issuer that has expired is told by its place", () => {
+  test("names an expired issuer by its position in the chain", () => {
     const late = problemOfGiven({ certificate: chain(leaf, between), privateKey }, HOST, NOW + 1000 * DAY);
     expect(late).toEqual([
       expect.stringMatching(/^tls_certificate has expired \(/),
@@ -264,13 +264,13 @@ describe("problemOfGiven", async () => {
     ["tls_certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", privateKey],
     ["tls_private_key", leaf.certificate, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"],
     ["tls_private_key", leaf.certificate, "not a key"],
-  ])("rubbish as %s", (input, certificate, key) => {
+  ])("reports an unreadable %s", (input, certificate, key) => {
     const problems = problemOfGiven({ certificate, privateKey: key }, HOST, NOW);
     expect(problems).toEqual([expect.stringMatching(new RegExp(`^${input} can't be (parsed|read): .+`))]);
     expect(problems.join()).not.toContain("AAAA");
   });
 
-  test("authorityIn: what a client must be given, if anything", () => {
+  test("authorityIn returns what a client must be given, if anything", () => {
     expect(authorityIn(leaf.certificate)).toBeUndefined();
     expect(authorityIn(chain(leaf, between))).toBeUndefined();
     expect(authorityIn(chain(leaf, between, root))).toBe(chain(leaf, between, root));

@@ -39,8 +39,8 @@ const lasting = (days: number, names = [HOST]) =>
 const choose = (inputs: Record<string, string>, secret?: Secret, atGoogle?: SslCertificate[]) =>
   chooseCertificate(settings(inputs), secret, atGoogle);
 
-describe("one that this action makes", () => {
-  test("is new where there is none", async () => {
+describe("a certificate that this action makes", () => {
+  test("is made if there is none", async () => {
     const chosen = await choose({});
     const { newPair } = chosen;
     expect(newPair && problemOf(newPair, HOST, Date.now())).toBeUndefined();
@@ -51,7 +51,7 @@ describe("one that this action makes", () => {
     });
   });
 
-  test("stays while it is good", async () => {
+  test("stays while it is valid for long enough", async () => {
     const live = await makeCertificate(HOST, Date.now());
     const { certificate } = live;
     expect(await choose({}, secretWith(live))).toEqual({
@@ -59,10 +59,10 @@ describe("one that this action makes", () => {
       certificate,
       secretHash: hashOf(certificate),
     });
-    expect(log).toContain("The certificate in Secret my-release-milvus-tls stays: it is good until ");
+    expect(log).toContain("The certificate in Secret my-release-milvus-tls stays: it is valid until ");
   });
 
-  test("stays when it is another's and good, chain and remarks included", async () => {
+  test("stays if somebody else put a valid one there, with its chain and comments", async () => {
     const live = await lasting(90);
     // Not UTF-8, as in what openssl writes about a certificate.
     const bytes = Buffer.from(
@@ -92,7 +92,7 @@ describe("one that this action makes", () => {
       /is replaced: its private key belongs to another certificate\./,
     ],
     ["no certificate", async () => ({ certificate: "", privateKey: "" }), /is replaced: it can't be parsed /],
-  ])("is renewed when what is there is %s", async (_, live, message) => {
+  ])("is made if the present one is %s", async (_, live, message) => {
     const { newPair } = await choose({}, secretWith(await live()));
     expect(newPair && problemOf(newPair, HOST, Date.now())).toBeUndefined();
     expect(newPair).toBeDefined();
@@ -100,32 +100,32 @@ describe("one that this action makes", () => {
   });
 });
 
-describe("one that was given to an earlier run, and is given no more", async () => {
+describe("a certificate from an input that is no longer set", async () => {
   const OURS = {
     managedFields: [{ manager: "milvus-gke-load-balancer", operation: "Apply", fieldsV1: { "f:data": {} } }],
   };
   const authority = await certificateWith({ subject: "CN=CA", days: 900, isAuthority: true });
   const request = { subject: `CN=${HOST}`, names: [HOST], days: 90, from: Date.now() - DAY };
 
-  test("gives way to one that is made here", async () => {
+  test("is replaced by one that this action makes", async () => {
     const { newPair } = await choose({}, secretWith(await certificateWith(request, authority), OURS));
     expect(newPair).toBeDefined();
-    expect(log).toContain("is replaced: it is of the input tls_certificate, which is not set any more.");
+    expect(log).toContain("is replaced: it came from the input tls_certificate, which is no longer set.");
   });
 
-  test("stays when it is as good as one that is made here, or somebody else keeps it", async () => {
+  test("stays if it is self-signed, or if somebody else owns the Secret", async () => {
     expect((await choose({}, secretWith(await certificateWith(request), OURS))).newPair).toBeUndefined();
     expect((await choose({}, secretWith(await certificateWith(request, authority)))).newPair).toBeUndefined();
   });
 });
 
-describe("one of the user's", () => {
+describe("a certificate from the inputs", () => {
   const inputs = ({ certificate, privateKey }: KeyPair) => ({
     tls_certificate: certificate,
     tls_private_key: privateKey,
   });
 
-  test("goes into the Secret, and only once", async () => {
+  test("is written into the Secret once", async () => {
     const mine = await lasting(90);
     const first = await choose(inputs(mine), secretWith(await lasting(90)));
     const { certificate, privateKey } = mine;
@@ -141,7 +141,7 @@ describe("one of the user's", () => {
     });
   });
 
-  test("goes in anew with another chain or key", async () => {
+  test("is written again with another chain or key", async () => {
     const [mine, other] = [await lasting(90), await lasting(90)];
     expect((await choose(inputs(mine), secretWith(other))).newPair).toBeDefined();
     const mixed = { certificate: mine.certificate, privateKey: other.privateKey };
@@ -150,10 +150,10 @@ describe("one of the user's", () => {
   });
 });
 
-describe("one in a Secret of the user's", () => {
+describe("a certificate in a Secret of the user's", () => {
   const secret = { certificate: "secret" };
 
-  test("is left as it is, and its end told 30 days before", async () => {
+  test("is left as it is, with a warning 30 days before it expires", async () => {
     const live = await lasting(90);
     const { certificate } = live;
     const chosen = { newPair: undefined, certificate, secretHash: hashOf(certificate) };
@@ -179,17 +179,17 @@ describe("one in a Secret of the user's", () => {
       async () => v.parse(Secret, { metadata: { name: "x" }, data: { password: "eA==" } }),
       "Why: it lacks tls.crt and tls.key; it has password.",
     ],
-  ])("that %s is refused", async (_, live, message) => {
+  ])("is refused: %s", async (_, live, message) => {
     await expect(choose(secret, await live())).rejects.toThrow(message);
   });
 });
 
-test("one that Google makes is known to nobody yet", async () => {
+test("a Google-managed certificate is not known beforehand", async () => {
   const live = secretWith(await makeCertificate(HOST, Date.now()));
   expect(await choose({ certificate: "google-managed" }, live)).toEqual(NOWHERE);
 });
 
-describe("those at Google", () => {
+describe("pre-shared certificates", () => {
   const inputs = { certificate: "pre-shared", pre_shared_certificates: "a,b" };
   const atGoogle = (certificate?: string): SslCertificate => ({
     name: "a",

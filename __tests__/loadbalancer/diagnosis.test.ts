@@ -16,7 +16,7 @@ const FRONT = `${SYNC}error running load balancer syncing routine: `;
 const LB = `${FRONT}loadbalancer UID8-NS-my-release-milvus-HASH8 does not exist: `;
 const NO_GROUP = `${BACKEND}googleapi: Error 404: The resource 'projects/p/zones/us-central1-a/networkEndpointGroups/k8s1-x' was not found, notFound`;
 
-describe("only someone can mend", () => {
+describe("diagnose returns a remedy", () => {
   test.each([
     [`${TRANSLATE}could not find service "ns/other-milvus"`, "check release and namespace"],
     [
@@ -41,7 +41,7 @@ describe("only someone can mend", () => {
     ],
     [
       `${TRANSLATE}BackendConfig ns/n is not valid: iap and cdn cannot be enabled at the same time`,
-      "correct what it names",
+      "correct the field that the Warning names",
     ],
     [`${TRANSLATE}failed to validate prefix path /* due to invalid wildcard`, "pathType Prefix"],
     [`${TRANSLATE}something new; could not find service "ns/n"`, "check release and namespace"],
@@ -111,11 +111,11 @@ describe("only someone can mend", () => {
     [`${LB}error invalid internal ingress https config`, "set static_ip_name"],
     [
       `${LB}googleapi: Error 400: Invalid value for field 'resource.IPAddress': '203.0.113.7'. Specified IP address is in-use and would result in a conflict., invalid`,
-      "an address that is free",
+      "a free address",
     ],
     [
       `${FRONT}Error: both global-static-ip and regional-static-ip cannot be specified`,
-      "that this action has not set",
+      "that another deployment set",
     ],
     [
       `${FRONT}invalid loadbalancer name 7kpbhpki-default-my.ingress-x, the resource name must comply with RFC1035 (https://www.ietf.org/rfc/rfc1035.txt)`,
@@ -131,14 +131,14 @@ describe("only someone can mend", () => {
     ],
     [
       `${LB}googleapi: Error 400: Invalid value for field 'resource.target': 'projects/p/regions/r/targetHttpsProxies/x'. An active proxy-only subnetwork is required in the same region and VPC as the forwarding rule., invalid`,
-      "have a proxy-only subnet",
+      "create a proxy-only subnet",
     ],
   ])("%s", (message, remedy) => {
     expect(diagnose(message)?.remedy).toContain(remedy);
   });
 });
 
-describe("waiting may mend", () => {
+describe("diagnose returns nothing while waiting may help", () => {
   test.each([
     NO_GROUP,
     `${LB}googleapi: Error 404: The resource 'projects/p/global/sslCertificates/mcrt-1' was not found, notFound`,
@@ -161,7 +161,7 @@ describe("waiting may mend", () => {
   });
 });
 
-describe("a cause that lasts", () => {
+describe("lastingCause", () => {
   const CAUSE = `${TRANSLATE}could not find service "ns/n"`;
 
   function reported(...reports: [seconds: number, message: string][]): ControllerWarning[] {
@@ -176,14 +176,14 @@ describe("a cause that lasts", () => {
     );
   }
 
-  test("each message is kept once, the newest last", () => {
+  test("recordWarning keeps each message once, the newest last", () => {
     expect(reported([0, NO_GROUP], [1, CAUSE], [2, NO_GROUP])).toEqual([
       { message: CAUSE, firstSeen: 1000, lastSeen: 1000 },
       { message: NO_GROUP, firstSeen: 0, lastSeen: 2000 },
     ]);
   });
 
-  test("recording leaves the list that it was given alone", () => {
+  test("recordWarning doesn't change the list that it was given", () => {
     const before = reported([0, CAUSE]);
     recordWarning(
       before,
@@ -262,7 +262,7 @@ describe("a cause that lasts", () => {
     expect(lastingCause(reported(...reports)) !== undefined).toBe(expected);
   });
 
-  test("is told in the controller's own words, with the diagnosis", () => {
+  test("returns the controller's own text with the diagnosis", () => {
     expect(lastingCause(reported([0, CAUSE], [60, CAUSE]))).toEqual({
       warning: { message: CAUSE, firstSeen: 0, lastSeen: 60_000 },
       diagnosis: diagnose(CAUSE),

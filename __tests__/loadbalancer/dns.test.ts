@@ -70,24 +70,24 @@ describe("lookUpHost", () => {
     expect(await lookUpHost(HOST, await startDns(fill), NEVER, LIMIT)).toEqual(expected);
   });
 
-  test("a server that fails leaves it unknown", async () => {
+  test("returns unknown if the server fails", async () => {
     const { environment } = await startBadDns(2);
     const found = await lookUpHost(HOST, environment, NEVER, LIMIT);
     expect(found).toMatchObject({ state: "unknown", why: expect.stringContaining("ESERVFAIL") });
   });
 
-  test("a server that never answers leaves it unknown", async () => {
+  test("returns unknown if the server never answers", async () => {
     const { environment } = await startBadDns();
     const found = await lookUpHost(HOST, environment, NEVER, 50);
     expect(found).toEqual({ state: "unknown", why: "no answer within 0.05 s" });
   });
 
-  test("a server that is none leaves it unknown", async () => {
+  test("returns unknown if the server address is invalid", async () => {
     const environment = { GHA_ENDPOINT_OVERRIDE_resolver: "ns.example.com" };
     expect(await lookUpHost(HOST, environment, NEVER, LIMIT)).toMatchObject({ state: "unknown" });
   });
 
-  test("the end of the job ends it", async () => {
+  test("throws when the job is cancelled", async () => {
     const { environment, queries } = await startBadDns();
     const cancellation = new AbortController();
     const outcome = expect(lookUpHost(HOST, environment, cancellation.signal, LIMIT)).rejects.toThrow(
@@ -135,7 +135,7 @@ describe("dnsAdvice", () => {
   test.each([
     ["the address", resolved({ addresses: [ADDRESS] })],
     ["an alias of it", resolved({ addresses: [ADDRESS], alias: "lb.example.com" })],
-  ])("none: %s", (_, found) => {
+  ])("returns nothing: %s", (_, found) => {
     expect(dnsAdvice(HOST, ADDRESS, found)).toBeUndefined();
   });
 

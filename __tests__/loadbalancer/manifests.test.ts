@@ -28,7 +28,7 @@ const PORT = { name: "milvus", port: 19530 };
 const SECRET: CertificateReferences = { secrets: ["t"], preShared: [], managed: [] };
 
 describe("the BackendConfig", () => {
-  test("checks Milvus's metrics port, lets long calls be and leaving pods finish", () => {
+  test("checks Milvus's metrics port, allows long calls and lets removed pods finish", () => {
     expect(backendConfig(NAMES, settings())).toEqual({
       apiVersion: "cloud.google.com/v1",
       kind: "BackendConfig",
@@ -47,7 +47,7 @@ describe("the BackendConfig", () => {
     });
   });
 
-  test("has the limit of backend_timeout, and what backend_config lays over it", () => {
+  test("has the limit of backend_timeout and the fields of backend_config", () => {
     const inputs = { backend_timeout: "90s", backend_config: "securityPolicy: {name: armor}" };
     expect(backendConfig(NAMES, settings(inputs))).toMatchObject({
       spec: { timeoutSec: 90, securityPolicy: { name: "armor" }, healthCheck: { port: 9091 } },
@@ -62,11 +62,11 @@ describe("the BackendConfig", () => {
     ["a timeout", { timeoutSec: 3 }, { checkIntervalSec: 15, timeoutSec: 3 }],
     ["both", { checkIntervalSec: 5, timeoutSec: 5 }, { checkIntervalSec: 5, timeoutSec: 5 }],
     ["thresholds", { healthyThreshold: 1 }, { healthyThreshold: 1, port: 9091, requestPath: "/healthz" }],
-  ])("a health check with %s has a timeout that Google takes", (_, overlay, expected) => {
+  ])("a health check with %s has a timeout that Google accepts", (_, overlay, expected) => {
     expect(healthCheck({ healthCheck: overlay })).toMatchObject(expected);
   });
 
-  test("whatever the interval, the timeout is not above it", () => {
+  test("never has a timeout above the interval", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 400 }), (checkIntervalSec) => {
         const { timeoutSec } = healthCheck({ healthCheck: { checkIntervalSec } });
@@ -92,7 +92,7 @@ describe("the BackendConfig", () => {
     { requiredKeys: [] },
   );
 
-  test("nothing of backend_config is lost, and what it doesn't name stays ours", () => {
+  test("keeps every field of backend_config and our values for the others", () => {
     fc.assert(
       fc.property(overlays, (overlay) => {
         const spec = backendConfigSpec(3600, overlay);
@@ -106,7 +106,7 @@ describe("the BackendConfig", () => {
     );
   });
 
-  test("laid over twice it is the same as once", () => {
+  test("is the same if backend_config is applied twice", () => {
     fc.assert(
       fc.property(overlays, (overlay) => {
         const spec = backendConfigSpec(3600, overlay);
@@ -117,7 +117,7 @@ describe("the BackendConfig", () => {
   });
 });
 
-test("the FrontendConfig is the user's", () => {
+test("the FrontendConfig has the spec from the inputs", () => {
   const spec = { sslPolicy: "modern", redirectToHttps: { enabled: true } };
   expect(frontendConfig(NAMES, spec)).toEqual({
     apiVersion: "networking.gke.io/v1beta1",
@@ -127,7 +127,7 @@ test("the FrontendConfig is the user's", () => {
   });
 });
 
-test("the Secret is of the type that the controller reads, in base64", () => {
+test("the Secret has the type kubernetes.io/tls and base64 data", () => {
   const secret = tlsSecret("ns", "t", { certificate: "ü\n", privateKey: "key" });
   expect(secret).toEqual({
     apiVersion: "v1",
@@ -138,7 +138,7 @@ test("the Secret is of the type that the controller reads, in base64", () => {
   });
 });
 
-test("the ManagedCertificate is for the host alone", () => {
+test("the ManagedCertificate names only the host", () => {
   expect(managedCertificate(NAMES, "m")).toEqual({
     apiVersion: "networking.gke.io/v1",
     kind: "ManagedCertificate",
@@ -219,7 +219,7 @@ describe("the Ingress", () => {
     expect(valueAt({ ...manifest.spec }, "tls")).toEqual(tls);
   });
 
-  test("routes the host, and nothing else, to the gRPC port", () => {
+  test("routes only the host, to the gRPC port", () => {
     const manifest = ingress(NAMES, { name: "grpc", port: 8443 }, settings(), SECRET);
     expect(manifest).toEqual({
       apiVersion: "networking.k8s.io/v1",

@@ -30,11 +30,11 @@ describe("problemOfPreShared", () => {
     ["a managed one", [certificate("a", managed([HOST]))]],
     ["a managed one that is not renewed", [certificate("a", managed([HOST], "RENEWAL_FAILED"))]],
     ["one beside a managed one that isn't issued yet", [unissued, certificate("a")]],
-  ])("%s will do", (_, wanted) => {
+  ])("accepts %s", (_, wanted) => {
     expect(problemOfPreShared(wanted, USE)).toBeUndefined();
   });
 
-  test("a managed one that isn't issued yet will do where nothing is to be proven", () => {
+  test("accepts a managed one that isn't issued yet unless mustBeIssued is set", () => {
     expect(problemOfPreShared([unissued], { ...USE, mustBeIssued: false })).toBeUndefined();
   });
 
@@ -79,7 +79,7 @@ describe("problemOfPreShared", () => {
     expect(problem?.message).toContain("What to do: set pre_shared_certificates to names that");
   });
 
-  test("a host of one label has no wildcard", () => {
+  test("matches no wildcard with a host of one label", () => {
     const wanted = [certificate("a", { subjectAlternativeNames: ["*.milvus", "*"] })];
     expect(problemOfPreShared(wanted, { ...USE, host: "milvus" })?.message).toContain(
       "none of them is for milvus",

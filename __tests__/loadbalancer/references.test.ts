@@ -127,14 +127,14 @@ describe("transitionalReferences", () => {
     },
   );
 
-  test("another host's certificate of Google's stays beside the new one", () => {
+  test("keeps another host's Google-managed certificate beside the new one", () => {
     const before = references({ managed: ["m"], preShared: ["mcrt-1"] });
     expect(transitionalReferences(references({ managed: ["m-2"] }), before, false)).toEqual(
       references({ managed: ["m-2", "m"], preShared: ["mcrt-1"] }),
     );
   });
 
-  test("names at Google are in the order in which its controller writes them, each once", () => {
+  test("names pre-shared certificates once, in the order in which the controller writes them", () => {
     const before = references({ preShared: ["z", "mcrt-1", "a"], managed: ["m"] });
     expect(transitionalReferences(references({ managed: ["m"] }), before, false)).toEqual(
       references({ preShared: ["a", "mcrt-1", "z"], managed: ["m"] }),
@@ -191,7 +191,7 @@ describe("managedCertificateName", () => {
     expect(managedCertificateName("t", "a.example.com", existing)).toBe(name);
   });
 
-  test("a change of the host settles: the run after it wants the same certificate", () => {
+  test("returns the same name for the run after a change of the host", () => {
     const before = [certificate("t", "b.example.com")];
     const during = managedCertificateName("t", "a.example.com", before);
     const beside = [...before, certificate(during, "a.example.com")];
@@ -212,7 +212,7 @@ describe("managedCertificateName", () => {
     expect(isNamedAfter("t", name)).toBe(expected);
   });
 
-  test("whatever the host, its name is one of them", () => {
+  test("isNamedAfter accepts every name that managedCertificateName returns", () => {
     for (const host of ["b.example.com", "c.example.com", "x"]) {
       const name = managedCertificateName("t", host, [certificate("t", "a.example.com")]);
       expect(name).not.toBe("t");
@@ -238,7 +238,7 @@ describe("presents", () => {
     ).toBe(expected);
   });
 
-  test("whatever is there will do when nothing is known", () => {
+  test("is true if no certificate is required", () => {
     const ingress = ingressWith({ "ingress.kubernetes.io/ssl-cert": "mcrt-1" });
     expect(presents(ingress, { secretHash: undefined, preShared: [] })).toBe(true);
   });

@@ -8,7 +8,7 @@ const backendConfig = (spec: YamlMap) =>
 const frontendConfig = (spec: YamlMap, metadata = {}) =>
   liveObject({ kind: "FrontendConfig", metadata: { name: "my-release-frontendconfig", ...metadata }, spec });
 
-describe("what a BackendConfig no longer has is said to be off", () => {
+describe("fields that a BackendConfig no longer has are turned off", () => {
   const CLIENT = { enabled: true, oauthclientCredentials: { secretName: "s" } };
   test.each<[string, Record<string, string>, YamlMap, YamlMap]>([
     ["nothing", {}, { timeoutSec: 30, healthCheck: {}, connectionDraining: {} }, {}],
@@ -63,7 +63,7 @@ describe("what a BackendConfig no longer has is said to be off", () => {
     expect(withRemovals(wanted, [backendConfig(first.backendConfig)]).backendConfig).toEqual(expected);
   });
 
-  test("but not what somebody has added to it, or has set too", () => {
+  test("but not fields that somebody else set", () => {
     const fields = (...names: string[]) => ({
       "f:spec": Object.fromEntries(names.map((name) => [`f:${name}`, {}])),
     });
@@ -84,7 +84,7 @@ describe("what a BackendConfig no longer has is said to be off", () => {
     ["with Google's own", { iap: { enabled: true } }, false],
     ["off already", { iap: { ...CLIENT, enabled: false } }, false],
     ["none", {}, false],
-  ])("IAP that stays on is told: %s", (_, live, leavesIap) => {
+  ])("leavesIap: %s", (_, live, leavesIap) => {
     expect(withRemovals(settings(), [backendConfig(live)]).leavesIap).toBe(leavesIap);
   });
 });
@@ -112,6 +112,6 @@ test.each<[string, Record<string, string>, ReturnType<typeof liveObject>[], Yaml
     [frontendConfig({ sslPolicy: "mine" })],
     { sslPolicy: "other" },
   ],
-])("an SSL policy that a FrontendConfig no longer has: %s", (_, inputs, live, expected) => {
+])("an SSL policy that a FrontendConfig no longer has is turned off: %s", (_, inputs, live, expected) => {
   expect(withRemovals(settings(inputs), live).frontendConfig).toEqual(expected);
 });

@@ -7,15 +7,15 @@ import { type Owner, ownerOf } from "../kubernetes/ownership.ts";
 import { isIssued } from "./certificate.ts";
 import { INGRESS_CLASS, type LoadBalancerNames } from "./manifests.ts";
 
-/** What a BackendConfig has that Milvus's page, or this action, puts into it. */
+/** The BackendConfig fields that Milvus's page and this action set. */
 const BACKEND_CONFIG_FIELDS = new Set(["healthCheck", "timeoutSec", "connectionDraining"]);
 
 /**
- * Returns those of the objects to apply that someone has made by hand as Milvus's page says: they are taken over
- * without a question, as nothing of anybody's is lost. With `adopt` any other is taken over too.
+ * Returns the live objects that applying the manifests takes over. Objects made by hand as Milvus's page says are
+ * taken over without asking: nothing is lost. Others are taken over only with `adopt`.
  *
- * @param live the objects that are there
- * @throws ActionError naming an object that belongs to somebody else, and whom
+ * @param live objects in the cluster
+ * @throws ActionError for an object that belongs to somebody else, naming the object and its owner
  */
 export function adoptOrRefuse(
   live: readonly KubernetesObject[],
@@ -35,7 +35,7 @@ export function adoptOrRefuse(
   });
 }
 
-/** Tells an object that Milvus's page has its readers make for this very host from one that serves something else too. */
+/** Tells whether an object is as Milvus's page has its readers make it, and serves this host only. */
 function matchesMilvusPage(object: KubernetesObject, names: LoadBalancerNames): boolean {
   switch (object.kind) {
     case "Ingress":
@@ -53,7 +53,7 @@ function matchesMilvusPage(object: KubernetesObject, names: LoadBalancerNames): 
   }
 }
 
-/** Another controller's, or one that leads elsewhere too, serves somebody. */
+/** An Ingress of another controller, or one that also routes elsewhere, is in use by somebody. */
 function ingressMatchesMilvusPage(
   { metadata, spec }: Ingress,
   { host, service }: LoadBalancerNames,
@@ -73,10 +73,10 @@ function ingressMatchesMilvusPage(
   );
 }
 
-/** A certificate that an authority has signed isn't one that can be made here in its stead. */
+/** This action can't replace a certificate that an authority signed. */
 function secretMatchesMilvusPage({ data }: Secret): boolean {
-  const isWhole = Object.keys(data).every((key) => key === "tls.crt" || key === "tls.key");
-  return isWhole && !isIssued(Buffer.from(data["tls.crt"] ?? "", "base64").toString());
+  const hasOnlyPair = Object.keys(data).every((key) => key === "tls.crt" || key === "tls.key");
+  return hasOnlyPair && !isIssued(Buffer.from(data["tls.crt"] ?? "", "base64").toString());
 }
 
 function foreign({ kind, metadata }: KubernetesObject, owner: Exclude<Owner, { kind: "ours" }>): ActionError {
@@ -87,16 +87,16 @@ function foreign({ kind, metadata }: KubernetesObject, owner: Exclude<Owner, { k
     ManagedCertificate: "tls_secret",
   }[kind];
   const instead = [
-    ...(input ? [`give this action's another name (${input})`] : []),
+    ...(input ? [`choose another name with ${input}`] : []),
     ...(kind === "Secret" ? ["set certificate: secret to use it as it is"] : []),
   ];
   const managers = owner.managers.length > 0 ? `its fields are managed by ${owner.managers.join(", ")}` : "";
-  const signs = owner.kind === "other" ? owner.signs : ["it is not as Milvus's page has it made"];
+  const signs = owner.kind === "other" ? owner.signs : ["it is not as Milvus's page describes it"];
   return new ActionError(
     `${kind} ${metadata.namespace}/${metadata.name} belongs to somebody else; nothing was changed.`,
     {
-      why: `${[managers, ...signs].filter(Boolean).join("; ") || "nothing in it tells who has made it"}.`,
-      fix: `set adopt: true to have this action take it over (what it doesn't know in it is removed)${instead.map((way) => `, or ${way}`).join("")}.`,
+      why: `${[managers, ...signs].filter(Boolean).join("; ") || "nothing in it tells who made it"}.`,
+      fix: `set adopt: true to have this action take it over (fields that it doesn't know are removed)${instead.map((way) => `, or ${way}`).join("")}.`,
     },
   );
 }

@@ -2,23 +2,23 @@ import type { YamlMap } from "../base/yaml.ts";
 import { isMap } from "../base/yaml.ts";
 import { mergeValues } from "../helm/values.ts";
 
-/** A BackendConfig's spec, as far as this action looks at it. */
+/** The fields of a BackendConfig's spec that this action reads. */
 interface BackendConfigSpec extends YamlMap {
   healthCheck: YamlMap;
   cdn?: YamlMap;
 }
 
-/** How long a backend that leaves goes on serving the calls that it has, in seconds. */
+/** How long a removed backend may finish its calls, in seconds. */
 const DRAINING_SECONDS = 60;
 
-/** How long Milvus may take to answer a health check, in seconds, and how often one is made. */
+/** In seconds: how long Milvus may take to answer a health check, and the time between two checks. */
 const HEALTH_CHECK = { timeoutSec: 10, checkIntervalSec: 15 };
 
 /**
- * Returns a BackendConfig's spec. Milvus answers health checks on its metrics port only: HTTP /healthz on 9091,
- * whatever its TLS mode. With network endpoint groups the health check's port is the container's.
+ * Returns a BackendConfig's spec. Milvus answers health checks on its metrics port only: HTTP /healthz on 9091, in
+ * every TLS mode. With network endpoint groups the health check's port is the container's.
  *
- * @param overlay what the user lays over it
+ * @param overlay the input `backend_config`, which wins over this action's values
  */
 export function backendConfigSpec(timeoutSeconds: number, overlay: YamlMap): BackendConfigSpec {
   const { healthCheck, cdn, ...others } = overlay;
@@ -29,7 +29,7 @@ export function backendConfigSpec(timeoutSeconds: number, overlay: YamlMap): Bac
     port: 9091,
     requestPath: "/healthz",
     ...HEALTH_CHECK,
-    // Google refuses a timeout above the interval, also when only one of them is set.
+    // Google refuses a timeout above the interval, even if only one of the two is set.
     ...(interval && { timeoutSec: Math.max(1, Math.min(HEALTH_CHECK.timeoutSec, interval - 1)) }),
   };
   return {

@@ -9,14 +9,14 @@ export interface KeyPair {
 }
 
 const DAY_MS = 86_400_000;
-/** A certificate is renewed when it has less than this left, so that a monthly pipeline never serves an expired one. */
+/** A certificate is renewed when fewer days are left, so that a monthly pipeline never serves an expired one. */
 const RENEW_BEFORE_DAYS = 30;
 
 /**
- * Returns why a key pair is no good for serving `host` any longer, or undefined while it is.
+ * Returns why a key pair can't serve `host`, undefined if it can.
  *
  * @param now milliseconds since the epoch
- * @param options `renewBefore`: with how many days left it counts as too old
+ * @param options `renewBefore`: a certificate with fewer days left counts as expiring
  */
 export function problemOf(
   pair: KeyPair,
@@ -43,8 +43,8 @@ export function problemOf(
 }
 
 /**
- * Returns what is wrong with a key pair of the user's, in sentences that name the inputs: everything that Google or a
- * client would refuse, found before anything is changed.
+ * Returns what is wrong with a key pair from the inputs, in sentences that name them: everything that Google or a
+ * client would refuse.
  *
  * @param now milliseconds since the epoch
  */
@@ -93,7 +93,7 @@ function problemOfKey(privateKey: string, leaf: X509Certificate): string[] {
     ...(accepted
       ? []
       : [
-          "tls_private_key is neither RSA with at least 2048 bits nor ECDSA P-256, and Google takes no other",
+          "tls_private_key is neither RSA with at least 2048 bits nor ECDSA P-256, which are all that Google accepts",
         ]),
     ...(leaf.checkPrivateKey(key)
       ? []
@@ -113,7 +113,6 @@ function nameOf({ subject }: X509Certificate): string {
   return subject?.replaceAll("\n", ", ") || "no subject";
 }
 
-/** Parses the certificates in a PEM text, in their order. */
 function chainIn(text: string): X509Certificate[] {
   return blocksIn(text).map((block) => new X509Certificate(block));
 }
@@ -122,7 +121,7 @@ function blocksIn(text: string): string[] {
   return text.match(/-----BEGIN CERTIFICATE-----[\w+/=\s]+-----END CERTIFICATE-----/g) ?? [];
 }
 
-/** Returns the certificates in a PEM text without whatever else stands between them. */
+/** Returns the certificates in a PEM text, without other text between them. */
 export function certificatesIn(text: string): string {
   return blocksIn(text)
     .map((block) => `${block}\n`)
@@ -134,36 +133,36 @@ function certificateMatchesHost(certificate: X509Certificate, host: string): boo
   return certificate.checkHost(host, { subject: "never", wildcards: true }) !== undefined;
 }
 
-/** Returns the end of a certificate's validity as RFC 3339. */
+/** Returns when a certificate expires, as RFC 3339. */
 export function expiryOf(certificate: string): string {
   return new X509Certificate(certificate).validToDate.toISOString().replace(".000Z", "Z");
 }
 
 /**
- * Returns the PEM that a client must be given to accept a chain: what in it is its own authority. Undefined when
- * nothing is, as with certificates of public authorities, which every client knows.
+ * Returns the PEM that a client must be given to accept a chain, undefined if the client needs none. A chain with a
+ * self-signed certificate is its own authority. Any other chain is taken to end at a public authority.
  */
 export function authorityIn(certificate: string): string | undefined {
-  const isKnown = chainIn(certificate).every(({ subject, issuer }) => subject !== issuer);
-  return isKnown ? undefined : certificate;
+  const isPublic = chainIn(certificate).every(({ subject, issuer }) => subject !== issuer);
+  return isPublic ? undefined : certificate;
 }
 
 /**
- * Returns the PEM that a client must trust to accept any of `certificates`: self-signed ones themselves, for others
- * also the authorities that Node.js trusts, those of NODE_EXTRA_CA_CERTS among them.
+ * Returns the PEM that a client must trust to accept any of `certificates`. Unless all are self-signed it includes the
+ * authorities that Node.js trusts, with those of NODE_EXTRA_CA_CERTS.
  */
 export function trustFor(certificates: string): string {
-  const isEnough = blocksIn(certificates).every(isSelfSigned);
-  return isEnough ? certificates : [certificates, ...getCACertificates()].join("\n");
+  const allSelfSigned = blocksIn(certificates).every(isSelfSigned);
+  return allSelfSigned ? certificates : [certificates, ...getCACertificates()].join("\n");
 }
 
-/** Tells whether the first certificate of a PEM text is its own authority, as those are that this action makes. */
+/** Tells whether the first certificate of a PEM text is self-signed, as those that this action makes. */
 export function isSelfSigned(certificate: string): boolean {
   const { issuer, subject } = new X509Certificate(certificate);
   return issuer === subject;
 }
 
-/** Tells whether a PEM text begins with a certificate that somebody else's key has signed. */
+/** Tells whether a PEM text begins with a certificate that an authority signed. False for text that doesn't parse. */
 export function isIssued(certificate: string): boolean {
   try {
     return !isSelfSigned(certificate);

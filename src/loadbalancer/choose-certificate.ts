@@ -11,22 +11,22 @@ import { sslCertificateMatchesHost } from "./pre-shared-certificates.ts";
 import { secretHashOf } from "./references.ts";
 import type { LoadBalancerSettings } from "./settings.ts";
 
-/** What the load balancer is to present, as far as it is known beforehand. */
+/** The certificate that the load balancer will present, as far as the plan can know it. */
 export interface ChosenCertificate {
-  /** To be put into the Secret; undefined when it holds it, or the certificate is at Google. */
+  /** To write into the Secret; undefined if the Secret already holds it, or the certificate is at Google. */
   newPair: KeyPair | undefined;
-  /** PEM; undefined for one that Google makes. */
+  /** PEM; undefined for a Google-managed certificate. */
   certificate: string | undefined;
-  /** Of what the Secret has or gets in `tls.crt`; undefined when the certificate is at Google. */
+  /** Hash of the Secret's `tls.crt` after this run; undefined if the certificate is at Google. */
   secretHash: string | undefined;
 }
 
 /**
- * Decides which certificate the load balancer presents. One that this action has made is kept while it is good.
+ * Decides which certificate the load balancer presents. A certificate made by this action stays until it expires soon.
  *
- * @param secret the one of the name that is set, as it is
- * @param sslCertificates those at Google that are to be presented
- * @throws ActionError when the user's own won't do
+ * @param secret the live Secret that `tls_secret` names
+ * @param sslCertificates the pre-shared certificates, from Google
+ * @throws ActionError if the certificate in the user's Secret can't be used
  */
 export async function chooseCertificate(
   {
@@ -63,7 +63,9 @@ export async function chooseCertificate(
       if (wanted.given) return given(wanted.given, live, tlsSecret, secret);
       const problem = live && (problemOf(live, host, now) ?? problemOfOrigin(secret, live));
       if (secret && live && !problem) {
-        info(`The certificate in Secret ${tlsSecret} stays: it is good until ${expiryOf(live.certificate)}.`);
+        info(
+          `The certificate in Secret ${tlsSecret} stays: it is valid until ${expiryOf(live.certificate)}.`,
+        );
         return {
           newPair: undefined,
           certificate: live.certificate,
@@ -104,7 +106,7 @@ function fresh(pair: KeyPair): ChosenCertificate {
   };
 }
 
-/** Returns those of the certificates at Google that are presented for a host, of which any may be. */
+/** Returns the PEM of the pre-shared certificates for a host. The load balancer may present any of them. */
 function presentedFor(host: string, sslCertificates: readonly SslCertificate[]): string | undefined {
   const fitting = sslCertificates.filter((sslCertificate) => sslCertificateMatchesHost(sslCertificate, host));
   return (
@@ -112,11 +114,11 @@ function presentedFor(host: string, sslCertificates: readonly SslCertificate[]):
   );
 }
 
-/** What was given once is not renewed here: the certificate that is made in its stead begins when it is given no more. */
+/** This action can't renew a certificate from the inputs. Once the input is gone it makes its own. */
 function problemOfOrigin(secret: Secret, { certificate }: KeyPair): string | undefined {
   const { kind } = ownerOf(v.parse(KubernetesObject, { apiVersion: "v1", kind: "Secret", ...secret }));
   return kind === "ours" && !isSelfSigned(certificate)
-    ? "it is of the input tls_certificate, which is not set any more"
+    ? "it came from the input tls_certificate, which is no longer set"
     : undefined;
 }
 
@@ -131,8 +133,8 @@ function bytesOf(secret: Secret, key: string): Buffer {
 
 function noSecret(namespace: string, name: string): ActionError {
   return new ActionError(`There is no Secret ${namespace}/${name}; nothing was changed.`, {
-    why: "certificate: secret presents the certificate of a Secret that is there already.",
-    fix: "set tls_secret to the Secret's name, or create it first (kubectl create secret tls), or set certificate: self-managed to have one made.",
+    why: "certificate: secret uses a Secret that already exists.",
+    fix: "set tls_secret to the Secret's name, or create it first (kubectl create secret tls), or set certificate: self-managed to have this action make one.",
   });
 }
 
@@ -145,7 +147,7 @@ function refuseMissingKeys({ data }: Secret, secret: string): void {
   });
 }
 
-/** One that somebody else renews is no concern of ours until it is of no use. */
+/** Whoever owns the Secret renews the certificate. This action refuses it only once it can't be used. */
 function refuseUnusable(pair: KeyPair, host: string, secret: string, now: number): void {
   const problem = problemOf(pair, host, now, { renewBefore: 0 });
   if (problem) {
@@ -155,5 +157,5 @@ function refuseUnusable(pair: KeyPair, host: string, secret: string, now: number
     });
   }
   const soon = problemOf(pair, host, now);
-  if (soon) warning(`The certificate in Secret ${secret}: ${soon}. Whoever keeps that Secret must renew it.`);
+  if (soon) warning(`The certificate in Secret ${secret}: ${soon}. The owner of that Secret must renew it.`);
 }

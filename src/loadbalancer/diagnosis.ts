@@ -1,21 +1,21 @@
 import type { Event } from "../kubernetes/objects.ts";
 
-/** What ails a load balancer that will not mend by waiting. */
+/** A cause that waiting can't fix, and what to do about it. */
 export interface Diagnosis {
   cause: string;
   remedy: string;
 }
 
-interface Symptom {
-  /** What the ingress controller's Warning says (kubernetes/ingress-gce, pkg/controller/errors and pkg/loadbalancers). */
+interface KnownWarning {
+  /** Matches the ingress controller's Warning (kubernetes/ingress-gce, pkg/controller/errors and pkg/loadbalancers). */
   pattern: RegExp;
   cause: string;
   remedy: string;
 }
 
-/** Warnings that only someone can mend. Anything else the controller goes on trying, and so does the wait. */
-const SYMPTOMS: readonly Symptom[] = [
-  // Whatever it was that they interrupted.
+/** Warnings that waiting can't fix. The controller retries after any other, and the wait goes on. */
+const KNOWN_WARNINGS: readonly KnownWarning[] = [
+  // These can interrupt any step, so they come first.
   {
     pattern: /Quota '[^']+' exceeded|QUOTA_EXCEEDED|quotaExceeded/,
     cause: "the Google Cloud project has used up a quota.",
@@ -23,7 +23,7 @@ const SYMPTOMS: readonly Symptom[] = [
   },
   {
     pattern: /Error 403: (?!.*[Qq]uota).*(permission|forbidden)/i,
-    cause: "GKE's service agent may not change a resource of the project.",
+    cause: "GKE's service agent may not change resources of the project.",
     remedy:
       "restore the role Kubernetes Engine Service Agent of service-PROJECT_NUMBER@container-engine-robot.iam.gserviceaccount.com.",
   },
@@ -31,7 +31,7 @@ const SYMPTOMS: readonly Symptom[] = [
     pattern: /failed to retrieve the system default backend service/,
     cause: "the cluster has lost GKE's own default backend.",
     remedy:
-      "restore the Service default-http-backend of the namespace kube-system: turning the cluster's HTTP load balancing add-on off and on makes it anew.",
+      "restore the Service default-http-backend in the namespace kube-system: turning the cluster's HTTP load balancing add-on off and on recreates it.",
   },
   {
     pattern: /could not find service "/,
@@ -63,7 +63,7 @@ const SYMPTOMS: readonly Symptom[] = [
   {
     pattern: /BackendConfig \S+ is not valid/,
     cause: "Google's controller refuses the BackendConfig.",
-    remedy: "correct what it names.",
+    remedy: "correct the field that the Warning names.",
   },
   {
     pattern:
@@ -80,13 +80,13 @@ const SYMPTOMS: readonly Symptom[] = [
   {
     pattern: /secrets? "[^"]*" (not found|does not exist)/,
     cause: "the Secret with the load balancer's certificate doesn't exist.",
-    remedy: "check tls_secret, and that nothing deletes the Secret; running again makes it anew.",
+    remedy: "check tls_secret, and that nothing deletes the Secret; running again recreates it.",
   },
   {
     pattern: /does not specify (cert|private key) as string data/,
     cause: "the TLS Secret lacks tls.crt or tls.key.",
     remedy:
-      "check what writes to the Secret that tls_secret names, or delete it: running again makes it anew.",
+      "check what writes to the Secret that tls_secret names, or delete it: running again recreates it.",
   },
   {
     pattern: /Cert creation failures .*Error 400(?!.*not ?ready)/i,
@@ -95,37 +95,36 @@ const SYMPTOMS: readonly Symptom[] = [
   },
   {
     pattern: /the given static IP name .* doesn't translate to an existing static IP/,
-    cause: "the reserved address that the Ingress names doesn't exist in the project, or is of another kind.",
+    cause: "the reserved address that the Ingress names doesn't exist in the project, or is of another type.",
     remedy:
       "set static_ip_name to a global address (a regional one with load_balancer: internal), or create_static_ip: true.",
   },
   {
     pattern: /Specified IP address is in-use/,
-    cause: "another load balancer has the reserved address.",
+    cause: "another load balancer uses the reserved address.",
     remedy:
-      "set static_ip_name to an address that is free, or delete what uses this one (`gcloud compute addresses describe` shows it).",
+      "set static_ip_name to a free address, or delete what uses this one (`gcloud compute addresses describe` shows it).",
   },
   {
     pattern: /both global-static-ip and regional-static-ip/,
     cause: "the Ingress names a global and a regional address.",
-    remedy:
-      "remove the annotation kubernetes.io/ingress.*-static-ip-name that this action has not set: another deployment has.",
+    remedy: "remove the annotation kubernetes.io/ingress.*-static-ip-name that another deployment set.",
   },
   {
     pattern: /invalid loadbalancer name .* RFC1035/,
-    cause: "Google's names can't be made from the Ingress's.",
+    cause: "Google can't derive resource names from the Ingress's name.",
     remedy: "set ingress_name to a name without a dot.",
   },
   {
     pattern: /proxy-only subnet/,
-    cause: "the network has no room for an internal load balancer's proxies.",
+    cause: "the network has no proxy-only subnet for an internal load balancer.",
     remedy:
-      "have a proxy-only subnet (purpose REGIONAL_MANAGED_PROXY, role ACTIVE) made in the cluster's region and network.",
+      "have a network administrator create a proxy-only subnet (purpose REGIONAL_MANAGED_PROXY, role ACTIVE) in the cluster's region and network.",
   },
   {
     pattern: /securityPolicies\/\S+ was not found|security policy .* (not found|does not exist)/i,
     cause: "the Cloud Armor policy that the BackendConfig names doesn't exist.",
-    remedy: "set securityPolicy.name in backend_config to one that exists in the project.",
+    remedy: "set securityPolicy.name in backend_config to a policy that exists in the project.",
   },
   {
     pattern: /cloud armor security policies not supported for regional/,
@@ -139,9 +138,9 @@ const SYMPTOMS: readonly Symptom[] = [
   },
   {
     pattern: /cannot enable HTTPS Redirects with the V1 Ingress naming scheme/,
-    cause: "a load balancer that was made long ago can't redirect HTTP to HTTPS.",
+    cause: "a load balancer with the old naming scheme can't redirect HTTP to HTTPS.",
     remedy:
-      "set another ingress_name, which makes a new one beside it, or remove redirectToHttps from frontend_config.",
+      "set another ingress_name to create a new one beside it, or remove redirectToHttps from frontend_config.",
   },
   {
     pattern: /error invalid internal ingress https config/,
@@ -152,40 +151,40 @@ const SYMPTOMS: readonly Symptom[] = [
     pattern: /Errored updating IAP Settings/,
     cause: "Google's controller can't take its OAuth client from a backend service with IAP.",
     remedy:
-      "set iap in backend_config with the oauthclientCredentials that it had, or turn IAP off with `gcloud compute backend-services update --global --no-iap`.",
+      "set iap in backend_config with its former oauthclientCredentials, or turn IAP off with `gcloud compute backend-services update --global --no-iap`.",
   },
   {
     pattern: /sslPolicies\/\S+ was not found/,
     cause: "the SSL policy that the FrontendConfig names doesn't exist.",
-    remedy: "set sslPolicy in frontend_config to one that exists in the project.",
+    remedy: "set sslPolicy in frontend_config to a policy that exists in the project.",
   },
   {
     pattern: /Error 400: Invalid value for field (?!.*not ?(found|ready))/i,
     cause: "Google refuses a value.",
     remedy:
-      "correct it: it comes from backend_config, frontend_config, or what else says the like in the cluster.",
+      "correct it: it comes from backend_config, frontend_config, or another object in the cluster that sets the same field.",
   },
 ];
 
-/** What every success begins with: the load balancer is made before the group of endpoints is there. */
-const PRELUDE = /networkEndpointGroups\/\S+ was not found/;
+/** Every new load balancer warns of this once: it is created before its network endpoint group exists. */
+const NORMAL_AT_FIRST = /networkEndpointGroups\/\S+ was not found/;
 
-/** Google's own troubles, whatever they interrupted: its API has failed, or takes no more requests for a moment. */
-const PASSING = /\bError 5\d\d\b|rate ?limit ?exceeded/i;
+/** Google's API failed or limits requests for a moment, whatever step it interrupted. */
+const TRANSIENT = /\bError 5\d\d\b|rate ?limit ?exceeded/i;
 
-/** Returns the diagnosis of one Warning's text, undefined when waiting may still mend it. */
+/** Returns the diagnosis of one Warning's text, undefined if waiting may still help. */
 export function diagnose(message: string): Diagnosis | undefined {
-  if (PASSING.test(message)) return undefined;
-  const symptom = SYMPTOMS.find(({ pattern }) => pattern.test(message));
-  return symptom && { cause: symptom.cause, remedy: symptom.remedy };
+  if (TRANSIENT.test(message)) return undefined;
+  const known = KNOWN_WARNINGS.find(({ pattern }) => pattern.test(message));
+  return known && { cause: known.cause, remedy: known.remedy };
 }
 
-/** Tells a Warning that explains something from the one that precedes every success. */
+/** Tells whether a Warning explains a problem, unlike the one that every new load balancer shows. */
 export function isTelling(message: string): boolean {
-  return !PRELUDE.test(message);
+  return !NORMAL_AT_FIRST.test(message);
 }
 
-/** A Warning that was seen since the manifests were applied. */
+/** A Warning of Google's controllers, seen since the manifests were applied. */
 export interface ControllerWarning {
   message: string;
   /** Milliseconds since the epoch, by this machine's clock. */
@@ -194,15 +193,15 @@ export interface ControllerWarning {
 }
 
 /**
- * A cause must have been reported again after this time to count as lasting. The controller repeats a cause that
- * lasts 5, 10, 20, ... ms after the first time, so a lasting one is known within ten seconds, while one report alone
- * may come from an attempt that began before the cause was mended.
+ * A cause counts as lasting if it is reported again after this time, in milliseconds. The controller repeats a lasting
+ * cause 5, 10, 20, ... ms after the first time, so this takes at most ten seconds. A single report may come from an
+ * attempt that began before the cause was fixed.
  */
 export const LASTING_MS = 5000;
 
 /**
- * Records an event in the list of warnings; returns the new list. What Google's operations are called doesn't tell them
- * apart (gke-managed-certs, pkg/clients/ssl: `operation operation-... DONE. Status: ...`).
+ * Returns the list of warnings with an event added. Texts that differ only in the name of a Google operation are the
+ * same warning (gke-managed-certs, pkg/clients/ssl: `operation operation-... DONE. Status: ...`).
  */
 export function recordWarning(
   warnings: readonly ControllerWarning[],
@@ -215,7 +214,7 @@ export function recordWarning(
   return [...others, { message: event.message, firstSeen: known?.firstSeen ?? now, lastSeen: now }];
 }
 
-/** Returns the newest warning that only someone can mend and that has lasted, with its diagnosis. */
+/** Returns the newest warning with its diagnosis if it lasts and waiting can't fix it. */
 export function lastingCause(
   warnings: readonly ControllerWarning[],
 ): { warning: ControllerWarning; diagnosis: Diagnosis } | undefined {

@@ -2,13 +2,13 @@ import { Resolver } from "node:dns/promises";
 import { messageOf } from "../base/errors.ts";
 import { endpointOverride } from "../gke/endpoints.ts";
 
-/** What DNS says now, as far as it is known. */
+/** What DNS answered; `unknown` if it gave no answer. */
 export type DnsResult<T> =
   | ({ state: "resolved" } & T)
   | { state: "none" }
   | { state: "unknown"; why: string };
 
-/** Where a host name leads. */
+/** The addresses of a host name. */
 export interface HostAddresses {
   /** IPv4, sorted. */
   addresses: string[];
@@ -26,17 +26,17 @@ export interface CaaRecords {
   records: string[];
 }
 
-/** First wait for one answer, in milliseconds, and how often a server is asked. */
-const PATIENCE = { timeout: 2000, tries: 2 };
+/** First time-out for one answer, in milliseconds, and how often a server is asked. */
+const RESOLVER_OPTIONS = { timeout: 2000, tries: 2 };
 
-/** TTL in the records that are advised, in seconds. */
+/** TTL in the records that the advice shows, in seconds. */
 const TTL = 300;
 
 /**
- * Asks DNS where a host leads. `GHA_ENDPOINT_OVERRIDE_resolver=<IP>:<port>` names the server to ask instead of the
- * runner's own. A resolver that doesn't answer gives the state `unknown`.
+ * Looks up a host's addresses. `GHA_ENDPOINT_OVERRIDE_resolver=<IP>:<port>` names the server to ask instead of the
+ * runner's own. If the resolver doesn't answer, the state is `unknown`.
  *
- * @param limit milliseconds, all retries included
+ * @param limit milliseconds, with all retries
  * @throws the signal's reason when it is aborted
  */
 export async function lookUpHost(
@@ -57,7 +57,7 @@ export async function lookUpHost(
 }
 
 /**
- * Asks DNS which certificate authorities may issue for a host: the CAA records of the host or else of the nearest domain
+ * Looks up which certificate authorities may issue for a host: the CAA records of the host or of the nearest domain
  * above it that has any (RFC 8659, 3). Otherwise as {@link lookUpHost}.
  */
 export async function lookUpCaa(
@@ -86,10 +86,10 @@ export async function lookUpCaa(
 }
 
 /**
- * Returns what to change so that a host leads to a load balancer, with both addresses and the record in the form of
- * zone files; undefined when DNS is right.
+ * Returns what to change so that a host leads to a load balancer, with both addresses and the record in zone file
+ * format; undefined if DNS is right.
  *
- * @param options `zone`: the Cloud DNS zone in which the record is already kept
+ * @param options `zone`: the Cloud DNS zone in which this action manages the record
  */
 export function dnsAdvice(
   host: string,
@@ -121,7 +121,7 @@ export function dnsAdvice(
   return `${state}: make ${alias ? "its only record" : "its A record"} ${record}`;
 }
 
-/** Asks with a resolver of its own that ends by the limit or with the signal. */
+/** Asks with a new resolver, which is cancelled at the limit or with the signal. */
 async function withResolver<T>(
   environment: NodeJS.ProcessEnv,
   signal: AbortSignal,
@@ -129,7 +129,7 @@ async function withResolver<T>(
   ask: (resolver: Resolver) => Promise<DnsResult<T>>,
 ): Promise<DnsResult<T>> {
   signal.throwIfAborted();
-  const resolver = new Resolver(PATIENCE);
+  const resolver = new Resolver(RESOLVER_OPTIONS);
   const end = AbortSignal.any([signal, AbortSignal.timeout(limit)]);
   const cancel = () => resolver.cancel();
   end.addEventListener("abort", cancel, { once: true });
@@ -142,12 +142,12 @@ async function withResolver<T>(
     return { state: "unknown", why: end.aborted ? `no answer within ${limit / 1000} s` : messageOf(error) };
   } finally {
     end.removeEventListener("abort", cancel);
-    // One query that fails leaves the others under way.
+    // When one query fails, the others still run.
     resolver.cancel();
   }
 }
 
-/** Returns no records where DNS answers that there are none: neither the name (NXDOMAIN) nor the type (NODATA). */
+/** Returns no records if DNS answers that the name (NXDOMAIN) or the type (NODATA) doesn't exist. */
 async function orNone<T>(query: Promise<T[]>): Promise<T[]> {
   return await query.catch((error: unknown) => {
     const code = error instanceof Error && "code" in error ? error.code : undefined;

@@ -6,8 +6,8 @@ import { ActionError, messageOf } from "../base/errors.ts";
 import { withProgress } from "../base/progress.ts";
 
 /**
- * Signature algorithms to offer, one kind of key at a time: of two certificates for a host the load balancer presents
- * the one whose key the client can take, and of two that it can take, either.
+ * Signature algorithms to offer, one kind of key at a time. With two certificates for a host, the load balancer may
+ * present either one that the client accepts. Offering one kind at a time finds both.
  */
 const OFFERS = ["RSA-PSS+SHA256:RSA+SHA256", "ECDSA+SHA256"];
 /** Longest wait for one handshake, in milliseconds. */
@@ -15,11 +15,11 @@ const HANDSHAKE_MS = 10_000;
 const PAUSE_MS = 1000;
 
 /**
- * Waits until a load balancer presents a certificate for `host` that everybody trusts, whatever else it has.
+ * Waits until a load balancer presents a publicly trusted certificate for `host`, beside any other.
  *
  * @param address `host:port` to dial
  * @param limit milliseconds
- * @throws ActionError at the limit, with what the last handshake said
+ * @throws ActionError at the limit, with the error of the last handshake
  */
 export async function waitForTrustedCertificate(
   address: string,
@@ -33,12 +33,10 @@ export async function waitForTrustedCertificate(
     () => `waiting for Google's certificate to be presented at ${address} for ${host}: ${last}`,
     async () => {
       for (;;) {
-        const answers = await Promise.all(
-          OFFERS.map((offer) => handshakeError(address, host, offer, signal)),
-        );
-        if (answers.includes(undefined)) return;
+        const errors = await Promise.all(OFFERS.map((offer) => handshakeError(address, host, offer, signal)));
+        if (errors.includes(undefined)) return;
         signal.throwIfAborted();
-        last = [...new Set(answers)].join("; ");
+        last = [...new Set(errors)].join("; ");
         if (Date.now() >= giveUp) throw notPresented(address, host, limit, last);
         await pause(PAUSE_MS, signal);
       }
@@ -46,7 +44,7 @@ export async function waitForTrustedCertificate(
   );
 }
 
-/** Makes a TLS connection as any client does, and returns why it fails; undefined when it doesn't. */
+/** Connects as any TLS client does. Returns why that fails, undefined if it succeeds. */
 async function handshakeError(
   address: string,
   host: string,
@@ -77,7 +75,7 @@ function notPresented(address: string, host: string, limit: number, why: string)
     `The certificate that Google has issued for ${host} is not presented at ${address} after ${formatDuration(limit)}.`,
     {
       why,
-      fix: "Google may need half an hour for that: run again, the former certificate is served until then. A runner that can't reach the load balancer needs verify_address, or verify: false.",
+      fix: "Google may need half an hour: run again. The load balancer serves the former certificate until then. If the runner can't reach the load balancer, set verify_address, or verify: false.",
     },
   );
 }

@@ -1,17 +1,17 @@
 import type { KeyPair } from "./certificate.ts";
 
 const DAY_MS = 86_400_000;
-/** The longest validity that public certificates may have (CA/Browser Forum), which clients are used to. */
+/** The longest validity of a public certificate (CA/Browser Forum), which every client accepts. */
 const VALIDITY_DAYS = 397;
 
 /**
- * Makes a self-signed certificate for `host`: X.509 v3, ECDSA P-256, the host as subject alternative name. Clients
- * that are given this certificate trust it and nothing that it could have signed.
+ * Makes a self-signed certificate for `host`: X.509 v3, ECDSA P-256, the host as subject alternative name. It is no
+ * authority: clients that trust it trust nothing else.
  *
  * @param now milliseconds since the epoch
  */
 export async function makeCertificate(host: string, now: number): Promise<KeyPair> {
-  // Only needed when a certificate is due, once a year.
+  // Loaded only when a certificate is made, about once a year.
   await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
@@ -19,7 +19,7 @@ export async function makeCertificate(host: string, now: number): Promise<KeyPai
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     // A common name holds 64 characters (RFC 5280, ub-common-name); without one the subject stays empty.
     name: host.length <= 64 ? `CN=${host}` : "",
-    // A clock that is an hour behind must not make the first calls fail.
+    // Clients whose clock is an hour behind must accept it, too.
     notBefore: new Date(now - 3_600_000),
     notAfter: new Date(now + VALIDITY_DAYS * DAY_MS - 3_600_000),
     signingAlgorithm: algorithm,

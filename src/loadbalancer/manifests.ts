@@ -6,21 +6,21 @@ import type { KeyPair } from "./certificate.ts";
 import { type CertificateReferences, certificateAnnotations, FRONTEND_CONFIG } from "./references.ts";
 import type { LoadBalancerSettings } from "./settings.ts";
 
-/** What the manifests are made from. */
+/** The names that the manifests use. */
 export interface LoadBalancerNames {
   namespace: string;
   host: string;
   ingress: string;
   backendConfig: string;
   frontendConfig: string;
-  /** The Secret with the certificate; undefined when it is at Google. */
+  /** The Secret with the certificate; undefined if the certificate is at Google. */
   tlsSecret: string | undefined;
-  /** Undefined for a certificate that Google doesn't manage. */
+  /** Undefined unless the certificate is Google-managed. */
   managedCertificate: string | undefined;
   service: string;
 }
 
-/** The annotation that says which controller an Ingress is for. */
+/** The annotation that names the controller of an Ingress. */
 export const INGRESS_CLASS = "kubernetes.io/ingress.class";
 
 export function backendConfig(
@@ -44,7 +44,6 @@ export function frontendConfig(names: LoadBalancerNames, spec: YamlMap): Manifes
   };
 }
 
-/** Returns the Secret that the load balancer's certificate is read from. */
 export function tlsSecret(
   namespace: string,
   name: string,
@@ -60,7 +59,6 @@ export function tlsSecret(
   };
 }
 
-/** Returns the ManagedCertificate with which Google is asked for a certificate for the host. */
 export function managedCertificate(names: LoadBalancerNames, name: string): Manifest & { spec: object } {
   return {
     apiVersion: "networking.gke.io/v1",
@@ -71,11 +69,11 @@ export function managedCertificate(names: LoadBalancerNames, name: string): Mani
 }
 
 /**
- * Returns the Ingress. The class must be the annotation: GKE's controller ignores `ingressClassName: gce` without a
- * word (kubernetes/ingress-gce, pkg/utils IsGCEIngress).
+ * Returns the Ingress. The class must be an annotation: GKE's controller silently ignores `ingressClassName: gce`
+ * (kubernetes/ingress-gce, pkg/utils IsGCEIngress).
  *
- * @param certificates those that it presents
- * @param formerHosts other hosts that it routes to Milvus too
+ * @param certificates the certificates that it presents
+ * @param formerHosts other hosts that it also routes to Milvus
  */
 export function ingress(
   names: LoadBalancerNames,

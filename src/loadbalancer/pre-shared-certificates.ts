@@ -2,10 +2,10 @@ import { ActionError } from "../base/errors.ts";
 import type { SslCertificate } from "../gke/compute-resources.ts";
 
 /**
- * Returns the error for certificates at Google that can't be presented for a host, undefined when they can.
+ * Returns the error for pre-shared certificates that can't be presented for a host, undefined if they can.
  *
  * @param now milliseconds since the epoch
- * @param mustBeIssued whether one that Google is yet to issue is none: it does so once a load balancer has it
+ * @param mustBeIssued refuse a certificate that Google has not issued yet; it does so once a load balancer has it
  */
 export function problemOfPreShared(
   wanted: readonly { name: string; certificate: SslCertificate | undefined }[],
@@ -41,12 +41,11 @@ export function problemOfPreShared(
   });
 }
 
-/** compute API, `managed.status`: one whose renewal fails is still served. */
+/** compute API, `managed.status`: a certificate whose renewal fails is still served. */
 function isUnissued({ managed }: SslCertificate): boolean {
   return managed?.status?.startsWith("PROVISIONING") ?? false;
 }
 
-/** Tells whether a certificate at Google is for a host. */
 export function sslCertificateMatchesHost(certificate: SslCertificate, host: string): boolean {
   return namesOf(certificate).some(covers(host));
 }

@@ -1,6 +1,10 @@
 import { ActionError } from "../base/errors.ts";
 
-/** @param subnets names of the network's active proxy-only subnets in the region */
+/**
+ * Returns the error for a network without a proxy-only subnet in a region, undefined if it has one.
+ *
+ * @param subnets names of the network's active proxy-only subnets in the region
+ */
 export function problemOfSubnets(
   subnets: readonly string[],
   region: string,
@@ -12,7 +16,7 @@ export function problemOfSubnets(
     `The network ${name} has no proxy-only subnet in ${region}, which an internal load balancer needs; nothing was changed.`,
     {
       why: `no subnet of ${network} in ${region} has the purpose REGIONAL_MANAGED_PROXY and the role ACTIVE.`,
-      fix: `have one made: gcloud compute networks subnets create proxy-only --purpose=REGIONAL_MANAGED_PROXY --role=ACTIVE --region=${region} --network=${name} --range=<a free range, /23 is advised>`,
+      fix: `have a network administrator create one: gcloud compute networks subnets create proxy-only --purpose=REGIONAL_MANAGED_PROXY --role=ACTIVE --region=${region} --network=${name} --range=<a free range, /23 is advised>`,
     },
   );
 }

@@ -3,11 +3,11 @@ import * as v from "valibot";
 import { parseJson } from "../base/json.ts";
 import type { Ingress, ManagedCertificate, Service } from "../kubernetes/objects.ts";
 
-/** The certificates that an Ingress presents, by where they are. */
+/** The certificates that an Ingress names, by where they are stored. */
 export interface CertificateReferences {
   /** Secrets, in `spec.tls`. */
   secrets: string[];
-  /** SSL certificates at Google, in an annotation; those that ManagedCertificates stand for among them. */
+  /** SSL certificates at Google, in an annotation. It includes those made for ManagedCertificates. */
   preShared: string[];
   /** ManagedCertificates, in an annotation. */
   managed: string[];
@@ -17,10 +17,9 @@ export interface CertificateReferences {
 export const FRONTEND_CONFIG = "networking.gke.io/v1beta1.FrontendConfig";
 export const MANAGED_CERTIFICATES = "networking.gke.io/managed-certificates";
 export const PRE_SHARED_CERTIFICATES = "ingress.gcp.kubernetes.io/pre-shared-cert";
-/** The certificates that the load balancer has, as the ingress controller writes them down. */
+/** Here the ingress controller names the certificates that the load balancer has. */
 const SSL_CERTIFICATES = "ingress.kubernetes.io/ssl-cert";
 
-/** Returns the certificates that an Ingress names. */
 export function referencesOf(ingress: Ingress | undefined): CertificateReferences {
   const annotations = ingress?.metadata.annotations ?? {};
   return {
@@ -30,13 +29,14 @@ export function referencesOf(ingress: Ingress | undefined): CertificateReference
   };
 }
 
-/** Returns the hosts beside this one for which an Ingress leads to a Service. */
+/** Returns the other hosts that an Ingress routes to a Service. */
 export function otherHostsOf(ingress: Ingress | undefined, host: string, service: string): string[] {
   return (ingress?.spec.rules ?? []).flatMap((rule) => {
     const paths = rule.http?.paths ?? [];
     const isOther = rule.host !== undefined && rule.host !== host;
-    const leadsThere = paths.length > 0 && paths.every(({ backend }) => backend.service?.name === service);
-    return isOther && leadsThere && rule.host ? [rule.host] : [];
+    const routesToService =
+      paths.length > 0 && paths.every(({ backend }) => backend.service?.name === service);
+    return isOther && routesToService && rule.host ? [rule.host] : [];
   });
 }
 
@@ -49,9 +49,9 @@ const BackendConfigs = v.looseObject({
 });
 
 /**
- * Tells whether an Ingress needs an object: presents it as a certificate, or is configured by it.
+ * Tells whether an Ingress needs an object, as a certificate or as configuration.
  *
- * @param services those of its namespace
+ * @param services the Services of its namespace
  */
 export function needs(
   ingress: Ingress,
@@ -77,7 +77,7 @@ export function needs(
   }
 }
 
-/** Returns the names of the Services that an Ingress leads to. */
+/** Returns the names of the Services that an Ingress routes to. */
 export function servicesOf({ spec: { defaultBackend, rules } }: Ingress): string[] {
   const paths = rules.flatMap(({ http }) => http?.paths ?? []);
   const backends = [...(defaultBackend ? [defaultBackend] : []), ...paths.map(({ backend }) => backend)];
@@ -91,15 +91,13 @@ function backendConfigsOf({ metadata: { annotations } }: Service): string[] {
   });
 }
 
-/** Returns the annotations with which an Ingress names its certificates. */
 export function certificateAnnotations({
   preShared,
   managed,
 }: CertificateReferences): Record<string, string> {
   return {
     ...(managed.length > 0 && { [MANAGED_CERTIFICATES]: managed.join(",") }),
-    // Beside ManagedCertificates Google's controller keeps its own names there: as long as there are no others the
-    // annotation is its alone.
+    // The ManagedCertificate controller writes its names here. If there are no others, it owns the annotation.
     ...(preShared.some((name) => managed.length === 0 || !isManagedName(name)) && {
       [PRE_SHARED_CERTIFICATES]: preShared.join(","),
     }),
@@ -107,11 +105,11 @@ export function certificateAnnotations({
 }
 
 /**
- * Returns what an Ingress must name until the wanted certificates are served. A certificate of Google's becomes Active
- * only some time after the load balancer names it: what is served until then stays beside it.
+ * Returns the certificates that an Ingress must name until the wanted ones are served. A Google-managed certificate
+ * becomes Active only some time after the Ingress names it, so the certificates served until then stay beside it.
  *
- * @param live what the Ingress names now
- * @returns `wanted` itself when there is nothing to wait for
+ * @param live the certificates that the Ingress names now
+ * @returns `wanted` itself if there is nothing to wait for
  */
 export function transitionalReferences(
   wanted: CertificateReferences,
@@ -120,14 +118,14 @@ export function transitionalReferences(
 ): CertificateReferences {
   if (isServed || wanted.managed.length === 0) return wanted;
   const union = (key: keyof CertificateReferences) => [...new Set([...wanted[key], ...live[key]])];
-  // Sorted, as Google's controller writes it: an equal value is no conflict.
+  // Sorted, as the controller writes it: an equal value causes no server-side apply conflict.
   return { secrets: union("secrets"), preShared: union("preShared").sort(), managed: union("managed") };
 }
 
 /**
- * Returns the value that the annotation with the certificates at Google must have to name only those that are kept,
- * undefined while it does. Google's controller never removes a name from it whose ManagedCertificate lives on, nor one
- * that it doesn't know (GoogleCloudPlatform/gke-managed-certs, pkg/controller/sync).
+ * Returns the value of the annotation {@link PRE_SHARED_CERTIFICATES} with only the kept names: null to remove it,
+ * undefined if nothing changes. The ManagedCertificate controller never removes a name whose ManagedCertificate still
+ * exists, nor one that it doesn't know (GoogleCloudPlatform/gke-managed-certs, pkg/controller/sync).
  */
 export function cleanedPreSharedAnnotation(
   ingress: Ingress,
@@ -140,11 +138,13 @@ export function cleanedPreSharedAnnotation(
 }
 
 /**
- * Returns the name of the ManagedCertificate for a host. A certificate whose domains change is made anew, so another
- * host has another one beside it until that is served. So has one that Google has given up: its controller makes
- * nothing new of that name as long as the load balancer has the old one (gke-managed-certs, pkg/controller/sync).
+ * Returns the name of the ManagedCertificate for a host.
  *
- * @param existing those in the Ingress's namespace
+ * Google recreates a certificate whose domains change, so a new host gets a second name until its certificate is
+ * served. A permanently failed certificate is replaced under the second name, too: the controller creates nothing new
+ * under a name while the load balancer has its old certificate (gke-managed-certs, pkg/controller/sync).
+ *
+ * @param existing the ManagedCertificates of the Ingress's namespace
  */
 export function managedCertificateName(
   base: string,
@@ -156,16 +156,16 @@ export function managedCertificateName(
   const isUsable = (certificate: ManagedCertificate) =>
     isFor(certificate, host) && !isPermanentlyFailed(certificate);
   const [first, second] = [named(base), named(other)];
-  // The other one stays when the first, of a former host, is gone.
+  // Without the first, a usable second one keeps its name.
   return (first ? isUsable(first) : !(second && isUsable(second))) ? base : other;
 }
 
-/** Tells whether Google will never issue a certificate, whatever is mended. */
+/** Tells whether Google will never issue a certificate: this status is final. */
 export function isPermanentlyFailed({ status }: ManagedCertificate): boolean {
   return status.certificateStatus === "ProvisioningFailedPermanently";
 }
 
-/** Tells whether a ManagedCertificate is one of those that {@link managedCertificateName} names. */
+/** Tells whether {@link managedCertificateName} can return a name. */
 export function isNamedAfter(base: string, name: string): boolean {
   return name === base || (name.startsWith(`${base}-`) && /^[0-9a-f]{8}$/.test(name.slice(base.length + 1)));
 }
@@ -174,17 +174,15 @@ function isFor({ spec }: ManagedCertificate, host: string): boolean {
   return spec.domains.length === 1 && spec.domains[0] === host;
 }
 
-/** What a load balancer must have before it can be said to present what it is to. */
+/** The certificates that the load balancer must have before it counts as ready. */
 export interface RequiredCertificates {
-  /** {@link secretHashOf} of what a Secret has in `tls.crt`; undefined when the certificate is at Google. */
+  /** {@link secretHashOf} of a Secret's `tls.crt`; undefined if the certificate is at Google. */
   secretHash: string | undefined;
   /** Names of certificates at Google. */
   preShared: readonly string[];
 }
 
-/**
- * Tells whether the load balancer has the certificates. Where it says nothing of certificates there is nothing to tell.
- */
+/** Tells whether the load balancer has the certificates. True if the Ingress doesn't show its certificates. */
 export function presents(ingress: Ingress, { secretHash, preShared }: RequiredCertificates): boolean {
   const names = listIn(ingress.metadata.annotations[SSL_CERTIFICATES]);
   if (names.length === 0) return true;
@@ -193,14 +191,14 @@ export function presents(ingress: Ingress, { secretHash, preShared }: RequiredCe
 }
 
 /**
- * Returns what the controller names a Secret's certificate after: a hash of the bytes of `tls.crt`, whatever they are
+ * Returns the hash in the name that the controller gives a Secret's certificate: of the raw bytes of `tls.crt`
  * (kubernetes/ingress-gce, pkg/translator GetCertHash).
  */
 export function secretHashOf(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 }
 
-/** Tells a name that Google's managed-certificate controller gives (gke-managed-certs, pkg/utils/random). */
+/** Tells whether the ManagedCertificate controller made a name (gke-managed-certs, pkg/utils/random). */
 export function isManagedName(name: string): boolean {
   return name.startsWith("mcrt-");
 }

@@ -6,9 +6,10 @@ import { ownerOf } from "../kubernetes/ownership.ts";
 import type { LoadBalancerSettings } from "./settings.ts";
 
 /**
- * What says of a field that it is off: of one that a config no longer has Google's controller leaves alone what there is at
- * Google (kubernetes/ingress-gce, pkg/backends/features; pkg/translator, sslPolicyLink). An empty list of headers it would set
- * anew at each look, and a cookie's TTL that isn't named it would keep.
+ * Values that turn a field's feature off at Google. It isn't enough to remove a field: the controller then leaves the
+ * feature as it is (kubernetes/ingress-gce, pkg/backends/features; pkg/translator, sslPolicyLink). Header fields get an
+ * empty map, because the controller would set an empty list again at every sync. The cookie's TTL is named, because the
+ * controller would keep it otherwise.
  */
 const BACKEND_CONFIG_OFF = {
   cdn: { enabled: false },
@@ -21,15 +22,15 @@ const BACKEND_CONFIG_OFF = {
 };
 const FRONTEND_CONFIG_OFF = { sslPolicy: "" };
 
-/** What a run lays over the configs, and what it can't take away with them. */
+/** The specs to apply, and what applying them can't turn off. */
 export interface Removals extends Pick<LoadBalancerSettings, "backendConfig" | "frontendConfig"> {
-  /** Whether IAP stays on at Google although nothing asks for it any more. */
+  /** Whether IAP stays on at Google although the inputs no longer ask for it. */
   leavesIap: boolean;
 }
 
 /**
- * Returns the configs that are wanted, with what applying them takes away from the live ones said to be off. A field that
- * is null is to be left alone, at Google too.
+ * Returns the wanted specs, with the fields turned off that the live ones have and the wanted ones lack. A field set to
+ * null stays as it is at Google.
  */
 export function withRemovals(
   {
@@ -44,11 +45,11 @@ export function withRemovals(
   const backend = live.find(isOf({ kind: "BackendConfig", metadata: { name: backendConfigName } }));
   const { iap, securityPolicy, ...off } = removed(BACKEND_CONFIG_OFF, backendConfig, backend);
   const liveIap = valueAt(specOf(backend), "iap");
-  // The controller can't take an OAuth client away, and fails when it is to (pkg/backends/features/iap.go).
+  // The controller fails when it has to remove an OAuth client (pkg/backends/features/iap.go).
   const hasClient = isMap(liveIap) && liveIap.oauthclientCredentials !== undefined;
   const frontend = live.find(isOf({ kind: "FrontendConfig", metadata: { name: frontendConfigName } }));
   const isOurs = frontend !== undefined && ownerOf(frontend).kind === "ours";
-  // Somebody else's is left alone unless it is wanted.
+  // A FrontendConfig of somebody else stays as it is unless the inputs set one.
   const isWritten = frontendConfig !== undefined || isOurs;
   const frontendOff = isWritten ? removed(FRONTEND_CONFIG_OFF, frontendConfig ?? {}, frontend) : {};
   const isNeeded = frontendConfig !== undefined || Object.keys(frontendOff).length > 0;
@@ -57,7 +58,7 @@ export function withRemovals(
       ...withoutNulls(backendConfig),
       ...off,
       ...(iap !== undefined && !hasClient && { iap }),
-      // An internal load balancer can't have one, and the controller refuses even an empty name for it.
+      // The controller refuses it for an internal load balancer, even with an empty name.
       ...(securityPolicy !== undefined && loadBalancer === "external" && { securityPolicy }),
     },
     frontendConfig: isNeeded ? { ...withoutNulls(frontendConfig ?? {}), ...frontendOff } : undefined,
@@ -65,7 +66,7 @@ export function withRemovals(
   };
 }
 
-/** Returns those of the fields in `off` that the wanted spec lacks, so that applying it takes them away. */
+/** Returns the fields of `off` that the live object has and the wanted spec lacks. */
 function removed(off: YamlMap, wanted: YamlMap, live: KubernetesObject | undefined): YamlMap {
   const spec = specOf(live);
   return Object.fromEntries(
@@ -79,9 +80,9 @@ function removed(off: YamlMap, wanted: YamlMap, live: KubernetesObject | undefin
   );
 }
 
-/** Tells whether a field of an object's spec stays when this action no longer applies it: others have set it, too. */
+/** Tells whether somebody else also set a spec field: it then stays when this action stops applying it. */
 function isKept(object: KubernetesObject, field: string): boolean {
-  // With what belongs to somebody else their fields are taken over.
+  // Taking over somebody else's object takes over its fields.
   if (ownerOf(object).kind !== "ours") return false;
   const holders = managedFields(object).filter(({ fieldsV1 }) => fieldsV1["f:spec"]?.[`f:${field}`]);
   return holders.some((entry) => !isApplied(entry));

@@ -3,16 +3,16 @@ import type { KeyPair } from "./certificate.ts";
 
 /** Where the load balancer's certificate comes from. */
 export type CertificateSettings =
-  /** In a Secret that this action keeps: made here unless the user gives one. */
+  /** In a Secret that this action manages. The action makes the certificate unless the inputs give one. */
   | { kind: "self-managed"; given: KeyPair | undefined }
-  /** Made and renewed by Google, for a host whose DNS points at the load balancer. */
+  /** Issued and renewed by Google, once DNS leads the host to the load balancer. */
   | { kind: "google-managed" }
-  /** In a Secret that somebody else keeps. */
+  /** In a Secret that somebody else manages. */
   | { kind: "secret" }
-  /** At Google already. */
+  /** SSL certificates that already exist at Google. */
   | { kind: "pre-shared"; names: string[] };
 
-/** What the user wants of the load balancer. */
+/** The inputs about the load balancer. */
 export interface LoadBalancerSettings {
   certificate: CertificateSettings;
   /** Name of the Secret, or of the ManagedCertificate, with the certificate. */
@@ -20,7 +20,7 @@ export interface LoadBalancerSettings {
   ingressName: string;
   backendConfigName: string;
   frontendConfigName: string;
-  /** Laid over the specs that this action makes. */
+  /** Wins over the spec that this action makes. */
   backendConfig: YamlMap;
   /** Undefined: no FrontendConfig. */
   frontendConfig: YamlMap | undefined;
@@ -30,9 +30,9 @@ export interface LoadBalancerSettings {
   staticIpName: string | undefined;
   createStaticIp: boolean;
   deleteStaticIp: boolean;
-  /** The Cloud DNS zone in which the host's record is kept. */
+  /** The Cloud DNS zone in which this action manages the host's record. */
   dnsZone: string | undefined;
   dnsProjectId: string | undefined;
-  /** Take objects over that this action has not made. */
+  /** Take over objects that this action did not make. */
   adopt: boolean;
 }

@@ -18,11 +18,11 @@ import { isPermanentlyFailed } from "./references.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 
 export interface CertificateWait {
-  /** Where the load balancer is. */
+  /** IP address of the load balancer. */
   address: string;
-  /** What DNS says of the host when the wait begins. */
+  /** Where DNS leads the host when the wait begins. */
   found: DnsResult<HostAddresses>;
-  /** Wait also while DNS leads the host elsewhere. */
+  /** Wait even while DNS leads the host elsewhere. */
   insist: boolean;
   /** Milliseconds. */
   limit: number;
@@ -30,21 +30,21 @@ export interface CertificateWait {
   signal: AbortSignal;
 }
 
-/** The authorities that Google has its managed certificates issued by (cloud.google.com/load-balancing, managed certificates). */
+/** The authorities that issue Google-managed certificates (cloud.google.com/load-balancing, managed certificates). */
 const AUTHORITIES = ["pki.goog", "letsencrypt.org"];
 /** Longest wait for DNS, in milliseconds. */
 export const LOOK_UP_MS = 10_000;
-/** Between two looks at DNS while the certificate waits for it, in milliseconds: nobody tells when a record changes. */
+/** Time between two DNS look-ups during the wait, in milliseconds. DNS sends no notice when a record changes. */
 const LOOK_AGAIN_MS = 15_000;
 
-/** Why the wait for the certificate has something to do. */
+/** A certificate state that the wait reacts to. `status` is that of the domain. */
 type Turn = { kind: "active" } | { kind: "stuck"; status: string };
 
 /**
  * Waits until Google has issued its certificate and the load balancer presents it. Returns false, with a warning that
- * says what to change, when DNS leads the host elsewhere, without which the certificate can't become Active.
+ * says what to change, if DNS leads the host elsewhere: the certificate can't become Active then.
  *
- * @throws ActionError when Google has given the certificate up or refuses it for a reason that lasts, or at the limit
+ * @throws ActionError if provisioning failed permanently, if Google refuses it for a lasting reason, or at the limit
  */
 export async function waitForCertificate(watch: LoadBalancerWatch, wait: CertificateWait): Promise<boolean> {
   const { host } = watch.names;
@@ -58,13 +58,13 @@ export async function waitForCertificate(watch: LoadBalancerWatch, wait: Certifi
   const giveUp = Date.now() + limit;
   const describe = () =>
     `waiting for ManagedCertificate ${nameOf(watch)}, which is ${statusOf(watch.state)}${adviceOn(watch, address, found)}`;
-  // The load balancer works by now: whatever was in its way is mended.
+  // The load balancer works by now, so earlier causes are gone.
   watch.forgetWarnings();
-  const settled = new AbortController();
-  if (advice) void keepLooking(watch, wait, settled.signal, (news) => (found = news));
+  const ended = new AbortController();
+  if (advice) void watchDns(watch, wait, ended.signal, (news) => (found = news));
   try {
     return await withProgress(describe, async () => {
-      /** What Google was seen to complain of although it can be no longer so. */
+      /** Statuses that DNS shows to be out of date: Google will look again. */
       const stale = new Set<string>();
       for (;;) {
         const turn = await watch.until<Turn>((state) => turnOf(watch, state, stale), {
@@ -77,15 +77,15 @@ export async function waitForCertificate(watch: LoadBalancerWatch, wait: Certifi
           const records = await lookUpCaa(host, environment, signal, LOOK_UP_MS);
           if (!permits(records)) throw forbidden(watch, turn.status, records);
         } else if (found.state === "unknown" && !insist) {
-          warning(`The certificate can't become Active yet: Google doesn't find ${host}. ${advice ?? ""}`);
+          warning(`The certificate can't become Active yet: Google can't find ${host}. ${advice ?? ""}`);
           return false;
         }
-        info(`Google says ${turn.status} of ${host}, and will look again.`);
+        info(`Google reports ${turn.status} for ${host} and will check again.`);
         stale.add(turn.status);
       }
     });
   } finally {
-    settled.abort();
+    ended.abort();
   }
 }
 
@@ -104,19 +104,19 @@ function turnOf(
   return isStuck ? { kind: "stuck", status } : undefined;
 }
 
-/** Until the wait is over: progress and error tell what DNS says then, not what it has said. */
-async function keepLooking(
+/** Looks DNS up until the wait ends, so that progress lines and errors show its current state. */
+async function watchDns(
   { names }: LoadBalancerWatch,
   { environment, signal }: CertificateWait,
-  settled: AbortSignal,
-  tell: (found: DnsResult<HostAddresses>) => void,
+  waitEnded: AbortSignal,
+  onFound: (found: DnsResult<HostAddresses>) => void,
 ): Promise<void> {
-  const ended = AbortSignal.any([signal, settled]);
+  const ended = AbortSignal.any([signal, waitEnded]);
   while (!ended.aborted) {
     await delay(LOOK_AGAIN_MS, undefined, { signal: ended }).catch(() => {});
     if (ended.aborted) return;
     const found = await lookUpHost(names.host, environment, ended, LOOK_UP_MS).catch(() => undefined);
-    if (found) tell(found);
+    if (found) onFound(found);
   }
 }
 
@@ -132,9 +132,9 @@ function domainStatusIn(state: LoadBalancerState): string {
   return certificateIn(state)?.status.domainStatus[0]?.status ?? "";
 }
 
-/** Returns the status in words: that of the certificate, and that of its domain where it says more. */
+/** Returns the certificate's status, and the domain's if it differs. */
 function statusOf(state: LoadBalancerState): string {
-  const status = certificateIn(state)?.status.certificateStatus || "not looked at yet";
+  const status = certificateIn(state)?.status.certificateStatus || "not processed yet";
   const domain = domainStatusIn(state);
   return domain === "" || domain === status ? status : `${status} (${domain})`;
 }
@@ -148,7 +148,7 @@ function nameOf({ names }: LoadBalancerWatch): string {
   return `${names.namespace}/${names.managedCertificate}`;
 }
 
-/** RFC 8659, 4: without a record that names who may issue, everybody may. */
+/** RFC 8659, 4: if no record names an issuer, every authority may issue. */
 function permits(found: DnsResult<CaaRecords>): boolean {
   if (found.state !== "resolved") return true;
   const issuers = found.records.filter((record) => / issue /.test(record));
@@ -156,16 +156,16 @@ function permits(found: DnsResult<CaaRecords>): boolean {
 }
 
 function permanentlyFailed(watch: LoadBalancerWatch): ActionError {
-  return new ActionError(`Google has given up ManagedCertificate ${nameOf(watch)}.`, {
+  return new ActionError(`Google can no longer issue ManagedCertificate ${nameOf(watch)}.`, {
     why: `its status is ${statusOf(watch.state)}, which is final.`,
-    fix: "check that the host is a public name that points to the load balancer, and run again: this action then has a new one made and deletes this one.",
+    fix: "check that the host is a public name that points to the load balancer, and run again: this action then creates a new one and deletes this one.",
   });
 }
 
 function forbidden(watch: LoadBalancerWatch, status: string, found: DnsResult<CaaRecords>): ActionError {
   const { host } = watch.names;
   const seen = found.state === "resolved" ? `${found.domain} has ${found.records.join(", ")}` : "";
-  return new ActionError(`Google may not have a certificate issued for ${host}.`, {
+  return new ActionError(`DNS forbids Google to issue a certificate for ${host}.`, {
     why: `ManagedCertificate ${nameOf(watch)} is ${status}; the CAA records: ${seen}.`,
     fix: `add the CAA record \`0 issue "pki.goog"\` beside them, or use another kind of certificate.`,
   });
@@ -183,8 +183,8 @@ function tooLate(
       why: `it is ${statusOf(watch.state)}${adviceOn(watch, address, found)}.`,
       fix:
         domainStatusIn(watch.state) === "FailedRateLimited"
-          ? "the authority's limit for this domain is reached: run again when it has passed (Google goes on trying), or use another kind of certificate."
-          : "correct DNS where it is wrong; else Google only needs more time (up to an hour): raise certificate_timeout, or run again.",
+          ? "the certificate authority's rate limit for this domain is reached: run again later (Google keeps trying), or use another kind of certificate."
+          : "correct DNS if it is wrong. Otherwise Google needs more time (up to an hour): raise certificate_timeout, or run again.",
     },
   );
 }

@@ -7,29 +7,29 @@ import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
 import { type ControllerWarning, recordWarning } from "./diagnosis.ts";
 import type { LoadBalancerNames } from "./manifests.ts";
 
-/** What is known of an object that is being watched. */
+/** What a watch knows of one object. */
 export type WatchedObject<T> = { state: "unknown" } | { state: "present"; object: T } | { state: "deleted" };
 
 /** The load balancer as the cluster shows it, kept up to date by watches. */
 export interface LoadBalancerState {
   ingress: WatchedObject<Ingress>;
   service: WatchedObject<Service>;
-  /** Stays unknown for a certificate that is at Google. */
+  /** Stays unknown if the certificate is at Google. */
   tlsSecret: WatchedObject<Secret>;
-  /** Stays unknown for a certificate that Google doesn't manage. */
+  /** Stays unknown unless the certificate is Google-managed. */
   managedCertificate: WatchedObject<ManagedCertificate>;
   /** Warnings of Google's controllers since the watches began, oldest first. */
   warnings: ControllerWarning[];
-  /** The newest Warning from before: it may have been mended since, so it explains but ends nothing. */
+  /** The newest Warning from before this run. Its cause may be gone, so it never ends a wait. */
   earlierWarning: string | undefined;
-  /** The newest word of what firewall rule a shared network lacks, which only its own admins can make. */
+  /** The newest event that names a missing firewall rule of a Shared VPC. Only the network's admins can create it. */
   firewallAdvice: string | undefined;
 }
 
-/** An annotation that means nothing to anyone: changing it makes the ingress controller look at the Ingress at once. */
+/** No program reads this annotation, but changing it makes the ingress controller sync the Ingress at once. */
 const NUDGE_ANNOTATION = "milvus-gke-load-balancer/synced-at";
 
-/** Follows the Ingress, its Service, its certificate and their events until it is closed. */
+/** Watches the Ingress, its Service, its certificate and their events until closed. */
 export class LoadBalancerWatch {
   readonly state: LoadBalancerState = {
     ingress: { state: "unknown" },
@@ -53,9 +53,9 @@ export class LoadBalancerWatch {
   }
 
   /**
-   * Starts the watches and returns once it is known what there is: what comes later is news.
+   * Starts the watches and returns once they have listed what exists. Later events count as new.
    *
-   * @throws ActionError when the cluster can't be read, or the account may not watch what there is to wait for
+   * @throws ActionError if the API server can't be read, or the account may not watch one of the objects
    */
   static async open(api: ApiServer, names: LoadBalancerNames): Promise<LoadBalancerWatch> {
     const watch = new LoadBalancerWatch(api, names);
@@ -97,24 +97,24 @@ export class LoadBalancerWatch {
     return watch;
   }
 
-  /** Takes what was complained of so far for old: it may be mended by what is changed next. */
+  /** Drops the Warnings so far: the next change may fix their cause. */
   forgetWarnings(): void {
     this.state.earlierWarning = this.state.warnings.at(-1)?.message ?? this.state.earlierWarning;
     this.state.warnings = [];
   }
 
-  /** Ends the watches and returns when they have ended. */
+  /** Stops the watches and returns when all have stopped. */
   async close(): Promise<void> {
     this.#ended.abort();
     await Promise.all(this.#followers);
   }
 
   /**
-   * Waits until `look` returns something other than undefined; it is asked now and after every change.
+   * Waits until `look` returns something other than undefined. Calls it now and after every change.
    *
    * @param limit milliseconds
-   * @param onLimit makes the error for when the limit has passed
-   * @throws whatever `look` throws, the cancellation that `signal` carries, or the failure of a watch
+   * @param onLimit makes the error for the limit
+   * @throws what `look` throws, the reason of `signal`, or the failure of a watch
    */
   async until<T>(
     look: (state: LoadBalancerState) => T | undefined,
@@ -145,13 +145,13 @@ export class LoadBalancerWatch {
     });
   }
 
-  /** Makes the ingress controller look at the Ingress now instead of at its next turn, which may be ten minutes off. */
+  /** Makes the ingress controller sync the Ingress now. Its next sync may be ten minutes away. */
   async nudge(): Promise<void> {
     const { namespace, ingress } = this.names;
     await this.#api.annotate("Ingress", namespace, ingress, NUDGE_ANNOTATION, new Date().toISOString());
   }
 
-  /** `listed` settles when it is known what there is, `ended` when the watch has ended for good. */
+  /** `listed` settles after the first list, `ended` when the watch has stopped for good. */
   #follow(collection: Collection, follower: Follower): { listed: Promise<void>; ended: Promise<void> } {
     const listed = Promise.withResolvers<void>();
     const onList = (items: unknown[]) => {
@@ -190,26 +190,26 @@ export class LoadBalancerWatch {
   }
 
   #eventHandler(): Follower {
-    const concernsUs = ({ involvedObject: { kind, name }, type }: Event) =>
+    const isRelevantWarning = ({ involvedObject: { kind, name }, type }: Event) =>
       type === "Warning" &&
       ((kind === "Ingress" && name === this.names.ingress) ||
         (kind === "Service" && name === this.names.service) ||
         (kind === "ManagedCertificate" && name === this.names.managedCertificate));
-    // A Normal event, though nothing works without (kubernetes/ingress-gce, pkg/firewalls/controller.go).
+    // A Normal event, although health checks fail without the rule (kubernetes/ingress-gce, pkg/firewalls/controller.go).
     const isFirewallAdvice = ({ involvedObject: { kind, name }, reason }: Event) =>
       reason === "XPN" && kind === "Ingress" && name === this.names.ingress;
     const takeAdvice = ({ message }: Event) => {
       this.state.firewallAdvice = message;
       this.#changed();
     };
-    /** The version of each Warning that was seen last, by its name. */
+    /** resourceVersion of each event when last seen, by event name. */
     const versions = new Map<string, string | undefined>();
-    const isNews = ({ metadata: { name, resourceVersion } }: Event) => {
+    const isNew = ({ metadata: { name, resourceVersion } }: Event) => {
       const seen = versions.get(name);
       versions.set(name, resourceVersion);
       return seen === undefined || seen !== resourceVersion;
     };
-    const complain = (event: Event) => {
+    const record = (event: Event) => {
       this.state.warnings = recordWarning(this.state.warnings, event, Date.now());
       this.#changed();
     };
@@ -220,12 +220,12 @@ export class LoadBalancerWatch {
         const events = items
           .map((item) => v.parse(Event, item))
           .sort((a, b) => time(a).localeCompare(time(b)));
-        const warnings = events.filter(concernsUs);
+        const warnings = events.filter(isRelevantWarning);
         const advice = events.findLast(isFirewallAdvice);
         if (advice) takeAdvice(advice);
-        const news = warnings.filter(isNews);
-        // A list after a broken watch holds what came meanwhile, only the first one what came before.
-        if (listed) for (const event of news) complain(event);
+        const news = warnings.filter(isNew);
+        // Only the first list holds events from before. A later one holds what a broken watch missed.
+        if (listed) for (const event of news) record(event);
         else this.state.earlierWarning = warnings.at(-1)?.message;
         listed = true;
       },
@@ -233,7 +233,7 @@ export class LoadBalancerWatch {
         const event = v.parse(Event, item);
         if (type === "DELETED") return;
         if (isFirewallAdvice(event)) takeAdvice(event);
-        if (concernsUs(event) && isNews(event)) complain(event);
+        if (isRelevantWarning(event) && isNew(event)) record(event);
       },
     };
   }
