@@ -7,6 +7,7 @@ import { checkByDryRun, type DryRun } from "./carry-out/dry-run.ts";
 import { applyLoadBalancer, settleLoadBalancer } from "./carry-out/load-balancer.ts";
 import { recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
+import type { Release } from "./helm/release.ts";
 import { endsProven, type Settings } from "./inputs/settings.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
@@ -17,20 +18,33 @@ import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
 import { type Access, reachCluster } from "./observe/access.ts";
 import { observe } from "./observe/observe.ts";
 import type { Observed } from "./observe/observed.ts";
-import type { Plan } from "./plan/plan.ts";
-import { makePlan } from "./plan/plan.ts";
-import { proveCertificate, proveMilvus, reportCertificate, reportDns } from "./prove/proof.ts";
+import { makePlan, type Plan } from "./plan/plan.ts";
+import { type Endpoint, proveCertificate } from "./prove/certificate.ts";
+import { proveMilvus } from "./prove/milvus.ts";
+import { reportCertificate } from "./report/certificate.ts";
+import { reportDns } from "./report/dns.ts";
 import { logFindings } from "./report/findings.ts";
 import { changing } from "./report/run-report.ts";
 import { type Session, step } from "./report/session.ts";
 import { startGcloud } from "./tools/gcloud.ts";
 
-/** How often another run may be faster: each time it was waited for to its end. */
-const BUSY_TRIES = 10;
+/** How often a run plans again because another run got in first. */
+const MAX_REPLANS = 10;
+
+/** A run whose plan is made and checked. */
+interface Deployment {
+  settings: Settings;
+  session: Session;
+  access: Access;
+  observed: Observed;
+  plan: Plan;
+  dryRun: DryRun;
+  watch: LoadBalancerWatch;
+}
 
 /**
- * Puts a Milvus release behind a Google layer-7 load balancer and returns once Milvus answers through it. gcloud, which
- * only later steps of the job may want, is looked for meanwhile.
+ * Puts a Milvus release behind a Google layer-7 load balancer and returns once Milvus answers through it. Beside that,
+ * gcloud is installed for later steps of the job.
  *
  * @throws ActionError for whatever the user can change, CancelledError when the job was cancelled
  */
@@ -47,7 +61,7 @@ export async function deploy(settings: Settings, session: Session): Promise<void
   await gcloud.finish(credentialsFile);
 }
 
-/** @returns the file with the credentials that came by inputs, if any */
+/** @returns the file with the credentials of the inputs, if they have any */
 async function deployLoadBalancer(settings: Settings, session: Session): Promise<string | undefined> {
   const { report } = session;
   report.host = settings.host;
@@ -56,16 +70,19 @@ async function deployLoadBalancer(settings: Settings, session: Session): Promise
 
   const access = await step(session, "Tools and cluster", () => reachCluster(settings, session));
   try {
-    await untilNotBusy(settings, () => deployOnce(settings, session, access, files));
+    await replanWhenOvertaken(settings, () => deployOnce(settings, session, access, files));
   } finally {
     await access.close();
   }
   return access.credentialsFile;
 }
 
-/** Looks and plans anew when another run was faster; one that is still at work only where it is to be waited for. */
-async function untilNotBusy({ recoverPending }: Settings, work: () => Promise<void>): Promise<void> {
-  for (let triesLeft = BUSY_TRIES; ; triesLeft -= 1) {
+/** Replans when another run got in first. Waits for a running one only if recover_pending is set. */
+async function replanWhenOvertaken(
+  { recoverPending }: Pick<Settings, "recoverPending">,
+  work: () => Promise<void>,
+): Promise<void> {
+  for (let triesLeft = MAX_REPLANS; ; triesLeft -= 1) {
     try {
       return await work();
     } catch (error) {
@@ -101,45 +118,61 @@ async function deployOnce(
   );
   if (settings.mode === "plan") return;
 
-  // Opened before the first change: whoever may not watch what is to be waited for learns it now.
+  // Opened before the first change, so that a missing right to watch is noticed before it.
   const watch = await LoadBalancerWatch.open(access.api, plan.loadBalancer.names);
   try {
-    await bringUp(settings, session, access, observed, plan, dryRun, watch);
+    await carryOutAndProve({ settings, session, access, observed, plan, dryRun, watch });
   } finally {
     report.backends ??= healthOf(watch.state).backends;
     await watch.close();
   }
 }
 
-/** Changes what is to be changed, waits for it, and proves that it works. */
-async function bringUp(
-  settings: Settings,
-  session: Session,
-  access: Access,
-  observed: Observed,
-  plan: Plan,
-  { chart, objects }: DryRun,
-  watch: LoadBalancerWatch,
-): Promise<void> {
-  const { report, signal } = session;
-  const { google, certificate } = observed;
-  const { upgrade, switchOver } = plan.release;
-  const isProven = endsProven(settings);
-  // gRPC is a third of this program: it is loaded while there is something to wait for.
-  const verifier = isProven && settings.verify ? import("./milvus/verify.ts") : undefined;
+async function carryOutAndProve(deployment: Deployment): Promise<void> {
+  const { settings, session, observed, plan } = deployment;
+  const isToBeProven = endsProven(settings);
+  // gRPC is a third of this program: it is loaded while the cluster works.
+  const verifier = isToBeProven && settings.verify ? import("./milvus/verify.ts") : undefined;
 
-  const reserved = await reserveStaticAddress(settings, session, access, google.reservedAddress);
-  if (reserved !== undefined) await pointHost(settings, session, google.zone, reserved);
+  const { reserved, release } = await carryOut(deployment);
+  if (plan.release.switchOver && !isToBeProven) {
+    const why = `wait_for: ${settings.waitFor} doesn't tell whether Milvus answers`;
+    warning(`The layer-4 load balancer stays: ${why}.`);
+  }
+  await reportCertificate(settings, session, observed.certificate);
+  if (settings.waitFor === "none") return;
+
+  const address = await waitUntilReachable(deployment, reserved);
+  const dial = settings.verifyAddress ?? `${address}:443`;
+  const dns = reportDns(settings, session, address);
+  // Rejects on cancellation; the concurrent wait reports it.
+  dns.catch(() => {});
+  const isProven = isToBeProven && (await prove(deployment, { address, dial, dns }, verifier));
+  await dns;
+  if (isProven) await removeLayer4(deployment, release);
+}
+
+/** @returns the reserved address, if there is one, and the release as it is then */
+async function carryOut({
+  settings,
+  session,
+  access,
+  observed,
+  plan,
+  dryRun: { chart, objects },
+  watch,
+}: Deployment): Promise<{ reserved: string | undefined; release: Release }> {
+  const { report, signal } = session;
+  const { zone, reservedAddress } = observed.google;
+  const reserved = await reserveStaticAddress(settings, session, access, reservedAddress);
+  if (reserved !== undefined) await pointHost(settings, session, zone, reserved);
 
   let { release } = observed;
+  const { upgrade } = plan.release;
   if (upgrade && chart) {
     const title = release.revision === 0 ? "Install the Helm release" : "Upgrade the Helm release";
-    const revision = await upgradeOrRollBack(settings, session, access, {
-      title,
-      release,
-      chart,
-      plan: upgrade,
-    });
+    const helmUpgrade = { title, release, chart, plan: upgrade };
+    const revision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
     release = { ...release, revision, status: "deployed" };
     report.releaseRevision = revision;
     report.chartVersion = chart.version;
@@ -150,55 +183,70 @@ async function bringUp(
       changing(report, () => applyLoadBalancer(settings, access.api, observed, plan, signal)),
     );
   }
-  if (switchOver && !isProven) {
-    warning(
-      `The layer-4 load balancer stays: wait_for: ${settings.waitFor} doesn't tell whether Milvus answers.`,
-    );
-  }
-  await reportCertificate(settings, session, certificate);
-  if (settings.waitFor === "none") return;
+  return { reserved, release };
+}
 
+/** Waits for the load balancer's address and points the host's DNS record at it. */
+async function waitUntilReachable(
+  { settings, session, observed, dryRun, watch }: Deployment,
+  reserved: string | undefined,
+): Promise<string> {
+  const { ingress, certificate, google } = observed;
   const address = await step(session, "Wait for the address", async () => {
-    // The controller watches no Secrets, and backs off from an Ingress that has failed: ask it to look now.
-    const kept = objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
-    const wanted = addressRequirement(observed.ingress, settings, reserved);
-    const isServed = observed.ingress && matchingAddress(observed.ingress, wanted) !== undefined;
-    if (kept && (certificate.newPair || !isServed)) await watch.nudge();
-    const address = await waitForAddress(watch, wanted, settings.addressTimeout, signal);
+    const isKept = dryRun.objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
+    const wanted = addressRequirement(ingress, settings, reserved);
+    const isServed = ingress && matchingAddress(ingress, wanted) !== undefined;
+    // Google's controller doesn't watch Secrets, and backs off from an Ingress that has failed.
+    if (isKept && (certificate.newPair || !isServed)) await watch.nudge();
+    const address = await waitForAddress(watch, wanted, settings.addressTimeout, session.signal);
     info(`The load balancer's address is ${address}.`);
     return address;
   });
-  report.address = address;
+  session.report.address = address;
   if (reserved === undefined) await pointHost(settings, session, google.zone, address);
-  const dns = reportDns(settings, session, address);
-  // It fails when the job is cancelled, of which the wait beside it tells.
-  dns.catch(() => {});
-  if (!isProven) return void (await dns);
+  return address;
+}
 
-  const { preShared } = plan.loadBalancer.certificates;
+/**
+ * Waits until Milvus answers through the load balancer. Removes what was needed only until then.
+ *
+ * @returns whether the load balancer presents its certificate
+ */
+async function prove(
+  { settings, session, access, observed, plan: { loadBalancer, release }, watch }: Deployment,
+  endpoint: Endpoint,
+  verifier: Promise<typeof import("./milvus/verify.ts")> | undefined,
+): Promise<boolean> {
+  const { certificate, formerHosts, ingressAddress } = observed;
+  const { zone } = observed.google;
+  const { preShared } = loadBalancer.certificates;
   const presented = { secretHash: certificate.secretHash, preShared };
-  report.backends = await step(session, "Wait for healthy backends", () =>
-    waitForBackends(watch, presented, settings.backendsTimeout, signal),
+  session.report.backends = await step(session, "Wait for healthy backends", () =>
+    waitForBackends(watch, presented, settings.backendsTimeout, session.signal),
   );
-  if (!(await proveCertificate(settings, session, plan, watch, address, dns))) {
-    if (switchOver) info("The layer-4 load balancer stays until the certificate is Active.");
-    return;
+  if (!(await proveCertificate(settings, session, loadBalancer, watch, endpoint))) {
+    if (release.switchOver) info("The layer-4 load balancer stays until the certificate is Active.");
+    return false;
   }
-  // The call must find the new certificate, beside which the load balancer may go on presenting a former one.
-  await settleLoadBalancer(session, access.api, plan.loadBalancer, watch);
-  const { zone } = google;
-  if (zone)
-    for (const host of observed.formerHosts) await forgetHost(host, session, zone, observed.ingressAddress);
+  // The call must meet the new certificate. Beside a former one, the load balancer may go on presenting that.
+  await settleLoadBalancer(session, access.api, loadBalancer, watch);
+  if (zone) for (const host of formerHosts) await forgetHost(host, session, zone, ingressAddress);
   if (verifier) {
     const { verify } = await verifier;
     await step(session, "Call Milvus through the load balancer", () =>
-      proveMilvus(verify, settings, session, certificate),
+      proveMilvus(verify, settings, session, certificate, endpoint.dial),
     );
   }
-  await dns;
-  if (switchOver && chart) {
-    const title = "Take the layer-4 load balancer away";
-    const helmUpgrade = { title, release, chart, plan: switchOver };
-    report.releaseRevision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
-  }
+  return true;
+}
+
+async function removeLayer4(
+  { settings, session, access, plan, dryRun: { chart } }: Deployment,
+  release: Release,
+): Promise<void> {
+  const { switchOver } = plan.release;
+  if (!switchOver || !chart) return;
+  const title = "Remove the layer-4 load balancer";
+  const helmUpgrade = { title, release, chart, plan: switchOver };
+  session.report.releaseRevision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
 }

@@ -412,7 +412,7 @@ describe.concurrent("pre-shared", () => {
       cluster_name: "",
     });
     expect(result.errors, result.lines.join("\n")).toEqual([]);
-    expect(result.lines.join("\n")).toMatch(/Whether Google has unchecked can't be checked here/);
+    expect(result.lines.join("\n")).toMatch(/Can't check whether Google has unchecked/);
     expect(result.lines).toContain(CALL);
     expect(result.outputs.certificate_status).toBe("Active");
   });

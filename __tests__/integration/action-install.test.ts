@@ -178,7 +178,7 @@ describe.concurrent("install: true in a namespace without a release", () => {
     expect(failed.errors).toEqual([
       expect.stringMatching(/^helm install of release my-release in namespace install-failing/),
     ]);
-    expect(failed.errors[0]).toContain("stays as it failed");
+    expect(failed.errors[0]).toContain("stays failed");
     expect(failed.outputs.changed).toBe("true");
     expect(await cluster.revisions(namespace)).toEqual(["failed"]);
 

@@ -116,7 +116,7 @@ test("an upgrade by somebody else between a run's look and its own is seen, and 
     const { errors, lines, outputs } = await run.ended;
     expect(errors, lines.join("\n")).toEqual([]);
     expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
-    expect(lines.join("\n")).toContain("this run has looked at revision 1, the newest is 2");
+    expect(lines.join("\n")).toContain("this run planned from revision 1; the newest revision is 2");
     const { extraConfigFiles } = await cluster.values(namespace);
     expect(parse(Object(extraConfigFiles)["user.yaml"])).toMatchObject({
       dataCoord: { segment: { maxSize: 2048 } },

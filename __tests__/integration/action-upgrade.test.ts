@@ -189,11 +189,11 @@ test("keep_layer4: the layer-4 load balancer goes once Milvus answers through th
   expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
   expect(await service()).toBe("ClusterIP");
   // The switch comes last, and restarts nothing.
-  const [called, switched] = [/^::group::Call Milvus/, /^::group::Take the layer-4/].map((title) =>
+  const [called, switched] = [/^::group::Call Milvus/, /^::group::Remove the layer-4/].map((title) =>
     lines.findIndex((line) => title.test(line)),
   );
   expect(switched).toBeGreaterThan(called ?? 0);
-  expect(lines.slice(switched)).toContain("No pod was replaced.");
+  expect(lines.slice(switched)).toContain("Helm replaced no pods.");
   const { extraConfigFiles } = await cluster.values(namespace);
   expect(Object(extraConfigFiles)["user.yaml"]).toMatch(/# why\n {4}superUsers: root\n {4}tlsMode: 1\n/);
 

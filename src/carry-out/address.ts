@@ -1,21 +1,20 @@
 import { info } from "../base/log.ts";
 import { reserveAddress } from "../gke/compute.ts";
 import { problemOfAddress } from "../gke/static-address.ts";
-import type { Settings } from "../inputs/settings.ts";
 import type { Access } from "../observe/access.ts";
-import { useOf } from "../observe/address.ts";
+import { type AddressSettings, useOf } from "../observe/address.ts";
 import { scopeOf } from "../observe/scope.ts";
 import { changingAtomically } from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
 
 /**
- * Reserves the static address if that is asked for and still to be done, and returns it.
+ * Reserves the static address if create_static_ip is set and it isn't reserved yet.
  *
  * @param observed the address as {@link observeAddress} found it
- * @throws ActionError when it is refused, or another load balancer has taken it meanwhile
+ * @throws ActionError when Google refuses, or another load balancer took the address meanwhile
  */
 export async function reserveStaticAddress(
-  settings: Settings,
+  settings: AddressSettings,
   { report }: Session,
   access: Access,
   observed: string | undefined,
@@ -30,7 +29,7 @@ export async function reserveStaticAddress(
     () => reserveAddress(scopeOf(settings), name, details, project),
     () => true,
   );
-  // Another run may have been faster, and for another load balancer.
+  // Another run may have reserved it first, for another load balancer.
   const problem = problemOfAddress(
     name,
     { address, elsewhere: undefined },

@@ -6,19 +6,18 @@ import { changingAtomically } from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
 
 /**
- * Makes DNS say where the load balancer is, when its zone is given.
+ * Points the host's DNS record at the load balancer, if its zone is given.
  *
  * @throws ActionError when the record is someone else's or may not be changed
  */
 export async function pointHost(
-  settings: Settings,
+  { host }: Pick<Settings, "host">,
   { report }: Session,
   dns: Zone | undefined,
   address: string,
 ): Promise<void> {
   if (!dns) return;
   const { zone, owner, project } = dns;
-  const { host } = settings;
   const { action, before, staleSeconds } = await changingAtomically(
     report,
     () => setHostRecord(zone, { host, address, owner }, project),
@@ -37,10 +36,10 @@ export async function pointHost(
 }
 
 /**
- * Takes a host's record out of the zone when it is this action's.
+ * Removes a host's DNS record if this action made it.
  *
- * @param address where the load balancer is, when that is known
- * @throws ActionError when it may not be changed
+ * @param address the load balancer's, if known
+ * @throws ActionError when the zone may not be changed
  */
 export async function forgetHost(
   host: string,

@@ -20,9 +20,9 @@ import type { Plan } from "../plan/plan.ts";
 import { changing, changingAtomically } from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
 
-/** Makes the load balancer's objects what the plan says, the user's own before the Ingress. */
+/** Applies the user's own objects, then the load balancer's: the Ingress comes last. */
 export async function applyLoadBalancer(
-  { adopt: force }: Settings,
+  { adopt: force }: Pick<Settings, "adopt">,
   api: ApiServer,
   { objects }: Pick<Observed, "objects">,
   { loadBalancer, files }: Plan,
@@ -35,30 +35,27 @@ export async function applyLoadBalancer(
     const isThere = objects.some(isOf(manifest));
     if (manifest.kind === "Secret" && !isThere && !(await api.create(manifest))) throw overtaken(manifest);
     if (taken) await adopt(api, manifest, taken);
-    // What somebody has changed by hand on an object of ours is mended; one that was made since is not ours.
+    // Manual changes to this action's object are reverted. An object made since the run looked is somebody else's.
     else await api.apply(manifest, { dryRun: false, force: isThere });
   }
   if (givenUp) {
     const { name, uid } = givenUp.metadata;
     await api.delete("ManagedCertificate", names.namespace, name, { uid });
-    info(`ManagedCertificate ${name} is deleted: Google has given it up.`);
+    info(`ManagedCertificate ${name} is deleted: Google gave it up.`);
   }
 }
 
-/** The certificate in it isn't the one that this run has made, and would tell and check. */
+/** The Secret's certificate isn't the one that this run made, reports and checks. */
 function overtaken({ metadata: { name, namespace } }: Manifest): OvertakenError {
-  return new OvertakenError(
-    `Secret ${namespace}/${name} was made by somebody else while this run was at work.`,
-    {
-      why: "it was not there when this run looked.",
-      fix: "run again: its certificate is kept if it is good.",
-    },
-  );
+  return new OvertakenError(`Secret ${namespace}/${name} was made by somebody else during this run.`, {
+    why: "the Secret did not exist when this run looked.",
+    fix: "run again: its certificate is kept if it is valid.",
+  });
 }
 
 /**
- * Takes away what was needed only on the way: certificates that the new one replaces, and objects that nothing refers
- * to any more. To be called once the load balancer has the new certificate.
+ * Removes the certificates that the new one replaces, and the objects that nothing refers to any more. Call it once the
+ * load balancer has the new certificate.
  */
 export async function settleLoadBalancer(
   { report }: Session,
@@ -78,28 +75,28 @@ export async function settleLoadBalancer(
     );
   };
 
-  // Read anew: what the watch has seen may be older than what this run has applied.
+  // The watch may not have seen yet what this run applied.
   const found = await api.get("Ingress", names.namespace, names.ingress);
   if (found === undefined) return;
   const ingress = v.parse(Ingress, found);
   if (finalIngress) {
-    // As long as the annotation has names of ours, leaving it out of the manifest could take Google's own away too.
+    // While the annotation has this action's names, leaving it out of the manifest could remove Google's names too.
     await clear(ingress, (name) => isWanted(name) || isManagedName(name));
     const settled = await changing(report, () => api.apply(finalIngress, { dryRun: false, force: true }));
-    // As long as the Ingress names its ManagedCertificate, Google's controller would bring back what is removed here.
+    // While the Ingress names its ManagedCertificate, Google's controller restores what is removed here.
     await clear(v.parse(Ingress, settled), isWanted);
   } else {
     await clear(ingress, isWanted);
   }
   const { managed } = referencesOf(ingress);
-  // With one that somebody else has added, Google's controller would attach its certificate again.
+  // If somebody else added a name, Google's controller would attach its certificate again.
   if (!finalIngress && managed.some((name) => !certificates.managed.includes(name))) {
     const value = certificates.managed.join(",") || null;
     await changing(report, () =>
       api.annotate("Ingress", names.namespace, names.ingress, MANAGED_CERTIFICATES, value),
     );
   }
-  // After the Ingress: a sync that misses what it names fails.
+  // After the Ingress: the controller's sync fails when an object that it names is missing.
   for (const { kind, namespace, name, uid } of orphans) {
     const wasThere = await changingAtomically(
       report,

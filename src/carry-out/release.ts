@@ -20,24 +20,26 @@ import type { UpgradePlan } from "../plan/release.ts";
 import { changing, type RunReport } from "../report/run-report.ts";
 import { type Session, step } from "../report/session.ts";
 
-/** One Helm upgrade that is to be made. */
+type ReleaseSettings = Pick<Settings, "release" | "namespace" | "helmTimeout" | "rollbackOnFailure">;
+
+/** One Helm upgrade to make. */
 export interface HelmUpgrade {
   /** The step's name in the log. */
   title: string;
-  /** As it is before the upgrade. */
+  /** The release before the upgrade. */
   release: Release;
   chart: LocalChart;
   plan: UpgradePlan;
 }
 
 /**
- * Upgrades the release and returns its new revision. When that fails, the release goes back to what was deployed, and
- * the error says so.
+ * Upgrades the release and returns its new revision. After a failure it rolls the release back to the deployed
+ * revision, and the error says so.
  *
- * @throws OvertakenError when another run has upgraded it since this one looked: nothing was changed
+ * @throws OvertakenError when another run upgraded the release since this one looked; nothing was changed
  */
 export async function upgradeOrRollBack(
-  settings: Settings,
+  settings: ReleaseSettings,
   session: Session,
   access: Access,
   helmUpgrade: HelmUpgrade,
@@ -50,7 +52,7 @@ export async function upgradeOrRollBack(
     try {
       return await step(session, title, async () => {
         if (release.status === "failed" && !release.serverSide) {
-          await takeBack(access.helm, report, release, settings.helmTimeout);
+          await rollBackFailed(access.helm, report, release, settings.helmTimeout);
         }
         return upgradeRelease(settings, session, access, helmUpgrade);
       });
@@ -70,17 +72,20 @@ export async function upgradeOrRollBack(
   });
 }
 
-/** What is laid over the values was made from those that this run has seen: others' changes to `user.yaml` would be lost. */
+/** The plan's values were made from those that this run has seen: another run's changes would be lost. */
 async function refuseOvertaken(api: ApiServer, { name, namespace, revision }: Release): Promise<void> {
   const newest = await newestRevision(api, { name, namespace });
   if (newest === undefined || newest <= revision) return;
   throw new OvertakenError(
-    `Release ${name} in namespace ${namespace} was changed by another run while this one was at work.`,
-    { why: `this run has looked at revision ${revision}, the newest is ${newest}.`, fix: "run again." },
+    `Release ${name} in namespace ${namespace} was changed by another run meanwhile.`,
+    {
+      why: `this run planned from revision ${revision}; the newest revision is ${newest}.`,
+      fix: "run again.",
+    },
   );
 }
 
-/** Tells whether a failed upgrade has left a revision behind; when that can't be seen, it counts as one that has. */
+/** Tells whether a failed upgrade left a revision behind. If Helm can't tell, it counts as one that did. */
 async function hasMadeRevision({ helm }: Access, { name, namespace, revision }: Release): Promise<boolean> {
   try {
     const newest = (await readHistory(helm, name, namespace)).at(-1);
@@ -91,7 +96,7 @@ async function hasMadeRevision({ helm }: Access, { name, namespace, revision }: 
 }
 
 async function upgradeRelease(
-  settings: Settings,
+  settings: ReleaseSettings,
   { report, signal, directory }: Session,
   { api, helm }: Access,
   { release, chart, plan: { values } }: HelmUpgrade,
@@ -112,8 +117,8 @@ async function upgradeRelease(
   if (release.status !== NOT_INSTALLED) {
     await changesMade(helm, release, made).then(
       ({ restarts }) => reportRestarts(report, restarts),
-      // It has succeeded all the same.
-      (error: unknown) => info(`Which pods it has replaced is not known. ${messageOf(error)}`),
+      // The upgrade succeeded nevertheless.
+      (error: unknown) => info(`Which pods Helm replaced is not known. ${messageOf(error)}`),
     );
   }
   return made.version;
@@ -121,26 +126,33 @@ async function upgradeRelease(
 
 function reportRestarts(report: RunReport, restarts: ManifestChange["restarts"]): void {
   const workloads = restarts.map(({ kind, name }) => `${kind} ${name}`);
-  info(workloads.length > 0 ? `Its pods were replaced: ${workloads.join(", ")}.` : "No pod was replaced.");
+  info(
+    workloads.length > 0 ? `Helm replaced the pods of ${workloads.join(", ")}.` : "Helm replaced no pods.",
+  );
   if (report.plan) report.plan.restarts = [...new Set([...report.plan.restarts, ...workloads])];
 }
 
 /**
- * Takes back what a failed upgrade has set. A client-side upgrade goes on from the deployed revision (helm
- * pkg/action/upgrade.go, prepareUpgrade): fields that only the failed one has would stay, and crash the pods for good.
+ * Rolls back a failed revision before an upgrade. A client-side upgrade compares with the deployed revision (helm
+ * pkg/action/upgrade.go, prepareUpgrade): fields that only the failed revision set would stay, and go on failing.
  */
-async function takeBack(helm: Helm, report: RunReport, release: Release, timeout: number): Promise<void> {
+async function rollBackFailed(
+  helm: Helm,
+  report: RunReport,
+  release: Release,
+  timeout: number,
+): Promise<void> {
   const target = lastDeployed(await readHistory(helm, release.name, release.namespace));
   if (!target) return;
   info(
-    `Revision ${release.revision} has failed: what it has set is taken back to revision ${target.revision} first.`,
+    `Revision ${release.revision} failed: the release is rolled back to revision ${target.revision} first.`,
   );
   await changing(report, () => rollback(helm, { release, revision: target.revision, timeout, wait: false }));
 }
 
-/** Returns how the rollback of a failed upgrade has ended, as a sentence; undefined when there is nothing to undo. */
+/** Rolls a failed upgrade back. Returns a sentence on how that ended; undefined when there is nothing to undo. */
 async function undoUpgrade(
-  settings: Settings,
+  settings: ReleaseSettings,
   session: Session,
   access: Access,
   release: Release,
@@ -150,19 +162,19 @@ async function undoUpgrade(
   const newest = history.at(-1);
   if (!newest || newest.revision <= release.revision || newest.status !== "failed") return undefined;
   const target = lastDeployed(history);
-  if (!target) return `Release ${name} has no deployed revision to roll back to: it stays as it failed.`;
+  if (!target) return `Release ${name} has no deployed revision to roll back to: it stays failed.`;
   await rollBack(settings, session, access, release, target);
-  return `Release ${name} was rolled back to revision ${target.revision} and is as it was then.`;
+  return `Release ${name} was rolled back to revision ${target.revision}.`;
 }
 
 /**
- * Waits for other runs that are at work on the release, one after the other, and rolls back what one of them leaves
- * behind that is no more.
+ * Waits for other runs on the release, one after the other. Rolls back a pending revision that is older than `age`:
+ * its run was killed.
  *
  * @param age milliseconds after which a pending revision counts as left behind
  */
 export async function recoverPending(
-  settings: Settings,
+  settings: ReleaseSettings,
   session: Session,
   access: Access,
   age: number,
@@ -175,14 +187,14 @@ export async function recoverPending(
     const { revision, status, updated } = newest;
     const pending = `revision ${revision} of release ${name}, ${status} since ${updated}`;
     const isOld = Date.parse(updated) + age <= Date.now();
-    // There is nothing to which a first installation could go back: it is refused.
+    // A first installation has nothing to roll back to: the plan refuses it.
     if (isOld && status === "pending-install") return;
     if (isOld) {
-      info(`Nobody has ended ${pending}: it is older than ${formatDuration(age)}.`);
+      info(`No run is at work on ${pending} any more: it is older than ${formatDuration(age)}.`);
       return rollBackPending(settings, session, access, history, pending);
     }
     await step(session, "Wait for another run on the release", () => {
-      info(`Waiting for ${pending}: until it is ${formatDuration(age)} old.`);
+      info(`Waiting for ${pending}, at most until it is ${formatDuration(age)} old.`);
       return withProgress(
         () => `waiting for ${pending}`,
         () => untilSettled(access.api, { name, namespace }, newest, age, session.signal),
@@ -192,7 +204,7 @@ export async function recoverPending(
 }
 
 async function rollBackPending(
-  settings: Settings,
+  settings: ReleaseSettings,
   session: Session,
   access: Access,
   history: readonly Revision[],
@@ -203,15 +215,15 @@ async function rollBackPending(
   const target = lastDeployed(history);
   if (!release || !target) {
     throw new ActionError(`Release ${name} in namespace ${namespace} can't be recovered.`, {
-      why: `${pending}; no revision before it was ever deployed.`,
+      why: `${pending}; no earlier revision was ever deployed.`,
       fix: `\`helm uninstall ${name} -n ${namespace}\` and install again.`,
     });
   }
   await changing(session.report, async () => {
     const newest = history.at(-1);
     if (newest?.status === "pending-rollback" && newest.description === `Rollback to ${target.revision}`) {
-      // Helm takes this record for what is in the cluster (helm pkg/action/rollback.go, prepareRollback) and client-side
-      // leaves what only the revision before has, though the rollback was perhaps killed before it had removed anything.
+      // Helm believes that this revision is in the cluster (helm pkg/action/rollback.go, prepareRollback). A client-side
+      // rollback would leave what only the revision before has, which the killed rollback may not have removed yet.
       await access.api.delete("Secret", namespace, `sh.helm.release.v1.${name}.v${newest.revision}`);
     }
     await rollBack(settings, session, access, release, target);
@@ -219,7 +231,7 @@ async function rollBackPending(
 }
 
 async function rollBack(
-  settings: Settings,
+  settings: ReleaseSettings,
   session: Session,
   { api, helm }: Access,
   release: Release,
@@ -229,15 +241,15 @@ async function rollBack(
     const revision = await followRollout("rollback", settings, api, () =>
       rollback(helm, { release, revision: target, timeout: settings.helmTimeout, wait: true }),
     );
-    info(`Release ${release.name} is at revision ${revision}, as it was at revision ${target}.`);
+    info(`Release ${release.name} is at revision ${revision}, the same as revision ${target}.`);
     return revision;
   });
 }
 
-/** Says how far the release's pods are while Helm changes it. */
+/** Logs the state of the release's pods while Helm changes them. */
 async function followRollout<T>(
   what: "upgrade" | "rollback",
-  { release, namespace, helmTimeout }: Settings,
+  { release, namespace, helmTimeout }: ReleaseSettings,
   api: ApiServer,
   work: (failed: AbortSignal) => Promise<T>,
 ): Promise<T> {

@@ -165,8 +165,8 @@ export function readSettings(input: (name: string) => string, workspace: string)
   return settings;
 }
 
-/** Tells whether a run ends with the proof that the load balancer works. */
-export function endsProven({ waitFor }: Settings): boolean {
+/** Tells whether a run ends only when the load balancer is proven to work. */
+export function endsProven({ waitFor }: Pick<Settings, "waitFor">): boolean {
   return waitFor === "ready" || waitFor === "certificate";
 }
 

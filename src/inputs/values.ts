@@ -6,13 +6,12 @@ import type { YamlMap } from "../base/yaml.ts";
 import { parseYamlMap } from "../base/yaml.ts";
 import { joinValues } from "../helm/values.ts";
 import type { InputReader } from "./reader.ts";
-import type { Settings } from "./settings.ts";
 
-/** YAML that the user lays over the release's values. */
+/** YAML that is laid over the release's values. */
 export interface ValuesSource {
   /** The input's name or the file's path, for messages. */
   origin: string;
-  /** The text as given: Helm gets this, so that it reads what the user wrote. */
+  /** The text as given, which Helm reads. */
   text: string;
   values: YamlMap;
 }
@@ -36,7 +35,7 @@ export function readValues({ raw, lines, mistakes }: InputReader, workspace: str
   return sources;
 }
 
-/** Returns what the user gives to this run, in one. */
-export function requestedValues({ values }: Settings): YamlMap {
+/** Joins the values of the inputs, the later ones over the earlier ones. */
+export function requestedValues({ values }: { values: readonly ValuesSource[] }): YamlMap {
   return values.reduce<YamlMap>((over, source) => joinValues(over, source.values), {});
 }

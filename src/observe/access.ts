@@ -18,65 +18,70 @@ import { ApiServer } from "../kubernetes/api.ts";
 import { provideHelm } from "../tools/helm.ts";
 import { provideKubectl } from "../tools/kubectl.ts";
 
-/** A token with less than this left is replaced by a new one before it is used, in milliseconds. */
+/** A token that expires within this time is replaced before it is used, in milliseconds. */
 const TOKEN_MARGIN_MS = 60_000;
 
-/** The way into the cluster, with the programs that use it. */
+type AccessSettings = Pick<
+  Settings,
+  "cluster" | "google" | "kubectlVersion" | "kubectlMirror" | "helmVersion" | "helmMirror"
+>;
+
+/** Access to the cluster and to Google. */
 export interface Access {
   api: ApiServer;
   helm: Helm;
-  /** What Google says of the cluster; undefined when a kubeconfig is given instead. */
+  /** The cluster as Google describes it; undefined when a kubeconfig is given. */
   cluster: Cluster | undefined;
   /**
-   * Returns the project that the load balancer is in.
+   * Returns the load balancer's Google Cloud project.
    *
-   * @throws ActionError when there are no credentials for it
+   * @throws ActionError when there are no credentials for Google
    */
   project(): Promise<GoogleProject>;
-  /** The file with the credentials that came by inputs, for gcloud to authenticate with too. */
+  /** The file with the credentials of the inputs, which gcloud uses too. */
   credentialsFile: string | undefined;
-  /** Ends the way to the API server and the renewal of its token. */
+  /** Ends the connection to the API server and the renewal of its token. */
   close(): Promise<void>;
 }
 
-/** Finds or installs the tools and finds the way into the cluster, side by side. */
-export async function reachCluster(settings: Settings, job: Job): Promise<Access> {
+/** Finds or installs the tools and connects to the cluster, side by side. */
+export async function reachCluster(settings: AccessSettings, job: Job): Promise<Access> {
   const [helm, { kubeconfig, kubectl, stop, ...google }] = await withProgress(
     () => "waiting for kubectl, Helm and Google's answer about the cluster",
     () =>
       allOf([
         provideHelm({ version: settings.helmVersion, mirror: settings.helmMirror }),
-        findCluster(settings, job),
+        connect(settings, job),
       ]),
   );
-  const api = await ApiServer.open({ ...kubectl, ...pointedAt(kubeconfig, "--context") }, job.directory);
+  const api = await ApiServer.open({ ...kubectl, ...contextOf(kubeconfig, "--context") }, job.directory);
   const close = async () => {
     stop();
     await api.close();
   };
   try {
-    // Asked before everything else: the API server ends a connection on which several requests are refused at once.
+    // The first request: the API server closes a connection on which it refuses several requests at once.
     const version = await api.version();
     if (version) info(`The API server answers: Kubernetes ${version}.`);
   } catch (error) {
     await close();
     throw (google.cluster && unreachableCluster(google.cluster, messageOf(error))) ?? error;
   }
-  const { env, leadingArgs } = pointedAt(kubeconfig, "--kube-context");
-  return { api, helm: { ...helm, env: { ...env, ...HELM_UNSWAYED }, leadingArgs }, ...google, close };
+  const { env, leadingArgs } = contextOf(kubeconfig, "--kube-context");
+  return { api, helm: { ...helm, env: { ...env, ...KUBECONFIG_ONLY }, leadingArgs }, ...google, close };
 }
 
-interface Found extends Pick<Access, "cluster" | "project" | "credentialsFile"> {
+interface ClusterConnection extends Pick<Access, "cluster" | "project" | "credentialsFile"> {
   kubeconfig: Kubeconfig;
   kubectl: Program;
   stop(): void;
 }
 
-/** Returns a kubeconfig for the cluster and a kubectl that suits it. */
-async function findCluster(
-  { cluster, google, kubectlVersion: version, kubectlMirror: mirror }: Settings,
+/** Makes a kubeconfig for the cluster and provides a kubectl of a suitable version. */
+async function connect(
+  { cluster, google, kubectlVersion: version, kubectlMirror: mirror }: AccessSettings,
   job: Job,
-): Promise<Found> {
+): Promise<ClusterConnection> {
   const { directory, environment } = job;
   if (cluster.kind === "kubeconfig") {
     const [kubeconfig, kubectl] = await allOf([
@@ -97,7 +102,7 @@ async function findCluster(
   );
   const { server, endpoint, reason, version: clusterVersion, projectId } = connection.cluster;
   info(`Cluster ${connection.kubeconfig.context} (Kubernetes ${clusterVersion}) at ${server}.`);
-  info(`Its endpoint ${endpoint} is used because ${reason}.`);
+  info(`Its ${endpoint} endpoint is used because ${reason}.`);
   return {
     ...connection,
     kubectl: await provideKubectl({ version, mirror, clusterVersion }),
@@ -105,7 +110,7 @@ async function findCluster(
   };
 }
 
-/** Every question to Google is asked with the same token. */
+/** Makes a value once, so that all requests to Google share a token. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {
@@ -144,10 +149,10 @@ function projectWith(
 }
 
 /**
- * Variables of a job that Helm follows rather than its kubeconfig (helm pkg/cli/environment.go), and what has it follow
- * the kubeconfig: kubectl knows none of them, so that the two would work on different clusters.
+ * Makes Helm follow its kubeconfig. Helm prefers these variables of the job (helm pkg/cli/environment.go), which
+ * kubectl doesn't know: the two would work on different clusters.
  */
-const HELM_UNSWAYED = {
+const KUBECONFIG_ONLY = {
   HELM_KUBEAPISERVER: "",
   HELM_KUBETOKEN: "",
   HELM_KUBECAFILE: "",
@@ -157,6 +162,6 @@ const HELM_UNSWAYED = {
   HELM_KUBEINSECURE_SKIP_TLS_VERIFY: "false",
 };
 
-function pointedAt(kubeconfig: Kubeconfig, flag: string): Required<Pick<Program, "env" | "leadingArgs">> {
+function contextOf(kubeconfig: Kubeconfig, flag: string): Required<Pick<Program, "env" | "leadingArgs">> {
   return { env: { KUBECONFIG: kubeconfig.path }, leadingArgs: [`${flag}=${kubeconfig.context}`] };
 }

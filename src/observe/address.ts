@@ -7,15 +7,26 @@ import type { Ingress } from "../kubernetes/objects.ts";
 import type { Access } from "./access.ts";
 import { projectIfAny, regionOf, scopeOf } from "./scope.ts";
 
+export type AddressSettings = Pick<
+  Settings,
+  | "staticIpName"
+  | "createStaticIp"
+  | "deleteStaticIp"
+  | "loadBalancer"
+  | "allowHttp"
+  | "namespace"
+  | "ingressName"
+  | "cluster"
+  | "google"
+>;
+
 /**
- * Returns the static address that the inputs name; undefined while it is still to be reserved, or when Google can't be
- * asked.
+ * Returns the static address that the inputs name; undefined when it is not reserved yet, or Google can't be asked.
  *
- * @param ingress the Ingress as it is
- * @throws ActionError when it isn't there or isn't to be had
+ * @throws ActionError when the address doesn't exist or the load balancer can't use it
  */
 export async function observeAddress(
-  settings: Settings,
+  settings: AddressSettings,
   access: Access,
   ingress: Ingress | undefined,
 ): Promise<Address | undefined> {
@@ -34,23 +45,22 @@ export async function observeAddress(
   return address;
 }
 
-/** A static address that is to be released. */
+/** A static address to release. */
 export interface UnwantedAddress {
   name: string;
   scope: Scope;
   project: GoogleProject;
-  /** Whether it is still there. */
+  /** False when it is released already. */
   isReserved: boolean;
 }
 
 /**
- * Returns the static address that a teardown is to release; undefined when none is to be.
+ * Returns the static address that a teardown releases; undefined when delete_static_ip is not set.
  *
- * @param ingress the Ingress as it is
  * @throws ActionError when something else uses the address, or Google can't be asked
  */
 export async function observeUnwantedAddress(
-  settings: Settings,
+  settings: AddressSettings,
   access: Access,
   ingress: Ingress | undefined,
 ): Promise<UnwantedAddress | undefined> {
@@ -65,8 +75,9 @@ export async function observeUnwantedAddress(
   return { name, scope, project, isReserved: address !== undefined };
 }
 
+/** Returns what tells this load balancer's use of an address from another one's. */
 export async function useOf(
-  settings: Settings,
+  settings: AddressSettings,
   { api }: Access,
   { projectId }: GoogleProject,
   ingress: Ingress | undefined,

@@ -8,13 +8,13 @@ import type { Access } from "./access.ts";
 import { projectIfAny, regionOf, scopeOf } from "./scope.ts";
 
 /**
- * Returns the pre-shared certificates at Google that the inputs name; undefined when they name none, or when Google
- * can't be asked.
+ * Returns the pre-shared certificates at Google that the inputs name; undefined when they name none, or Google can't
+ * be asked.
  *
- * @throws ActionError when one isn't there or can't be presented for the host
+ * @throws ActionError when one doesn't exist or isn't for the host
  */
 export async function observePreShared(
-  settings: Settings,
+  settings: Pick<Settings, "certificate" | "loadBalancer" | "host" | "waitFor" | "cluster" | "google">,
   access: Access,
 ): Promise<SslCertificate[] | undefined> {
   if (settings.certificate.kind !== "pre-shared") return undefined;
@@ -37,11 +37,14 @@ export async function observePreShared(
 }
 
 /**
- * Google's controller makes an internal load balancer only where the network has room for its proxies.
+ * Checks the network for a proxy-only subnet, which an internal load balancer needs for its proxies.
  *
  * @throws ActionError when the cluster's network has no active proxy-only subnet in the region
  */
-export async function refuseMissingSubnet(settings: Settings, access: Access): Promise<void> {
+export async function refuseMissingSubnet(
+  settings: Pick<Settings, "loadBalancer" | "google">,
+  access: Access,
+): Promise<void> {
   const network = access.cluster?.network;
   if (settings.loadBalancer !== "internal" || !network) return;
   const region = regionOf(settings.google.location ?? "");

@@ -38,9 +38,10 @@ import type { ClusterState } from "./observed.ts";
 const MILVUS_CHART = "milvus";
 
 /**
- * Looks at the release and at everything that this action would make, side by side.
+ * Reads the release and the objects that this action makes, side by side.
  *
- * @throws ActionError when the release, its namespace or its Service isn't there, or the cluster can't make load balancers
+ * @throws ActionError when the release, its namespace or its Service doesn't exist, or the cluster can't make load
+ *   balancers
  */
 export async function observeCluster(
   settings: Settings,
@@ -58,7 +59,7 @@ export async function observeCluster(
     observeObjects(settings, api),
     observeOtherIngresses(settings, api),
   ]);
-  refuseLeaving(objects, namespace);
+  refuseDeletionInProgress(objects, namespace);
   const ingress = parsed(Ingress, find(objects, "Ingress", settings.ingressName));
   const found = {
     objects,
@@ -76,7 +77,7 @@ export async function observeCluster(
         release: deployed,
         ...serviceOf(deployed, services.items),
         chart: undefined,
-        // Only a null is about them.
+        // Only a null in the values depends on the defaults.
         defaults: hasNull(requestedValues(settings)) ? await storedDefaults(api, deployed) : undefined,
       }
     : await observeMissing(settings, job, api, helm);
@@ -84,7 +85,7 @@ export async function observeCluster(
   return { ...found, ...milvus, formerHosts };
 }
 
-/** Returns the defaults of the chart that Helm keeps with a release, undefined where it keeps it elsewhere. */
+/** Returns the defaults of the chart in the release's Secret; undefined when Helm stores releases elsewhere. */
 async function storedDefaults(api: ApiServer, release: Release): Promise<ClusterState["defaults"]> {
   const stored = await readStoredReleases(api, release);
   const chart = (lastDeployed(stored) ?? stored.at(-1))?.chart;
@@ -93,7 +94,7 @@ async function storedDefaults(api: ApiServer, release: Release): Promise<Cluster
   return { values: chart.values, subcharts };
 }
 
-/** Returns a release that isn't there as it will be once it is installed, where that is asked for. */
+/** Describes the release to install; refuses a missing release that is not to be installed. */
 async function observeMissing(settings: Settings, job: Job, api: ApiServer, helm: Program) {
   const { release, namespace, install } = settings;
   if (!install) throw await noRelease(api, release, namespace);
@@ -101,7 +102,7 @@ async function observeMissing(settings: Settings, job: Job, api: ApiServer, helm
   return await observeInstallation(settings, job, helm);
 }
 
-/** Returns the Service through which Milvus is reached; as Helm will make it where somebody has deleted it. */
+/** Returns the Service through which Milvus is reached. If it was deleted, returns it as Helm will make it. */
 function serviceOf(
   release: Release,
   items: readonly unknown[],
@@ -110,7 +111,7 @@ function serviceOf(
   const toCome = serviceToCome(name, namespace, chart, release.computedValues);
   const [service, ...others] = items
     .map((item) => v.parse(Service, item))
-    // One that somebody has made of it, as `kubectl expose` does, has its labels too.
+    // `kubectl expose` copies the labels to Services that Helm doesn't know.
     .filter(
       ({ metadata }) => metadata.annotations[HELM_RELEASE] === name || metadata.name === toCome.metadata.name,
     );
@@ -120,7 +121,7 @@ function serviceOf(
       `Release ${name} in namespace ${namespace} has no Milvus Service; nothing was changed.`,
       {
         why: `no Service there has the labels app.kubernetes.io/instance=${name} and component=proxy or component=standalone; the release's chart is ${chart} ${chartVersion}.`,
-        fix: "set release to one that Milvus's own Helm chart was installed as.",
+        fix: "set release to a release of Milvus's own Helm chart.",
       },
     );
   }
@@ -129,7 +130,7 @@ function serviceOf(
       `Release ${name} in namespace ${namespace} has more than one Milvus Service; nothing was changed.`,
       {
         why: [service, ...others].map(({ metadata }) => metadata.name).join(", "),
-        fix: "delete those that are left over from another release of the same name.",
+        fix: "delete those that an earlier release of the same name left behind.",
       },
     );
   }
@@ -142,23 +143,34 @@ function hasServiceIn({ chart, computedValues }: Release): boolean {
   return chart === MILVUS_CHART && (!isCluster || Boolean(valueAt(computedValues, "proxy", "enabled")));
 }
 
-function refuseLeaving(objects: readonly KubernetesObject[], namespace: string): void {
-  const leaving = objects.find(({ metadata }) => metadata.deletionTimestamp);
-  if (!leaving) return;
-  const { name, deletionTimestamp, finalizers } = leaving.metadata;
-  throw new ActionError(`${leaving.kind} ${namespace}/${name} is being deleted; nothing was changed.`, {
+function refuseDeletionInProgress(objects: readonly KubernetesObject[], namespace: string): void {
+  const deleted = objects.find(({ metadata }) => metadata.deletionTimestamp);
+  if (!deleted) return;
+  const { name, deletionTimestamp, finalizers } = deleted.metadata;
+  throw new ActionError(`${deleted.kind} ${namespace}/${name} is being deleted; nothing was changed.`, {
     why: `deletionTimestamp ${deletionTimestamp}, finalizers: ${finalizers.join(", ") || "none"}.`,
-    fix: "run again when it is gone; an Ingress goes when Google has removed its load balancer.",
+    fix: "run again when it is gone. An Ingress is gone when Google has removed its load balancer.",
   });
 }
 
-/** Parses an object if there is one. */
 export function parsed<T>(schema: v.GenericSchema<unknown, T>, object: unknown): T | undefined {
   return object === undefined ? undefined : v.parse(schema, object);
 }
 
-/** Reads what this action makes in a namespace, and the certificates that its Ingress names. */
-export async function observeObjects(settings: Settings, api: ApiServer): Promise<KubernetesObject[]> {
+/** Reads the objects with the names that this action gives, and the certificates that its Ingress names. */
+export async function observeObjects(
+  settings: Pick<
+    Settings,
+    | "namespace"
+    | "ingressName"
+    | "backendConfigName"
+    | "tlsSecret"
+    | "certificate"
+    | "frontendConfig"
+    | "frontendConfigName"
+  >,
+  api: ApiServer,
+): Promise<KubernetesObject[]> {
   const { namespace } = settings;
   const get = async (kind: Kind, name: string) => {
     const object = await api.get(kind, namespace, name);
@@ -173,14 +185,14 @@ export async function observeObjects(settings: Settings, api: ApiServer): Promis
   const ingress = find(objects, "Ingress", settings.ingressName);
   const live = referencesOf(ingress && v.parse(Ingress, ingress));
   const secrets = live.secrets.filter((name) => name !== settings.tlsSecret);
-  // Google's controller leaves its name in the Ingress also when that names the ManagedCertificate no more.
+  // Google's controller leaves a certificate's name in an Ingress that no longer names the ManagedCertificate.
   const isManaged =
     settings.certificate.kind === "google-managed" ||
     live.managed.length > 0 ||
     live.preShared.some(isManagedName);
   const isFrontendConfigured =
     settings.frontendConfig !== undefined || ingress?.metadata.annotations[FRONTEND_CONFIG] !== undefined;
-  // Only asked for where they matter: their kinds, and the right to read them, aren't everywhere.
+  // Some clusters lack these kinds, and some accounts the right to read them: they are read only if needed.
   const more = await allOf([
     isFrontendConfigured ? get("FrontendConfig", settings.frontendConfigName) : Promise.resolve([]),
     isManaged ? managedCertificates(api, settings, live) : Promise.resolve([]),
@@ -189,25 +201,25 @@ export async function observeObjects(settings: Settings, api: ApiServer): Promis
   return [...objects, ...more.flat()];
 }
 
-/** Returns the namespace's Ingresses but for this action's own. */
+/** Returns the namespace's Ingresses except this action's own. */
 export async function observeOtherIngresses(
-  { namespace, ingressName }: Settings,
+  { namespace, ingressName }: Pick<Settings, "namespace" | "ingressName">,
   api: ApiServer,
 ): Promise<Ingress[]> {
   const { items } = await api.list("Ingress", namespace, "labelSelector=");
   return items.map((item) => v.parse(Ingress, item)).filter(({ metadata }) => metadata.name !== ingressName);
 }
 
-/** Returns those that the Ingress names, and those that are named as this action names them for it. */
+/** Returns the ManagedCertificates that the Ingress names, and those with a name that this action gives. */
 async function managedCertificates(
   api: ApiServer,
-  { namespace, tlsSecret }: Settings,
+  { namespace, tlsSecret }: Pick<Settings, "namespace" | "tlsSecret">,
   live: CertificateReferences,
 ): Promise<KubernetesObject[]> {
   const { items } = await api.list("ManagedCertificate", namespace, "labelSelector=");
   return (
     items
-      // The items of a list of custom resources carry their kind.
+      // Unlike those of built-in resources, the items of a list of custom resources carry their kind.
       .map((item) => v.parse(KubernetesObject, item))
       .filter(({ metadata: { name } }) => isNamedAfter(tlsSecret, name) || live.managed.includes(name))
   );
@@ -221,19 +233,19 @@ function find(
   return objects.find(isOf({ kind, metadata: { name } }));
 }
 
-/** Tells a release that isn't there from a namespace that isn't. */
+/** Names what is missing: the release or its namespace. */
 async function noRelease(api: ApiServer, release: string, namespace: string): Promise<ActionError> {
   if (!(await api.hasNamespace(namespace))) return noNamespace(namespace);
   return new ActionError(
     `There is no Helm release ${release} in namespace ${namespace}; nothing was changed.`,
     {
-      fix: "set release and namespace to those of the Milvus release (`helm list --all-namespaces`), and check that it is the right cluster; install: true installs it.",
+      fix: "set release and namespace to those of the Milvus release (`helm list --all-namespaces`), and check that it is the right cluster. install: true installs it.",
     },
   );
 }
 
 function noNamespace(namespace: string): ActionError {
   return new ActionError(`There is no namespace ${namespace} in the cluster; nothing was changed.`, {
-    fix: "set namespace to the one that Milvus's Helm release is in (`helm list --all-namespaces`), and check that it is the right cluster.",
+    fix: "set namespace to that of Milvus's Helm release (`helm list --all-namespaces`), and check that it is the right cluster.",
   });
 }

@@ -6,23 +6,28 @@ import type { Settings } from "../inputs/settings.ts";
 import type { Access } from "./access.ts";
 import type { GoogleState } from "./observed.ts";
 
-/** The DNS zone in which the host's record is kept. */
+type DnsSettings = Pick<
+  Settings,
+  "dnsZone" | "dnsProjectId" | "host" | "loadBalancer" | "namespace" | "ingressName"
+>;
+
+/** The Cloud DNS zone with the host's record. */
 export interface Zone {
   zone: ManagedZone;
   project: GoogleProject;
-  /** Who keeps the record. */
+  /** The record's owner, as the TXT record beside it names it. */
   owner: string;
 }
 
-/** An address that isn't known yet, for questions that don't depend on it. */
+/** Stands for an address that isn't known yet. */
 const TO_COME = "the load balancer's address";
 
 /**
  * Returns the Cloud DNS zone that the inputs name; undefined when they name none.
  *
- * @throws ActionError when the zone isn't there or can't have the host
+ * @throws ActionError when the zone doesn't exist or isn't for the host
  */
-export async function observeZone(settings: Settings, access: Access): Promise<Zone | undefined> {
+export async function observeZone(settings: DnsSettings, access: Access): Promise<Zone | undefined> {
   const { dnsZone, dnsProjectId, host, loadBalancer } = settings;
   if (!dnsZone) return undefined;
   const own = await access.project();
@@ -34,27 +39,27 @@ export async function observeZone(settings: Settings, access: Access): Promise<Z
 }
 
 /**
- * Returns what a run does to the host's record; undefined when that is nothing, or not known yet.
+ * Returns what a run does to the host's record; undefined for nothing, or while that isn't known.
  *
- * @param address where the load balancer is, when that is known
+ * @param address the load balancer's, if known
  * @throws ActionError when the record is someone else's
  */
 export async function recordChangeOf(
-  { host }: Settings,
+  { host }: Pick<Settings, "host">,
   { zone, project, owner }: Zone,
   address = TO_COME,
 ): Promise<GoogleState["recordChange"]> {
   const decision = decideRecord(await readRecords(zone, host, project), { host, address, owner });
   if (decision.action === "refuse") throw refusedRecord(decision, zone);
-  // Whether the record is right shows only when the load balancer has its address.
+  // Without the address it isn't known whether an existing record is right.
   if (decision.action === "keep" || (address === TO_COME && decision.action === "change")) return undefined;
   return decision.action;
 }
 
 /**
- * Tells whether a zone has a record of a host that is this action's to delete.
+ * Tells whether a zone has a record of the host that this action made.
  *
- * @param address where the load balancer is, when that is known
+ * @param address the load balancer's, if known
  */
 export async function hasOwnRecord(
   host: string,
@@ -65,8 +70,8 @@ export async function hasOwnRecord(
   return decideRemoval(records, { host, address, owner }).deletions.length > 0;
 }
 
-/** Who keeps the host's record, for the TXT record beside it: cluster, namespace and Ingress. */
-function recordOwner(settings: Settings, { cluster }: Access, { projectId }: GoogleProject): string {
+/** Names the cluster, the namespace and the Ingress. */
+function recordOwner(settings: DnsSettings, { cluster }: Access, { projectId }: GoogleProject): string {
   const of = cluster ? `${cluster.projectId}/${cluster.location}/${cluster.name}` : projectId;
   return `${of}/${settings.namespace}/${settings.ingressName}`;
 }

@@ -8,9 +8,9 @@ import { hasOwnRecord, observeZone, recordChangeOf } from "./dns-zone.ts";
 import type { ClusterState, GoogleState } from "./observed.ts";
 
 /**
- * Looks at the static address, the DNS zone and the certificates at Google that the inputs name.
+ * Reads the static address, the DNS zone and the certificates at Google that the inputs name.
  *
- * @throws ActionError when one of them isn't there or isn't to be had
+ * @throws ActionError when one of them doesn't exist or can't be used
  */
 export async function observeGoogle(
   settings: Settings,
@@ -25,7 +25,7 @@ export async function observeGoogle(
   ]);
   const stays = ingress && settings.staticIpName === undefined && !addressWillChange(ingress, settings);
   const target = stays ? ingressAddress : address?.address;
-  // Only a run that sees the load balancer work can tell that nothing needs the records of former hosts.
+  // Only a run that proves the load balancer can tell that the records of former hosts are not needed any more.
   const former = zone && endsProven(settings) ? formerHosts : [];
   const [recordChange, ...ownRecords] = await allOf([
     zone && recordChangeOf(settings, zone, target),

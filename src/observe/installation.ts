@@ -11,17 +11,19 @@ import { requestedValues } from "../inputs/values.ts";
 import { Service } from "../kubernetes/objects.ts";
 import type { ClusterState } from "./observed.ts";
 
-/** Where Milvus's chart serves gRPC when nothing says otherwise. */
+/** Where Milvus's chart serves gRPC by default. */
 const DEFAULT_PORT = { name: "milvus", port: 19530 };
 
 /**
- * Returns a release that is yet to be installed as if it were there, with no values of its own, so that it is planned
- * like any other.
+ * Describes a release that isn't installed yet, without values of its own, so that it is planned like any other.
  *
- * @throws ActionError when the chart isn't to be had
+ * @throws ActionError when the chart can't be fetched
  */
 export async function observeInstallation(
-  settings: Settings,
+  settings: Pick<
+    Settings,
+    "release" | "namespace" | "chart" | "chartRepository" | "chartLogin" | "chartVersion" | "values"
+  >,
   { directory }: Pick<Job, "directory">,
   helm: Program,
 ): Promise<Pick<ClusterState, "release" | "service" | "isServiceToCome" | "chart" | "defaults">> {
@@ -41,7 +43,7 @@ export async function observeInstallation(
     release: releaseToInstall(name, namespace, defaults),
     service: serviceToCome(name, namespace, defaults.name, effective),
     isServiceToCome: true,
-    // Subcharts may have more, of which nobody tells.
+    // Subchart defaults are unknown here.
     defaults: undefined,
   };
 }

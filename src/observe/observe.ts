@@ -15,9 +15,9 @@ import { observeGoogle } from "./google.ts";
 import type { Observed } from "./observed.ts";
 
 /**
- * Looks at the release, at the load balancer's objects and at what Google has of it.
+ * Reads the release, the load balancer's objects and what belongs to it at Google.
  *
- * @throws ActionError when rights are missing, or something that the run needs isn't there
+ * @throws ActionError when rights are missing, or something that the run needs doesn't exist
  */
 export async function observe(settings: Settings, job: Job, access: Access): Promise<Observed> {
   const [, cluster] = await allOf([
@@ -29,7 +29,10 @@ export async function observe(settings: Settings, job: Job, access: Access): Pro
   return { ...cluster, google, certificate };
 }
 
-function rightsFor({ certificate, frontendConfig }: Settings): Rights[] {
+function rightsFor({
+  certificate,
+  frontendConfig,
+}: Pick<Settings, "certificate" | "frontendConfig">): Rights[] {
   return [
     ...DEPLOY,
     ...(certificate.kind === "google-managed" ? MANAGED_CERTIFICATE : []),

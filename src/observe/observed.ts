@@ -12,47 +12,47 @@ import type {
 import type { ChosenCertificate } from "../loadbalancer/choose-certificate.ts";
 import type { Zone } from "./dns-zone.ts";
 
-/** The cluster as it is before this run changes anything. */
+/** The cluster before this run changes anything. */
 export interface ClusterState {
   release: Release;
   /** The Service through which Milvus is reached. */
   service: Service;
-  /** Whether it isn't there, and is as Helm will make it. */
+  /** True when the Service doesn't exist yet: it is described as Helm will make it. */
   isServiceToCome: boolean;
-  /** Those of the objects that this action makes which exist already, and the certificates that the Ingress names. */
+  /** The objects with the names that this action gives, and the certificates that the Ingress names. */
   objects: KubernetesObject[];
   ingress: Ingress | undefined;
   /** The address of the Ingress's load balancer, if it has one. */
   ingressAddress: string | undefined;
-  /** Other hosts for which the Ingress leads to Milvus. */
+  /** Other hosts that the Ingress routes to Milvus. */
   formerHosts: string[];
-  /** The namespace's other Ingresses: what they need is never in the way. */
+  /** The namespace's other Ingresses, whose objects must stay. */
   otherIngresses: Ingress[];
-  /** The Secret of the name that is set, whoever has made it. */
+  /** The Secret that tls_secret names, whoever made it. */
   tlsSecret: Secret | undefined;
   managedCertificates: ManagedCertificate[];
-  /** The chart of a release that is yet to be installed. */
+  /** The chart of a release that isn't installed yet. */
   chart: LocalChart | undefined;
-  /** What the deployed chart has by default; undefined where it doesn't matter or isn't known. */
+  /** The deployed chart's default values; undefined when they aren't needed or aren't known. */
   defaults: { values: YamlMap; subcharts: string[] } | undefined;
 }
 
-/** What Google has of the load balancer outside the cluster. */
+/** What belongs to the load balancer at Google, outside the cluster. */
 export interface GoogleState {
   /** The static address; undefined while it isn't reserved, or when the load balancer gets any address. */
   reservedAddress: string | undefined;
-  /** The certificates at Google that the load balancer is to present; undefined when Google can't be asked. */
+  /** The pre-shared certificates; undefined when there are none, or Google can't be asked. */
   sslCertificates: SslCertificate[] | undefined;
   zone: Zone | undefined;
-  /** What a run does to the host's record; undefined when that is nothing, or not known yet. */
+  /** What a run does to the host's record; undefined for nothing, or while that isn't known. */
   recordChange: "create" | "change" | undefined;
-  /** Former hosts that have a record of this action. */
+  /** Former hosts with a record that this action made. */
   formerRecords: string[];
 }
 
-/** Everything that a run looks at before it changes anything. */
+/** Everything that a run reads before it changes anything. */
 export interface Observed extends ClusterState {
   google: GoogleState;
-  /** The certificate that the load balancer is to present. */
+  /** The certificate that the load balancer will present. */
   certificate: ChosenCertificate;
 }
