@@ -7,7 +7,7 @@ import { KUBERNETES } from "../../local-gke/binaries/pins.ts";
 import { helm } from "../../src/tools/helm.ts";
 import { kubectl } from "../../src/tools/kubectl.ts";
 import { platformOf } from "../../src/tools/platform.ts";
-import type { Tool } from "../../src/tools/provide.ts";
+import type { Tool } from "../../src/tools/tool.ts";
 import { aFolder, aMirror, archiveOf, type Mirror, sha256 } from "../support/runner.ts";
 import { CHART, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";

@@ -122,7 +122,7 @@ describe("a runner without gcloud", () => {
     await hungUp;
     // Whoever waits for a silent host gives it up after a while, and asks again.
     expect(mirror.requests).toEqual([NEWEST, ARCHIVE]);
-    expect(annotations(result, "notice")).toEqual([expect.stringContaining("gcloud was not there yet")]);
+    expect(annotations(result, "notice")).toEqual([expect.stringContaining("gcloud was not installed yet")]);
     expect(annotations(result, "warning")).toEqual([]);
     expect(result.path).toEqual([]);
     expect(cachedFiles(job)).toEqual([]);

@@ -6,7 +6,7 @@ import { run } from "../../src/base/process.ts";
 import { helm, provideHelm } from "../../src/tools/helm.ts";
 import { kubectl, provideKubectl } from "../../src/tools/kubectl.ts";
 import { platformOf } from "../../src/tools/platform.ts";
-import type { ProvidedTool, Tool } from "../../src/tools/provide.ts";
+import type { ProvidedTool, Tool } from "../../src/tools/tool.ts";
 import { parseReported } from "../../src/tools/version.ts";
 import { aFolder, aMirror, aRunner, archiveOf, sha256 } from "../support/runner.ts";
 

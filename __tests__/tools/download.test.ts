@@ -64,7 +64,7 @@ async function failureOf(work: Promise<unknown>): Promise<DownloadError> {
 }
 
 describe("install", () => {
-  test("leaves a program that runs in the tool cache, and the next call asks nobody", async () => {
+  test("installs a working program into the tool cache, which the next call takes without a request", async () => {
     const { toolCache } = await aRunner();
     const mirror = await aHelmMirror();
     const path = await install(helmAt(mirror));
@@ -76,7 +76,7 @@ describe("install", () => {
     expect(mirror.requests).toHaveLength(2);
   });
 
-  test("leaves nothing but the tool behind", async () => {
+  test("leaves no other files behind", async () => {
     const { toolCache } = await aRunner();
     await install(helmAt(await aHelmMirror()));
     const home = join(toolCache, "helm", "3.22.0");
@@ -84,7 +84,7 @@ describe("install", () => {
     expect(await readdir(join(home, process.arch))).toEqual(["linux-amd64"]);
   });
 
-  test("asks for the sum while the file is under way", async () => {
+  test("fetches the checksum while the file is downloaded", async () => {
     await aRunner();
     const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
     const answers: (() => void)[] = [];
@@ -114,7 +114,7 @@ describe("install", () => {
     expect(execFileSync(path, { encoding: "utf8" })).toBe("v3.22.0\n");
   });
 
-  test("two at once both get a whole tool", async () => {
+  test("returns a complete tool to two concurrent calls", async () => {
     await aRunner();
     const mirror = await aHelmMirror();
     const [first, second] = await Promise.all([install(helmAt(mirror)), install(helmAt(mirror))]);
@@ -123,7 +123,7 @@ describe("install", () => {
   });
 });
 
-test("a job that was slower takes the tool that another one has put there meanwhile", async () => {
+test("install takes the tool that another job has put into the cache meanwhile", async () => {
   await aRunner();
   const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
   const faster = await aHelmMirror();
@@ -139,7 +139,7 @@ test("a job that was slower takes the tool that another one has put there meanwh
   expect((await stat(path)).ino).toBe(identity);
 });
 
-test("a host that is slow but steady is waited for", async () => {
+test("a download waits for a host that is slow but steady", async () => {
   await aRunner();
   const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
   const mirror = await aHelmMirror({
@@ -160,8 +160,8 @@ test("a host that is slow but steady is waited for", async () => {
   await install(helmAt(mirror), { patience: { stallMs: 500, retryDelaysMs: [] } });
 });
 
-describe("what is unpacked", () => {
-  test("a bare program is made executable", async () => {
+describe("downloadInto", () => {
+  test("makes a bare program executable", async () => {
     const mirror = await aMirror({ "/kubectl": SCRIPT });
     const path = await downloadInto(await aFolder(), {
       ...helmAt(mirror),
@@ -173,7 +173,7 @@ describe("what is unpacked", () => {
     expect(execFileSync(path, { encoding: "utf8" })).toBe("v3.22.0\n");
   });
 
-  test("a zip, as for Windows", async () => {
+  test("unpacks a zip, as for Windows", async () => {
     await aRunner();
     const archive = await archiveOf("zip", "windows-amd64/helm.exe", SCRIPT);
     const mirror = await aMirror({ "/helm.zip": archive });
@@ -187,7 +187,7 @@ describe("what is unpacked", () => {
     expect(execFileSync(path, { encoding: "utf8" })).toBe("v3.22.0\n");
   });
 
-  test("through a redirect, as official hosts answer", async () => {
+  test("follows a redirect, as official hosts send it", async () => {
     await aRunner();
     const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
     const mirror = await aHelmMirror({
@@ -199,7 +199,7 @@ describe("what is unpacked", () => {
   });
 });
 
-test("the runner's proxy is used, but not for what NO_PROXY names", async () => {
+test("downloads go through the runner's proxy, except to hosts in NO_PROXY", async () => {
   await aRunner();
   const mirror = await aHelmMirror();
   const { port } = new URL(mirror.url);
@@ -228,11 +228,11 @@ test("the runner's proxy is used, but not for what NO_PROXY names", async () => 
   expect(tunnels).not.toContain("inside.invalid:80");
 });
 
-describe("what ends a download", () => {
+describe("a download fails with", () => {
   const html = "<html>sign in</html>";
   test.each<[what: string, replaced: Record<string, Route>, obstacle: string, says: (string | RegExp)[]]>([
-    ["no such file", { [FILE]: (r) => r.writeHead(404).end() }, "missing", [FILE, "404 Not Found"]],
-    ["a refusal", { [FILE]: (r) => r.writeHead(403).end() }, "refused", [FILE, "403 Forbidden"]],
+    ["a missing file", { [FILE]: (r) => r.writeHead(404).end() }, "missing", [FILE, "404 Not Found"]],
+    ["a forbidden file", { [FILE]: (r) => r.writeHead(403).end() }, "refused", [FILE, "403 Forbidden"]],
     [
       "another file's content",
       { [`${FILE}.sha256sum`]: "0".repeat(64) },
@@ -300,13 +300,13 @@ describe("what ends a download", () => {
     expect(error.message).toContain(`${FILE} holds no linux-amd64/helm`);
   });
 
-  test("a file that is no archive, though its sum is right", async () => {
+  test("a file that is no archive but has the right checksum", async () => {
     await aRunner();
     const mirror = await aHelmMirror({ [FILE]: "no archive", [`${FILE}.sha256sum`]: sha256("no archive") });
     expect((await failureOf(install(helmAt(mirror)))).message).toContain(`${FILE} can't be unpacked`);
   });
 
-  test("a port where nobody listens, at once", async () => {
+  test("a closed port, without a retry", async () => {
     await aRunner();
     const server = createServer();
     const url = `http://127.0.0.1:${await listenOnFreePort(server)}`;
@@ -317,7 +317,7 @@ describe("what ends a download", () => {
   });
 });
 
-describe("what is tried again", () => {
+describe("a download is retried", () => {
   const inTrouble: [string, (response: Parameters<Exclude<Route, string | Buffer>>[0]) => void][] = [
     ["503", (response) => response.writeHead(503).end()],
     ["429", (response) => response.writeHead(429).end()],
@@ -325,7 +325,7 @@ describe("what is tried again", () => {
     ["a reset", (response) => response.socket?.resetAndDestroy()],
     ["a stall", () => {}],
   ];
-  test.each(inTrouble)("%s, of the file and of the sum", async (_, trouble) => {
+  test.each(inTrouble)("after %s, for the file and for the checksum", async (_, trouble) => {
     await aRunner();
     const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
     const afterTrouble =
@@ -341,7 +341,7 @@ describe("what is tried again", () => {
     expect(mirror.requests).toHaveLength(4);
   });
 
-  test("not before the host says, when that is soon", async () => {
+  test("after the host's Retry-After, if that is short", async () => {
     await aRunner();
     const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
     const mirror = await aHelmMirror({
@@ -355,13 +355,13 @@ describe("what is tried again", () => {
     );
   });
 
-  test("not at all when the host wants to be left alone for long", async () => {
+  test("not if the host's Retry-After is long", async () => {
     await aRunner();
     const mirror = await aHelmMirror({
       [FILE]: (response) => response.writeHead(503, { "retry-after": "3600" }).end(),
     });
     const error = await failureOf(install(helmAt(mirror), IMPATIENT));
-    expect(error.message).toContain("503 Service Unavailable, and wants to be left alone for 3600 s");
+    expect(error.message).toContain("503 Service Unavailable, and its Retry-After is 3600 s");
     expect(mirror.requests.filter((path) => path === FILE)).toHaveLength(1);
   });
 
@@ -369,7 +369,7 @@ describe("what is tried again", () => {
     ["404", 404, 1],
     ["403", 403, 1],
     ["500", 500, 3],
-  ])("%s: this many requests", async (_, status, count) => {
+  ])("or not, depending on the status: %s", async (_, status, count) => {
     await aRunner();
     const mirror = await aHelmMirror({ [FILE]: (response) => response.writeHead(status).end() });
     await failureOf(install(helmAt(mirror), IMPATIENT));
@@ -394,7 +394,7 @@ test.each([
 describe("credentials", () => {
   const authorization = "Basic dXNlcjpwYXNz";
 
-  test("go to the mirror, and to where it redirects on its own origin, but to no other host", async () => {
+  test("go to the mirror and to redirects on its own origin, but to no other host", async () => {
     await aRunner();
     const archive = await archiveOf("tar.gz", "linux-amd64/helm", SCRIPT);
     const seen: Record<string, string | undefined> = {};
@@ -421,7 +421,7 @@ describe("credentials", () => {
     });
   });
 
-  test("in a redirect's signed URL are not printed", async () => {
+  test("in the signed URL of a redirect are not printed", async () => {
     await aRunner();
     const mirror = await aHelmMirror({
       [FILE]: (response) => response.writeHead(302, { location: `${FILE}?signature=secret` }).end(),
@@ -441,7 +441,7 @@ describe("a private certificate authority", () => {
   test.each([
     [true, /^v1\.2\.3\n$/],
     [false, /^unreachable: https:.* can't be read: .*self.signed/],
-  ])("is trusted when NODE_EXTRA_CA_CERTS names it: %s", async (trusted, says) => {
+  ])("is trusted if NODE_EXTRA_CA_CERTS names it: %s", async (trusted, says) => {
     const pair = await makeCertificate("localhost", Date.now());
     const server = createTlsServer({ cert: pair.certificate, key: pair.privateKey }, (_, response) =>
       response.end("v1.2.3"),

@@ -127,7 +127,7 @@ async function finishLate(search: GcloudSearch, credentialsFile?: string): Promi
 }
 
 describe("the runner's own gcloud", () => {
-  test("is taken by auto, whichever it is, without starting it and without asking anybody", async () => {
+  test("is taken by auto in any version, without running it and without a request", async () => {
     const job = await aJob();
     const { link, wasStarted } = await sdkOnPath(job, "300.0.0");
     const mirror = await aGcloudHost();
@@ -138,7 +138,7 @@ describe("the runner's own gcloud", () => {
     expect(await job.addedToPath()).toBe("");
   });
 
-  test("is taken by auto without a file that says its version, too", async () => {
+  test("is taken by auto even without a VERSION file", async () => {
     const job = await aJob();
     const marker = join(await aFolder(), "started");
     const path = await job.addToPath("gcloud", `#!/bin/sh\necho yes > '${marker}'\n`);
@@ -147,18 +147,21 @@ describe("the runner's own gcloud", () => {
     expect(await isThere(marker)).toBe(false);
   });
 
-  test.each(["528.0.0", ">=500 <560", "528"])("is known by its VERSION file to be %s", async (version) => {
-    const job = await aJob();
-    const { link, wasStarted } = await sdkOnPath(job, "528.0.0");
-    const mirror = await aGcloudHost();
-    await startGcloud({ version, mirror: mirror.url }).finish();
-    expect(log).toContain(`gcloud 528.0.0 (${link})`);
-    expect(await wasStarted()).toBe(false);
-    expect(mirror.requests).toEqual([]);
-    expect(await job.addedToPath()).toBe("");
-  });
+  test.each(["528.0.0", ">=500 <560", "528"])(
+    "has the version of its VERSION file and satisfies %s",
+    async (version) => {
+      const job = await aJob();
+      const { link, wasStarted } = await sdkOnPath(job, "528.0.0");
+      const mirror = await aGcloudHost();
+      await startGcloud({ version, mirror: mirror.url }).finish();
+      expect(log).toContain(`gcloud 528.0.0 (${link})`);
+      expect(await wasStarted()).toBe(false);
+      expect(mirror.requests).toEqual([]);
+      expect(await job.addedToPath()).toBe("");
+    },
+  );
 
-  test("is asked where it has no such file", async () => {
+  test("is run to learn its version if it has no VERSION file", async () => {
     const job = await aJob();
     const path = await job.addToPath(
       "gcloud",
@@ -168,7 +171,7 @@ describe("the runner's own gcloud", () => {
     expect(log).toContain(`gcloud 528.0.0 (${path})`);
   });
 
-  test("gives way to the version that is asked for", async () => {
+  test("is not taken if another version is requested", async () => {
     const job = await aJob();
     await sdkOnPath(job, "528.0.0");
     const { url } = await aGcloudHost();
@@ -186,7 +189,7 @@ describe("a downloaded gcloud", () => {
     [">=500", "564.0.0"],
     ["564", "564.0.0"],
     ["528.0.0", "528.0.0"],
-  ])("%s is %s, on the PATH of later steps", async (wanted, version) => {
+  ])("for gcloud_version %s is %s and goes on the PATH of later steps", async (wanted, version) => {
     const job = await aJob();
     const { url } = await aGcloudHost();
     await finishLate(startGcloud({ version: wanted, mirror: `${url}/` }));
@@ -211,7 +214,7 @@ describe("a downloaded gcloud", () => {
     },
   );
 
-  test("is proven by its pinned SHA-256 where a mirror has no sums", async () => {
+  test("is verified by gcloud_sha256 if a mirror has no checksums", async () => {
     const job = await aJob();
     const content = await archive("528.0.0");
     const { url } = await aGcloudHost({ [pathOf("528.0.0")]: content });
@@ -220,7 +223,7 @@ describe("a downloaded gcloud", () => {
     expect(await job.addedToPath()).toContain("528.0.0");
   });
 
-  test("is proven where the host answers with two headers", async () => {
+  test("is verified if the host sends two x-goog-hash headers", async () => {
     const job = await aJob();
     const content = await archive("528.0.0");
     const headers = googHash(content).split(",");
@@ -231,7 +234,7 @@ describe("a downloaded gcloud", () => {
 });
 
 describe("credentials", () => {
-  test("of this action are gcloud's too, also for the runner's own", async () => {
+  test("of this action are exported for gcloud, also for the runner's own", async () => {
     const job = await aJob();
     await sdkOnPath(job, "528.0.0");
     await finishLate(
@@ -243,7 +246,7 @@ describe("credentials", () => {
     );
   });
 
-  test("in the job's environment stay as they are", async () => {
+  test("in the job's environment stay unchanged", async () => {
     const job = await aJob();
     await sdkOnPath(job, "528.0.0");
     await finishLate(startGcloud({ version: "auto", mirror: "http://nobody.invalid" }));
@@ -252,7 +255,7 @@ describe("credentials", () => {
 });
 
 describe("at the end of the deploy", () => {
-  test("auto waits for no host: the search is abandoned, which is said", async () => {
+  test("auto does not wait for a host: it abandons the search and says so", async () => {
     const job = await aJob();
     const closed = Promise.withResolvers<void>();
     const asked = Promise.withResolvers<void>();
@@ -267,14 +270,14 @@ describe("at the end of the deploy", () => {
     await asked.promise;
     await search.finish("/temp/credentials.json");
     await closed.promise;
-    expect(log).toContain("::notice::gcloud was not there yet");
+    expect(log).toContain("::notice::gcloud was not installed yet");
     expect(log).not.toContain("::warning");
     expect(await cached(job.toolCache)).toEqual([]);
     expect(await job.addedToPath()).toBe("");
     expect(await job.exported()).toBe("");
   });
 
-  test("auto does not wait for an archive to be unpacked, and leaves nothing of it behind", async () => {
+  test("auto does not wait for an archive to be unpacked and removes its files", async () => {
     const job = await aJob();
     const half = join(await aFolder(), "half");
     // Stands for an archive of twenty thousand files.
@@ -286,7 +289,7 @@ describe("at the end of the deploy", () => {
     await vi.waitFor(async () => expect(await isThere(half)).toBe(true), { timeout: 100_000 });
     expect(await cached(job.toolCache)).toHaveLength(1);
     await search.finish();
-    expect(log).toContain("::notice::gcloud was not there yet");
+    expect(log).toContain("::notice::gcloud was not installed yet");
     expect(await cached(job.toolCache)).toEqual([]);
   });
 
@@ -311,9 +314,9 @@ describe("at the end of the deploy", () => {
   );
 
   test.each([
-    ["a deploy that failed abandons it", (search: GcloudSearch) => search.abandon()],
-    ["so does a cancelled job", undefined],
-  ])("%s", async (_, end) => {
+    ["a failed deployment", (search: GcloudSearch) => search.abandon()],
+    ["a cancelled job", undefined],
+  ])("%s abandons the search", async (_, end) => {
     const job = await aJob();
     const closed = Promise.withResolvers<void>();
     const asked = Promise.withResolvers<void>();
@@ -336,7 +339,7 @@ describe("at the end of the deploy", () => {
     expect(log.replace(/^::debug::.*\n/gm, "")).toBe("");
   });
 
-  test("a gcloud that hangs when asked for its version doesn't hold up the end", async () => {
+  test("a gcloud that hangs when it is run for its version does not delay the end", async () => {
     const job = await aJob();
     const started = join(await aFolder(), "started");
     await job.addToPath("gcloud", `#!/bin/sh\necho yes > '${started}'\nexec /bin/sleep 60\n`);
@@ -346,7 +349,7 @@ describe("at the end of the deploy", () => {
     expect(log).toBe("");
   });
 
-  test("a cancelled job is told that it was cancelled", async () => {
+  test("a cancelled job rejects with the cancellation", async () => {
     await aJob();
     const asked = Promise.withResolvers<void>();
     const { url } = await aGcloudHost({ [pathOf("528.0.0")]: () => asked.resolve() });
@@ -359,7 +362,7 @@ describe("at the end of the deploy", () => {
     await expect(finished).rejects.toBe(reason);
   });
 
-  test("none has asked nobody and adds nothing", async () => {
+  test("none makes no request and adds nothing to the PATH", async () => {
     const job = await aJob();
     await sdkOnPath(job, "528.0.0");
     const mirror = await aGcloudHost();
@@ -371,7 +374,7 @@ describe("at the end of the deploy", () => {
   });
 });
 
-describe("what can't be had", () => {
+describe("a gcloud that can't be installed", () => {
   const file = pathOf("528.0.0");
   const wrong = "0".repeat(64);
   test.each<[what: string, route: (content: Buffer) => Route, sha256: string | undefined, says: string[]]>([
@@ -395,20 +398,23 @@ describe("what can't be had", () => {
     ],
     ["a host that goes silent", () => () => {}, undefined, ["sent nothing for 0.15 s", "gcloud_mirror"]],
     ["no archive", () => stored(Buffer.from("no archive")), undefined, ["can't be unpacked: tar ended with"]],
-    ["no such version", () => (r) => r.writeHead(404).end(), undefined, ["(the newest at", "564.0.0)"]],
-  ])("%s: nothing is kept, and the step fails when everything else is done", async (_, route, pin, says) => {
-    const job = await aJob();
-    const { url } = await aGcloudHost({ [file]: route(await archive("528.0.0")) });
-    const request = { version: "528.0.0", mirror: url, sha256: pin, patience: IMPATIENT };
-    const message = await failureOf(() => startGcloud(request).finish("/temp/credentials.json"));
-    for (const part of [...says, `${url}${file}`, "Everything else in this step is done"]) {
-      expect(message).toContain(part);
-    }
-    expect(await cached(job.toolCache, "528.0.0")).toEqual([]);
-    expect([await job.addedToPath(), await job.exported()]).toEqual(["", ""]);
-  });
+    ["a missing version", () => (r) => r.writeHead(404).end(), undefined, ["(the newest at", "564.0.0)"]],
+  ])(
+    "because of %s leaves nothing behind, and fails the step after everything else is done",
+    async (_, route, pin, says) => {
+      const job = await aJob();
+      const { url } = await aGcloudHost({ [file]: route(await archive("528.0.0")) });
+      const request = { version: "528.0.0", mirror: url, sha256: pin, patience: IMPATIENT };
+      const message = await failureOf(() => startGcloud(request).finish("/temp/credentials.json"));
+      for (const part of [...says, `${url}${file}`, "Everything else in this step is done"]) {
+        expect(message).toContain(part);
+      }
+      expect(await cached(job.toolCache, "528.0.0")).toEqual([]);
+      expect([await job.addedToPath(), await job.exported()]).toEqual(["", ""]);
+    },
+  );
 
-  test("an archive without gcloud", async () => {
+  test("because the archive holds no gcloud", async () => {
     const job = await aJob();
     const { url } = await aGcloudHost({
       [file]: stored(await archiveOf("tar.gz", "google-cloud-sdk/README", "")),
@@ -418,7 +424,7 @@ describe("what can't be had", () => {
     expect(await cached(job.toolCache, "528.0.0")).toEqual([]);
   });
 
-  test("with auto is a warning", async () => {
+  test("is only a warning with auto", async () => {
     const job = await aJob();
     const { url } = await aMirror({});
     const search = startGcloud({ version: "auto", mirror: url });
@@ -431,7 +437,7 @@ describe("what can't be had", () => {
     expect([await job.addedToPath(), await job.exported()]).toEqual(["", ""]);
   });
 
-  test("a tool cache that can't be written is told as such", async () => {
+  test("because the tool cache is read-only is reported as such", async () => {
     await aJob();
     const file = join(await aFolder(), "file");
     await writeFile(file, "");
@@ -445,13 +451,13 @@ describe("what can't be had", () => {
   test.each([
     ["<html>sign in</html>", "names no version"],
     ['{"version": 564}', "names no version"],
-  ])("a list of components that is %s", async (text, says) => {
+  ])("because the list of components is %s", async (text, says) => {
     await aJob();
     const { url } = await aGcloudHost({ [NEWEST]: text });
     expect(await failureOf(() => startGcloud({ version: "latest", mirror: url }).finish())).toContain(says);
   });
 
-  test("a range that the newest is not in", async () => {
+  test("because the newest release is outside the range names that range", async () => {
     await aJob();
     const { url } = await aGcloudHost();
     const message = await failureOf(() => startGcloud({ version: "<560", mirror: url }).finish());

@@ -7,7 +7,7 @@ import { helm, provideHelm } from "../../src/tools/helm.ts";
 import { kubectl, provideKubectl } from "../../src/tools/kubectl.ts";
 import { parseMirror } from "../../src/tools/mirror.ts";
 import { platformOf } from "../../src/tools/platform.ts";
-import type { Tool } from "../../src/tools/provide.ts";
+import type { Tool } from "../../src/tools/tool.ts";
 import {
   aFolder,
   aMirror,
@@ -105,7 +105,7 @@ describe("the runner's own tool", () => {
     [">=3.18 <4", "v3.18.0"],
     ["v3.18.2", "v3.18.2"],
     ["3.18.2", "v3.18.2"],
-  ])("helm %s is satisfied by %s without asking anybody", async (wanted, own) => {
+  ])("helm_version %s accepts %s without a request", async (wanted, own) => {
     const runner = await aRunner();
     const path = await runner.addToPath("helm", scriptPrinting(own));
     const mirror = await aHelmHost();
@@ -120,7 +120,7 @@ describe("the runner's own tool", () => {
     ["v1.36.0", "v1.35.4-gke.1398000"],
     ["v1.32.4-dispatcher", "1.33.1"],
     ["v1.22.0", undefined],
-  ])("kubectl %s will do for a cluster of %s", async (own, clusterVersion) => {
+  ])("kubectl %s fits a cluster of version %s", async (own, clusterVersion) => {
     const runner = await aRunner();
     const path = await runner.addToPath("kubectl", kubectlPrinting(own));
     const mirror = await aKubectlHost();
@@ -130,7 +130,7 @@ describe("the runner's own tool", () => {
     expect(mirror.requests).toEqual([]);
   });
 
-  test("is asked once, and one line says what was taken and why", async () => {
+  test("is run once for its version, and one line says what was chosen and why", async () => {
     const runner = await aRunner();
     const path = await runner.addToPath("kubectl", kubectlPrinting("v1.35.4"));
     const mirror = await aKubectlHost();
@@ -139,7 +139,7 @@ describe("the runner's own tool", () => {
     expect(log).toBe(`kubectl 1.35.4 (${path}): ${why}.\n`);
   });
 
-  test("is taken for latest when it is the newest", async () => {
+  test("is chosen for latest if it is the newest", async () => {
     const runner = await aRunner();
     const path = await runner.addToPath("helm", scriptPrinting("v4.3.1"));
     const mirror = await aHelmHost();
@@ -149,7 +149,7 @@ describe("the runner's own tool", () => {
 });
 
 describe("the tool cache", () => {
-  test("gives the newest version that will do, without asking anybody", async () => {
+  test("provides the newest accepted version without a request", async () => {
     const { toolCache } = await aRunner();
     await putInToolCache(toolCache, helm, "3.9.0", scriptPrinting("v3.9.0"));
     await putInToolCache(toolCache, helm, "5.0.0", scriptPrinting("v5.0.0"));
@@ -163,7 +163,7 @@ describe("the tool cache", () => {
     expect(mirror.requests).toEqual([]);
   });
 
-  test("a second run downloads nothing", async () => {
+  test("provides the tool of an earlier run without a download", async () => {
     await aRunner();
     const mirror = await aKubectlHost();
     const request = { version: "auto", mirror: mirror.url, clusterVersion: "1.35.1" };
@@ -182,7 +182,7 @@ describe("a downloaded tool", () => {
     ["4", "4.3.1"],
     [">=3.14", "4.3.1"],
     ["v3.18.2", "3.18.2"],
-  ])("helm %s is %s", async (wanted, version) => {
+  ])("for helm_version %s is helm %s", async (wanted, version) => {
     await aRunner();
     const mirror = await aHelmHost();
     const provided = await provideHelm({ version: wanted, mirror: `${mirror.url}/` });
@@ -190,7 +190,7 @@ describe("a downloaded tool", () => {
     expect(execFileSync(provided.path, { encoding: "utf8" })).toBe(`v${version}\n`);
   });
 
-  test("an open range stays within what this action knows", async () => {
+  test("for an open range is a supported version", async () => {
     await aRunner();
     const mirror = await aHelmHost();
     mirror.routes["/helm-latest-version"] = "v5.0.0";
@@ -205,22 +205,25 @@ describe("a downloaded tool", () => {
     ["1.34", "v1.35.1", "1.34.9"],
     [">=1.34 <1.36", undefined, "1.35.6"],
     ["1.34.9", undefined, "1.34.9"],
-  ])("kubectl %s for a cluster of %s is %s", async (wanted, clusterVersion, version) => {
-    await aRunner();
-    const mirror = await aKubectlHost();
-    const provided = await provideKubectl({ version: wanted, mirror: mirror.url, clusterVersion });
-    expect(provided.version).toBe(version);
-    expect(execFileSync(provided.path, { encoding: "utf8" })).toContain(`v${version}`);
-  });
+  ])(
+    "for kubectl_version %s and cluster version %s is kubectl %s",
+    async (wanted, clusterVersion, version) => {
+      await aRunner();
+      const mirror = await aKubectlHost();
+      const provided = await provideKubectl({ version: wanted, mirror: mirror.url, clusterVersion });
+      expect(provided.version).toBe(version);
+      expect(execFileSync(provided.path, { encoding: "utf8" })).toContain(`v${version}`);
+    },
+  );
 
   test.each([
     ["too old", scriptPrinting("v3.13.3"), "is 3.13.3"],
     ["a release candidate", scriptPrinting("v4.0.0-rc.1"), "is 4.0.0-rc.1"],
-    ["of another architecture", "\x7fELF nonsense", "is passed over"],
-    ["broken", "#!/bin/sh\necho 'no such shim' >&2; exit 3\n", 'exit code 3, saying "no such shim"'],
-    ["something else", scriptPrinting("usage: helm"), "is passed over"],
-    ["a script without its interpreter", "#!/no/such/interpreter\n", "is passed over"],
-  ])("stands in for one on PATH that is %s, and says so", async (_, content, says) => {
+    ["of another architecture", "\x7fELF nonsense", "is ignored"],
+    ["broken", "#!/bin/sh\necho 'no such shim' >&2; exit 3\n", 'exit code 3 and printed "no such shim"'],
+    ["something else", scriptPrinting("usage: helm"), "is ignored"],
+    ["a script without its interpreter", "#!/no/such/interpreter\n", "is ignored"],
+  ])("replaces one on PATH that is %s, and the log says so", async (_, content, says) => {
     const runner = await aRunner();
     const own = await runner.addToPath("helm", content);
     const mirror = await aHelmHost();
@@ -230,14 +233,14 @@ describe("a downloaded tool", () => {
     expect(log).toContain(says);
   });
 
-  test("stands in for one on PATH that is in the range, but that the action can't work with", async () => {
+  test("replaces one on PATH that is in the range but not supported", async () => {
     const runner = await aRunner();
     await runner.addToPath("helm", scriptPrinting("v3.13.3"));
     const mirror = await aHelmHost();
     expect(await provideHelm({ version: "3", mirror: mirror.url })).toMatchObject({ version: "3.22.0" });
   });
 
-  test("stands in for a kubectl too far from the cluster", async () => {
+  test("replaces a kubectl that is too old or new for the cluster", async () => {
     const runner = await aRunner();
     await runner.addToPath("kubectl", kubectlPrinting("v1.33.9"));
     const mirror = await aKubectlHost();
@@ -246,22 +249,22 @@ describe("a downloaded tool", () => {
   });
 });
 
-describe("a tool that doesn't say its version", () => {
+describe("a tool that does not print its version", () => {
   const patience = { stallMs: 1000, retryDelaysMs: [] };
 
-  test("is ended and passed over", async () => {
+  test("is ended and ignored", async () => {
     const runner = await aRunner();
     const pid = join(await aFolder(), "pid");
     const own = await runner.addToPath("helm", `#!/bin/sh\necho $$ > '${pid}'\nexec /bin/sleep 60\n`);
     const mirror = await aHelmHost();
     const provided = await provideHelm({ version: "auto", mirror: mirror.url, patience });
     expect(provided.version).toBe("3.22.0");
-    expect(log).toContain(`${own} is passed over: asked for its version it said nothing for 1 s.`);
+    expect(log).toContain(`${own} is ignored: it did not print its version within 1 s.`);
     const shim = Number(await readFile(pid, "utf8"));
     await vi.waitFor(() => expect(() => process.kill(shim, 0)).toThrow("ESRCH"), 100_000);
   });
 
-  test("is passed over though a program that it has started lives on", async () => {
+  test("is ignored even if a program that it started still runs", async () => {
     const runner = await aRunner();
     const pid = join(await aFolder(), "pid");
     await runner.addToPath("helm", `#!/bin/sh\n/bin/sleep 60 &\necho $! > '${pid}'\nwait\n`);
@@ -278,7 +281,7 @@ describe("a host that can't be reached", () => {
   const nobody = "http://127.0.0.1:1";
   const clusterVersion = "1.35.4";
 
-  test("auto makes do with a tool that can do the work, and warns", async () => {
+  test("makes auto use a supported tool, with a warning", async () => {
     const runner = await aRunner();
     const path = await runner.addToPath("kubectl", kubectlPrinting("v1.33.9"));
     const provided = await provideKubectl({ version: "auto", mirror: nobody, clusterVersion });
@@ -288,7 +291,7 @@ describe("a host that can't be reached", () => {
     expect(log).toContain(`The runner's kubectl 1.33.9 (${path}) is used.`);
   });
 
-  test("is also one behind a proxy that refuses", async () => {
+  test("may also be one behind a proxy that refuses", async () => {
     const runner = await aRunner();
     const path = await runner.addToPath("kubectl", kubectlPrinting("v1.33.9"));
     const { url } = await aMirror({
@@ -300,12 +303,12 @@ describe("a host that can't be reached", () => {
   });
 
   test.each([
-    ["what is asked for by name", "1.35.4", "v1.33.9"],
-    ["the newest", "latest", "v1.33.9"],
+    ["an exact version", "1.35.4", "v1.33.9"],
+    ["latest", "latest", "v1.33.9"],
     ["a range", "1.35", "v1.33.9"],
-    ["auto, with a tool that can't do the work", "auto", "v1.21.9"],
-    ["auto, without a tool", "auto", undefined],
-  ])("%s is an error", async (_, version, own) => {
+    ["auto with an unsupported tool", "auto", "v1.21.9"],
+    ["auto without a tool", "auto", undefined],
+  ])("is an error for %s", async (_, version, own) => {
     const runner = await aRunner();
     if (own) await runner.addToPath("kubectl", kubectlPrinting(own));
     const message = await failureOf(provideKubectl({ version, mirror: nobody, clusterVersion }));
@@ -321,7 +324,7 @@ describe("a host that can't be reached", () => {
       ({ routes }) => (routes[sumOf("1.35.6")] = "0".repeat(64)),
       "0000",
     ],
-  ])("is not one that %s: auto fails, whatever the runner has", async (_, spoil, says) => {
+  ])("is not one that %s: auto fails even if the runner has the tool", async (_, spoil, says) => {
     const runner = await aRunner();
     await runner.addToPath("kubectl", kubectlPrinting("v1.33.9"));
     const mirror = await aKubectlHost();
@@ -331,7 +334,7 @@ describe("a host that can't be reached", () => {
   });
 });
 
-describe("a mirror that asks for a password", () => {
+describe("a mirror that requires a password", () => {
   /** Answers nobody but user `ci@example` with password `p:ä%`. */
   async function aGuardedHost(): Promise<Mirror> {
     const mirror = await aHelmHost();
@@ -347,7 +350,7 @@ describe("a mirror that asks for a password", () => {
   }
   const within = (mirror: Mirror, userinfo: string) => mirror.url.replace("://", `://${userinfo}@`);
 
-  test("takes it from the input, which is never printed", async () => {
+  test("gets it from the input, which is never printed", async () => {
     await aRunner();
     const mirror = await aGuardedHost();
     const { version } = await provideHelm({
@@ -367,7 +370,7 @@ describe("a mirror that asks for a password", () => {
   test.each([
     ["a wrong one", "ci:hunter2", "Check the user and password in helm_mirror"],
     ["none", undefined, "put them into helm_mirror"],
-  ])("is refused with %s", async (_, userinfo, says) => {
+  ])("refuses the download with %s", async (_, userinfo, says) => {
     await aRunner();
     const mirror = await aGuardedHost();
     const url = userinfo ? within(mirror, userinfo) : mirror.url;
@@ -389,14 +392,14 @@ test.each<[input: string, base: string, authorization: string | undefined, maske
   expect(log).toBe(masked.map((secret) => `::add-mask::${secret}\n`).join(""));
 });
 
-describe("what can't be provided", () => {
+describe("a tool is not provided", () => {
   test.each([
     ["new", ["helm_version", '"new"', "semver range"]],
     ["", ["helm_version", '""']],
     ["3.13.3", ["helm_version: 3.13.3", "3.14"]],
     ["<3.14", ["helm_version: <3.14", "3.14"]],
     ["5", ["helm_version: 5", "Helm 3 and 4"]],
-  ])("helm_version %j is refused before anybody is asked", async (version, says) => {
+  ])("if helm_version is %j, without a request", async (version, says) => {
     const runner = await aRunner();
     await runner.addToPath("helm", scriptPrinting("v3.13.3"));
     const mirror = await aHelmHost();
@@ -405,7 +408,7 @@ describe("what can't be provided", () => {
     expect(mirror.requests).toEqual([]);
   });
 
-  test("a release that doesn't exist: names those that do", async () => {
+  test("if the release does not exist, and the error names those that do", async () => {
     await aRunner();
     const { url } = await aKubectlHost();
     const message = await failureOf(provideKubectl({ version: "1.35.77", mirror: url }));
@@ -416,7 +419,7 @@ describe("what can't be provided", () => {
     );
   });
 
-  test("a release that doesn't exist at a mirror without pointers: says so all the same", async () => {
+  test("if the release does not exist at a mirror without pointers", async () => {
     await aRunner();
     const { url } = await aMirror({});
     const message = await failureOf(provideHelm({ version: "3.22.9", mirror: url }));
@@ -424,7 +427,7 @@ describe("what can't be provided", () => {
     expect(log).toContain(`${url}/helm-latest-version answered 404`);
   });
 
-  test("the newest release is announced, but not there yet", async () => {
+  test("if the newest release is named but not published yet", async () => {
     await aRunner();
     const mirror = await aKubectlHost();
     mirror.routes["/release/stable.txt"] = "v1.36.3";
@@ -433,16 +436,16 @@ describe("what can't be provided", () => {
     expect(message).toContain("1.36.2");
   });
 
-  test("a range whose newest release no pointer names", async () => {
+  test("if no pointer names the newest release of the range", async () => {
     await aRunner();
     const { url } = await aHelmHost();
     const message = await failureOf(provideHelm({ version: ">=3.14 <3.19", mirror: url }));
-    expect(message).toContain("helm_version: it can't be told");
+    expect(message).toContain("helm_version: the newest release in");
     expect(message).toContain(`${url}/helm3-latest-version names 3.22.0`);
     expect(message).toContain("an exact version");
   });
 
-  test("a newest release of a major version that this action doesn't know", async () => {
+  test("if the newest release has an unsupported major version", async () => {
     await aRunner();
     const mirror = await aHelmHost();
     mirror.routes["/helm-latest-version"] = "v5.0.0";
@@ -450,7 +453,7 @@ describe("what can't be provided", () => {
     expect(message).toContain("The newest helm, 5.0.0, can't be used");
   });
 
-  test("a pointer to a release that auto can't work with", async () => {
+  test("if the pointer names a release that auto can't use", async () => {
     await aRunner();
     const mirror = await aHelmHost();
     mirror.routes["/helm3-latest-version"] = "v3.9.0";
@@ -458,7 +461,7 @@ describe("what can't be provided", () => {
     expect(message).toContain(`${mirror.url}/helm3-latest-version names 3.9.0`);
   });
 
-  test("a page for a pointer", async () => {
+  test("if the pointer is an HTML page", async () => {
     await aRunner();
     const mirror = await aHelmHost();
     mirror.routes["/helm3-latest-version"] = "<html>sign in</html>";
@@ -467,7 +470,7 @@ describe("what can't be provided", () => {
     expect(message).toContain("helm_mirror");
   });
 
-  test("a file that is not what was published", async () => {
+  test("if the file is not what was published", async () => {
     await aRunner();
     const mirror = await aHelmHost();
     const { checksum } = helm.locate("3.22.0", PLATFORM, "");

@@ -3,7 +3,7 @@ import { helm } from "../../src/tools/helm.ts";
 import { fitCluster, kubectl } from "../../src/tools/kubectl.ts";
 import { lineOf, parseReported, parseWanted } from "../../src/tools/version.ts";
 
-describe("a version input", () => {
+describe("parseWanted", () => {
   test.each([
     ["auto", { kind: "auto" }],
     [" latest ", { kind: "latest" }],
@@ -21,7 +21,7 @@ describe("a version input", () => {
   });
 });
 
-describe("a reported version", () => {
+describe("parseReported", () => {
   test.each([
     ["v3.22.0", "3.22.0"],
     ["v1.32.4-dispatcher", "1.32.4"],
@@ -35,7 +35,7 @@ describe("a reported version", () => {
   });
 });
 
-describe("the line that holds a range's newest version", () => {
+describe("lineOf", () => {
   test.each([
     ["kubectl", kubectl.lines("1.36.2"), ">=1.34", "release/stable-1.36.txt"],
     ["kubectl", kubectl.lines("1.36.2"), "<1.35", "release/stable-1.34.txt"],
@@ -49,7 +49,7 @@ describe("the line that holds a range's newest version", () => {
   });
 });
 
-describe("kubectl for a cluster", () => {
+describe("fitCluster", () => {
   test.each([
     ["v1.35.4-gke.1398000", ">=1.34.0 <1.37.0", "release/stable-1.35.txt"],
     ["1.22.3", ">=1.22.0 <1.24.0", "release/stable-1.22.txt"],
@@ -59,7 +59,7 @@ describe("kubectl for a cluster", () => {
   });
 });
 
-describe("where a release is", () => {
+describe("locate", () => {
   test.each([
     [
       kubectl,

@@ -4,9 +4,9 @@ import { run } from "../base/process.ts";
 import { excerpt } from "./http.ts";
 
 /**
- * Unpacks an archive into an existing folder. A tar archive's files belong to the job's user, whoever packed them.
+ * Unpacks an archive into an existing folder. The job's user owns the files, whoever packed them.
  *
- * @param signal ends the unpacking of a tar archive half-way
+ * @param signal ends the unpacking of a tar archive
  * @throws Error when it can't be unpacked
  */
 export async function unpack(
@@ -20,9 +20,9 @@ export async function unpack(
     return;
   }
   const tar = { name: "tar", path: await which("tar", true) };
-  // tool-cache's own call of tar can't be ended, and gcloud's archive keeps it busy for many seconds.
+  // tool-cache runs tar in a way that can't be ended, and gcloud's archive takes many seconds.
   const output = await run(tar, ["-x", "-z", "-o", "-f", file, "-C", folder], { signal });
   signal?.throwIfAborted();
   if (output.exitCode !== 0)
-    throw new Error(`tar ended with ${output.exitCode}, saying ${excerpt(output.stderr)}`);
+    throw new Error(`tar ended with exit code ${output.exitCode} and printed ${excerpt(output.stderr)}`);
 }

@@ -1,26 +1,26 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { basename } from "node:path";
-import { DownloadError, excerpt, type RequestOptions, readText } from "./http.ts";
+import { DownloadError, excerpt, type HttpOptions, readText } from "./http.ts";
 
 /**
- * Where the publisher of a file has its sum: a SHA-256 in hex, known beforehand; one at a URL, alone or in lines
- * of `sha256sum`; or the MD5 with which Google Cloud Storage answers for the file itself.
+ * Where the checksum of a file is: a known SHA-256 in hex; a URL whose content is a SHA-256 or the output of
+ * `sha256sum`; or the header with the MD5 that Google Cloud Storage sends with the file.
  */
 export type Checksum = { sha256: string } | { url: string } | { header: "x-goog-hash" };
 
-/** How a file is to be proven. */
+/** How to verify a file. */
 export interface Proof {
   algorithm: "sha256" | "md5";
   /**
-   * Returns the sum that was published, in lower-case hex, given the headers with which the file came.
+   * Returns the published checksum in lower-case hex, given the headers that came with the file.
    *
    * @throws DownloadError `unverified` when there is none
    */
   expected: (headers: IncomingHttpHeaders) => Promise<string>;
 }
 
-/** Begins to find out the sum that was published for the file at a URL. */
-export function proofOf(url: string, checksum: Checksum, options: RequestOptions): Proof {
+/** Starts to fetch the published checksum of a file, so that it arrives while the file is downloaded. */
+export function proofOf(url: string, checksum: Checksum, options: HttpOptions): Proof {
   if ("header" in checksum) {
     return { algorithm: "md5", expected: async (headers) => sumInHeader(url, headers[checksum.header]) };
   }
@@ -28,12 +28,12 @@ export function proofOf(url: string, checksum: Checksum, options: RequestOptions
     "sha256" in checksum
       ? Promise.resolve(checksum.sha256.toLowerCase())
       : publishedSum(url, checksum.url, options);
-  // Awaited after the file: where both are missing, the file is what the reader wants to hear of.
+  // Awaited after the file: if both are missing, the error should name the file.
   sum.catch(() => {});
   return { algorithm: "sha256", expected: () => sum };
 }
 
-async function publishedSum(url: string, sumUrl: string, options: RequestOptions): Promise<string> {
+async function publishedSum(url: string, sumUrl: string, options: HttpOptions): Promise<string> {
   const text = await readText(sumUrl, options).catch((error: unknown) => {
     if (!(error instanceof DownloadError)) throw error;
     throw new DownloadError(
@@ -60,8 +60,8 @@ function sumInHeader(url: string, header: string | string[] | undefined): string
 }
 
 /**
- * Returns the SHA-256, in lower-case hex, that a published checksum file gives for a file: a bare sum, or the
- * file's line as `sha256sum` writes it. Returns undefined when there is none.
+ * Returns the SHA-256 of a file, in lower-case hex, from a checksum file: a bare sum, or the file's line as `sha256sum`
+ * writes it. Undefined if there is none.
  */
 export function parseSum(text: string, file: string): string | undefined {
   for (const line of text.split("\n")) {

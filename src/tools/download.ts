@@ -5,9 +5,9 @@ import * as toolCache from "@actions/tool-cache";
 import { messageOf } from "../base/errors.ts";
 import { unpack } from "./archive.ts";
 import { type Checksum, proofOf } from "./checksum.ts";
-import { DownloadError, downloadTo, type RequestOptions } from "./http.ts";
+import { DownloadError, downloadTo, type HttpOptions } from "./http.ts";
 
-/** A published executable and the sum that proves it. */
+/** A published executable and its checksum. */
 export interface Download {
   /** Name of the tool, also in the tool cache. */
   name: string;
@@ -16,24 +16,24 @@ export interface Download {
   url: string;
   checksum: Checksum;
   archive: "none" | "tar.gz" | "zip";
-  /** The folder in the archive that becomes the tool's folder in the tool cache; without it, the whole archive does. */
+  /** The folder of the archive that becomes the tool's folder in the tool cache. Default: the whole archive. */
   root?: string;
-  /** Path of the executable in the tool's folder; without an archive, the name to give to it. */
+  /** Path of the executable in the tool's folder. Without an archive, the file name to give it. */
   member: string;
 }
 
 /**
- * Returns the absolute path of an executable in the runner's tool cache, downloading it when it isn't there.
+ * Returns the absolute path of an executable in the runner's tool cache. Downloads it if it isn't there.
  *
  * @throws DownloadError as {@link downloadInto}
  */
-export async function install(download: Download, options: RequestOptions = {}): Promise<string> {
+export async function install(download: Download, options: HttpOptions = {}): Promise<string> {
   const { name, version, root = "", member } = download;
   const found = await findInstalled(name, version, member);
   if (found) return found;
 
   const home = join(process.env.RUNNER_TOOL_CACHE ?? "", name, version, process.arch);
-  // Made beside its place and moved there in one step: a job that shares the cache never sees half a tool.
+  // Unpacked beside its place and moved there in one step: a job that shares the cache never sees half a tool.
   const aside = `${home}.${randomUUID()}`;
   try {
     await mkdir(aside, { recursive: true });
@@ -43,7 +43,7 @@ export async function install(download: Download, options: RequestOptions = {}):
     await rm(home, { recursive: true, force: true });
     await writeFile(`${home}.complete`, "");
     await rename(join(aside, root), home).catch(async (error: unknown) => {
-      // The other job moved its own there just now: the same file, verified by the same sum.
+      // Another job has just moved its own copy there: the same file, verified by the same checksum.
       if (!(await findInstalled(name, version, member))) throw error;
     });
     return join(home, member);
@@ -61,20 +61,20 @@ export async function findInstalled(
   const home = toolCache.find(name, version);
   if (!home) return undefined;
   const path = join(home, member);
-  // Other actions use the same cache and may lay a tool out in their own way.
+  // Other actions use the same cache, perhaps with another layout.
   return (await exists(path)) ? path : undefined;
 }
 
 /**
- * Downloads and unpacks an executable into an existing folder and returns its path. Nothing is unpacked, and
- * nothing is kept, before its sum is that of the publisher.
+ * Downloads and unpacks an executable into an existing folder and returns its path. Verifies the checksum before it
+ * unpacks anything.
  *
- * @throws DownloadError when it can't be had, or can't be verified; the signal's reason when it was ended
+ * @throws DownloadError when the download or the verification fails; the signal's reason when it was aborted
  */
 export async function downloadInto(
   folder: string,
   download: Download,
-  { signal, ...options }: RequestOptions = {},
+  { signal, ...options }: HttpOptions = {},
 ): Promise<string> {
   const { url, checksum, archive, root = "", member } = download;
   const executable = join(folder, root, member);

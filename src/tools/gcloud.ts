@@ -4,7 +4,9 @@ import { which } from "@actions/io";
 import * as v from "valibot";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { info } from "../base/log.ts";
-import { provide, type Tool, type ToolRequest, writtenVersion } from "./provide.ts";
+import { writtenVersion } from "./installed.ts";
+import { provide } from "./provide.ts";
+import type { Tool, ToolRequest } from "./tool.ts";
 
 const CHANNEL = "dl/cloudsdk/channels/rapid";
 
@@ -21,7 +23,7 @@ export const gcloud: Tool = {
     return parsed.success ? parsed.output["Google Cloud SDK"] : undefined;
   },
   versionFile: (executable) => join(dirname(executable), "..", "VERSION"),
-  // What `gcloud components update` goes by.
+  // The file that `gcloud components update` reads.
   latest: `${CHANNEL}/components-2.json`,
   readPointer: (text) => {
     const parsed = v.safeParse(snapshot, text);
@@ -30,7 +32,7 @@ export const gcloud: Tool = {
   lines: () => [],
   locate: (version, { os, arch }, mirror) => {
     const windows = os === "windows";
-    // There is no archive for Windows on arm64, which runs programs for x86_64 too.
+    // There is no archive for Windows on arm64, but it can run x86_64 programs.
     const processor = arch === "arm64" && !windows ? "arm" : "x86_64";
     const archive = windows ? "zip" : "tar.gz";
     return {
@@ -47,28 +49,28 @@ export const gcloud: Tool = {
 };
 
 export interface GcloudRequest extends ToolRequest {
-  /** The input `gcloud_sha256`: takes the place of the sum with which the host answers. */
+  /** The input `gcloud_sha256`: replaces the checksum that the host sends. */
   sha256?: string | undefined;
 }
 
-/** A search for gcloud that goes on beside the deploy: gcloud is for the job's later steps, not for this action. */
+/** A search for gcloud that runs beside the deployment. gcloud is for the job's later steps, not for this action. */
 export interface GcloudSearch {
   /**
-   * Hands gcloud over to the job's later steps: puts it on their PATH. With `auto` nothing is waited for: a search
-   * that isn't over is abandoned, and of one that failed a warning has told. Whoever sets `gcloud_version` to
-   * anything else counts on it: the search is waited for, and its failure is thrown.
+   * Puts gcloud on the PATH of the job's later steps. With `auto` it doesn't wait: it abandons a search that isn't
+   * over, and a failed one has already warned. With any other `gcloud_version` later steps rely on gcloud: it waits
+   * for the search and throws its failure.
    *
-   * @param credentialsFile what gcloud is to authenticate with, when that isn't in the job's environment already
+   * @param credentialsFile exported for gcloud, unless the job's environment already has credentials
    * @throws ActionError naming the input to change
    */
   finish(credentialsFile?: string): Promise<void>;
-  /** Ends the search and returns once it has left nothing half-made behind. */
+  /** Ends the search and waits until its temporary files are removed. */
   abandon(): Promise<void>;
 }
 
 /**
- * Begins to find gcloud, or to install it into the tool cache, as `gcloud_version` asks: `auto` takes whichever is
- * on PATH without starting it, else the newest; `none` begins nothing.
+ * Starts to find gcloud, or to install it into the tool cache, as `gcloud_version` asks. `auto` takes the one on PATH
+ * without running it, or else the newest. `none` does nothing.
  */
 export function startGcloud(request: GcloudRequest): GcloudSearch {
   const wanted = request.version.trim();
@@ -120,8 +122,8 @@ export function startGcloud(request: GcloudRequest): GcloudSearch {
 }
 
 const ABANDONED =
-  "gcloud was not there yet when everything else was done, so its installation was given up. If later steps use " +
-  "gcloud, set gcloud_version to latest, a version or a range: this step then waits for it. If none does, set it to " +
+  "gcloud was not installed yet when everything else was done, so its installation was abandoned. If later steps use " +
+  "gcloud, set gcloud_version to latest, a version or a range: this step then waits for it. If no later step does, set it to " +
   "none.";
 
 interface Found {

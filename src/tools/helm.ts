@@ -1,5 +1,6 @@
 import semver from "semver";
-import { type ProvidedTool, provide, type Tool, type ToolRequest } from "./provide.ts";
+import { provide } from "./provide.ts";
+import type { ProvidedTool, Tool, ToolRequest } from "./tool.ts";
 
 const FIRST_MAJOR = 3;
 
@@ -27,8 +28,8 @@ export const helm: Tool = {
 };
 
 /**
- * Returns Helm as `helm_version` asks for it. `auto` downloads Helm 3 when the runner has none that will do: a
- * release is not moved to another major version of Helm unasked.
+ * Returns Helm as `helm_version` asks for it. If the runner has no fitting one, `auto` downloads Helm 3: this action moves
+ * no release to another major version of Helm without being asked.
  *
  * @throws ActionError naming the input to change
  */

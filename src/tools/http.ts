@@ -1,33 +1,32 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 import { HttpClient } from "@actions/http-client";
 import type { RequestHandler } from "@actions/http-client/lib/interfaces";
+import { retry } from "../base/async.ts";
 import { messageOf } from "../base/errors.ts";
 import { info } from "../base/log.ts";
 
-/** How long a host, or a program of the runner's, may keep us waiting. */
+/** How long to wait for a host, or for a program of the runner. */
 export interface Patience {
-  /** A connection on which no byte comes, or a program that says nothing, for this long is given up, in milliseconds. */
+  /** How long a connection or a program may stay silent before it is given up, in milliseconds. */
   stallMs: number;
-  /** The waits before each further attempt, in milliseconds; their number is the number of retries. */
+  /** The pause before each retry, in milliseconds. Their number is the number of retries. */
   retryDelaysMs: readonly number[];
 }
 
 export const PATIENCE: Patience = { stallMs: 30_000, retryDelaysMs: [1_000, 4_000] };
 
-/** A host that asks to be left alone for longer than this is not asked again. */
+/** A host whose Retry-After is longer than this is not asked again. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
 
 /**
- * What kept a download from succeeding, which decides the remedy: `missing` (404 or 410), `refused` (any other
- * answer that asking again won't change), `unreachable` (no answer, or one that broke off) and `unverified`
- * (what came is not what was published).
+ * Why a download failed, which decides the remedy: `missing` (404 or 410), `refused` (any other answer that a retry
+ * won't change), `unreachable` (no complete answer) and `unverified` (the content is not what was published).
  */
 export type Obstacle = "missing" | "refused" | "unreachable" | "unverified";
 
-/** A download that failed for good. Its message names the URL and what came back. */
+/** A download that failed for good. The message names the URL and the answer. */
 export class DownloadError extends Error {
   override readonly name = "DownloadError";
   readonly obstacle: Obstacle;
@@ -38,9 +37,9 @@ export class DownloadError extends Error {
   }
 }
 
-/** A failure that another attempt may mend. */
+/** A failure that a retry may overcome. */
 class PassingError extends DownloadError {
-  /** How long the host asks to be left alone, in milliseconds. */
+  /** The host's Retry-After, in milliseconds. */
   readonly retryAfterMs: number;
 
   constructor(message: string, details: { cause?: unknown; retryAfterMs?: number } = {}) {
@@ -49,16 +48,16 @@ class PassingError extends DownloadError {
   }
 }
 
-export interface RequestOptions {
-  /** Ends the request, and the waits between attempts, when its result is no longer of use. */
+export interface HttpOptions {
+  /** Ends the request and the pauses between retries. */
   signal?: AbortSignal | undefined;
   patience?: Patience | undefined;
-  /** Value of the header of this name. Goes to the URL's own origin only, not to others that it redirects to. */
+  /** The header `authorization`. Sent to the URL's own origin only, not to other origins that it redirects to. */
   authorization?: string | undefined;
 }
 
 /**
- * Writes what a URL answers to a file and returns its digest in lower-case hex, and the answer's headers.
+ * Downloads a URL to a file and returns its digest in lower-case hex, and the headers of the answer.
  *
  * @throws DownloadError
  */
@@ -66,9 +65,9 @@ export async function downloadTo(
   file: string,
   url: string,
   algorithm: "sha256" | "md5",
-  options: RequestOptions,
+  options: HttpOptions,
 ): Promise<{ digest: string; headers: IncomingHttpHeaders }> {
-  return await persistently(options, async () => {
+  return await withRetries(options, async () => {
     const hash = createHash(algorithm);
     let headers: IncomingHttpHeaders = {};
     const handle = await open(file, "w");
@@ -87,43 +86,45 @@ export async function downloadTo(
   });
 }
 
-/**
- * Returns the text that a URL answers.
- *
- * @throws DownloadError
- */
-export async function readText(url: string, options: RequestOptions = {}): Promise<string> {
-  return await persistently(options, async () => {
+/** @throws DownloadError */
+export async function readText(url: string, options: HttpOptions = {}): Promise<string> {
+  return await withRetries(options, async () => {
     const chunks: Buffer[] = [];
     for await (const chunk of body(url, options)) chunks.push(chunk);
     return Buffer.concat(chunks).toString("utf8");
   });
 }
 
-async function persistently<Result>(
-  { signal, patience = PATIENCE }: RequestOptions,
+async function withRetries<Result>(
+  { signal, patience = PATIENCE }: HttpOptions,
   attempt: () => Promise<Result>,
 ): Promise<Result> {
-  for (const delay of patience.retryDelaysMs) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!(error instanceof PassingError) || signal?.aborted) throw error;
-      const wait = Math.max(delay, error.retryAfterMs);
-      info(`${error.message} Trying again in ${wait / 1000} s.`);
-      await sleep(wait, undefined, { signal });
-    }
-  }
-  return await attempt();
+  const result = await retry(
+    patience.retryDelaysMs,
+    () =>
+      attempt().catch((error: unknown) => {
+        if (error instanceof PassingError && !signal?.aborted) return error;
+        throw error;
+      }),
+    (result, pauseMs) => {
+      if (!(result instanceof PassingError)) return undefined;
+      const wait = Math.max(pauseMs, result.retryAfterMs);
+      info(`${result.message} Trying again in ${wait / 1000} s.`);
+      return wait;
+    },
+    signal,
+  );
+  if (result instanceof PassingError) throw result;
+  return result;
 }
 
 /**
- * Yields what one GET answers, following redirects. `@actions/tool-cache` has a downloader too, but it waits 10
- * to 20 s between attempts even where none can succeed, and a host that goes silent holds it for ever.
+ * Yields the body of one GET request, following redirects. `@actions/tool-cache` has a downloader too. But it waits 10 to
+ * 20 s between attempts even if none can succeed, and it waits forever for a host that has gone silent.
  */
 async function* body(
   url: string,
-  { signal, patience = PATIENCE, authorization }: RequestOptions,
+  { signal, patience = PATIENCE, authorization }: HttpOptions,
   onHeaders: (headers: IncomingHttpHeaders) => void = () => {},
 ): AsyncGenerator<Buffer> {
   const stall = new AbortController();
@@ -133,7 +134,7 @@ async function* body(
   let received = 0;
   let expected: number | undefined;
   try {
-    const message = await follow(url, anyEnd, authorization);
+    const message = await getWithRedirects(url, anyEnd, authorization);
     if (message.statusCode !== 200) throw unexpectedStatus(url, message);
     onHeaders(message.headers);
     expected = Number(message.headers["content-length"]) || undefined;
@@ -162,10 +163,10 @@ async function* body(
 const REDIRECTS = 5;
 
 /**
- * The client's own way of following redirects fails on a relative `Location`, which mirrors do send, and from
- * HTTP to HTTPS, since a client keeps the agent of its first request.
+ * The client itself can't follow a relative `Location`, which some mirrors send. Nor can it go from HTTP to HTTPS, as
+ * it keeps the agent of its first request.
  */
-async function follow(
+async function getWithRedirects(
   url: string,
   signal: AbortSignal,
   authorization: string | undefined,
@@ -180,11 +181,16 @@ async function follow(
   const target = new URL(location, url);
   if (redirectsLeft === 0 || (url.startsWith("https:") && target.protocol !== "https:")) {
     const reason = redirectsLeft === 0 ? `more than ${REDIRECTS} times` : "to a connection without TLS";
-    // The rest of a URL may be signed, and so as good as a password.
+    // The query is left out: in a signed URL it is as good as a password.
     throw new DownloadError("refused", `${url} redirects ${reason}: ${target.origin}${target.pathname}.`);
   }
   const sameOrigin = target.origin === new URL(url).origin;
-  return await follow(target.href, signal, sameOrigin ? authorization : undefined, redirectsLeft - 1);
+  return await getWithRedirects(
+    target.href,
+    signal,
+    sameOrigin ? authorization : undefined,
+    redirectsLeft - 1,
+  );
 }
 
 function unexpectedStatus(url: string, answer: IncomingMessage): DownloadError {
@@ -194,14 +200,14 @@ function unexpectedStatus(url: string, answer: IncomingMessage): DownloadError {
     const retryAfterMs = parseRetryAfter(answer.headers["retry-after"], Date.now());
     if (retryAfterMs <= LONGEST_RETRY_AFTER_MS) return new PassingError(`${message}.`, { retryAfterMs });
     const seconds = Math.round(retryAfterMs / 1000);
-    return new DownloadError("unreachable", `${message}, and wants to be left alone for ${seconds} s.`);
+    return new DownloadError("unreachable", `${message}, and its Retry-After is ${seconds} s.`);
   }
   return new DownloadError(status === 404 || status === 410 ? "missing" : "refused", `${message}.`);
 }
 
 /**
- * Returns how long a `Retry-After` header asks to wait, in milliseconds, 0 when it asks for nothing (RFC 9110,
- * section 10.2.3).
+ * Returns the wait that a `Retry-After` header asks for, in milliseconds, or 0 if there is none (RFC 9110, section
+ * 10.2.3).
  *
  * @param now as Date.now()
  */
@@ -215,26 +221,25 @@ const PASSING_CODES = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "EAI_AGAIN"])
 
 function noAnswer(url: string, error: unknown): DownloadError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  // Node leaves the message empty when it has tried several addresses of a host.
+  // Node leaves the message empty after it has tried several addresses of a host.
   const message = `${url} can't be read: ${messageOf(error) || code}.`;
   return PASSING_CODES.has(code)
     ? new PassingError(message, { cause: error })
     : new DownloadError("unreachable", message, error);
 }
 
-/** The client has no way to end a request, and its own time limit does not cover connecting. */
+/** The client can't end a request, and its own time limit doesn't cover connecting. */
 function abortedBy(signal: AbortSignal): RequestHandler {
   return {
     prepareRequest(options) {
       options.signal = signal;
     },
     canHandleAuthentication: () => false,
-    handleAuthentication: () =>
-      Promise.reject(new Error("Download hosts are not answered with other credentials.")),
+    handleAuthentication: () => Promise.reject(new Error("Download hosts get no other credentials.")),
   };
 }
 
-/** Returns the beginning of a text that is not what it should be, for a message. */
+/** Returns the beginning of an unexpected text, for a message. */
 export function excerpt(text: string): string {
   const [line = ""] = text.trim().split("\n");
   return line === "" ? "nothing" : JSON.stringify(line.slice(0, 80));

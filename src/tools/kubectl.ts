@@ -1,6 +1,7 @@
 import semver from "semver";
 import * as v from "valibot";
-import { type Fit, type ProvidedTool, provide, type Tool, type ToolRequest } from "./provide.ts";
+import { provide } from "./provide.ts";
+import type { Fit, ProvidedTool, Tool, ToolRequest } from "./tool.ts";
 
 /** The first minor version of kubectl 1 with server-side apply. */
 const FIRST_MINOR = 22;
@@ -37,11 +38,11 @@ export const kubectl: Tool = {
 };
 
 /**
- * Returns kubectl as `kubectl_version` asks for it. `auto` keeps to what Kubernetes supports for kubectl: one
- * minor version older or newer than the API server
+ * Returns kubectl as `kubectl_version` asks for it. `auto` respects the version skew that Kubernetes supports: kubectl may
+ * be one minor version older or newer than the API server
  * (https://kubernetes.io/releases/version-skew-policy/#kubectl).
  *
- * @param request `clusterVersion`: what the cluster says it runs, e.g. `v1.35.4-gke.1398000`, when it is known
+ * @param request `clusterVersion`: the version that the cluster reports, e.g. `v1.35.4-gke.1398000`, if known
  * @throws ActionError naming the input to change
  */
 export async function provideKubectl(
@@ -50,7 +51,6 @@ export async function provideKubectl(
   return await provide(kubectl, request, fitCluster(request.clusterVersion));
 }
 
-/** Returns which versions of kubectl suit a cluster. */
 export function fitCluster(clusterVersion: string | undefined): Fit {
   const version = semver.coerce(clusterVersion);
   if (!version) {

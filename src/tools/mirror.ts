@@ -1,15 +1,15 @@
 import * as core from "@actions/core";
 import { withoutLogin } from "../base/url.ts";
 
-/** A host that has what a publisher has. */
+/** A host with the same files as the publisher's. */
 export interface Mirror {
-  /** Its URL without user and password, so that it can be printed, and without a slash at the end. */
+  /** Its URL without user and password, so that it can be printed, and without a trailing slash. */
   base: string;
-  /** The header that its user and password come to, if it has any. */
+  /** The header with its user and password, if it has any. */
   authorization: string | undefined;
 }
 
-/** Returns what a mirror input says. The password, or a token in place of the user, is masked in the log. */
+/** Parses a mirror input. Masks the password, or a token in place of the user, in the log. */
 export function parseMirror(input: string): Mirror {
   const { base, login } = withoutLogin(input);
   if (!login) return { base, authorization: undefined };

@@ -1,16 +1,14 @@
 import { ActionError } from "../base/errors.ts";
 
-/** Operating system and processor, in Go's words, which download URLs use. */
+/** Operating system and processor, named as in Go and in download URLs. */
 export interface Platform {
   os: "linux" | "darwin" | "windows";
   arch: "amd64" | "arm64";
 }
 
 /**
- * Returns the platform of a runner.
- *
- * @param platform,arch as `process.platform` and `process.arch` have them
- * @throws ActionError for platforms that GitHub's runners don't come on
+ * @param platform,arch as in `process.platform` and `process.arch`
+ * @throws ActionError for platforms that GitHub has no runners for
  */
 export function platformOf(platform: string, arch: string): Platform {
   const os = { linux: "linux", darwin: "darwin", win32: "windows" } as const;

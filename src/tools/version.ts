@@ -1,6 +1,6 @@
 import semver from "semver";
 
-/** What an input such as `helm_version` asks for. */
+/** The meaning of an input such as `helm_version`. */
 export type Wanted =
   | { kind: "auto" }
   | { kind: "latest" }
@@ -8,23 +8,23 @@ export type Wanted =
   | { kind: "range"; range: string };
 
 /**
- * Returns what the text of a version input means: `auto`, `latest`, an exact version (with or without `v`) or
- * a semver range such as `1.35` or `>=3.18 <4`. Returns undefined for anything else.
+ * Parses a version input: `auto`, `latest`, an exact version (with or without `v`) or a semver range such as `1.35` or
+ * `>=3.18 <4`. Returns undefined for anything else.
  */
 export function parseWanted(text: string): Wanted | undefined {
   const wanted = text.trim();
   if (wanted === "auto" || wanted === "latest") return { kind: wanted };
   const version = semver.valid(wanted);
   if (version) return { kind: "exact", version };
-  // semver takes the empty text for "any".
+  // For semver an empty text means any version.
   const range = wanted === "" ? null : semver.validRange(wanted);
   return range === null ? undefined : { kind: "range", range };
 }
 
 /**
- * Returns the version that a program or a cluster says it has, without `v`, or undefined when it says none. A
- * vendor's suffix (`v1.32.4-dispatcher`, `v1.35.4-gke.1398000`) is left out: semver would take it for something
- * older than the release it is made from. Alpha, beta and rc are older indeed, and stay.
+ * Returns the version that a program or a cluster reports, without `v`, or undefined if there is none. Drops a vendor's
+ * suffix (`v1.32.4-dispatcher`, `v1.35.4-gke.1398000`), as semver would take it for a prerelease. Keeps alpha, beta and
+ * rc, which are prereleases.
  */
 export function parseReported(text: string): string | undefined {
   const version = semver.parse(text.trim());
@@ -33,16 +33,16 @@ export function parseReported(text: string): string | undefined {
   return `${version.major}.${version.minor}.${version.patch}`;
 }
 
-/** A series of releases whose newest one is published under a pointer, e.g. `release/stable-1.35.txt`. */
+/** A series of releases whose newest one is named by a file (its pointer), e.g. `release/stable-1.35.txt`. */
 export interface ReleaseLine {
-  /** What the series holds, as a semver range. */
+  /** The versions of the series, as a semver range. */
   range: string;
-  /** Path of the pointer under the mirror. */
+  /** Path of that file under the mirror. */
   pointer: string;
 }
 
 /**
- * Returns the line in which the newest version of a range must lie, if any.
+ * Returns the line that has the newest version of a range, if any.
  *
  * @param lines newest first
  */
