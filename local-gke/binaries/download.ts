@@ -2,7 +2,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { downloadInto } from "../../src/tools/download.ts";
-import { DownloadError, type RequestOptions, readText } from "../../src/tools/http.ts";
+import { DownloadError, type HttpOptions, readText } from "../../src/tools/http.ts";
 import { type Say, timed } from "../say.ts";
 import { labelOf, type OfficialDownload, type Pin } from "./pins.ts";
 
@@ -24,7 +24,7 @@ export async function download(
   pin: Pin,
   folder: string,
   say: Say,
-  options: RequestOptions = {},
+  options: HttpOptions = {},
 ): Promise<string | undefined> {
   const { program, version, official } = pin;
   const { url, archive, member = program } = official;
@@ -59,7 +59,7 @@ function isShutOut({ obstacle }: DownloadError): boolean {
   return obstacle === "unreachable" || obstacle === "refused";
 }
 
-async function checksumOf({ url, checksum }: OfficialDownload, options: RequestOptions) {
+async function checksumOf({ url, checksum }: OfficialDownload, options: HttpOptions) {
   if ("url" in checksum) return checksum;
   const file = url.slice(url.lastIndexOf("/") + 1);
   const text = await readText(checksum.githubRelease, options);
