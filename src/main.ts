@@ -10,23 +10,22 @@ import { type RunReport, setOutputs } from "./report/run-report.ts";
 import { summaryOf } from "./report/summary.ts";
 import { teardown } from "./teardown.ts";
 
-/** State that tells the post step from the main one. */
+/** State whose presence marks the post step. */
 const STARTED = "started";
-/** State that names the folder with credentials that the post step removes. */
+/** State with the folder of credentials that the post step removes. */
 const DIRECTORY = "directory";
 
 async function main(): Promise<void> {
   const report: RunReport = { changes: 0, steps: [] };
   let settings: Settings | undefined;
   let failure: string | undefined;
-  let told = false;
+  let isReported = false;
   const cancelled = onCancellation();
-  // Without this Node.js would print the line of the bundle that failed, which is all of it.
+  // Node.js would print the failed line of the bundle, which is the whole bundle.
   process.on("uncaughtException", (error) => {
-    const unforeseen = describe(error, report);
-    setFailed(unforeseen);
-    // What was told already is not told again.
-    if (!told) tell(report, settings, unforeseen);
+    const unexpected = describe(error, report);
+    setFailed(unexpected);
+    if (!isReported) writeReport(report, settings, unexpected);
     process.exit();
   });
   saveState(STARTED, "true");
@@ -43,14 +42,14 @@ async function main(): Promise<void> {
     failure = describe(error, report);
     setFailed(failure);
   }
-  told = true;
-  tell(report, settings, failure);
-  // A request or program that outlives the cancellation must not keep the job waiting.
+  isReported = true;
+  writeReport(report, settings, failure);
+  // A request or a program that is still running must not keep a cancelled job waiting.
   if (cancelled.aborted) process.exit();
 }
 
-/** Sets the outputs, which later steps count on, and writes the summary, without which what was done is done all the same. */
-function tell(report: RunReport, settings: Settings | undefined, failure: string | undefined): void {
+/** Sets the outputs and writes the summary. Only missing outputs fail the run: later steps need them. */
+function writeReport(report: RunReport, settings: Settings | undefined, failure: string | undefined): void {
   try {
     setOutputs(report);
   } catch (error) {
@@ -68,8 +67,8 @@ function describe(error: unknown, { steps, changes }: RunReport): string {
   if (error instanceof ActionError) return error.message;
   if (error instanceof CancelledError) {
     const during = steps.at(-1);
-    const state = changes > 0 ? "The next run goes on from here." : "Nothing was changed.";
-    return `${error.message}${during ? ` It was at: ${during.name}.` : ""} ${state}`;
+    const state = changes > 0 ? "The next run continues from here." : "Nothing was changed.";
+    return `${error.message}${during ? ` It was in step: ${during.name}.` : ""} ${state}`;
   }
   if (error instanceof Error && error.stack) debug(error.stack);
   return `An error that this action does not know: ${messageOf(error)} (run the job again with debug logging for details).`;

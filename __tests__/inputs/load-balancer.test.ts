@@ -133,7 +133,7 @@ describe("accepted", () => {
 describe("refused, naming the input, the value and what is allowed", () => {
   const GOOGLE_NAME = "a name at Google Cloud (lower-case letters, digits and '-', at most 63 characters)";
   const INTERNAL =
-    "certificate: google-managed goes with load_balancer: external only: Google can't check a name that leads to an internal address (use self-managed, secret or pre-shared)";
+    "certificate: google-managed goes with load_balancer: external only: Google can't check a name with an internal address (use self-managed, secret or pre-shared)";
   const preShared = (names: string) => ({ certificate: "pre-shared", pre_shared_certificates: names });
 
   test.each<[string, Record<string, string>, string[]]>([
@@ -183,7 +183,7 @@ describe("refused, naming the input, the value and what is allowed", () => {
       "a redirect from where nothing listens",
       { frontend_config: "redirectToHttps: {enabled: true}" },
       [
-        "frontend_config: redirectToHttps needs allow_http: true, as there is nothing on port 80 to redirect otherwise",
+        "frontend_config: redirectToHttps needs allow_http: true: without it, nothing is on port 80 to redirect",
       ],
     ],
     [
@@ -204,14 +204,12 @@ describe("refused, naming the input, the value and what is allowed", () => {
     [
       "an Ingress with a dot",
       { ingress_name: "my.ingress" },
-      [
-        "ingress_name: \"my.ingress\" has a dot, and the load balancer's name at Google, which is made from it, can't have one",
-      ],
+      ["ingress_name: \"my.ingress\" has a dot, which the load balancer's name at Google can't have"],
     ],
     [
       "pods that take too long to leave",
       { backend_config: "connectionDraining: {drainingTimeoutSec: 3601}" },
-      ["backend_config: connectionDraining.drainingTimeoutSec 3601 is above 3600, which Google refuses"],
+      ["backend_config: connectionDraining.drainingTimeoutSec 3601 is above 3600: Google refuses that"],
     ],
     [
       "a FrontendConfig that is no map",
@@ -226,12 +224,12 @@ describe("refused, naming the input, the value and what is allowed", () => {
     [
       "a health check that outlasts its interval",
       { backend_config: "healthCheck: {checkIntervalSec: 5, timeoutSec: 6}" },
-      ["backend_config: healthCheck.timeoutSec 6 is above checkIntervalSec 5, which Google refuses"],
+      ["backend_config: healthCheck.timeoutSec 6 is above checkIntervalSec 5: Google refuses that"],
     ],
     [
       "a health check that outlasts our interval",
       { backend_config: "healthCheck: {timeoutSec: 16}" },
-      ["backend_config: healthCheck.timeoutSec 16 is above checkIntervalSec 15, which Google refuses"],
+      ["backend_config: healthCheck.timeoutSec 16 is above checkIntervalSec 15: Google refuses that"],
     ],
     [
       "a plain health check",
@@ -308,13 +306,13 @@ describe("refused, naming the input, the value and what is allowed", () => {
       "one label",
       "milvus",
       [
-        'host: "milvus" is no public name, for which alone Google makes certificates (certificate: google-managed)',
+        'host: "milvus" is not a public name: Google makes no certificate for it (certificate: google-managed)',
       ],
     ],
     [
       "64 characters",
       LONG,
-      [`host: "${LONG}" has more than 63 characters, which certificate: google-managed doesn't take`],
+      [`host: "${LONG}" has more than 63 characters, the limit of certificate: google-managed`],
     ],
     ["63 characters", LONG.slice(1), []],
     ["none: that is said elsewhere", "", []],

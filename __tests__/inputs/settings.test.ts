@@ -232,12 +232,12 @@ describe("refused, naming the input, the value and what is allowed", () => {
     [
       "chart_repository",
       "https://ci:pa/ss@charts.example",
-      "chart_repository is not an http(s) URL; it is not shown, as a password may be in it",
+      "chart_repository is not an http(s) URL; it is not shown, as it may have a password",
     ],
     [
       "helm_mirror",
       "ci:pass@mirror.example",
-      "helm_mirror is not an http(s) URL; it is not shown, as a password may be in it",
+      "helm_mirror is not an http(s) URL; it is not shown, as it may have a password",
     ],
     [
       "chart",
@@ -287,7 +287,7 @@ describe("refused, naming the input, the value and what is allowed", () => {
     [
       "gcloud_sha256",
       "a".repeat(64),
-      'gcloud_sha256 is that of one archive: it needs an exact gcloud_version, which is "auto"',
+      'gcloud_sha256 is the checksum of one archive: it needs an exact gcloud_version, not "auto"',
     ],
     ["service_account", "s@p.iam", "service_account goes with workload_identity_provider only"],
     [
@@ -316,11 +316,7 @@ describe("refused, naming the input, the value and what is allowed", () => {
     ["verify_address", "::1:443", `verify_address: "::1:443" is not ${HOST_AND_PORT}`],
     ["kubectl_mirror", "dl.k8s.io", 'kubectl_mirror: "dl.k8s.io" is not an http(s) URL'],
     ["helm_mirror", "javascript:1", 'helm_mirror: "javascript:1" is not an http(s) URL'],
-    [
-      "cluster_name",
-      "",
-      "cluster_name is required: the GKE cluster's name (or set kubeconfig to use another way in)",
-    ],
+    ["cluster_name", "", "cluster_name is required: the GKE cluster's name (or set kubeconfig)"],
     [
       "cluster_name",
       "a/b",

@@ -132,7 +132,7 @@ describe("describePlan", () => {
     [
       "an upgrade that replaces pods",
       { upgrade: ["a"], restarts: ["Deployment d", "StatefulSet s"] },
-      ["Helm changes the release:\n- a", "Pods are replaced by that: Deployment d, StatefulSet s."],
+      ["Helm changes the release:\n- a", "Helm replaces the pods of Deployment d, StatefulSet s."],
     ],
     [
       "an upgrade and one more",

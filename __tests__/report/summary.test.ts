@@ -109,7 +109,9 @@ describe("the plan", () => {
     expect(summary).toContain("| Ingress `i` |  | create |");
     expect(summary).not.toContain("Secret");
     expect(summaryOf({ ...EMPTY, plan: PLAN }, "deploy", undefined)).toContain("### What changed");
-    expect(summaryOf({ ...EMPTY, plan: PLAN }, "deploy", "x")).toContain("### What was to change");
+    expect(summaryOf({ ...EMPTY, plan: PLAN }, "deploy", "x")).toContain(
+      "### What the run would have changed",
+    );
   });
 
   test("tells what it means, what comes later, and what was lost before", () => {
@@ -138,7 +140,7 @@ describe("the plan", () => {
     ]) {
       expect(summary.split("\n")).toContain(line);
     }
-    expect(summary).toContain("Values that earlier revisions had");
+    expect(summary).toContain("Values that only earlier revisions have");
   });
 
   test("only a later upgrade is something to do, and the first one", () => {
@@ -203,7 +205,7 @@ describe("a summary that is too long for the runner", () => {
     expect(Buffer.byteLength(summary)).toBeGreaterThan(LIMIT - 1000);
     expect(summary).toContain("| URI | `https://203.0.113.1:443` |");
     expect(summary.split("\n").at(-2)).toBe(
-      "(The rest is left out, as the summary would be too long: the output `plan` has it.)",
+      "(The rest is left out, because the summary would be too long. The output `plan` has it.)",
     );
     expect(summary.split("\n").at(-4)).toMatch(/^\| value .* \|$/);
   });

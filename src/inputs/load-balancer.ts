@@ -10,12 +10,11 @@ import { type InputReader, isSubdomain, quote } from "./reader.ts";
 const MAX_BACKEND_TIMEOUT_SECONDS = 2_147_483_647;
 /** The largest `connectionDraining.drainingTimeoutSec` of a backend service (compute API). */
 const MAX_DRAINING_SECONDS = 3600;
-/** A name at Google: of a certificate, an address or a zone (RFC 1035, compute API). */
+/** A name of a certificate, an address or a zone at Google (RFC 1035, compute API). */
 const GOOGLE_NAME = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 /** spec.domains of a ManagedCertificate (gke-managed-certs, deploy/managedcertificates-crd.yaml). */
 const MAX_MANAGED_DOMAIN = 63;
 
-/** Reads the inputs that describe the load balancer. */
 export function readLoadBalancer(reader: InputReader, host: string, release: string): LoadBalancerSettings {
   const { mistakes, text, flag, objectName, oneOf, optional, refuse } = reader;
   const googleName = (name: string): string | undefined => {
@@ -34,7 +33,7 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
   const certificate = readCertificate(reader, host);
   if (loadBalancer === "internal" && certificate.kind === "google-managed") {
     mistakes.push(
-      "certificate: google-managed goes with load_balancer: external only: Google can't check a name that leads to an internal address (use self-managed, secret or pre-shared)",
+      "certificate: google-managed goes with load_balancer: external only: Google can't check a name with an internal address (use self-managed, secret or pre-shared)",
     );
   }
 
@@ -60,7 +59,7 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
   const frontendConfig = text("frontend_config") === "" ? undefined : readYaml(reader, "frontend_config");
   if (valueAt(frontendConfig ?? {}, "redirectToHttps", "enabled") && !allowHttp) {
     mistakes.push(
-      "frontend_config: redirectToHttps needs allow_http: true, as there is nothing on port 80 to redirect otherwise",
+      "frontend_config: redirectToHttps needs allow_http: true: without it, nothing is on port 80 to redirect",
     );
   }
   const backendConfig = readYaml(reader, "backend_config");
@@ -70,7 +69,7 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
   const ingressName = objectName("ingress_name", `${release}-milvus`);
   if (ingressName.includes(".")) {
     mistakes.push(
-      `ingress_name: ${quote(ingressName)} has a dot, and the load balancer's name at Google, which is made from it, can't have one`,
+      `ingress_name: ${quote(ingressName)} has a dot, which the load balancer's name at Google can't have`,
     );
   }
 
@@ -119,7 +118,7 @@ function readCertificate(
         return { kind, given: undefined };
       }
       const given = { certificate: `${certificate}\n`, privateKey: `${privateKey}\n` };
-      // Without a host there is enough to correct, and what is taken away may have expired.
+      // A missing host is reported by itself. On a teardown the certificate may have expired.
       if (host !== "" && text("mode") !== "teardown")
         mistakes.push(...problemOfGiven(given, host, Date.now()));
       return { kind, given };
@@ -127,12 +126,12 @@ function readCertificate(
     case "google-managed":
       if (host.length > MAX_MANAGED_DOMAIN) {
         mistakes.push(
-          `host: ${quote(host)} has more than ${MAX_MANAGED_DOMAIN} characters, which certificate: google-managed doesn't take`,
+          `host: ${quote(host)} has more than ${MAX_MANAGED_DOMAIN} characters, the limit of certificate: google-managed`,
         );
       }
       if (isSubdomain(host) && !host.includes(".")) {
         mistakes.push(
-          `host: ${quote(host)} is no public name, for which alone Google makes certificates (certificate: google-managed)`,
+          `host: ${quote(host)} is not a public name: Google makes no certificate for it (certificate: google-managed)`,
         );
       }
       return { kind };
@@ -159,12 +158,12 @@ function readYaml({ raw, mistakes }: InputReader, name: string): YamlMap {
   }
 }
 
-/** Returns what Google's controller refuses of an internal load balancer (kubernetes/ingress-gce, pkg/backends and pkg/loadbalancers). */
+/** Returns what an internal load balancer can't have (kubernetes/ingress-gce, pkg/backends and pkg/loadbalancers). */
 function problemsOfInternal(backendConfig: YamlMap, frontendConfig: YamlMap): string[] {
   const given = {
     "backend_config: securityPolicy": backendConfig.securityPolicy,
     "frontend_config: redirectToHttps": valueAt(frontendConfig, "redirectToHttps", "enabled"),
-    // It would be a global one, which a proxy of the region can't have.
+    // The controller makes a global policy, which a regional proxy can't use.
     "frontend_config: sslPolicy": frontendConfig.sslPolicy,
   };
   return Object.entries(given)
@@ -172,18 +171,18 @@ function problemsOfInternal(backendConfig: YamlMap, frontendConfig: YamlMap): st
     .map(([name]) => `${name} goes with load_balancer: external only`);
 }
 
-/** Returns what Google would refuse of the BackendConfig, beyond the fields that the API server checks. */
+/** Returns what Google would refuse in the BackendConfig, beyond what the API server checks. */
 function problemOfBackendConfig(overlay: YamlMap, timeoutSeconds: number): string | undefined {
   const plain = ["healthCheck", "cdn"].find((name) => overlay[name] !== undefined && !isMap(overlay[name]));
   if (plain) return `${plain} must be a map`;
   const { healthCheck, cdn, ...others } = backendConfigSpec(timeoutSeconds, overlay);
   const { checkIntervalSec: interval, timeoutSec: timeout } = healthCheck;
   if (typeof interval === "number" && typeof timeout === "number" && timeout > interval) {
-    return `healthCheck.timeoutSec ${timeout} is above checkIntervalSec ${interval}, which Google refuses`;
+    return `healthCheck.timeoutSec ${timeout} is above checkIntervalSec ${interval}: Google refuses that`;
   }
   const draining = valueAt(others, "connectionDraining", "drainingTimeoutSec");
   if (typeof draining === "number" && draining > MAX_DRAINING_SECONDS) {
-    return `connectionDraining.drainingTimeoutSec ${draining} is above ${MAX_DRAINING_SECONDS}, which Google refuses`;
+    return `connectionDraining.drainingTimeoutSec ${draining} is above ${MAX_DRAINING_SECONDS}: Google refuses that`;
   }
   if (cdn?.enabled) return "cdn.enabled: Cloud CDN doesn't cache gRPC, and breaks it";
   return undefined;

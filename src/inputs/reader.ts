@@ -6,19 +6,19 @@ const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])
 /** A Node.js timer of more than 2^31 ms, which is 24.9 days, would fire at once. */
 const MAX_WAIT_MS = 24 * 86_400_000;
 
-/** Said of a URL in which a password may have been written as it is. */
+/** Added when a URL can't be parsed: its password may have characters that end it early. */
 const NOT_SHOWN =
-  "it is not shown, as a password may be in it, whose /, ?, #, @, : and % are to be percent-encoded";
+  "it is not shown, as it may have a password: percent-encode /, ?, #, @, : and % in a password";
 
-/** Reads inputs by type and collects what is wrong with them. Durations are milliseconds. */
+/** Reads inputs by type and collects the mistakes in them. Durations are milliseconds. */
 export interface InputReader {
-  /** Sentences about inputs that can't be used, each naming the input, its value and what is allowed. */
+  /** Sentences that each name an input, its value and what is allowed. */
   readonly mistakes: string[];
   /** The input as given. */
   raw(name: string): string;
   text(name: string): string;
   optional(name: string): string | undefined;
-  /** Records that an input's value isn't what is allowed. */
+  /** Records a mistake: the input's value isn't what is allowed. */
   refuse(name: string, allowed: string): void;
   /** The first of `allowed` is the default. */
   oneOf<T extends string>(name: string, allowed: readonly [T, ...T[]]): T;
@@ -30,7 +30,7 @@ export interface InputReader {
   limitOrNever(name: string): number | undefined;
   objectName(name: string, fallback: string): string;
   url(name: string, fallback: string): string;
-  /** One item a line; blank lines don't count. */
+  /** One item a line, without blank lines. */
   lines(name: string): string[];
 }
 
@@ -108,7 +108,7 @@ export function inputReader(input: (name: string) => string): InputReader {
   };
 }
 
-/** Tells whether a text is an RFC 1123 label: a namespace's or a cluster's name. */
+/** Tells whether a text is an RFC 1123 label, as the names of namespaces and clusters are. */
 export function isLabel(text: string): boolean {
   return DNS_LABEL.test(text);
 }
@@ -117,7 +117,7 @@ export function isSubdomain(text: string): boolean {
   return text.length <= 253 && SUBDOMAIN.test(text);
 }
 
-/** Returns a value for a message: quoted, and cut when it is long. */
+/** Quotes a value for a message, and cuts a long one. */
 export function quote(value: string): string {
   return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
 }

@@ -9,16 +9,22 @@ import type { Settings } from "./settings.ts";
  */
 const SECRET_FIELD =
   /^(((access|id|refresh)[-_])?token|password|client-key-data|client[-_]secret|private_key|authorization)$/i;
-/** Names of the variables with credentials that a kubeconfig gives to a credential plugin. */
+/** Names of variables with credentials that a kubeconfig passes to a credential plugin. */
 const SECRET_VARIABLE = /token|secret|password|key/i;
-/** What is shorter stands elsewhere in the log too, which would be unreadable without it. */
+/** Masking a shorter text would hide much of the log. */
 const SHORTEST = 8;
 
 /**
- * Returns those of the inputs, and what is in them, that must not appear in the job's log. The runner masks each line of
- * what it is told to mask: of several lines only those are returned that tell something.
+ * Returns the texts in the inputs that the runner must mask in the job's log. The runner masks a text of several lines
+ * line by line, so that common lines are left out here.
  */
-export function secretsIn({ milvusToken, chartLogin, certificate, cluster, google }: Settings): string[] {
+export function secretsIn({
+  milvusToken,
+  chartLogin,
+  certificate,
+  cluster,
+  google,
+}: Pick<Settings, "milvusToken" | "chartLogin" | "certificate" | "cluster" | "google">): string[] {
   const privateKey = certificate.kind === "self-managed" ? certificate.given?.privateKey : undefined;
   const kubeconfig = cluster.kind === "kubeconfig" ? cluster.kubeconfig : undefined;
   const content = kubeconfig && contentIn(kubeconfig);
@@ -33,12 +39,12 @@ export function secretsIn({ milvusToken, chartLogin, certificate, cluster, googl
   return [...new Set(secrets)];
 }
 
-/** A text that is one line is secret as a whole; of several, most say nothing. */
+/** Most lines of a longer text are no secrets: only a single line is masked as a whole. */
 function wholeOf(text: string): string[] {
   return /[\r\n]/.test(text.trim()) ? [] : [text.trim()];
 }
 
-/** What can't be read has its error later. */
+/** A text that can't be parsed is reported where it is used. */
 function parsed(text: string): unknown {
   try {
     return load(text);
@@ -54,12 +60,12 @@ function secretsAmong(value: unknown): string[] {
     typeof value.name === "string" && SECRET_VARIABLE.test(value.name) ? value.value : undefined;
   const fields = Object.entries(value).filter(([name]) => SECRET_FIELD.test(name));
   const texts = [variable, ...fields.map(([, text]) => text)].filter((text) => typeof text === "string");
-  // A key stands in its JSON file with escaped line ends, and without them wherever it is used.
+  // A JSON file has a key with escaped line ends; other places have its lines.
   const own = texts.flatMap((text) => [JSON.stringify(text).slice(1, -1), ...linesOf(text)]);
   return [...own, ...Object.values(value).flatMap(secretsAmong)].filter(({ length }) => length >= SHORTEST);
 }
 
-/** Returns the lines of a PEM text without those that every such text has. */
+/** Returns the lines of a PEM text without its first and last one, which all such texts share. */
 function linesOf(text: string): string[] {
   return text
     .split(/[\r\n]+/)

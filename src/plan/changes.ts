@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 
-/** What becomes of an object of ours. */
+/** What a run does to an object. */
 export interface ObjectChange {
   kind: string;
   name: string;
   action: "create" | "change" | "keep" | "adopt" | "delete";
 }
 
-/** Compares what the API server would store with what is there. */
+/** Compares what the API server would store with what exists. */
 export function objectChanges(
   before: readonly KubernetesObject[],
   after: readonly KubernetesObject[],
@@ -21,7 +21,7 @@ export function objectChanges(
   });
 }
 
-/** An object without the metadata that the API server keeps for itself. */
+/** Drops the metadata that the API server itself writes. */
 function content(object: KubernetesObject): object {
   const { managedFields: _, resourceVersion: __, generation: ___, ...metadata } = object.metadata;
   return { ...object, metadata };

@@ -30,25 +30,25 @@ import type { LoadBalancerSettings } from "../loadbalancer/settings.ts";
 import type { GrpcPort } from "../milvus/grpc-port.ts";
 import type { Observed } from "../observe/observed.ts";
 
-/** What may be left of another kind of certificate, or of a frontend_config. */
+/** What another kind of certificate, or a former frontend_config, leaves behind. */
 const ORPHAN_KINDS = ["FrontendConfig", "Secret", "ManagedCertificate"] as const;
 
-/** What becomes of the load balancer's objects. */
+/** What a run does to the load balancer's objects. */
 export interface LoadBalancerPlan {
   names: LoadBalancerNames;
-  /** The certificates that the Ingress names in the end. */
+  /** The certificates that the Ingress names when the run is done. */
   certificates: CertificateReferences;
-  /** Those objects that were made without this action: their fields become its own first. */
+  /** Objects that somebody else made: their fields become this action's own first. */
   adopted: KubernetesObject[];
-  /** A ManagedCertificate of ours that Google has given up: another one, beside it, gets another try. */
+  /** This action's ManagedCertificate that failed for good at Google: a new one replaces it. */
   givenUp: ManagedCertificate | undefined;
-  /** In the order in which they are applied: the Ingress last, so that what it refers to is there. */
+  /** In the order in which they are applied: the Ingress last, because it refers to the others. */
   manifests: Manifest[];
-  /** The Ingress without what it names only until the new certificate is served; undefined when there is no such thing. */
+  /** The Ingress without the certificates that serve until the new one does; undefined when there are none. */
   finalIngress: Manifest | undefined;
-  /** Objects of ours that nothing refers to any more, once the load balancer works without them. */
+  /** This action's objects that nothing refers to once the load balancer works. */
   orphans: (ObjectReference & { kind: (typeof ORPHAN_KINDS)[number] })[];
-  /** Whether IAP stays on at Google although nothing asks for it any more. */
+  /** Whether IAP stays on at Google although backend_config no longer has it. */
   leavesIap: boolean;
 }
 
@@ -77,7 +77,7 @@ export function planLoadBalancer(given: Settings, observed: Observed, port: Grpc
     ...(names.managedCertificate ? [managedCertificate(names, names.managedCertificate)] : []),
     first,
   ];
-  // Only a run that sees the load balancer work can tell that nothing needs them.
+  // Only a run that proves the load balancer can tell that they are not needed any more.
   const orphans = (endsProven(settings) ? ORPHAN_KINDS : []).flatMap((kind) =>
     observed.objects
       .filter((object) => object.kind === kind && isOrphan(object, settings, names, observed))
@@ -130,9 +130,9 @@ function wantedCertificates(
 }
 
 /**
- * Takes away, with an Ingress's other changes, what Google's managed-certificate controller has written into it: an internal
- * load balancer would look for those certificates in its region, and that controller leaves its Ingress alone
- * (gke-managed-certs, pkg/utils/ingress). Only an annotation that is our own goes by being left out.
+ * Removes the names that Google's managed-certificate controller wrote into an Ingress that becomes internal. An
+ * internal load balancer would look for those certificates in its region, and the controller doesn't remove them
+ * (gke-managed-certs, pkg/utils/ingress). The annotation is emptied: leaving out another manager's keeps it.
  */
 function withoutManagedNames(
   manifest: Manifest,
@@ -146,8 +146,8 @@ function withoutManagedNames(
 }
 
 /**
- * What the Ingress names and what is there, as a name without its object holds up all the others; and what may be
- * served, as a certificate that Google has given up never is. One at Google is of a region, or global.
+ * Returns the certificates that the Ingress names, without those that can't be served: a missing object, which would
+ * hold up all the others; a ManagedCertificate that failed for good; a certificate of the wrong region.
  */
 function liveCertificates(
   { loadBalancer }: Settings,

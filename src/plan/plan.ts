@@ -7,21 +7,21 @@ import { googleChanges } from "./google.ts";
 import { type LoadBalancerPlan, planLoadBalancer } from "./load-balancer.ts";
 import { planRelease, type ReleasePlan } from "./release.ts";
 
-/** What a run will do. */
+/** What a deployment will do. */
 export interface Plan {
   release: ReleasePlan;
   loadBalancer: LoadBalancerPlan;
-  /** The user's own objects, which are applied together with the load balancer's. */
+  /** The user's own objects, which are applied before the load balancer's. */
   files: readonly FileManifest[];
   /** What changes at Google, outside the cluster. */
   google: ObjectChange[];
 }
 
 /**
- * Decides everything that a run will do. Pure: the same settings and observations give the same plan.
+ * Decides what a deployment will do. Pure: the same settings and observations give the same plan.
  *
  * @param files the user's own objects
- * @throws ActionError when the release can't be put behind the load balancer as it is
+ * @throws ActionError when the release, as it is, can't be put behind the load balancer
  */
 export function makePlan(settings: Settings, observed: Observed, files: readonly FileManifest[]): Plan {
   const release = planRelease(settings, observed);

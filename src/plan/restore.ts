@@ -4,7 +4,7 @@ import { withoutTls } from "../milvus/user-yaml.ts";
 import { hasLoadBalancerValues, SERVICE_ANNOTATIONS } from "../milvus/values.ts";
 import type { UpgradePlan } from "./release.ts";
 
-/** A release's own values at an earlier revision. */
+/** A release's own values in an earlier revision. */
 export interface Former {
   revision: number;
   values: YamlMap;
@@ -13,19 +13,19 @@ export interface Former {
 const USER_YAML = ["extraConfigFiles", "user.yaml"];
 
 /**
- * Returns the newest revision from before this action set its values; undefined when Helm's history no longer has it
- * (it keeps ten revisions).
+ * Returns the newest revision without this action's values; undefined when Helm's history, which keeps ten revisions,
+ * no longer has it.
  */
 export function revisionBefore(history: readonly Former[]): Former | undefined {
   return history.findLast(({ values }) => !hasLoadBalancerValues(values));
 }
 
 /**
- * Returns the upgrade that gives a release back what this action has changed of its values: everything else that was
- * set since stays. Undefined when there is nothing of this action's in them.
+ * Plans the upgrade that reverts what this action changed in a release's values. Everything else that was set since
+ * stays. Undefined when the values have nothing of this action's.
  *
- * @param former what the values were before; without it a layer-4 load balancer and Milvus without TLS are restored
- * @param attempted the values of a failed upgrade, which may have changed objects though the release doesn't have them
+ * @param former the values before; without them, a layer-4 load balancer and Milvus without TLS are restored
+ * @param attempted the values of a failed upgrade, which may have changed objects but are not the release's
  */
 export function planRestore(
   values: YamlMap,
@@ -49,14 +49,14 @@ function withoutOurs(values: YamlMap, before: YamlMap): YamlMap {
   const [text, textBefore] = [values, before].map((tree) => valueAt(tree, ...USER_YAML));
   return [
     ...paths.map((path) => ({ path, value: valueAt(before, ...path) })),
-    // What is no text by now has been set since.
+    // A value that isn't a text any more was set by somebody else since.
     ...(typeof text === "string"
       ? [{ path: USER_YAML, value: withoutTls(text, textBefore) ?? textBefore }]
       : []),
   ].reduce((tree, { path, value }) => withValueAt(tree, path, value, before), values);
 }
 
-/** Sets the value at `path`, or removes it; maps that are empty then become what they were in `before`. */
+/** Sets or removes the value at `path`. Maps that become empty get their value in `before`. */
 function withValueAt(tree: YamlMap, path: readonly string[], value: unknown, before: unknown): YamlMap {
   const [key = "", ...rest] = path;
   const { [key]: below, ...others } = tree;

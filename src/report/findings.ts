@@ -4,18 +4,18 @@ import { ownerOf } from "../kubernetes/ownership.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { Plan } from "../plan/plan.ts";
 
-/** Writes to the log what release and Service the run found, and what it leaves alone. */
+/** Logs the release and the Service that the run found, and what it leaves alone. */
 export function logFindings({ release, service, objects }: Observed, plan: Plan): void {
   const { name, namespace, revision, status, chart, chartVersion, appVersion } = release;
   const { port } = plan.release;
   for (const object of objects.filter(({ kind }) => kind === "ManagedCertificate")) {
     if (ownerOf(object).kind === "ours" || plan.loadBalancer.adopted.includes(object)) continue;
     const title = `ManagedCertificate ${namespace}/${object.metadata.name}`;
-    info(`${title} was not made by this action, and stays: delete it if nothing else needs it.`);
+    info(`${title} was not made by this action and stays. Delete it if nothing else needs it.`);
   }
   if (revision === 0) {
     info(
-      `Release ${namespace}/${name} is to be installed: chart ${chart} ${chartVersion}, Milvus ${appVersion}.`,
+      `Release ${namespace}/${name} will be installed: chart ${chart} ${chartVersion}, Milvus ${appVersion}.`,
     );
     return;
   }
@@ -27,7 +27,7 @@ export function logFindings({ release, service, objects }: Observed, plan: Plan)
   );
   if (plan.loadBalancer.leavesIap) {
     warning(
-      `Identity-Aware Proxy stays on although backend_config has no iap any more: Google's controller can't take its OAuth client away. To turn it off: gcloud compute backend-services update BACKEND --global --no-iap (the output backends has the name).`,
+      `Identity-Aware Proxy stays on although backend_config no longer has iap: Google's controller can't remove its OAuth client. To turn it off: gcloud compute backend-services update BACKEND --global --no-iap (the output backends has the name).`,
     );
   }
 }

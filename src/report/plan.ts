@@ -6,7 +6,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { TeardownPlan } from "../plan/teardown.ts";
 import type { PlanReport } from "./run-report.ts";
 
-/** Returns what a run changes without any value that may be a secret. */
+/** Returns what a run changes, without values that may be secret. */
 export function reportPlan(
   { release: { upgrade, switchOver } }: Plan,
   preview: ManifestChange | undefined,
@@ -27,7 +27,7 @@ export function reportPlan(
   };
 }
 
-/** Returns what a teardown changes: of the values only their paths, as any may be a secret. */
+/** Returns what a teardown changes. Values have only their paths, because any of them may be secret. */
 export function reportTeardown({ restore, deletions }: TeardownPlan): PlanReport {
   const { reasons = [], changes = [] } = restore?.upgrade ?? {};
   return {
@@ -41,10 +41,10 @@ export function reportTeardown({ restore, deletions }: TeardownPlan): PlanReport
   };
 }
 
-/** The values that this action itself sets, but for Milvus's `user.yaml`. */
+/** The values that this action sets, except Milvus's `user.yaml`. */
 const OURS = /^service\.(type|annotations\."cloud\.google\.com\/(app-protocols|backend-config|neg)")$/;
 
-/** Any value of the user's own may be a secret, but for what can't hold one. */
+/** Hides the user's own values, except those that can't hold a secret. */
 function redacted({ path, before, after }: ValueChange): PlanReport["values"][number] {
   if (OURS.test(path)) return { path, before, after };
   const hidden = (value: unknown) =>
@@ -52,12 +52,11 @@ function redacted({ path, before, after }: ValueChange): PlanReport["values"][nu
   return { path, before: hidden(before), after: hidden(after) };
 }
 
-/** Returns the plan as lines of the log. */
 export function describePlan(plan: PlanReport): string[] {
   const { upgrade, later, objects, restarts, consequences } = plan;
   return [
     ...(upgrade.length > 0 ? [`Helm changes the release:\n- ${upgrade.join("\n- ")}`] : []),
-    ...(restarts.length > 0 ? [`Pods are replaced by that: ${restarts.join(", ")}.`] : []),
+    ...(restarts.length > 0 ? [`Helm replaces the pods of ${restarts.join(", ")}.`] : []),
     ...(later.length > 0
       ? [
           `Helm changes the release${upgrade.length > 0 ? " again" : ""} once Milvus answers through the load balancer:\n- ${later.join("\n- ")}`,

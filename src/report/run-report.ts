@@ -4,22 +4,22 @@ import type { ObjectChange } from "../plan/changes.ts";
 
 /** What a run changes, or in mode plan would change. */
 export interface PlanReport {
-  /** Why the release is upgraded; empty when it isn't. */
+  /** Why the release is upgraded; empty for no upgrade. */
   upgrade: string[];
-  /** Why it is upgraded again once Milvus answers through the load balancer. */
+  /** Why the release is upgraded again once Milvus answers through the load balancer. */
   later: string[];
-  /** The Helm values that change; undefined: there is none. `***`: one of the user's own, which may be secret. */
+  /** The Helm values that change. `***` stands for a value of the user's own, which may be secret. */
   values: { path: string; before?: unknown; after?: unknown }[];
   objects: ObjectChange[];
   /** Workloads whose pods are replaced. */
   restarts: string[];
-  /** What that means for those who use Milvus today. */
+  /** What the changes mean for Milvus's clients. */
   consequences: string[];
-  /** Values that earlier revisions of the release had, with the newest one that did. */
+  /** Values that only earlier revisions of the release have, with the newest such revision. */
   lost: { path: string; revision: number }[];
 }
 
-/** What a run has found out so far: it is reported even when the run fails. */
+/** What a run has found out so far. It is reported even when the run fails. */
 export interface RunReport {
   host?: string;
   ingress?: string;
@@ -35,7 +35,7 @@ export interface RunReport {
   /** How many changes were begun, without those that proved to have changed nothing. */
   changes: number;
   plan?: PlanReport;
-  /** Name and duration in milliseconds of each step that was begun. */
+  /** The steps that were begun; durations are in milliseconds. */
   steps: { name: string; duration: number }[];
 }
 
@@ -77,7 +77,7 @@ export async function changingAtomically<T>(
   });
 }
 
-/** Sets every output whose value is known. */
+/** Sets the outputs whose values are known. */
 export function setOutputs(report: RunReport): void {
   const outputs: Record<string, string | number | undefined> = {
     address: report.address,

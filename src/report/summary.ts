@@ -2,16 +2,16 @@ import { formatDuration } from "../base/duration.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { type PlanReport, type RunReport, uriOf } from "./run-report.ts";
 
-/** The longest summary that a runner takes (actions/runner, CreateStepSummaryCommand), in bytes. */
+/** The runner drops a longer summary (actions/runner, CreateStepSummaryCommand), in bytes. */
 const MAX_BYTES = 1024 * 1024;
-const CUT = "\n\n(The rest is left out, as the summary would be too long: the output `plan` has it.)\n";
+const CUT = "\n\n(The rest is left out, because the summary would be too long. The output `plan` has it.)\n";
 
-/** Returns the job summary of a run as Markdown. */
+/** Returns the job summary as Markdown. */
 export function summaryOf(report: RunReport, mode: Settings["mode"], failure: string | undefined): string {
   const parts = [`## Milvus behind a layer-7 load balancer${report.host ? `: ${code(report.host)}` : ""}`];
   if (failure) parts.push(`**The run failed.**\n\n${fence(failure, "text")}`);
   const plan = report.plan && planTable(report.plan, mode, failure !== undefined);
-  // Whoever deploys wants the endpoint first, whoever plans or has failed what was to change.
+  // After a deployment the endpoint matters most; after a plan or a failure, the changes do.
   const planFirst = mode === "plan" || failure !== undefined;
   if (plan && planFirst) parts.push(plan);
   const rows = endpointRows(report);
@@ -30,7 +30,6 @@ export function summaryOf(report: RunReport, mode: Settings["mode"], failure: st
   return withinLimit(`${parts.join("\n\n")}\n`);
 }
 
-/** Cuts a summary that is too long: the runner would take nothing of it. */
 function withinLimit(summary: string): string {
   if (Buffer.byteLength(summary) <= MAX_BYTES) return summary;
   const cut = Buffer.from(summary)
@@ -79,7 +78,8 @@ function planTable(
   ];
   if (rows.length + upgrade.length + later.length === 0)
     return mode === "plan" ? "Nothing to change." : "Nothing had to be changed.";
-  const title = mode === "plan" ? "What a run would change" : failed ? "What was to change" : "What changed";
+  const title =
+    mode === "plan" ? "What a run would change" : failed ? "What the run would have changed" : "What changed";
   const parts = [
     `### ${title}`,
     ...(upgrade.length > 0 ? [`Helm upgrade, because ${plain(upgrade.join("; "))}.`] : []),
@@ -93,7 +93,7 @@ function planTable(
     ...consequences.map((consequence) => `> ${plain(consequence)}`),
     ...(lost.length > 0
       ? [
-          `Values that earlier revisions had (the input \`values\` can give them back):\n\n${table(
+          `Values that only earlier revisions have (the input \`values\` can set them again):\n\n${table(
             ["value", "last in revision"],
             lost.map(({ path, revision }) => [code(path), String(revision)]),
           )}`,
@@ -103,7 +103,7 @@ function planTable(
   return parts.join("\n\n");
 }
 
-/** A Python program that works when pasted: it brings the certificate along. */
+/** Returns a Python program that works when pasted, as it has the certificate in it. */
 function pymilvus(address: string, host: string, caCertificate: string | undefined): string {
   const lines = ["import os", "", "from pymilvus import MilvusClient", ""];
   if (caCertificate) {
@@ -136,12 +136,12 @@ function code(text: string): string {
   return `\`${text.replaceAll("`", "'")}\``;
 }
 
-/** A line of text, in which others' words can make no link, image, HTML or heading. */
+/** Escapes a text from elsewhere, so that it makes no link, image, HTML or heading. */
 function plain(text: string): string {
   return text.replace(/[\r\n]+/g, " ").replace(/[\\`<[]/g, "\\$&");
 }
 
-/** A fence longer than any in the text can't be closed by it. */
+/** The fence is longer than any in the text, so that the text can't close it. */
 function fence(text: string, language: string): string {
   let longest = 2;
   for (const [run] of text.matchAll(/`+/g)) longest = Math.max(longest, run.length);
