@@ -5,11 +5,11 @@ import { PROGRAMS } from "./control-plane/programs.ts";
 import { milvusPython } from "./milvus/python.ts";
 
 /**
- * Has everything in the cache that a local GKE consists of: its programs and Milvus, side by side.
+ * Downloads or builds everything that a local GKE needs: its programs and Milvus, side by side.
  *
  * @param names further programs, so that one build makes them too
  * @returns the paths of the further programs
- * @throws Error when something can't be had; what goes on beside it is ended then
+ * @throws Error if something is not available; the other work then ends too
  */
 export async function prepare<Name extends BinaryName>(
   names: readonly Name[],

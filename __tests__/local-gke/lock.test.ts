@@ -42,3 +42,12 @@ test("a lock is released if its process is killed", async () => {
   holder.kill("SIGKILL");
   await (await waiting).release();
 });
+
+test("a wait for a lock ends with its signal", async () => {
+  const name = randomUUID();
+  const held = await tryLock(name);
+  const interrupted = new AbortController();
+  const waiting = lock(name, () => interrupted.abort(new Error("interrupted")), interrupted.signal);
+  await expect(waiting).rejects.toThrow("interrupted");
+  await held?.release();
+});

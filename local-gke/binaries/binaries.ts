@@ -27,7 +27,7 @@ export async function binary(name: BinaryName, watching: Watching = {}): Promise
  * Returns the paths of pinned programs. One that is not in the cache is downloaded and verified, or built from
  * source where its official host can't be reached. A kubectl on PATH that suits the API server is used as it is.
  *
- * @throws Error when one can be had in no way, with the reasons
+ * @throws Error if a program can neither be downloaded nor built, with the reasons
  */
 export async function binaries<Name extends BinaryName>(
   names: readonly Name[],
@@ -48,7 +48,7 @@ export async function binaries<Name extends BinaryName>(
   return Object.fromEntries(paths) as Record<Name, string>;
 }
 
-/** Has programs in the cache: each downloaded if possible, all others built together. */
+/** Downloads programs into the cache where that is possible, and builds all others together. */
 export async function provide(pins: readonly Pin[], watching: Watching = {}): Promise<void> {
   const { say = sayOnStderr, signal } = watching;
   if ((await missingOf(pins)).length === 0) return;

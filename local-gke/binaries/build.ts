@@ -5,7 +5,7 @@ import { type Say, showing } from "../say.ts";
 import { ARCHITECTURE, labelOf, type Pin } from "./pins.ts";
 import { bar, progressText } from "./progress.ts";
 
-/** Whatever a user's own `go env` has, the programs and their entries in Go's build cache are the same. */
+/** Sets what a user's own `go env` could change: the same build then finds the same entries in Go's cache. */
 const GO: Program = {
   name: "go",
   path: "go",
@@ -21,7 +21,7 @@ const GO: Program = {
   },
   leadingArgs: ["-C", join(import.meta.dirname, "go")],
 };
-/** Those that the compiler has to make: a cached main package only lacks its executable. */
+/** Lists packages that the compiler has to build. A main package can be in the cache without its executable. */
 const STALE =
   '{{if and .Stale (ne .StaleReason "not installed but available in build cache")}}{{.ImportPath}}{{end}}';
 const ERROR_LINES = 15;

@@ -17,8 +17,8 @@ const Release = v.pipe(
 /**
  * Downloads a program's official executable, verifies it, and puts it into a folder that doesn't exist yet.
  *
- * @returns undefined when it is there; why not when its hosts let nobody through from here
- * @throws DownloadError when a host answers, but not with what was published
+ * @returns undefined after a download, else the reason why its hosts can't be used from here
+ * @throws DownloadError if a file is missing or is not what was published
  */
 export async function download(
   pin: Pin,
@@ -54,7 +54,7 @@ export async function download(
   }
 }
 
-/** Another way to get the program may be open then. A file that is missing or wrong is a mistake to look into. */
+/** A build from source helps then. It must not hide a missing file or a wrong checksum. */
 function isShutOut({ obstacle }: DownloadError): boolean {
   return obstacle === "unreachable" || obstacle === "refused";
 }
