@@ -43,8 +43,8 @@ interface Deployment {
 }
 
 /**
- * Puts a Milvus release behind a Google layer-7 load balancer and returns once Milvus answers through it. Beside that,
- * gcloud is installed for later steps of the job.
+ * Puts a Milvus release behind a Google layer-7 load balancer and returns once Milvus answers through it.
+ * Beside that, gcloud is installed for later steps of the job.
  *
  * @throws ActionError for whatever the user can change, CancelledError when the job was cancelled
  */

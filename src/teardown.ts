@@ -15,8 +15,8 @@ import { describePlan, reportTeardown } from "./report/plan.ts";
 import { type Session, step } from "./report/session.ts";
 
 /**
- * Removes the load balancer and everything else that deployments made, and nothing else. With restore_layer4 the
- * release gets its former values back. Whatever is gone already is no failure.
+ * Removes the load balancer and everything else that deployments made, and nothing else. With restore_layer4
+ * the release gets its former values back. Whatever is gone already is no failure.
  *
  * @throws ActionError for whatever the user can change, CancelledError when the job was cancelled
  */
@@ -63,7 +63,9 @@ async function removeLoadBalancer(settings: Settings, session: Session, access: 
   }
 }
 
-/** Fetches the chart for the release's upgrade, so that a missing chart is noticed before anything is removed. */
+/**
+ * Fetches the chart for the release's upgrade, so that a missing chart is noticed before anything is removed.
+ */
 async function chartToRestore(
   settings: Settings,
   { directory }: Session,

@@ -12,7 +12,7 @@ function read(inputs: Record<string, string>, host = HOST) {
   return { front, mistakes: reader.mistakes };
 }
 
-test("nothing given is enough", () => {
+test("every input of the load balancer has a default", () => {
   expect(read({})).toEqual({
     mistakes: [],
     front: {
@@ -36,7 +36,7 @@ test("nothing given is enough", () => {
   });
 });
 
-describe("accepted", () => {
+describe("inputs that readLoadBalancer accepts", () => {
   const longest = "a".repeat(63);
   test.each<[string, Record<string, string>, Partial<LoadBalancerSettings>]>([
     ["Google's certificate", { certificate: "google-managed" }, { certificate: { kind: "google-managed" } }],
@@ -130,7 +130,7 @@ describe("accepted", () => {
   });
 });
 
-describe("refused, naming the input, the value and what is allowed", () => {
+describe("inputs that are refused, naming the input, the value and what is allowed", () => {
   const GOOGLE_NAME = "a name at Google Cloud (lower-case letters, digits and '-', at most 63 characters)";
   const INTERNAL =
     "certificate: google-managed goes with load_balancer: external only: Google can't check a name with an internal address (use self-managed, secret or pre-shared)";
@@ -316,13 +316,13 @@ describe("refused, naming the input, the value and what is allowed", () => {
     ],
     ["63 characters", LONG.slice(1), []],
     ["none: that is said elsewhere", "", []],
-  ])("a host of %s for Google's certificate", (_, host, mistakes) => {
+  ])("a host of %s for a Google-managed certificate", (_, host, mistakes) => {
     expect(read({ certificate: "google-managed" }, host).mistakes).toEqual(mistakes);
     expect(read({}, host).mistakes).toEqual([]);
   });
 });
 
-describe("a certificate of the user's", async () => {
+describe("the certificate in tls_certificate", async () => {
   const from = Date.now() - DAY;
   const request = { subject: `CN=${HOST}`, names: [HOST], days: 90, from };
   const authority = await certificateWith({ subject: "CN=CA", days: 900, from, isAuthority: true });
@@ -337,7 +337,7 @@ describe("a certificate of the user's", async () => {
     ["with blanks around", pair(`\n ${good.certificate}\n\n`, `  ${good.privateKey}  `)],
     ["with CRLF", pair(good.certificate.replaceAll("\n", "\r\n"), good.privateKey.replaceAll("\n", "\r\n"))],
     ["without a newline at its end", pair(good.certificate.trim(), good.privateKey.trim())],
-  ])("is taken %s, and stored alike", (_, inputs) => {
+  ])("is accepted %s, and stored in the same form", (_, inputs) => {
     const { front, mistakes } = read(inputs);
     expect(mistakes).toEqual([]);
     const { certificate, privateKey } = good;
@@ -347,7 +347,7 @@ describe("a certificate of the user's", async () => {
   const expired = await certificateWith({ ...request, from: from - 100 * DAY });
   const early = await certificateWith({ ...request, from: from + 3 * DAY });
   const elsewhere = await makeCertificate("other.example.com", Date.now());
-  test("a teardown minds none that has expired since", () => {
+  test("may have expired on a teardown", () => {
     const inputs = pair(expired.certificate, expired.privateKey);
     expect(read({ ...inputs, mode: "teardown" }).mistakes).toEqual([]);
     expect(read({ ...inputs, mode: "plan" }).mistakes).toHaveLength(1);
@@ -402,7 +402,7 @@ describe("a certificate of the user's", async () => {
     expect(read(inputs).mistakes).toEqual(mistakes.map((mistake) => expect.stringMatching(mistake)));
   });
 
-  test("no message tells anything of the key", () => {
+  test("no message shows any part of the key", () => {
     const lines = good.privateKey.split("\n").filter((line) => line.length > 20 && !line.startsWith("-"));
     expect(lines.length).toBeGreaterThan(0);
     for (const inputs of [pair(authority.certificate, good.privateKey), pair("x", good.privateKey)]) {

@@ -39,7 +39,7 @@ const KUBECONFIG = {
 };
 const IN_KUBECONFIG = ["bearer-token", "a-password", "S0VZIERBVEE=", "the-id-token", "an-access-key"];
 
-test("of a kubeconfig its credentials are secret, and its text where that is one line", () => {
+test("a kubeconfig's credentials are secret, and so is its whole text if it is one line", () => {
   const [yaml, json] = [dump(KUBECONFIG), JSON.stringify(KUBECONFIG)];
   const base64 = Buffer.from(yaml).toString("base64");
   expect(secretsOf({ kubeconfig: yaml })).toEqual(IN_KUBECONFIG);
@@ -60,7 +60,7 @@ const KEY_FILE = {
 };
 const IN_KEY_FILE = [JSON.stringify(PEM).slice(1, -1), "first line of key", "second line of key"];
 
-test("of credentials_json its key is secret line by line, and its text where that is one line", () => {
+test("the key in credentials_json is secret line by line, and so is the whole text if it is one line", () => {
   const json = JSON.stringify(KEY_FILE);
   expect(secretsOf({ credentials_json: json })).toEqual([json, ...IN_KEY_FILE]);
   expect(secretsOf({ credentials_json: JSON.stringify(KEY_FILE, undefined, 2) })).toEqual(IN_KEY_FILE);
@@ -74,7 +74,7 @@ test("of credentials_json its key is secret line by line, and its text where tha
   ]);
 });
 
-test("milvus_token is secret as it is, and the password of chart_repository decoded", () => {
+test("milvus_token is secret, and so is the decoded password of chart_repository", () => {
   expect(secretsOf({ chart_repository: "https://ci:p%3Ass@charts.example" })).toEqual(["p:ss"]);
   expect(secretsOf({ milvus_token: "a:b" })).toEqual(["a:b"]);
   expect(secretsOf({})).toEqual([]);

@@ -35,7 +35,7 @@ function mistakes(inputs: Record<string, string>): string[] {
   return [];
 }
 
-test("what is required is enough: everything else has a default", () => {
+test("every input has a default, except the required ones", () => {
   expect(settings({})).toEqual({
     mode: "deploy",
     host: "my-release.milvus.io",
@@ -94,7 +94,7 @@ test("what is required is enough: everything else has a default", () => {
   });
 });
 
-describe("accepted", () => {
+describe("inputs that readSettings accepts", () => {
   const long = "r".repeat(53);
   test.each<[string, Record<string, string>, Partial<Settings>]>([
     [
@@ -173,7 +173,7 @@ describe("accepted", () => {
   });
 });
 
-describe("refused, naming the input, the value and what is allowed", () => {
+describe("inputs that are refused, naming the input, the value and what is allowed", () => {
   const NAME = "a Kubernetes object name (lower-case letters, digits, '-' and '.', at most 253 characters)";
   const RELEASE = "a Helm release name (lower-case letters, digits, '-' and '.', at most 53 characters)";
   const NAMESPACE = "a namespace (lower-case letters, digits and '-', at most 63 characters)";
@@ -340,13 +340,13 @@ describe("refused, naming the input, the value and what is allowed", () => {
     expect(found[0]).toContain(`- ${message}`);
   });
 
-  test("a gcloud_sha256 that is none", () => {
+  test("a gcloud_sha256 that is no checksum", () => {
     expect(mistakes({ gcloud_version: "528.0.0", gcloud_sha256: "abc" })).toEqual([
       '- gcloud_sha256: "abc" is not the 64 hexadecimal digits that sha256sum prints for the archive',
     ]);
   });
 
-  test("all of them together, each once, and that nothing was changed", () => {
+  test("one error names all mistakes, each once, and says that nothing was changed", () => {
     const inputs = {
       host: "",
       release: "A",
@@ -370,7 +370,7 @@ describe("refused, naming the input, the value and what is allowed", () => {
 });
 
 describe("values", () => {
-  test("files come first, in their order; the text stays as it was written", () => {
+  test("values files come first, in their order, with their text as written", () => {
     const { values } = settings({
       values: "a: 1 # why\r\n",
       values_files: "b.yaml\r\n\r\n  a.yaml\r\nempty.yaml\n",
@@ -387,13 +387,13 @@ describe("values", () => {
     ]);
   });
 
-  test("are no matter for a teardown, which gives the former ones back", () => {
+  test("a teardown reads no values, because it restores the former ones", () => {
     expect(settings({ mode: "teardown", values: "a: [", values_files: "no.yaml\na.yaml" }).values).toEqual(
       [],
     );
   });
 
-  test("a file may be given by its absolute path", () => {
+  test("a values file may have an absolute path", () => {
     expect(settings({ values_files: join(workspace, "a.yaml") }).values).toHaveLength(1);
   });
 });
@@ -402,7 +402,7 @@ describe("cluster", () => {
   const path = "projects/p-1/locations/europe-west1/clusters/c";
   const PROVIDER = "projects/1/locations/global/workloadIdentityPools/github/providers/my-repository";
 
-  test("of two identities neither is taken silently", () => {
+  test("two identities are refused", () => {
     expect(mistakes({ credentials_json: "{}", workload_identity_provider: PROVIDER })).toEqual([
       "- credentials_json and workload_identity_provider are two identities: set one of them",
     ]);

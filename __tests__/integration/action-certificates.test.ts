@@ -582,7 +582,7 @@ describe.concurrent("google-managed", () => {
       const result = await deploy(namespace, inputs);
       expect(result.outputs).toMatchObject({ certificate_status: "Provisioning", changed });
       expect(JSON.parse(result.outputs.plan ?? "").consequences).toEqual([
-        `${former} leads to Milvus no more once the certificate for ${next} is served: its clients get HTTP 404 from then on.`,
+        `${former} no longer leads to Milvus once the certificate for ${next} is served: its clients get HTTP 404 from then on.`,
       ]);
       // Clients of the former host go on as if nothing happened.
       const asFormer = { ...result, outputs: { ...result.outputs, host: former } };

@@ -189,7 +189,7 @@ describe.concurrent("Milvus's page, followed by hand", () => {
       const first = await deploy(namespace);
       expect(first.outputs).toMatchObject({ changed: "true", milvus_version: expect.stringMatching(/\d/) });
       await expectTakenOver(namespace);
-      const taken = planOf(first).objects.filter(({ action }) => action === "adopt");
+      const taken = planOf(first).objects.filter(({ action }) => action === "take over");
       const byHand: string[] = steps.flatMap((step) => {
         if (step === "BackendConfig") return ["BackendConfig"];
         if (step === "self-managed certificate") return ["Secret"];

@@ -12,11 +12,11 @@ import { planRelease } from "../../src/plan/release.ts";
 import { liveObject, observed, STARTING, settings } from "../support/observed.ts";
 
 const TLS =
-  "Milvus itself speaks TLS from the Helm upgrade on: whoever reaches it directly (inside the cluster) must use TLS from then on.";
+  "Milvus itself speaks TLS from the Helm upgrade on: clients that reach it directly (inside the cluster) must use TLS from then on.";
 const TLS_WITH_LAYER_4 =
-  "Milvus itself speaks TLS from the Helm upgrade on: whoever reaches it directly (inside the cluster, through the layer-4 load balancer) must use TLS from then on.";
+  "Milvus itself speaks TLS from the Helm upgrade on: clients that reach it directly (inside the cluster, through the layer-4 load balancer) must use TLS from then on.";
 const restOn = (port: number) =>
-  `Milvus's REST API moves from its gRPC port to port ${port} of the pods, as with TLS the two can't share one.`;
+  `Milvus's REST API moves from its gRPC port to port ${port} of the pods, because with TLS the two can't share a port.`;
 const goesAtOnce = (address: string, hint = " (keep_layer4: true keeps it until Milvus answers there)") =>
   `The layer-4 load balancer at ${address} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${hint}.`;
 const goesLater = (address: string) =>
@@ -80,7 +80,7 @@ function fronted(annotations: Record<string, string>): Observed {
 }
 
 const MOVES =
-  "The load balancer at 203.0.113.7 moves to another address: whoever uses that one reaches nothing there from then on.";
+  "The load balancer at 203.0.113.7 moves to another address: its clients reach nothing there from then on.";
 const AT = { ip: "203.0.113.9" };
 test.each<[string, Record<string, string>, Observed, string[]]>([
   ["a Service inside the cluster", {}, observed(CLUSTER_IP), [TLS, restOn(8080)]],
@@ -169,7 +169,7 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
     "another host",
     {},
     routing(observed(after({}, STARTING)), "old.example.com"),
-    ["old.example.com leads to Milvus no more by this run: its clients get HTTP 404 from then on."],
+    ["old.example.com no longer leads to Milvus after this run: its clients get HTTP 404 from then on."],
   ],
   ["another class", { load_balancer: "internal" }, fronted({}), [MOVES]],
   ["HTTP for the first time", { allow_http: "true" }, fronted({}), [MOVES]],
@@ -191,7 +191,7 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
     {},
     beside(observed(after({}, STARTING)), "my-release-milvus"),
     [
-      "Ingress by-hand leads to Milvus, too: it stays beside the new one, with its load balancer (ingress_name: by-hand goes on with it instead).",
+      "Ingress by-hand leads to Milvus too: it stays beside the new one, with its load balancer (ingress_name: by-hand keeps that one instead).",
     ],
   ],
   ["an Ingress of another name beside ours", {}, beside(fronted({}), "my-release-milvus"), []],

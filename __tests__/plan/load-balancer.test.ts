@@ -31,7 +31,9 @@ const secret = (name: string, manager: string) =>
     },
   });
 
-/** Returns the Ingress that a manifest becomes; `preShared`: what Google's controller makes of the annotation. */
+/**
+ * Returns the Ingress that a manifest becomes; `preShared`: what Google's controller makes of the annotation.
+ */
 function applied(manifest: Manifest, preShared?: string): KubernetesObject {
   const { annotations, ...metadata } = manifest.metadata;
   return liveObject({
@@ -92,10 +94,10 @@ function hostsOf(manifest: Manifest | undefined): unknown[] {
 const orphansOf = ({ orphans }: LoadBalancerPlan) => orphans.map(({ kind, name }) => `${kind} ${name}`);
 const kindsOf = ({ manifests }: LoadBalancerPlan) => manifests.map(({ kind }) => kind);
 
-describe("a load balancer that becomes another one's", () => {
+describe("a change between an external and an internal load balancer", () => {
   const INTERNAL = { load_balancer: "internal", location: "us-central1" };
 
-  test("what Google's controller has written goes with the class, as nobody else takes it away", () => {
+  test("removes the certificate names that Google's controller wrote, which nobody else removes", () => {
     const first = plan({ ...INPUTS["self-managed"], ...INTERNAL }, frontWith("google-managed"), PAIR);
     expect(ingressOf(first).metadata.annotations).toMatchObject({ [PRE_SHARED]: "" });
     expect(first.finalIngress?.metadata.annotations).not.toHaveProperty([PRE_SHARED]);
@@ -107,20 +109,20 @@ describe("a load balancer that becomes another one's", () => {
     expect(second.finalIngress).toBeUndefined();
   });
 
-  test("certificates of the region take its place at once", () => {
+  test("names the region's certificates at once", () => {
     const next = plan({ ...INPUTS["pre-shared"], ...INTERNAL }, frontWith("google-managed"));
     expect(presented(ingressOf(next))).toEqual(["", "", "b,a"]);
     expect(next.finalIngress).toBeUndefined();
   });
 
-  test("an external one finds none of the region's certificates until its own is served", () => {
+  test("drops the region's certificates from an external one at once", () => {
     const region = plan({ ...INPUTS["pre-shared"], ...INTERNAL }, []);
     const next = plan(INPUTS["google-managed"], [applied(ingressOf(region))]);
     expect(presented(ingressOf(next))).toEqual(["", TLS, ""]);
   });
 });
 
-describe("from one kind of certificate to another", () => {
+describe("a change of the kind of certificate", () => {
   const MINE = secret("mine", "cert-manager");
   test.each<[Kind, Kind, string[], string[], string[] | undefined, string[]]>([
     ["self-managed", "self-managed", [], [TLS, "", ""], undefined, []],
@@ -181,7 +183,7 @@ describe("from one kind of certificate to another", () => {
   );
 });
 
-describe("a certificate of Google's", () => {
+describe("a Google-managed certificate", () => {
   const google = INPUTS["google-managed"];
   const PROVISIONING = { certificateName: "mcrt-1", certificateStatus: "Provisioning" };
   const ACTIVE = { certificateName: "mcrt-1", certificateStatus: "Active" };
@@ -204,7 +206,7 @@ describe("a certificate of Google's", () => {
     ["is issued and not named at Google", onTheWay(ACTIVE), [TLS, TLS, ""], ["", TLS, ""]],
     ["another one is named at Google", onTheWay(ACTIVE, "mcrt-2"), [TLS, TLS, ""], ["", TLS, ""]],
     ["is served: the Secret goes", onTheWay(ACTIVE, "mcrt-1"), ["", TLS, ""], undefined],
-  ])("on the way: it %s", (_, objects, during, finally_) => {
+  ])("during a change: it %s", (_, objects, during, finally_) => {
     const next = plan(google, objects);
     const [secrets, managed] = during;
     expect(presented(ingressOf(next))?.slice(0, 2)).toEqual([secrets, managed]);
@@ -214,7 +216,7 @@ describe("a certificate of Google's", () => {
     expect(orphansOf(next)).toEqual([`Secret ${TLS}`]);
   });
 
-  test("given up by Google, it goes, and another one takes its place", () => {
+  test("is replaced by a new one when it failed for good", () => {
     const next = plan(google, [managedCertificate(TLS, GIVEN_UP), managedCertificate("others", GIVEN_UP)]);
     expect(next.givenUp?.metadata).toMatchObject({ name: TLS, uid: `uid-of-${TLS}` });
     expect(next.names.managedCertificate).toMatch(new RegExp(`^${TLS}-[0-9a-f]{8}$`));
@@ -226,11 +228,11 @@ describe("a certificate of Google's", () => {
     ["Google hasn't given up", google, [managedCertificate(TLS, PROVISIONING)]],
     ["another kind is to replace", INPUTS["self-managed"], [managedCertificate(TLS, GIVEN_UP)]],
     ["somebody else keeps", google, [managedCertificate("others", GIVEN_UP)]],
-  ])("one that %s isn't given up", (_, inputs, objects) => {
+  ])("one that %s has not failed for good", (_, inputs, objects) => {
     expect(plan(inputs, objects).givenUp).toBeUndefined();
   });
 
-  test("for another host it is a second one, until that is served; then the first goes, and nothing more", () => {
+  test("for another host is a second one; the first is deleted once the second is served", () => {
     const inputs = { ...google, host: "new.example.com" };
     const live = frontWith("google-managed");
     const first = plan(inputs, live);
@@ -263,13 +265,13 @@ describe("a certificate of Google's", () => {
 });
 
 describe("orphans", () => {
-  test("a Secret of another name is left behind by a change of tls_secret", () => {
+  test("a Secret is an orphan after a change of tls_secret", () => {
     const next = plan({ tls_secret: "other" }, frontWith("self-managed"), PAIR);
     expect(presented(ingressOf(next))).toEqual(["other", "", ""]);
     expect(orphansOf(next)).toEqual([`Secret ${TLS}`]);
   });
 
-  test("are never somebody else's", () => {
+  test("objects of somebody else's are no orphans", () => {
     const foreign = [
       secret(TLS, "cert-manager"),
       liveObject({
@@ -284,7 +286,7 @@ describe("orphans", () => {
     expect(plan(INPUTS["pre-shared"], foreign).orphans).toEqual([]);
   });
 
-  test("are never what other Ingresses in the namespace may use", () => {
+  test("objects that other Ingresses in the namespace may use are no orphans", () => {
     const others = [
       managedCertificate("others"),
       managedCertificate("my-release-2-milvus-tls"),
@@ -295,13 +297,13 @@ describe("orphans", () => {
     ]);
   });
 
-  test("another host of a certificate that is there at once takes the former one's place at once", () => {
+  test("another host replaces the former one at once if its certificate is served at once", () => {
     const next = plan({ ...INPUTS["pre-shared"], host: "new.example.com" }, frontWith("pre-shared"));
     expect(hostsOf(ingressOf(next))).toEqual(["new.example.com"]);
     expect(next.finalIngress).toBeUndefined();
   });
 
-  test("are never what another Ingress names", () => {
+  test("objects that another Ingress names are no orphans", () => {
     const other = v.parse(Ingress, { metadata: { name: "other" }, spec: { tls: [{ secretName: TLS }] } });
     const live = frontWith("self-managed");
     const seen = { ...observed({}, {}, live), otherIngresses: [other] };
@@ -309,7 +311,7 @@ describe("orphans", () => {
     expect(orphansOf(next)).toEqual([]);
   });
 
-  test("what a run has left that ended before Google's certificate was replaced", () => {
+  test("a run that ended before it replaced Google's certificate leaves an orphan", () => {
     const [certificate] = frontWith("google-managed");
     const inputs = INPUTS["self-managed"];
     const before = plan(inputs, frontWith("google-managed"), PAIR);
@@ -319,7 +321,7 @@ describe("orphans", () => {
     expect(orphansOf(next)).toEqual([`ManagedCertificate ${TLS}`]);
   });
 
-  test("a FrontendConfig, once there is none", () => {
+  test("a FrontendConfig is an orphan without frontend_config", () => {
     const inputs = { frontend_config: "sslPolicy: modern" };
     const config = liveObject({ kind: "FrontendConfig", metadata: { name: "my-release-frontendconfig" } });
     const live = [...frontWith("self-managed"), config];
@@ -330,14 +332,14 @@ describe("orphans", () => {
   });
 });
 
-test("a certificate that the Ingress names and that isn't there is no longer named: it would hold up the others", () => {
+test("the Ingress no longer names a missing certificate, which would hold up the others", () => {
   const [, ingress] = frontWith("self-managed");
   if (!ingress) throw new Error("there is no Ingress");
   expect(presented(ingressOf(plan(INPUTS["google-managed"], [ingress])))).toEqual(["", TLS, ""]);
 });
 
 describe("the manifests", () => {
-  test("the Secret only with a new certificate, the Ingress last", () => {
+  test("have the Secret only with a new certificate, and the Ingress last", () => {
     expect(kindsOf(plan({}, []))).toEqual(["BackendConfig", "Ingress"]);
     expect(kindsOf(plan({}, [], PAIR))).toEqual(["BackendConfig", "Secret", "Ingress"]);
     expect(kindsOf(plan({ ...INPUTS["google-managed"], frontend_config: "sslPolicy: x" }, []))).toEqual([
@@ -348,7 +350,7 @@ describe("the manifests", () => {
     ]);
   });
 
-  test("go by the names of the inputs and of the Service that was found", () => {
+  test("have the names of the inputs and of the Service that was found", () => {
     const inputs = {
       release: "r",
       namespace: "ns",
@@ -376,7 +378,7 @@ describe("the manifests", () => {
     });
   });
 
-  test("what belongs to somebody else is refused, and taken over with adopt", () => {
+  test("an object of somebody else's is refused, and adopted with adopt: true", () => {
     const foreign = secret(TLS, "cert-manager");
     expect(() => plan({}, [foreign], PAIR)).toThrow(`Secret default/${TLS} belongs to somebody else`);
     expect(plan({ adopt: "true" }, [foreign], PAIR).adopted).toEqual([foreign]);

@@ -46,7 +46,7 @@ describe("planRestore", () => {
     ["with TLS already", { extraConfigFiles: { "user.yaml": "common: {security: {tlsMode: 1}}\n" } }],
     ["with user.yaml taken away", { extraConfigFiles: { "user.yaml": null } }],
     ["with no extraConfigFiles", { extraConfigFiles: null }],
-  ])("gives a release %s its values back", (_, before) => {
+  ])("restores the values of a release %s", (_, before) => {
     expect(restored(deployed(before), before)).toEqual(before);
   });
 
@@ -87,12 +87,12 @@ describe("planRestore", () => {
     expect(restored(mergeValues(deployed(page), since), page)).toEqual(expected);
   });
 
-  test("without the former values, layer 4 and no TLS", () => {
+  test("restores layer 4 without TLS when the former values are unknown", () => {
     expect(restored(deployed(page), undefined)).toEqual(page);
     expect(restored(deployed({}), undefined)).toEqual({ service: { type: "LoadBalancer" } });
   });
 
-  test("says each path that changes, and to which revision", () => {
+  test("names each path that changes, and the revision that it is restored from", () => {
     const plan = planRestore(deployed({}), { revision: 7, values: { service: { type: "LoadBalancer" } } });
     expect(plan?.reasons).toEqual([
       "value service.type becomes as it was in revision 7",
@@ -101,7 +101,7 @@ describe("planRestore", () => {
     ]);
   });
 
-  test("is nothing for a release without this action's values", () => {
+  test("plans no upgrade for a release without this action's values", () => {
     expect(planRestore(page, undefined)).toBeUndefined();
     expect(planRestore({}, { revision: 1, values: page })).toBeUndefined();
   });
@@ -183,7 +183,7 @@ describe("planRestore of random values", () => {
     )
     .map(([more, known]): YamlMap => ({ ...more, ...known }));
 
-  test("gives the former values back", () => {
+  test("restores the former values", () => {
     fc.assert(
       fc.property(values, (before) => {
         expect(restored(deployed(before), before)).toEqual(before);
@@ -192,7 +192,7 @@ describe("planRestore of random values", () => {
     );
   });
 
-  test("after several deployments too", () => {
+  test("restores them after several deployments too", () => {
     fc.assert(
       fc.property(values, (before) => {
         expect(restored(deployed(deployed(before)), before)).toEqual(before);
@@ -227,7 +227,7 @@ describe("planRestore of random values", () => {
     );
   });
 
-  test("never fails on what a deployment takes", () => {
+  test("never fails on values that a deployment accepts", () => {
     fc.assert(
       fc.property(others, others, (before, now) => {
         const under = attempt(() => deployed(now));

@@ -49,7 +49,7 @@ describe("reportPlan", () => {
     [{ path: "minio.secretKey", revision: 2 }],
   );
 
-  test("no value that may be secret shows up, in JSON, log or summary", () => {
+  test("shows no value that may be secret, in JSON, log or summary", () => {
     const known = { changes: 0, steps: [], plan: report };
     const everything = [
       JSON.stringify(report),
@@ -62,7 +62,7 @@ describe("reportPlan", () => {
     expect(everything).not.toContain("authorizationEnabled");
   });
 
-  test("paths of all that changes, and the values of this action's own", () => {
+  test("has the paths of all changes, and this action's own values", () => {
     const changes = new Map(report.values.map(({ path, ...change }) => [path, change]));
     const added = { before: undefined, after: "***" };
     const changed = { before: "***", after: "***" };
@@ -85,7 +85,7 @@ describe("reportPlan", () => {
     });
   });
 
-  test("the release's objects, then the load balancer's; what is replaced, meant, and lost", () => {
+  test("has the release's objects, then the load balancer's, and restarts, consequences and lost values", () => {
     expect(report).toMatchObject({
       later: ["value service.type changes"],
       objects: [
@@ -99,7 +99,7 @@ describe("reportPlan", () => {
     expect(report.lost).toEqual([{ path: "minio.secretKey", revision: 2 }]);
   });
 
-  test("a release that stays as it is", () => {
+  test("has no upgrade for a release that stays as it is", () => {
     const settled = {
       ...planWithSecrets(),
       release: { ...planWithSecrets().release, upgrade: undefined, switchOver: undefined },

@@ -39,14 +39,14 @@ async function outputs(known: RunReport): Promise<Record<string, string>> {
   return found;
 }
 
-test("a run that failed early sets what it knows, and no more", async () => {
+test("a run that failed early sets only the outputs that it knows", async () => {
   expect(await outputs({ host: "a.b", changes: 0, steps: [] })).toEqual({
     host: "a.b",
     changed: "false",
   });
 });
 
-test("a run that went through sets all of them", async () => {
+test("a successful run sets all outputs", async () => {
   const plan: PlanReport = {
     upgrade: ["x"],
     later: ["y"],
@@ -92,7 +92,7 @@ test("a run that went through sets all of them", async () => {
   });
 });
 
-test("a value can't pass itself off as another output", async () => {
+test("a value can't set another output", async () => {
   const hostile = "x\nchanged=true\nEOF\nuri<<EOF\nhttps://evil\nEOF";
   const found = await outputs({ milvusVersion: hostile, changes: 0, steps: [] });
   expect(found).toEqual({ milvus_version: hostile, changed: "false" });

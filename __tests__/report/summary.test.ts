@@ -28,11 +28,11 @@ function block(summary: string, language: string): string {
   return text ?? "";
 }
 
-test("a run that knows nothing yet still has its heading", () => {
+test("the summary of a run that found nothing out has a heading", () => {
   expect(summaryOf(EMPTY, "deploy", undefined)).toBe("## Milvus behind a layer-7 load balancer\n");
 });
 
-test("the endpoint and what stands behind it", () => {
+test("the summary has the endpoint, the certificate, Milvus and the backends", () => {
   const summary = summaryOf(READY, "deploy", undefined);
   for (const row of [
     "| URI | `https://203.0.113.1:443` |",
@@ -50,7 +50,7 @@ test("the endpoint and what stands behind it", () => {
 });
 
 describe("the PyMilvus program", () => {
-  test("brings the certificate along", async () => {
+  test("has the certificate in it", async () => {
     const { certificate } = await makeCertificate("my-release.milvus.io", Date.now());
     const program = block(summaryOf({ ...READY, caCertificate: certificate }, "deploy", undefined), "python");
     expect(program).toContain(certificate.trim());
@@ -60,13 +60,13 @@ describe("the PyMilvus program", () => {
     expect(program).toContain("secure=True,");
   });
 
-  test("needs none for a public certificate, and takes an IPv6 address", () => {
+  test("has no certificate for a public one, and takes an IPv6 address", () => {
     const program = block(summaryOf({ ...READY, address: "2001:db8::1" }, "deploy", undefined), "python");
     expect(program).toContain('uri="https://[2001:db8::1]:443",');
     expect(program).not.toContain("pem");
   });
 
-  test("isn't shown for what failed or has no address", () => {
+  test("isn't shown for a failed run or without an address", () => {
     const { address: _, ...waiting } = READY;
     expect(summaryOf(READY, "deploy", "x")).not.toContain("PyMilvus");
     expect(summaryOf(waiting, "deploy", undefined)).not.toContain("PyMilvus");
@@ -99,7 +99,7 @@ describe("the plan", () => {
     lost: [],
   };
 
-  test("tells what changes, and no value that may be secret", () => {
+  test("shows what changes, and no value that may be secret", () => {
     const summary = summaryOf({ ...EMPTY, plan: PLAN }, "plan", undefined);
     expect(summary).toContain(
       "### What a run would change\n\nHelm upgrade, because value service.type changes.",
@@ -114,14 +114,14 @@ describe("the plan", () => {
     );
   });
 
-  test("tells what it means, what comes later, and what was lost before", () => {
+  test("shows the consequences, the later upgrade and lost values", () => {
     const plan: PlanReport = {
       ...PLAN,
       later: ["value service.type changes"],
       restarts: ["Deployment my-release-milvus-standalone"],
       objects: [
         { kind: "static address", name: "a", action: "create" },
-        { kind: "BackendConfig", name: "b", action: "adopt" },
+        { kind: "BackendConfig", name: "b", action: "take over" },
         { kind: "Secret", name: "t", action: "delete" },
       ],
       consequences: ["The layer-4 load balancer at 203.0.113.9 is deleted.", "Milvus itself speaks TLS."],
@@ -131,7 +131,7 @@ describe("the plan", () => {
     for (const line of [
       "Another Helm upgrade once Milvus answers through the load balancer, because value service.type changes.",
       "| static address `a` |  | create |",
-      "| BackendConfig `b` |  | adopt |",
+      "| BackendConfig `b` |  | take over |",
       "| Secret `t` |  | delete |",
       "| pods of Deployment my-release-milvus-standalone |  | replaced |",
       "> The layer-4 load balancer at 203.0.113.9 is deleted.",
@@ -143,7 +143,7 @@ describe("the plan", () => {
     expect(summary).toContain("Values that only earlier revisions have");
   });
 
-  test("only a later upgrade is something to do, and the first one", () => {
+  test("shows a later upgrade as the first one if there is no other", () => {
     const plan: PlanReport = {
       ...PLAN,
       upgrade: [],
@@ -195,7 +195,7 @@ describe("the plan", () => {
 describe("a summary that is too long for the runner", () => {
   const LIMIT = 1024 * 1024;
 
-  test("is cut, with what is first in it whole", () => {
+  test("is cut at the end", () => {
     const values = Array.from({ length: 20_000 }, (_, index) => ({
       path: `annotations.${"ä".repeat(40)}${index}`,
     }));
@@ -215,7 +215,7 @@ describe("a summary that is too long for the runner", () => {
   });
 });
 
-test("what others have written makes no link, image, HTML or heading", () => {
+test("text from elsewhere makes no link, image, HTML or heading in the summary", () => {
   const evil = "<img src=x> ![x](https://evil.example/x.png) ` \\<b>\n# heading";
   const plan: PlanReport = {
     upgrade: [evil],

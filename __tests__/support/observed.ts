@@ -38,8 +38,8 @@ export function settings(inputs: Record<string, string> = {}): Settings {
 }
 
 /**
- * The cluster as Helm has left it with these values of the release's own, and these objects beside it, as a run for this
- * host sees it.
+ * The cluster as Helm has left it with these values of the release's own, and these objects beside it, as a
+ * run for this host sees it.
  */
 export function observed(
   values: YamlMap,

@@ -119,7 +119,7 @@ async function dryRunObjects(
   const changes = objectChanges(observed.objects, ours).map((change) => {
     const { kind, name } = change;
     const isAdopted = loadBalancer.adopted.some(isOf({ kind, metadata: { name } }));
-    return isAdopted ? { ...change, action: "adopt" as const } : change;
+    return isAdopted ? { ...change, action: "take over" as const } : change;
   });
   const orphans = loadBalancer.orphans.map(({ kind, name }) => ({ kind, name, action: "delete" as const }));
   const others = theirs.flatMap(({ before, after }) => objectChanges(before ? [before] : [], [after]));

@@ -35,7 +35,8 @@ export async function applyLoadBalancer(
     const isThere = objects.some(isOf(manifest));
     if (manifest.kind === "Secret" && !isThere && !(await api.create(manifest))) throw overtaken(manifest);
     if (taken) await adopt(api, manifest, taken);
-    // Manual changes to this action's object are reverted. An object made since the run looked is somebody else's.
+    // Manual changes to this action's object are reverted. An object made since the run looked is somebody
+    // else's.
     else await api.apply(manifest, { dryRun: false, force: isThere });
   }
   if (givenUp) {
@@ -54,8 +55,8 @@ function overtaken({ metadata: { name, namespace } }: Manifest): OvertakenError 
 }
 
 /**
- * Removes the certificates that the new one replaces, and the objects that nothing refers to any more. Call it once the
- * load balancer has the new certificate.
+ * Removes the certificates that the new one replaces, and the objects that nothing refers to any more. Call
+ * it once the load balancer has the new certificate.
  */
 export async function settleLoadBalancer(
   { report }: Session,
@@ -80,7 +81,8 @@ export async function settleLoadBalancer(
   if (found === undefined) return;
   const ingress = v.parse(Ingress, found);
   if (finalIngress) {
-    // While the annotation has this action's names, leaving it out of the manifest could remove Google's names too.
+    // While the annotation has this action's names, leaving it out of the manifest could remove Google's
+    // names too.
     await clear(ingress, (name) => isWanted(name) || isManagedName(name));
     const settled = await changing(report, () => api.apply(finalIngress, { dryRun: false, force: true }));
     // While the Ingress names its ManagedCertificate, Google's controller restores what is removed here.

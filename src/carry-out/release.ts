@@ -33,8 +33,8 @@ export interface HelmUpgrade {
 }
 
 /**
- * Upgrades the release and returns its new revision. After a failure it rolls the release back to the deployed
- * revision, and the error says so.
+ * Upgrades the release and returns its new revision. After a failure it rolls the release back to the
+ * deployed revision, and the error says so.
  *
  * @throws OvertakenError when another run upgraded the release since this one looked; nothing was changed
  */
@@ -133,8 +133,9 @@ function reportRestarts(report: RunReport, restarts: ManifestChange["restarts"])
 }
 
 /**
- * Rolls back a failed revision before an upgrade. A client-side upgrade compares with the deployed revision (helm
- * pkg/action/upgrade.go, prepareUpgrade): fields that only the failed revision set would stay, and go on failing.
+ * Rolls back a failed revision before an upgrade. A client-side upgrade compares with the deployed revision
+ * (helm pkg/action/upgrade.go, prepareUpgrade): fields that only the failed revision set would stay, and go
+ * on failing.
  */
 async function rollBackFailed(
   helm: Helm,
@@ -150,7 +151,9 @@ async function rollBackFailed(
   await changing(report, () => rollback(helm, { release, revision: target.revision, timeout, wait: false }));
 }
 
-/** Rolls a failed upgrade back. Returns a sentence on how that ended; undefined when there is nothing to undo. */
+/**
+ * Rolls a failed upgrade back. Returns a sentence on how that ended; undefined when there is nothing to undo.
+ */
 async function undoUpgrade(
   settings: ReleaseSettings,
   session: Session,
@@ -168,8 +171,8 @@ async function undoUpgrade(
 }
 
 /**
- * Waits for other runs on the release, one after the other. Rolls back a pending revision that is older than `age`:
- * its run was killed.
+ * Waits for other runs on the release, one after the other. Rolls back a pending revision that is older than
+ * `age`: its run was killed.
  *
  * @param age milliseconds after which a pending revision counts as left behind
  */
@@ -222,8 +225,9 @@ async function rollBackPending(
   await changing(session.report, async () => {
     const newest = history.at(-1);
     if (newest?.status === "pending-rollback" && newest.description === `Rollback to ${target.revision}`) {
-      // Helm believes that this revision is in the cluster (helm pkg/action/rollback.go, prepareRollback). A client-side
-      // rollback would leave what only the revision before has, which the killed rollback may not have removed yet.
+      // Helm believes that this revision is in the cluster (helm pkg/action/rollback.go, prepareRollback). A
+      // client-side rollback would leave what only the revision before has, which the killed rollback may not
+      // have removed yet.
       await access.api.delete("Secret", namespace, `sh.helm.release.v1.${name}.v${newest.revision}`);
     }
     await rollBack(settings, session, access, release, target);

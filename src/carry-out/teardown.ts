@@ -45,7 +45,8 @@ export async function removeObjects(
     });
     info(`${object.kind} ${object.namespace}/${object.name} is gone.`);
   };
-  // The Ingress goes first: its finalizer holds until Google's load balancer is gone, which uses the other objects.
+  // The Ingress goes first: its finalizer holds until Google's load balancer is gone, which uses the other
+  // objects.
   for (const object of objects) if (object.kind === "Ingress") await remove(object, addressTimeout);
   const others = objects.filter(({ kind }) => kind !== "Ingress");
   await allOf(others.map((object) => remove(object, DELETION_MS)));

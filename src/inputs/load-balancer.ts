@@ -158,7 +158,10 @@ function readYaml({ raw, mistakes }: InputReader, name: string): YamlMap {
   }
 }
 
-/** Returns what an internal load balancer can't have (kubernetes/ingress-gce, pkg/backends and pkg/loadbalancers). */
+/**
+ * Returns what an internal load balancer can't have (kubernetes/ingress-gce, pkg/backends and
+ * pkg/loadbalancers).
+ */
 function problemsOfInternal(backendConfig: YamlMap, frontendConfig: YamlMap): string[] {
   const given = {
     "backend_config: securityPolicy": backendConfig.securityPolicy,

@@ -4,8 +4,8 @@ import { contentIn } from "../gke/kubeconfig.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * The fields with credentials of a kubeconfig (k8s.io/client-go, tools/clientcmd/api/v1, AuthInfo) and of Google's
- * credential files.
+ * The fields with credentials of a kubeconfig (k8s.io/client-go, tools/clientcmd/api/v1, AuthInfo) and of
+ * Google's credential files.
  */
 const SECRET_FIELD =
   /^(((access|id|refresh)[-_])?token|password|client-key-data|client[-_]secret|private_key|authorization)$/i;
@@ -15,8 +15,8 @@ const SECRET_VARIABLE = /token|secret|password|key/i;
 const SHORTEST = 8;
 
 /**
- * Returns the texts in the inputs that the runner must mask in the job's log. The runner masks a text of several lines
- * line by line, so that common lines are left out here.
+ * Returns the texts in the inputs that the runner must mask in the job's log. The runner masks a text of
+ * several lines line by line, so that common lines are left out here.
  */
 export function secretsIn({
   milvusToken,

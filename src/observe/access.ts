@@ -149,8 +149,8 @@ function projectWith(
 }
 
 /**
- * Makes Helm follow its kubeconfig. Helm prefers these variables of the job (helm pkg/cli/environment.go), which
- * kubectl doesn't know: the two would work on different clusters.
+ * Makes Helm follow its kubeconfig. Helm prefers these variables of the job (helm pkg/cli/environment.go),
+ * which kubectl doesn't know: the two would work on different clusters.
  */
 const KUBECONFIG_ONLY = {
   HELM_KUBEAPISERVER: "",

@@ -21,7 +21,8 @@ export type AddressSettings = Pick<
 >;
 
 /**
- * Returns the static address that the inputs name; undefined when it is not reserved yet, or Google can't be asked.
+ * Returns the static address that the inputs name; undefined when it is not reserved yet, or Google can't be
+ * asked.
  *
  * @throws ActionError when the address doesn't exist or the load balancer can't use it
  */

@@ -8,8 +8,8 @@ import type { Access } from "./access.ts";
 import { projectIfAny, regionOf, scopeOf } from "./scope.ts";
 
 /**
- * Returns the pre-shared certificates at Google that the inputs name; undefined when they name none, or Google can't
- * be asked.
+ * Returns the pre-shared certificates at Google that the inputs name; undefined when they name none, or
+ * Google can't be asked.
  *
  * @throws ActionError when one doesn't exist or isn't for the host
  */

@@ -40,8 +40,8 @@ const MILVUS_CHART = "milvus";
 /**
  * Reads the release and the objects that this action makes, side by side.
  *
- * @throws ActionError when the release, its namespace or its Service doesn't exist, or the cluster can't make load
- *   balancers
+ * @throws ActionError when the release, its namespace or its Service doesn't exist, or the cluster can't make
+ *   load balancers
  */
 export async function observeCluster(
   settings: Settings,
@@ -85,7 +85,9 @@ export async function observeCluster(
   return { ...found, ...milvus, formerHosts };
 }
 
-/** Returns the defaults of the chart in the release's Secret; undefined when Helm stores releases elsewhere. */
+/**
+ * Returns the defaults of the chart in the release's Secret; undefined when Helm stores releases elsewhere.
+ */
 async function storedDefaults(api: ApiServer, release: Release): Promise<ClusterState["defaults"]> {
   const stored = await readStoredReleases(api, release);
   const chart = (lastDeployed(stored) ?? stored.at(-1))?.chart;
@@ -102,7 +104,9 @@ async function observeMissing(settings: Settings, job: Job, api: ApiServer, helm
   return await observeInstallation(settings, job, helm);
 }
 
-/** Returns the Service through which Milvus is reached. If it was deleted, returns it as Helm will make it. */
+/**
+ * Returns the Service through which Milvus is reached. If it was deleted, returns it as Helm will make it.
+ */
 function serviceOf(
   release: Release,
   items: readonly unknown[],
@@ -185,7 +189,8 @@ export async function observeObjects(
   const ingress = find(objects, "Ingress", settings.ingressName);
   const live = referencesOf(ingress && v.parse(Ingress, ingress));
   const secrets = live.secrets.filter((name) => name !== settings.tlsSecret);
-  // Google's controller leaves a certificate's name in an Ingress that no longer names the ManagedCertificate.
+  // Google's controller leaves a certificate's name in an Ingress that no longer names the
+  // ManagedCertificate.
   const isManaged =
     settings.certificate.kind === "google-managed" ||
     live.managed.length > 0 ||

@@ -25,7 +25,8 @@ export async function observeGoogle(
   ]);
   const stays = ingress && settings.staticIpName === undefined && !addressWillChange(ingress, settings);
   const target = stays ? ingressAddress : address?.address;
-  // Only a run that proves the load balancer can tell that the records of former hosts are not needed any more.
+  // Only a run that proves the load balancer can tell that the records of former hosts are not needed any
+  // more.
   const former = zone && endsProven(settings) ? formerHosts : [];
   const [recordChange, ...ownRecords] = await allOf([
     zone && recordChangeOf(settings, zone, target),

@@ -15,7 +15,8 @@ import type { ClusterState } from "./observed.ts";
 const DEFAULT_PORT = { name: "milvus", port: 19530 };
 
 /**
- * Describes a release that isn't installed yet, without values of its own, so that it is planned like any other.
+ * Describes a release that isn't installed yet, without values of its own, so that it is planned like any
+ * other.
  *
  * @throws ActionError when the chart can't be fetched
  */
@@ -48,7 +49,10 @@ export async function observeInstallation(
   };
 }
 
-/** Returns the Service that a chart will make (zilliztech/milvus-helm, templates/_helpers.tpl, milvus.fullname). */
+/**
+ * Returns the Service that a chart will make (zilliztech/milvus-helm, templates/_helpers.tpl,
+ * milvus.fullname).
+ */
 export function serviceToCome(
   release: string,
   namespace: string,

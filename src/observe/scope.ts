@@ -6,8 +6,8 @@ import type { Settings } from "../inputs/settings.ts";
 import type { Access } from "./access.ts";
 
 /**
- * Returns where a load balancer's address and certificates are: an internal one's in its region, an external one's
- * are global.
+ * Returns where a load balancer's address and certificates are: an internal one's in its region, an external
+ * one's are global.
  *
  * @throws ActionError when the region isn't known
  */
@@ -31,8 +31,8 @@ export function regionOf(location: string): string {
 }
 
 /**
- * Returns the Google Cloud project; undefined when it can't be asked. With a kubeconfig there may be no credentials
- * for Google: Google's controller then reports what is wrong.
+ * Returns the Google Cloud project; undefined when it can't be asked. With a kubeconfig there may be no
+ * credentials for Google: Google's controller then reports what is wrong.
  *
  * @param what what Google would be asked for, for the log
  */

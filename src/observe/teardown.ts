@@ -35,7 +35,8 @@ export interface TeardownState {
  * Reads everything that a teardown depends on.
  *
  * @param manifests the user's own objects
- * @throws ActionError when rights are missing, or something else uses the static address that is to be released
+ * @throws ActionError when rights are missing, or something else uses the static address that is to be
+ *   released
  */
 export async function observeTeardown(
   settings: Settings,

@@ -5,7 +5,8 @@ import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 export interface ObjectChange {
   kind: string;
   name: string;
-  action: "create" | "change" | "keep" | "adopt" | "delete";
+  /** Public: the output `plan` has these words. */
+  action: "create" | "change" | "keep" | "take over" | "delete";
 }
 
 /** Compares what the API server would store with what exists. */

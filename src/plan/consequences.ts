@@ -8,13 +8,13 @@ import { networkSettings } from "../milvus/network-settings.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { Plan } from "./plan.ts";
 
-/** Annotations with which a Service asks for an internal layer-4 load balancer (cloud.google.com/kubernetes-engine). */
+/** Annotations of a Service with an internal layer-4 load balancer (cloud.google.com/kubernetes-engine). */
 const LOAD_BALANCER_TYPES = ["networking.gke.io/load-balancer-type", "cloud.google.com/load-balancer-type"];
 const EVERYBODY = ["0.0.0.0/0", "::/0"];
 
-/** Returns for whom Milvus becomes reachable who could not reach its layer-4 load balancer, in sentences. */
+/** Returns sentences on clients that could not reach the layer-4 load balancer and can reach the new one. */
 export function exposuresOf(
-  { loadBalancer, backendConfig }: Settings,
+  { loadBalancer, backendConfig }: Pick<Settings, "loadBalancer" | "backendConfig">,
   { service: { metadata, spec } }: Observed,
   { release: { upgrade, switchOver } }: Plan,
 ): string[] {
@@ -38,8 +38,15 @@ export function exposuresOf(
   ];
 }
 
-/** Returns what a run's changes mean for those who use Milvus today, in sentences. */
-export function consequencesOf(settings: Settings, observed: Observed, plan: Plan): string[] {
+/** Returns sentences on what a run's changes mean for Milvus's clients. */
+export function consequencesOf(
+  settings: Pick<
+    Settings,
+    "keepLayer4" | "host" | "loadBalancer" | "allowHttp" | "staticIpName" | "backendConfig"
+  >,
+  observed: Observed,
+  plan: Plan,
+): string[] {
   const { keepLayer4, host } = settings;
   const { service, release, formerHosts, ingress, ingressAddress, otherIngresses } = observed;
   const { upgrade, switchOver } = plan.release;
@@ -62,31 +69,31 @@ export function consequencesOf(settings: Settings, observed: Observed, plan: Pla
   }
   if (!before.tls && after.tls) {
     sentences.push(
-      `Milvus itself speaks TLS from the Helm upgrade on: whoever reaches it directly (inside the cluster${losesLayer4 && switchOver ? ", through the layer-4 load balancer" : ""}) must use TLS from then on.`,
+      `Milvus itself speaks TLS from the Helm upgrade on: clients that reach it directly (inside the cluster${losesLayer4 && switchOver ? ", through the layer-4 load balancer" : ""}) must use TLS from then on.`,
     );
   }
   if (before.http && before.httpPort === "" && after.http && after.httpPort !== "") {
     sentences.push(
-      `Milvus's REST API moves from its gRPC port to port ${after.httpPort} of the pods, as with TLS the two can't share one.`,
+      `Milvus's REST API moves from its gRPC port to port ${after.httpPort} of the pods, because with TLS the two can't share a port.`,
     );
   }
   if (ingress && ingressAddress && addressWillChange(ingress, settings)) {
     sentences.push(
-      `The load balancer at ${ingressAddress} moves to another address: whoever uses that one reaches nothing there from then on.`,
+      `The load balancer at ${ingressAddress} moves to another address: its clients reach nothing there from then on.`,
     );
   }
   for (const former of formerHosts) {
-    const when = finalIngress ? `once the certificate for ${host} is served` : "by this run";
-    sentences.push(`${former} leads to Milvus no more ${when}: its clients get HTTP 404 from then on.`);
+    const when = finalIngress ? `once the certificate for ${host} is served` : "after this run";
+    sentences.push(`${former} no longer leads to Milvus ${when}: its clients get HTTP 404 from then on.`);
   }
-  // One of another name that was made by hand, or by this action before its name was changed.
+  // Made by hand, or by this action before ingress_name changed.
   const others = ingress
     ? []
     : otherIngresses.filter((other) => servicesOf(other).includes(service.metadata.name));
   for (const other of others) {
     const { name } = other.metadata;
     sentences.push(
-      `Ingress ${name} leads to Milvus, too: it stays beside the new one, with its load balancer (ingress_name: ${name} goes on with it instead).`,
+      `Ingress ${name} leads to Milvus too: it stays beside the new one, with its load balancer (ingress_name: ${name} keeps that one instead).`,
     );
   }
   return [...sentences, ...exposuresOf(settings, observed, plan)];

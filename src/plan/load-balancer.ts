@@ -44,7 +44,9 @@ export interface LoadBalancerPlan {
   givenUp: ManagedCertificate | undefined;
   /** In the order in which they are applied: the Ingress last, because it refers to the others. */
   manifests: Manifest[];
-  /** The Ingress without the certificates that serve until the new one does; undefined when there are none. */
+  /**
+   * The Ingress without the certificates that serve until the new one does; undefined when there are none.
+   */
   finalIngress: Manifest | undefined;
   /** This action's objects that nothing refers to once the load balancer works. */
   orphans: (ObjectReference & { kind: (typeof ORPHAN_KINDS)[number] })[];
@@ -130,9 +132,10 @@ function wantedCertificates(
 }
 
 /**
- * Removes the names that Google's managed-certificate controller wrote into an Ingress that becomes internal. An
- * internal load balancer would look for those certificates in its region, and the controller doesn't remove them
- * (gke-managed-certs, pkg/utils/ingress). The annotation is emptied: leaving out another manager's keeps it.
+ * Removes the names that Google's managed-certificate controller wrote into an Ingress that becomes internal.
+ * An internal load balancer would look for those certificates in its region, and the controller doesn't
+ * remove them (gke-managed-certs, pkg/utils/ingress). The annotation is emptied: leaving out another
+ * manager's keeps it.
  */
 function withoutManagedNames(
   manifest: Manifest,
@@ -146,8 +149,9 @@ function withoutManagedNames(
 }
 
 /**
- * Returns the certificates that the Ingress names, without those that can't be served: a missing object, which would
- * hold up all the others; a ManagedCertificate that failed for good; a certificate of the wrong region.
+ * Returns the certificates that the Ingress names, without those that can't be served: a missing object,
+ * which would hold up all the others; a ManagedCertificate that failed for good; a certificate of the wrong
+ * region.
  */
 function liveCertificates(
   { loadBalancer }: Settings,

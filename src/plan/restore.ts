@@ -13,16 +13,16 @@ export interface Former {
 const USER_YAML = ["extraConfigFiles", "user.yaml"];
 
 /**
- * Returns the newest revision without this action's values; undefined when Helm's history, which keeps ten revisions,
- * no longer has it.
+ * Returns the newest revision without this action's values; undefined when Helm's history, which keeps ten
+ * revisions, no longer has it.
  */
 export function revisionBefore(history: readonly Former[]): Former | undefined {
   return history.findLast(({ values }) => !hasLoadBalancerValues(values));
 }
 
 /**
- * Plans the upgrade that reverts what this action changed in a release's values. Everything else that was set since
- * stays. Undefined when the values have nothing of this action's.
+ * Plans the upgrade that reverts what this action changed in a release's values. Everything else that was set
+ * since stays. Undefined when the values have nothing of this action's.
  *
  * @param former the values before; without them, a layer-4 load balancer and Milvus without TLS are restored
  * @param attempted the values of a failed upgrade, which may have changed objects but are not the release's

@@ -16,7 +16,8 @@ export interface Endpoint {
 }
 
 /**
- * Waits for a Google-managed certificate. Any other certificate is presented as soon as the backends are healthy.
+ * Waits for a Google-managed certificate. Any other certificate is presented as soon as the backends are
+ * healthy.
  *
  * @returns whether the load balancer presents the wanted certificate
  */
@@ -43,7 +44,8 @@ export async function proveCertificate(
       report.certificateExpires = managedCertificate.object.status.expireTime || undefined;
     }
     if (!isActive) return false;
-    // Google presents a certificate some time after it has issued it. A former certificate must stay until then.
+    // Google presents a certificate some time after it has issued it. A former certificate must stay until
+    // then.
     if (finalIngress && settings.verify) {
       await step(session, "Wait for the certificate to be presented", () =>
         waitForTrustedCertificate(dial, settings.host, settings.backendsTimeout, signal),

@@ -5,7 +5,10 @@ import { authorityIn, expiryOf } from "../loadbalancer/certificate.ts";
 import type { ChosenCertificate } from "../loadbalancer/choose-certificate.ts";
 import type { Session } from "./session.ts";
 
-/** Reports the certificate's expiry, and writes a self-managed one's authority to a file for later steps of the job. */
+/**
+ * Reports the certificate's expiry, and writes a self-managed one's authority to a file for later steps of
+ * the job.
+ */
 export async function reportCertificate(
   { certificate: { kind } }: Pick<Settings, "certificate">,
   { report, directory }: Session,

@@ -17,8 +17,8 @@ export async function reportDns(
   const isGoogleManaged = certificate.kind === "google-managed";
   const found = await lookUpHost(host, environment, signal, isGoogleManaged ? LOOK_UP_MS : BRIEF_LOOK_UP_MS);
   const advice = dnsAdvice(host, address, found, { zone });
-  // Clients can do without DNS, by the address and server_name, but a name that leads elsewhere misleads them.
-  // The wait for a Google-managed certificate warns by itself.
+  // Clients can do without DNS, by the address and server_name, but a name that leads elsewhere misleads
+  // them. The wait for a Google-managed certificate warns by itself.
   if (!advice) info(`DNS leads ${host} to the load balancer.`);
   else if (found.state === "resolved" && !zone && !isGoogleManaged) warning(advice);
   else info(advice);

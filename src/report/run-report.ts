@@ -40,8 +40,8 @@ export interface RunReport {
 }
 
 /**
- * Runs work that changes something. The change counts beforehand, because work that fails or is cancelled may have
- * changed something too.
+ * Runs work that changes something. The change counts beforehand, because work that fails or is cancelled may
+ * have changed something too.
  *
  * @param work calls `nothingChanged` when it has proof that it changed nothing
  */
@@ -56,7 +56,8 @@ export async function changing<T>(
 }
 
 /**
- * Runs work that changes everything it is meant to or nothing, as one request does: when it fails, nothing changed.
+ * Runs work that changes everything it is meant to or nothing, as one request does: when it fails, nothing
+ * changed.
  *
  * @param hasChanged tells from the outcome whether anything changed
  */
