@@ -42,7 +42,7 @@ beforeEach(async () => {
   };
 });
 
-test("a record is created, kept, changed and removed, as the world sees it", async () => {
+test("a record is created, kept, changed and removed, as resolvers see it", async () => {
   expect(await getManagedZone("milvus", project)).toMatchObject(zone);
   expect(await setHostRecord(zone, WANTED, project)).toMatchObject({ action: "create" });
   expect(google.requests.at(-1)).toMatch(/^GET .*\/changes\/1$/);
@@ -64,10 +64,10 @@ test("a record is created, kept, changed and removed, as the world sees it", asy
   expect(await removeHostRecord(zone, unwanted, project)).toEqual({ deletions: [], kept: undefined });
 });
 
-test("a record of somebody's is refused and left", async () => {
+test("somebody else's record is refused and not changed", async () => {
   local.records.set(HOST, "A", ["198.51.100.1"]);
   await expect(setHostRecord(zone, WANTED, project)).rejects.toThrow(
-    /A record can't be kept in the Cloud DNS zone milvus.*points to 198\.51\.100\.1.*hand it over/s,
+    /can't manage the host's A record in the Cloud DNS zone milvus.*points to 198\.51\.100\.1.*hand it over/s,
   );
   expect(local.records.records(HOST, "A")?.values).toEqual(["198.51.100.1"]);
 });
@@ -90,12 +90,12 @@ test.each<[string, () => void, () => void]>([
   expect(local.records.records(OWNERSHIP, "TXT")?.values).toEqual([TXT]);
 });
 
-test("one that never stays as it was read is given up", async () => {
+test("a record that changes after each read is given up", async () => {
   theirZone();
   const change = (address: string) => () => local.records.set(HOST, "A", [address]);
   meanwhile = { 2: change("198.51.100.1"), 5: change("198.51.100.2") };
   await expect(setHostRecord(zone, WANTED, project)).rejects.toThrow(
-    /Could not change the records of my-release\.milvus\.io.*someone else changes them/s,
+    /Could not change the records of my-release\.milvus\.io.*something else changes them/s,
   );
 });
 

@@ -48,7 +48,7 @@ test("a cluster is looked up with one request", async () => {
   expect(google.requests).toEqual([REQUEST]);
 });
 
-test.each(["RUNNING", "RECONCILING", "DEGRADED"])("a cluster that is %s will do", async (status) => {
+test.each(["RUNNING", "RECONCILING", "DEGRADED"])("accepts a cluster that is %s", async (status) => {
   const google = await startGoogle({ members: { status } });
   expect(await lookUp(google)).toMatchObject(CLUSTER);
 });
@@ -101,7 +101,7 @@ describe("endpoints", () => {
     ["everything", everything, "public", PUBLIC, CA, asked],
     ["everything", everything, "private", PRIVATE, CA, asked],
     ["everything", everything, "dns", DNS, undefined, asked],
-    ["a private one only", privateOnly, "auto", PRIVATE, CA, /no other that this runner could reach/],
+    ["a private one only", privateOnly, "auto", PRIVATE, CA, /no other endpoint that needs no further setup/],
     ["private and DNS", privateAndDns, "auto", DNS, undefined, /has no public endpoint/],
     ["private and DNS", privateAndDns, "private", PRIVATE, CA, asked],
     ["DNS only", dnsOnly, "auto", DNS, undefined, /has no public endpoint/],
@@ -253,7 +253,7 @@ describe("a cluster that does not answer", () => {
     [
       "with authorized networks",
       { authorizedNetworks: true },
-      /authorized networks only.*--enable-dns-access.*or let the runner's address in/s,
+      /authorized networks only.*--enable-dns-access.*or authorize the runner's address/s,
     ],
     [
       "with authorized networks and DNS",
@@ -299,7 +299,7 @@ describe("a cluster that does not answer", () => {
   );
 });
 
-describe("a cluster that won't do", () => {
+describe("a cluster that can't be used", () => {
   const rows: [string, Record<string, unknown>, RegExp][] = [
     [
       "being made",
@@ -314,7 +314,7 @@ describe("a cluster that won't do", () => {
       /HTTP load balancing.* is off.*gcloud container clusters update my-cluster --location=us-central1 --project=my-project --update-addons=HttpLoadBalancing=ENABLED/s,
     ],
     ["routes-based", { ipAllocationPolicy: { useRoutes: true } }, /not VPC-native.*useIpAliases/s],
-    ["no cluster at all", { status: undefined }, /is not a cluster/],
+    ["a response that is no cluster", { status: undefined }, /did not answer with a cluster/],
   ];
   test.each(rows)("%s", async (_, members, message) => {
     const google = await startGoogle({ members });
@@ -362,7 +362,7 @@ describe("a cluster that can't be read", () => {
   });
 });
 
-test("a 503 and a lost connection are tried again", async () => {
+test("a 503 and a lost connection are retried", async () => {
   const google = await startGoogle({ faults: ["unavailable-container-api"] });
   expect(await lookUp(google)).toMatchObject(CLUSTER);
   expect(google.requests).toEqual([REQUEST, REQUEST, REQUEST]);

@@ -108,7 +108,7 @@ describe("an address", () => {
     expect(requests).toMatchObject([{ token: "Bearer ya29.token" }]);
   });
 
-  test("that another run is just reserving is waited for", async () => {
+  test("that another run is reserving is awaited", async () => {
     const { address: _, ...unfinished } = { ...ADDRESS, status: "RESERVING" };
     const { project } = await startCompute({
       "GET global/addresses/milvus": [{ body: unfinished }, { body: ADDRESS }],
@@ -116,7 +116,7 @@ describe("an address", () => {
     expect(await getAddress("global", "milvus", project)).toMatchObject({ address: "203.0.113.7" });
   });
 
-  test("that isn't there is none", async () => {
+  test("that doesn't exist is undefined", async () => {
     const { project } = await startCompute({});
     expect(await getAddress("regions/us-central1", "milvus", project)).toBeUndefined();
   });
@@ -151,7 +151,7 @@ describe("an address", () => {
     [
       "too many requests, which Google calls forbidden",
       refusal(403, "rateLimitExceeded", "Rate Limit Exceeded"),
-      /Could not read the static address milvus, also not after retries.*run the job again/s,
+      /Could not read the static address milvus, even after retries.*run the job again/s,
     ],
     ["anything else", refusal(400, "invalid", "Invalid value for field 'address'"), /Google refused to read/],
   ])("can't be read: %s", async (_, answer, message) => {
@@ -160,7 +160,7 @@ describe("an address", () => {
     expect(requests).toHaveLength(1);
   });
 
-  test("is asked for again after a 503", async () => {
+  test("is requested again after a 503", async () => {
     const { project, requests } = await startCompute({
       "GET global/addresses/milvus": [refusal(503, "backendError", "Backend Error"), { body: ADDRESS }],
     });
@@ -170,7 +170,7 @@ describe("an address", () => {
 });
 
 describe("reserving", () => {
-  test("a global address: IPv4, external; done when the operation is", async () => {
+  test("a global address: IPv4, external, once the operation is done", async () => {
     const { project, requests } = await startCompute({
       "POST global/addresses": [RUNNING],
       [WAIT]: [DONE],
@@ -207,7 +207,7 @@ describe("reserving", () => {
     });
   });
 
-  test("a repeated request is told by its id", async () => {
+  test("a repeated request has the same id", async () => {
     const { project, requests } = await startCompute({
       "POST global/addresses": [refusal(503, "backendError", "Backend Error"), DONE],
       "GET global/addresses/milvus": [{ body: ADDRESS }],
@@ -284,7 +284,7 @@ describe("releasing", () => {
     expect(await releaseAddress("global", "milvus", project)).toBe(expected);
   });
 
-  test("one in use is refused", async () => {
+  test("an address in use is refused", async () => {
     const text = "The address resource 'milvus' is already being used by 'forwardingRules/k8s2-fs-x'";
     const { project } = await startCompute({
       [line]: [refusal(400, "resourceInUseByAnotherResource", text)],
@@ -349,7 +349,7 @@ describe("an SSL certificate", () => {
   });
 });
 
-test("with Google's API as local GKE has it, an address is reserved once, is in use, and is released", async () => {
+test("with local GKE's API, an address is reserved once, is in use, and is released", async () => {
   const google = await startGoogle();
   vi.spyOn(process.stdout, "write").mockReturnValue(true);
   const credentials = await googleCredentials({}, google.environment);

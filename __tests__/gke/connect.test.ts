@@ -42,7 +42,7 @@ test("credentials, cluster, kubeconfig: four requests in all", async () => {
   ]);
 });
 
-test("a token that lives a second is replaced by a masked one, for as long as the job runs", async () => {
+test("a token that lives a second is replaced by masked ones while the job runs", async () => {
   const google = await startGoogle({ expiresInSeconds: 1 });
   const { tokenFile, warnings, log, stop } = await connect(google, "my-project");
   const seen = new Set([readFileSync(tokenFile, "utf8")]);
@@ -58,7 +58,7 @@ test("a token that lives a second is replaced by a masked one, for as long as th
   for (const token of seen) expect(log).toHaveBeenCalledWith(`::add-mask::${token}\n`);
 });
 
-test("a project that nobody names is asked for", async () => {
+test("a project that is not set anywhere is refused, naming project_id", async () => {
   const google = await startGoogle();
   const environment = Object.fromEntries(
     Object.entries(google.environment).filter(([name]) => !name.includes("PROJECT")),

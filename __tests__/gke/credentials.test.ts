@@ -103,7 +103,7 @@ describe("where credentials are looked for", () => {
     expect(await credentials.accessToken()).toMatchObject({ value: "ya29.token-1" });
   });
 
-  test("credentials_json goes before the environment", async () => {
+  test("credentials_json wins over the environment", async () => {
     const google = await startGoogle();
     const credentialsJson = await readFile(google.files.serviceAccountKey, "utf8");
     const credentials = await googleCredentials({ credentialsJson }, google.environment);
@@ -127,7 +127,7 @@ describe("where credentials are looked for", () => {
     expect(google.requests).toEqual(requests);
   });
 
-  test("the project that the job has set goes before the credentials' own", async () => {
+  test("the job's project wins over the credentials' own", async () => {
     const google = await startGoogle();
     const environment = {
       ...overrides(google),
@@ -151,15 +151,15 @@ describe("missing or unreadable credentials", () => {
       "no identity token for the job",
       { workloadIdentityProvider: "projects/1/locations/global/workloadIdentityPools/p/providers/q" },
       nowhere,
-      /no identity token.*permissions: id-token: write/s,
+      /can't get an identity token.*permissions: id-token: write/s,
     ],
-    ["no JSON", { credentialsJson: '{"private_key": "secret' }, nowhere, /credentials_json` holds no JSON/],
+    ["no JSON", { credentialsJson: '{"private_key": "secret' }, nowhere, /credentials_json` is not JSON/],
     ["no type", { credentialsJson: '{"a": 1, "b": 2}' }, nowhere, /no "type", only: a, b/],
   ])("%s", async (_, inputs, environment, message) => {
     await expect(findCredentials(inputs, environment, async () => false)).rejects.toThrow(message);
   });
 
-  test("what isn't JSON is not quoted", async () => {
+  test("the error doesn't quote a text that isn't JSON", async () => {
     await expect(
       findCredentials({ credentialsJson: '{"private_key": "secret' }, nowhere, async () => false),
     ).rejects.not.toThrow(/secret"?$|private_key/);
@@ -190,7 +190,7 @@ describe("gcloud's login", () => {
     `echo '${JSON.stringify({ configuration: { active_configuration: "default", properties: { core } }, credential })}'`;
   const nowhere = { HOME: "/nonexistent" };
 
-  test("is used when there is nothing else, and asked again for each further token", async () => {
+  test("is used if there is nothing else, and runs again for each further token", async () => {
     const core = { account: "me@example.com", project: "my-project" };
     const answer = answering(core, { access_token: "ya29.gcloud", token_expiry: "2100-01-02T03:04:05Z" });
     const directory = await installGcloud(`echo "$@" >>"\${0%/*}/calls"\n${answer}`);
@@ -209,7 +209,7 @@ describe("gcloud's login", () => {
     expect(log).toHaveBeenCalledWith("::add-mask::ya29.gcloud\n");
   });
 
-  test("counts on five minutes when gcloud knows no end", async () => {
+  test("assumes five minutes if gcloud knows no expiry", async () => {
     await installGcloud(answering({ account: "me" }, { access_token: "ya29.gcloud" }));
     const before = Date.now();
     const credentials = await googleCredentials({}, { ...nowhere, GOOGLE_CLOUD_PROJECT: "p" });
@@ -219,7 +219,7 @@ describe("gcloud's login", () => {
     expect(expires).toBeLessThanOrEqual(Date.now() + 300_000);
   });
 
-  test("is not asked for when there are other credentials", async () => {
+  test("is not used if there are other credentials", async () => {
     const directory = await installGcloud(`touch "\${0%/*}/called"; exit 1`);
     const google = await startGoogle();
     await (await googleCredentials({}, google.environment)).accessToken();
@@ -250,7 +250,7 @@ describe("gcloud's login", () => {
   });
 });
 
-describe("refusals are explained with Google's own text, and not tried again", () => {
+describe("refusals are explained with Google's own text, and not retried", () => {
   const refusals: [string, Fault[], keyof CredentialFiles, Record<string, unknown>, RegExp, number][] = [
     [
       "attribute condition",
@@ -281,7 +281,7 @@ describe("refusals are explained with Google's own text, and not tried again", (
       ["stale-identity-token"],
       "directFederation",
       {},
-      /clock is off.*stale to sign-in.*NTP/s,
+      /clock is wrong.*stale to sign-in.*NTP/s,
       2,
     ],
     [
@@ -363,7 +363,7 @@ describe("refusals are explained with Google's own text, and not tried again", (
   });
 });
 
-describe("transient answers are tried again", () => {
+describe("transient failures are retried", () => {
   test.each<keyof CredentialFiles>([
     "federatedServiceAccount",
     "directFederation",
@@ -379,7 +379,7 @@ describe("transient answers are tried again", () => {
     expect(await credentials.accessToken()).toMatchObject({ value: google.lastToken() });
   });
 
-  test("nobody answers", async () => {
+  test("a service that never answers", async () => {
     const google = await startGoogle();
     await google.stop();
     const credentials = await googleCredentials(

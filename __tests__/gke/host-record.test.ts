@@ -26,7 +26,7 @@ describe("decideRecord", () => {
     expect(decideRecord(records, WANTED)).toMatchObject({ action: "keep", deletions: [], additions: [] });
   });
 
-  test("creates both records where there are none", () => {
+  test("creates both records if there are none", () => {
     expect(decideRecord([], WANTED)).toEqual({
       action: "create",
       deletions: [],
@@ -36,7 +36,7 @@ describe("decideRecord", () => {
     });
   });
 
-  test("creates the A record that someone has deleted", () => {
+  test("creates an A record that someone deleted", () => {
     expect(decideRecord([ours], WANTED)).toMatchObject({
       action: "create",
       deletions: [],
@@ -44,7 +44,7 @@ describe("decideRecord", () => {
     });
   });
 
-  test("changes ours and keeps its TTL", () => {
+  test("changes its own record and keeps the TTL", () => {
     expect(decideRecord([there, ours], WANTED)).toEqual({
       action: "change",
       deletions: [there],
@@ -65,26 +65,26 @@ describe("decideRecord", () => {
     [
       "another cluster's record",
       [there, theirs],
-      `${HOST} points to 198.51.100.1 and is kept by my-project/us-central1/other-cluster/default/my-release, not by ${OWNER}`,
-      `replace its TXT record by ${handOver}, if that one no longer needs it.`,
+      `${HOST} points to 198.51.100.1 and is managed by my-project/us-central1/other-cluster/default/my-release, not by ${OWNER}`,
+      `replace its TXT record by ${handOver}, if the other owner no longer needs it.`,
     ],
     [
       "another cluster's name",
       [theirs],
-      "has no A record and is kept by my-project/us-central1/other",
+      "has no A record and is managed by my-project/us-central1/other",
       handOver,
     ],
     [
       "a TXT record that tells more than one owner",
       [there, recordSet("TXT", [TXT, '"x"'])],
-      `is kept by someone else, not by ${OWNER}`,
+      `is managed by someone else, not by ${OWNER}`,
       handOver,
     ],
     [
       "several addresses of ours",
       [recordSet("A", ["203.0.113.7", "198.51.100.1"]), ours],
-      "points to 203.0.113.7, 198.51.100.1: someone has changed the record",
-      "leave it one address only",
+      "points to 203.0.113.7, 198.51.100.1: someone changed the record",
+      "reduce it to one address",
     ],
     [
       "a routing policy",
@@ -108,19 +108,22 @@ describe("decideRecord", () => {
     });
   });
 
-  test.each(['say "hello"', "back\\slash", "x".repeat(600)])("an owner is found again: %s", (owner) => {
-    const wanted = { ...WANTED, owner };
-    const created = decideRecord([], wanted);
-    const additions = created.action === "create" ? created.additions : [];
-    expect(decideRecord(additions, { ...wanted, address: "203.0.113.8" })).toMatchObject({
-      action: "change",
-    });
-    expect(decideRecord(additions, { ...WANTED, address: "203.0.113.8" })).toMatchObject({
-      action: "refuse",
-    });
-    const strings = additions.flatMap(({ rrdatas }) => rrdatas.join().match(/"([^"\\]|\\.)*"/g) ?? []);
-    expect(Math.max(...strings.map((text) => text.length))).toBeLessThanOrEqual(255 + 2 + 2);
-  });
+  test.each(['say "hello"', "back\\slash", "x".repeat(600)])(
+    "reads back an owner that it wrote: %s",
+    (owner) => {
+      const wanted = { ...WANTED, owner };
+      const created = decideRecord([], wanted);
+      const additions = created.action === "create" ? created.additions : [];
+      expect(decideRecord(additions, { ...wanted, address: "203.0.113.8" })).toMatchObject({
+        action: "change",
+      });
+      expect(decideRecord(additions, { ...WANTED, address: "203.0.113.8" })).toMatchObject({
+        action: "refuse",
+      });
+      const strings = additions.flatMap(({ rrdatas }) => rrdatas.join().match(/"([^"\\]|\\.)*"/g) ?? []);
+      expect(Math.max(...strings.map((text) => text.length))).toBeLessThanOrEqual(255 + 2 + 2);
+    },
+  );
 });
 
 describe("decideRemoval", () => {
@@ -150,7 +153,7 @@ describe("decideRemoval", () => {
       [here, theirs],
       undefined,
       [],
-      "that record is kept by my-project/us-central1/other",
+      "that record is managed by my-project/us-central1/other",
     ],
   ])("takes away %s", (_, records, address, deletions, kept) => {
     const removal = decideRemoval(records, { ...unwanted, address });

@@ -42,7 +42,7 @@ test("the directory is private, under RUNNER_TEMP, and new each time", async () 
   expect(second).not.toBe(first);
 });
 
-test("the directory is elsewhere, and as private, where RUNNER_TEMP is too long for a socket in it", async () => {
+test("the directory is elsewhere, and as private, if RUNNER_TEMP is too long for a socket", async () => {
   const RUNNER_TEMP = join(await temporaryDirectory(), "t".repeat(72));
   await mkdir(RUNNER_TEMP);
   const directory = await privateDirectory({ RUNNER_TEMP });
@@ -80,7 +80,7 @@ describe("our own kubeconfig", () => {
     expect(await readFile(path, "utf8")).not.toContain("certificate-authority");
   });
 
-  test("is removed, also twice", async () => {
+  test("can be removed twice", async () => {
     const directory = await privateDirectory({ RUNNER_TEMP: await temporaryDirectory() });
     await writeKubeconfig(CLUSTER, directory, join(directory, "token"));
     await removeCredentials(directory);
@@ -129,12 +129,12 @@ describe("a kubeconfig that was given", () => {
     ["a line of it", "token: s3cret"],
   ])("as %s is not shown", async (_, value) => {
     const error = await givenKubeconfig(value, undefined, "/", {}).catch(String);
-    expect(error).toContain("The input kubeconfig is neither a kubeconfig nor a path of one.");
+    expect(error).toContain("The input kubeconfig is neither a kubeconfig nor the path of one.");
     expect(error).not.toContain("s3cret");
     expect(error).not.toContain(value.slice(0, 20));
   });
 
-  test("as several files of KUBECONFIG is what kubectl makes of them", async () => {
+  test("as several files of KUBECONFIG is read as kubectl does", async () => {
     const directory = await temporaryDirectory();
     const [none, first, second] = ["none", "first", "second"].map((name) => join(directory, name));
     await writeFile(first ?? "", "contexts: [{name: mine}]\n");
@@ -149,7 +149,7 @@ describe("a kubeconfig that was given", () => {
     });
   });
 
-  test("with a context only is KUBECONFIG", async () => {
+  test("defaults to KUBECONFIG", async () => {
     const directory = await temporaryDirectory();
     const path = join(directory, "config");
     await writeFile(path, GIVEN);
@@ -180,7 +180,7 @@ describe("a kubeconfig that was given", () => {
     await expect(givenKubeconfig(content, context, directory, {})).rejects.not.toThrow(/s3cret/);
   });
 
-  test("that isn't there, or is no file", async () => {
+  test("that doesn't exist, or is no file", async () => {
     const directory = await temporaryDirectory();
     await expect(givenKubeconfig(join(directory, "none"), undefined, directory, {})).rejects.toThrow(
       /none can't be read.*ENOENT.*input kubeconfig/s,

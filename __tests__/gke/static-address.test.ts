@@ -120,8 +120,13 @@ describe("problemOfAddress", () => {
       { annotations: {}, clusterUid: undefined },
       /is used/,
     ],
-    ["IPv6", { ...free, address: "2001:db8::7" }, {}, /won't do.*it is 2001:db8::7, addressType EXTERNAL/s],
-    ["a range for peering", { ...free, addressType: "INTERNAL" }, {}, /won't do.*addressType INTERNAL/s],
+    [
+      "IPv6",
+      { ...free, address: "2001:db8::7" },
+      {},
+      /can't be used.*it is 2001:db8::7, addressType EXTERNAL/s,
+    ],
+    ["a range for peering", { ...free, addressType: "INTERNAL" }, {}, /can't be used.*addressType INTERNAL/s],
     ["an external one for an internal load balancer", free, REGIONAL, /needs an internal IPv4.*us-central1/],
     [
       "an internal one of one rule only, for HTTP and HTTPS",

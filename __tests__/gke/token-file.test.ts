@@ -56,7 +56,7 @@ describe("renewal", () => {
     kept.stop();
   });
 
-  test("that fails is a warning and is tried again before the token ends", async () => {
+  test("that fails is a warning and is retried before the token expires", async () => {
     const kept = await keep(5 * MINUTE, (fetched) => fetched === 2);
     await vi.advanceTimersByTimeAsync(2.5 * MINUTE);
     expect(kept.content()).toBe("token-1");
@@ -66,7 +66,7 @@ describe("renewal", () => {
     kept.stop();
   });
 
-  test("that goes on failing is tried every half minute, and ends the moment it works", async () => {
+  test("that keeps failing is retried every half minute until it succeeds", async () => {
     const kept = await keep(60 * MINUTE, (fetched) => fetched < 140);
     await vi.advanceTimersByTimeAsync(120 * MINUTE);
     const before = kept.warnings.length;
@@ -94,7 +94,7 @@ describe("renewal", () => {
   });
 });
 
-test("a renewal that is under way at stop writes nothing", async () => {
+test("a renewal in progress at stop writes nothing", async () => {
   const path = join(await temporaryDirectory(), "token");
   const asked = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<AccessToken>();
@@ -110,7 +110,7 @@ test("a renewal that is under way at stop writes nothing", async () => {
   expect(readFileSync(path, "utf8")).toBe("first");
 });
 
-test("the file is private and replaced in one step", async () => {
+test("the file is private and replaced atomically", async () => {
   const directory = await temporaryDirectory();
   const path = join(directory, "token");
   const first = Promise.withResolvers<number>();
@@ -132,7 +132,7 @@ test("the file is private and replaced in one step", async () => {
   expect(readdirSync(directory)).toEqual(["token"]);
 });
 
-test("it keeps no process alive", async () => {
+test("the renewal keeps no process alive", async () => {
   const path = join(await temporaryDirectory(), "token");
   const module = join(import.meta.dirname, "../../src/gke/token-file.ts");
   const script = `

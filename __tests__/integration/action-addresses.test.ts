@@ -171,7 +171,7 @@ describe("what can't be had is refused before anything is changed", () => {
       what: "another cluster's record",
       given: { dns_zone: ZONE, host: `kept.${hostOf(namespace)}` },
       says: [
-        "is kept by my-project/us-central1/my-cluster/elsewhere/my-release-milvus",
+        "is managed by my-project/us-central1/my-cluster/elsewhere/my-release-milvus",
         "replace its TXT record",
       ],
     },

@@ -27,7 +27,7 @@ test.each<[string, YamlMap, Service]>([
   expect(() => refuseLayer4Leftovers(values, values, live)).not.toThrow();
 });
 
-test("ranges that a failed upgrade may have rendered are Helm's to take away", () => {
+test("admits ranges that a failed upgrade may have rendered, because Helm removes them", () => {
   const live = service({ loadBalancerSourceRanges: RANGES });
   expect(() => refuseLayer4Leftovers({}, undefined, live)).not.toThrow();
 });
@@ -37,7 +37,7 @@ test.each<[string, YamlMap, Service, string[]]>([
     "an annotation of the release's",
     annotated("10.0.0.0/8"),
     service({}),
-    [`The value service.annotations."${SOURCE_RANGES}" is in the way`, "set it to null"],
+    [`The value service.annotations."${SOURCE_RANGES}" is set`, "set it to null"],
   ],
   [
     "an annotation of somebody else's",

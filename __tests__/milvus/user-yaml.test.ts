@@ -9,7 +9,7 @@ import { withoutTls, withTls } from "../../src/milvus/user-yaml.ts";
 
 const ALL = "common:\n  security:\n    tlsMode: 1\nproxy:\n  http:\n    port: 8080\n";
 
-describe("what is needed is set", () => {
+describe("withTls sets what is needed", () => {
   test.each<[string, string | undefined, string]>([
     ["no user.yaml", undefined, ALL],
     ["an empty one", "", ALL],
@@ -57,7 +57,7 @@ describe("what is needed is set", () => {
     expect(withTls(after)).toBe(after);
   });
 
-  test("scalars stay as they are written, whatever they mean to whom", () => {
+  test("scalars stay as they are written", () => {
     const scalars = [
       "mode: 0755",
       "hex: 0x1F",
@@ -84,7 +84,7 @@ describe("what is needed is set", () => {
   });
 });
 
-describe("a setting is changed where it stands, in whatever spelling", () => {
+describe("withTls changes a setting in place, in any spelling", () => {
   const REST = "proxy: { http: { enabled: false } }\n";
   test.each([
     [`common.security.tlsMode: 0\n${REST}`, `common.security.tlsMode: 1\n${REST}`],
@@ -102,7 +102,7 @@ describe("a setting is changed where it stands, in whatever spelling", () => {
   });
 });
 
-describe("what has everything is returned as it is, down to the last blank", () => {
+describe("withTls returns a text that needs no change exactly as it is", () => {
   test.each([
     "common.security.tlsMode: 1\nproxy.http.port: 8080\n",
     "common: {security: {tls_mode: 1}}\nproxy: {http: {enabled: no}}\n",
@@ -117,7 +117,7 @@ describe("what has everything is returned as it is, down to the last blank", () 
   });
 });
 
-describe("refused", () => {
+describe("withTls refuses", () => {
   test.each([
     ["a: b: c", "is not valid YAML at line 1, column 4: Nested mappings"],
     ["a: 1\nb: [1\nc: 2\n", "is not valid YAML at line 3, column "],
@@ -152,16 +152,10 @@ describe("refused", () => {
       "proxy.http.port: 8443\nproxy: { http: { port: 8080 } }\ncommon: { security: { tlsMode: 1 } }\n",
       'sets proxy.http.port more than once: "proxy.http.port", "proxy": "http": "port".',
     ],
-    [
-      "common: { security: { tlsMode: &x 0 } }\nother: *x\n",
-      "lets others take common.security.tlsMode with a YAML anchor",
-    ],
-    ["x: &x {}\ncommon: *x\n", "takes common from elsewhere with a YAML alias"],
-    ["x: &x {security: {}}\ncommon: {<<: *x}\n", "takes common from elsewhere with a YAML alias"],
-    [
-      "x: &x {enabled: false}\nproxy:\n  http: {<<: *x}\n",
-      "takes proxy.http from elsewhere with a YAML alias",
-    ],
+    ["common: { security: { tlsMode: &x 0 } }\nother: *x\n", "has a YAML anchor at common.security.tlsMode"],
+    ["x: &x {}\ncommon: *x\n", "has a YAML alias at common"],
+    ["x: &x {security: {}}\ncommon: {<<: *x}\n", "has a YAML alias at common"],
+    ["x: &x {enabled: false}\nproxy:\n  http: {<<: *x}\n", "has a YAML alias at proxy.http"],
   ])("%j", (text, message) => {
     expect(() => withTls(text)).toThrow(ActionError);
     expect(() => withTls(text)).toThrow(`The release's extraConfigFiles."user.yaml" ${message}`);
@@ -169,7 +163,7 @@ describe("refused", () => {
   });
 });
 
-describe("any user.yaml", () => {
+describe("withTls on random texts", () => {
   /** Texts of settings, with those that matter here often among them, as a library writes them in some style. */
   const { tree } = fc.letrec<{ tree: YamlMap; node: unknown }>((tie) => ({
     tree: fc.dictionary(
@@ -204,7 +198,7 @@ describe("any user.yaml", () => {
     }
   }
 
-  test("keeps all its settings, has what is needed, and is left alone the second time", () => {
+  test("keeps all settings, sets what is needed, and changes nothing the second time", () => {
     fc.assert(
       fc.property(text, (before) => {
         const after = attempt(before);
@@ -227,7 +221,7 @@ describe("any user.yaml", () => {
     );
   });
 
-  test("random text is either refused in words or becomes a map", () => {
+  test("either refuses a text with an ActionError or returns a map", () => {
     fc.assert(
       fc.property(
         fc.string({ unit: fc.constantFrom(..."ab:-? \n\t#&*!|>'\"%@`{}[],~<=0"), maxLength: 30 }),
@@ -243,7 +237,7 @@ describe("any user.yaml", () => {
   });
 });
 
-describe("withoutTls takes away what withTls has put there", () => {
+describe("withoutTls removes what withTls set", () => {
   test.each<[string, string | undefined]>([
     ["no user.yaml", undefined],
     ["an empty one", ""],

@@ -24,7 +24,7 @@ describe("refuseUnsupportedValues", () => {
     ["user.yaml as text", { extraConfigFiles: { "user.yaml": "a: 1" } }, {}],
     ["TLS by an environment variable too", env("standalone", { COMMON_SECURITY_TLSMODE: "1" }), {}],
     [
-      "an environment variable of what isn't used",
+      "an environment variable of an unused component",
       { ...env("standalone", { COMMON_SECURITY_TLSMODE: "0" }), cluster: { enabled: true } },
       {},
     ],
@@ -60,10 +60,10 @@ describe("refuseUnsupportedValues", () => {
       ['extraConfigFiles."user.yaml" of release r is not text', "`user.yaml: |`"],
     ],
     [
-      "a chart in which Milvus is but a part",
+      "a chart with Milvus as a subchart",
       { service: undefined, milvus: { service: {} } },
       {},
-      ["Release r is not of Milvus's own chart", "its chart milvus has no values `service`"],
+      ["Release r does not use Milvus's own chart", "its chart milvus has no values `service`"],
     ],
     [
       "plaintext by an environment variable",
@@ -78,7 +78,7 @@ describe("refuseUnsupportedValues", () => {
       ["sets MILVUS_CONF_common.security.tlsMode in proxy.extraEnv"],
     ],
     [
-      "an environment variable that has REST and gRPC share a port",
+      "an environment variable that makes REST and gRPC share a port",
       env("standalone", { PROXY_HTTP_PORT: "19530" }),
       {},
       ["sets PROXY_HTTP_PORT in standalone.extraEnv"],

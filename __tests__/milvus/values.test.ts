@@ -11,7 +11,7 @@ describe("loadBalancerValues", () => {
     return valueAt(overlay, "service", "annotations");
   }
 
-  test("the three annotations, ClusterIP and TLS, and nothing else", () => {
+  test("returns only the three annotations, ClusterIP and TLS", () => {
     expect(
       loadBalancerValues({ image: { tag: "x" }, service: { type: "LoadBalancer", nodePort: 1 } }, PORT, "bc"),
     ).toEqual({
@@ -86,7 +86,7 @@ describe("loadBalancerValues", () => {
     expect(annotations(present)).toEqual({ ...OURS, ...changed });
   });
 
-  test("laid over the values that it came from, it asks for nothing more", () => {
+  test("returns the same once its values are set", () => {
     const values = {
       service: { annotations: { x: "y", "cloud.google.com/neg": '{"exposed_ports":{"1":{}}}' } },
     };
@@ -94,7 +94,7 @@ describe("loadBalancerValues", () => {
     expect(loadBalancerValues(mergeValues(values, overlay), PORT, "bc")).toEqual(overlay);
   });
 
-  test("the port's own name is the key, as the controller wants it", () => {
+  test("uses the port's own name as key, as the controller requires", () => {
     const overlay = loadBalancerValues({}, { name: "grpc", port: 1 }, "bc");
     expect(valueAt(overlay, "service", "annotations", "cloud.google.com/app-protocols")).toBe(
       '{"grpc":"HTTP2"}',

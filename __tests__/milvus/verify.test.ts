@@ -94,7 +94,7 @@ const HOURS = 3_600_000;
 const refusal = (code: status, details: string) => () => ({ code, details });
 
 describe("an answer", () => {
-  test("is Milvus's version, and its word that it is healthy", async () => {
+  test("has Milvus's version and no reasons if Milvus is healthy", async () => {
     const { address, calls } = await startMilvus((method) => (method === "GetVersion" ? VERSION : HEALTHY));
     expect(await check(address, { limit: HOURS })).toEqual({ version: "v2.6.15", reasons: [] });
     expect(calls).toEqual([{ authority: HOST, authorization: undefined }]);
@@ -113,12 +113,12 @@ describe("an answer", () => {
     ["its reasons", message([2, false], [3, "querycoord: no node"], [3, "é"]), ["querycoord: no node", "é"]],
     ["no reasons", message([2, false]), ["it gives no reason"]],
     ["an empty message", message(), ["it gives no reason"]],
-  ])("is an answer when Milvus calls itself unhealthy with %s", async (_, health, reasons) => {
+  ])("is an answer when Milvus reports itself unhealthy with %s", async (_, health, reasons) => {
     const { address } = await startMilvus((method) => (method === "GetVersion" ? VERSION : health));
     expect(await check(address)).toEqual({ version: "v2.6.15", reasons });
   });
 
-  test("is waited for: an unhealthy Milvus gets time to settle, an absent one to come", async () => {
+  test("is awaited: an unhealthy Milvus gets time to settle, an absent one to start", async () => {
     const { address, calls } = await startMilvus((method, _, count) => {
       if (count === 1) return { code: status.UNAVAILABLE, details: "Received HTTP status code 502" };
       return method === "GetVersion" ? VERSION : message([2, count > 2]);
@@ -127,14 +127,14 @@ describe("an answer", () => {
     expect(calls).toHaveLength(3);
   });
 
-  test("is a refusal of Milvus's own, which looks at a user's rights: only Milvus could have said that", async () => {
+  test("can be a refusal by Milvus itself: only Milvus checks a user's rights", async () => {
     const { address } = await startMilvus(
       refusal(status.PERMISSION_DENIED, "privilege not permitted, deny to reader"),
     );
     expect(await check(address, { token: "reader:secret" })).toEqual({ version: undefined, reasons: [] });
   });
 
-  test("is also that Milvus wants a token, when there is none to give", async () => {
+  test("can be that Milvus requires a token, if none was given", async () => {
     const { address } = await startMilvus(refusal(status.UNAUTHENTICATED, "auth check failure"));
     expect(await check(address, { limit: HOURS })).toEqual({ version: undefined, reasons: [] });
   });
@@ -153,7 +153,7 @@ describe("no answer", () => {
   });
 
   test.each([
-    [404, "routes this host name nowhere (HTTP 404)"],
+    [404, "has no route for this host name (HTTP 404)"],
     [502, "the load balancer can't talk to Milvus"],
     [503, "the load balancer can't talk to Milvus"],
   ])("HTTP %i", async (code, remedy) => {
@@ -165,7 +165,7 @@ describe("no answer", () => {
     await expect(check(address)).rejects.toThrow(remedy);
   });
 
-  test("HTTP 403 is final: nobody waits for a policy to change", async () => {
+  test("HTTP 403 ends the wait at once", async () => {
     const address = await startLoadBalancer((stream) =>
       stream.respond({ ":status": 403 }, { endStream: true }),
     );
@@ -196,7 +196,7 @@ describe("no answer", () => {
     );
   });
 
-  test("nobody listens", async () => {
+  test("no server listens", async () => {
     const address = await startLoadBalancer(() => {});
     for (const cleanup of cleanups.splice(0)) cleanup();
     const checking = check(address);
@@ -205,7 +205,7 @@ describe("no answer", () => {
   });
 });
 
-test("SNI and :authority are the host, whatever is dialled", async () => {
+test("SNI and :authority are the host, not the address", async () => {
   const seen: unknown[] = [];
   const address = await startLoadBalancer((stream, headers) => {
     const { socket } = stream.session ?? {};
@@ -231,7 +231,7 @@ describe("a cancelled job", () => {
     expect(calls).toEqual([]);
   });
 
-  test("ends a call that nobody answers", async () => {
+  test("ends a call without an answer", async () => {
     const controller = new AbortController();
     const { address } = await startMilvus(() => {
       controller.abort(cancelled);

@@ -1,4 +1,4 @@
-/** Lifetime in milliseconds taken for a token whose issuer doesn't tell it: the shortest that Google gives. */
+/** Assumed lifetime of a token without an expiry, in milliseconds: the shortest that Google issues. */
 export const UNKNOWN_LIFETIME = 300_000;
 
 export interface AccessToken {

@@ -15,9 +15,9 @@ import {
 } from "./host-record.ts";
 import { refusedOperation } from "./operation.ts";
 
-/** Longest time until a change is served, in milliseconds: it takes seconds, rarely a minute. */
+/** Longest wait until a change is served, in milliseconds. It usually takes seconds, rarely a minute. */
 const CHANGE_LIMIT = 300_000;
-/** Pauses between two looks at a change, in milliseconds; the last one repeats. */
+/** Pauses between two requests for a change's status, in milliseconds. The last one repeats. */
 const CHANGE_PAUSES = [250, 500, 1000, 2000, 5000] as const;
 
 const EDITOR = "roles/dns.admin";
@@ -25,7 +25,7 @@ const EDITOR = "roles/dns.admin";
 /**
  * Returns a managed zone.
  *
- * @throws ActionError when there is none of that name or it may not be read
+ * @throws ActionError if no zone has that name, or the credentials may not read it
  */
 export async function getManagedZone(name: string, project: GoogleProject): Promise<ManagedZone> {
   const answer = await requestOf(project, "dns", `managedZones/${name}`);
@@ -45,9 +45,9 @@ export async function getManagedZone(name: string, project: GoogleProject): Prom
 }
 
 /**
- * Returns what a zone holds for a host and for the TXT record that tells who keeps it.
+ * Returns a zone's records for a host and for the TXT record that names the owner of the host's record.
  *
- * @throws ActionError when it may not be read
+ * @throws ActionError if the credentials may not read them
  */
 export async function readRecords(
   zone: ManagedZone,
@@ -69,9 +69,9 @@ export async function readRecords(
 }
 
 /**
- * Makes a host's A record say an address and returns what was done once Cloud DNS serves it.
+ * Sets a host's A record. Returns the change once Cloud DNS serves it.
  *
- * @throws ActionError when the record is someone else's or may not be changed
+ * @throws ActionError if the record belongs to someone else, or the credentials may not change it
  */
 export async function setHostRecord(
   zone: ManagedZone,
@@ -86,10 +86,10 @@ export async function setHostRecord(
 }
 
 /**
- * Takes a host's A record and the TXT record beside it away if they are the owner's; returns what was deleted and why
- * something was left.
+ * Deletes a host's A record and the TXT record beside it if they belong to the owner. Returns what was
+ * deleted, and why a record was kept.
  *
- * @throws ActionError when it may not be changed
+ * @throws ActionError if the credentials may not change them
  */
 export async function removeHostRecord(
   zone: ManagedZone,
@@ -99,10 +99,12 @@ export async function removeHostRecord(
   return await decideAndApply(zone, unwanted.host, project, (records) => decideRemoval(records, unwanted));
 }
 
-/** What a change of records meets that were changed after they had been read: gone, added, or no longer the same. */
+/**
+ * Statuses of a change whose records somebody else changed since they were read: gone, added, or different.
+ */
 const RACES: readonly unknown[] = [404, 409, 412];
 
-/** Reads, decides, and applies; once more when someone else has changed the records in between. */
+/** Reads, decides and applies. Tries once more if someone else changed the records in between. */
 async function decideAndApply<T extends { deletions: RecordSet[]; additions?: RecordSet[] }>(
   zone: ManagedZone,
   host: string,
@@ -125,15 +127,17 @@ async function decideAndApply<T extends { deletions: RecordSet[]; additions?: Re
       });
     }
     if (attempt === 2) {
-      throw new ActionError(`Could not ${task}: someone else changes them at the same time.`, {
+      throw new ActionError(`Could not ${task}: something else changes them at the same time.`, {
         why: failure.text,
-        fix: "find out what else keeps this record, and let one of them do it.",
+        fix: "find out what else manages this record, and let only one of them do it.",
       });
     }
   }
 }
 
-/** Makes one atomic change, waits until all of the zone's name servers serve it, and returns why it failed. */
+/**
+ * Makes one atomic change and waits until all name servers of the zone serve it. Returns a failure, if any.
+ */
 async function applyChange(
   zone: ManagedZone,
   body: { deletions: RecordSet[]; additions: RecordSet[] },
@@ -142,7 +146,7 @@ async function applyChange(
   const changes = `managedZones/${zone.name}/changes`;
   const deadline = performance.now() + CHANGE_LIMIT;
   let answer = await requestOf(project, "dns", changes, { method: "POST", body });
-  for (let look = 0; ; look += 1) {
+  for (let attempt = 0; ; attempt += 1) {
     if (answer.failure) return answer.failure;
     const { id, status } = v.parse(Change, answer.body);
     if (status === "done") return undefined;
@@ -150,7 +154,7 @@ async function applyChange(
       const text = `the change ${id} is ${status} after ${CHANGE_LIMIT / 60_000} minutes`;
       return { status: undefined, url: undefined, text, reason: undefined };
     }
-    await pause(CHANGE_PAUSES[look] ?? CHANGE_PAUSES[4], project.signal);
+    await pause(CHANGE_PAUSES[attempt] ?? CHANGE_PAUSES[4], project.signal);
     answer = await requestOf(project, "dns", `${changes}/${id}`);
   }
 }

@@ -1,14 +1,14 @@
 import { ActionError } from "../base/errors.ts";
 import { fields } from "./google-api.ts";
 
-/** Where a cluster is: the three parts of projects/P/locations/L/clusters/C. */
+/** The three parts of a cluster's name, projects/P/locations/L/clusters/C. */
 export interface ClusterName {
   projectId: string;
   location: string;
   name: string;
 }
 
-/** The members of the container API's Cluster that are used here; Google leaves out those that are false. */
+/** What this action uses of the container API's Cluster. Google's JSON leaves out fields that are false. */
 export interface ClusterResource {
   status: string;
   statusMessage: string;
@@ -18,9 +18,9 @@ export interface ClusterResource {
   caCertificate: string | undefined;
   publicEndpoint: string | undefined;
   privateEndpoint: string | undefined;
-  /** Only when it may be reached from outside Google Cloud. */
+  /** Undefined unless it accepts traffic from outside Google Cloud. */
   dnsEndpoint: string | undefined;
-  /** Whether the IP endpoints answer to certain networks only. */
+  /** Whether the IP endpoints answer authorized networks only. */
   authorizedNetworks: boolean;
   /** The cluster's own fleet membership, `projects/P/locations/L/memberships/M`. */
   fleetMembership: string | undefined;
@@ -31,9 +31,9 @@ export interface ClusterResource {
 }
 
 /**
- * Reads what the container API's `clusters.get` answered.
+ * Parses the response of the container API's `clusters.get`.
  *
- * @throws ActionError when it is not a cluster
+ * @throws ActionError if it is not a cluster
  */
 export function parseCluster(answer: unknown, cluster: ClusterName): ClusterResource {
   const resource = fields(answer);
@@ -44,9 +44,12 @@ export function parseCluster(answer: unknown, cluster: ClusterName): ClusterReso
   const status = text(resource.status);
   const version = text(resource.currentMasterVersion);
   if (!status || !version) {
-    throw new ActionError(`What the container API says of ${describeCluster(cluster)} is not a cluster.`, {
-      why: JSON.stringify(answer)?.slice(0, 300),
-    });
+    throw new ActionError(
+      `The container API did not answer with a cluster for the ${describeCluster(cluster)}.`,
+      {
+        why: JSON.stringify(answer)?.slice(0, 300),
+      },
+    );
   }
   const noIp = ip.enabled === false;
   const privateOnly =
@@ -71,10 +74,10 @@ export function parseCluster(answer: unknown, cluster: ClusterName): ClusterReso
 }
 
 /**
- * Makes sure that an Ingress with container-native load balancing can work on a cluster. One that is being updated
- * (RECONCILING) or that has broken nodes (DEGRADED) still serves its API.
+ * Refuses a cluster on which an Ingress with container-native load balancing can't work. A cluster that is
+ * being updated (RECONCILING) or has broken nodes (DEGRADED) still serves its API.
  *
- * @throws ActionError when it can't
+ * @throws ActionError with what to change
  */
 export function requireUsable(resource: ClusterResource, cluster: ClusterName): void {
   if (["PROVISIONING", "STOPPING", "ERROR"].includes(resource.status)) {
@@ -87,7 +90,7 @@ export function requireUsable(resource: ClusterResource, cluster: ClusterName): 
     );
   }
   if (!resource.httpLoadBalancing) {
-    throw new ActionError(`The add-on HTTP load balancing of the ${describeCluster(cluster)} is off.`, {
+    throw new ActionError(`The HTTP load balancing add-on of the ${describeCluster(cluster)} is off.`, {
       why: "addonsConfig.httpLoadBalancing.disabled is true: no controller would serve the Ingress.",
       fix: updateCommand(cluster, "--update-addons=HttpLoadBalancing=ENABLED"),
     });
@@ -100,7 +103,7 @@ export function requireUsable(resource: ClusterResource, cluster: ClusterName): 
   }
 }
 
-/** Returns a cluster's place in words, to follow `The`. */
+/** Returns a cluster's name and location in words, without an article. */
 export function describeCluster({ projectId, location, name }: ClusterName): string {
   return `cluster ${name} in ${location} of the project ${projectId}`;
 }

@@ -15,9 +15,9 @@ export type { EndpointChoice } from "./endpoint-choice.ts";
 export interface Cluster extends ClusterName, ChosenEndpoint {
   /** Version of the control plane, e.g. `1.35.4-gke.100`. */
   version: string;
-  /** All the endpoints that it has. */
+  /** The endpoints that the cluster has, the best first. */
   offers: Exclude<EndpointChoice, "auto">[];
-  /** Whether its IP endpoints answer to certain networks only. */
+  /** Whether its IP endpoints answer authorized networks only. */
   authorizedNetworks: boolean;
   /** `projects/P/global/networks/N`; with a Shared VPC, P is its host project. */
   network: string | undefined;
@@ -26,11 +26,11 @@ export interface Cluster extends ClusterName, ChosenEndpoint {
 }
 
 /**
- * Gets a cluster from the container API, makes sure that an Ingress with container-native load balancing can work
- * on it, and chooses how its API server is reached.
+ * Gets a cluster from the container API, checks that an Ingress with container-native load balancing can work
+ * on it, and chooses the endpoint of its API server.
  *
- * @param route `fleetMembership`: used by the endpoint `connect_gateway`, by default the cluster's own
- * @throws ActionError when there is no such cluster, it may not be read, it won't do, or has no such endpoint
+ * @param route `fleetMembership` is for the endpoint `connect_gateway`; by default the cluster's own
+ * @throws ActionError if the cluster doesn't exist, can't be read or used, or lacks the endpoint
  */
 export async function lookUpCluster(
   cluster: ClusterName,
@@ -43,7 +43,7 @@ export async function lookUpCluster(
   try {
     answer = await getResource(`${parent}/${cluster.location}/clusters/${cluster.name}`, access.token);
   } catch (error) {
-    throw await explained(error, cluster, () => getResource(`${parent}/-/clusters`, access.token));
+    throw await clusterError(error, cluster, () => getResource(`${parent}/-/clusters`, access.token));
   }
   const resource = parseCluster(answer, cluster);
   requireUsable(resource, cluster);
@@ -65,7 +65,7 @@ async function throughGateway(membership: string, access: GoogleAccess): Promise
   };
 }
 
-async function explained(
+async function clusterError(
   error: unknown,
   cluster: ClusterName,
   listClusters: () => Promise<unknown>,
@@ -75,13 +75,13 @@ async function explained(
   if (status === 404) {
     return new ActionError(`There is no ${describeCluster(cluster)}.`, {
       ...details,
-      fix: `check cluster_name, location and project_id.${await existing(listClusters)}`,
+      fix: `check cluster_name, location and project_id.${await existingClusters(listClusters)}`,
     });
   }
   if (status === 400) {
     return new ActionError(`The container API doesn't accept the name of the ${describeCluster(cluster)}.`, {
       ...details,
-      fix: `check cluster_name, location (a region or a zone) and project_id.${await existing(listClusters)}`,
+      fix: `check cluster_name, location (a region or a zone) and project_id.${await existingClusters(listClusters)}`,
     });
   }
   if (status === 403 && (reason === "SERVICE_DISABLED" || why.includes("has not been used in project"))) {
@@ -102,14 +102,14 @@ async function explained(
       fix: "the token may have been revoked: authenticate again.",
     });
   }
-  return new ActionError(`The ${describeCluster(cluster)} could not be looked up, also not after retries.`, {
+  return new ActionError(`The ${describeCluster(cluster)} could not be looked up, even after retries.`, {
     ...details,
-    fix: "run the job again; a runner without direct access to Google needs HTTPS_PROXY.",
+    fix: "run the job again. A runner without direct access to Google needs HTTPS_PROXY.",
   });
 }
 
-/** Names the project's clusters, or nothing when they may not be listed: that is no news beside a 404. */
-async function existing(listClusters: () => Promise<unknown>): Promise<string> {
+/** Names the project's clusters. Empty if they can't be listed: the error already reports the 404. */
+async function existingClusters(listClusters: () => Promise<unknown>): Promise<string> {
   const { clusters } = fields(await listClusters().catch(() => undefined));
   if (!Array.isArray(clusters)) return "";
   const names = clusters.map((entry: unknown) => {

@@ -1,9 +1,9 @@
 import * as v from "valibot";
 
-/** Where a resource is, as in Google's URLs. */
+/** A resource's location, as in Google's URLs. */
 export type Scope = "global" | `regions/${string}`;
 
-/** Purpose of an internal address that several forwarding rules may use. */
+/** Purpose of an internal address that several forwarding rules share. */
 export const SHARED = "SHARED_LOADBALANCER_VIP";
 
 export const Address = v.object({
@@ -12,7 +12,7 @@ export const Address = v.object({
   addressType: v.optional(v.string(), "EXTERNAL"),
   purpose: v.optional(v.string()),
   status: v.string(),
-  /** URLs of what uses it: forwarding rules. */
+  /** URLs of the forwarding rules that use it. */
   users: v.optional(v.array(v.string()), []),
 });
 export type Address = v.InferOutput<typeof Address>;
@@ -22,7 +22,7 @@ export const SslCertificate = v.object({
   type: v.optional(v.string(), "SELF_MANAGED"),
   /** PEM: the certificate with its chain. */
   certificate: v.optional(v.string()),
-  /** A managed one has none before it is issued. */
+  /** Empty for a managed certificate that is not issued yet. */
   subjectAlternativeNames: v.optional(v.array(v.string()), []),
   /** RFC 3339. */
   expireTime: v.optional(v.string()),

@@ -6,24 +6,24 @@ import { Address, Operation, type Scope, SHARED, SslCertificate, Subnetworks } f
 import { type Failure, fields, type GoogleProject, isProjectMissing, requestOf } from "./google-api.ts";
 import { type GoogleOperation, refusedOperation } from "./operation.ts";
 
-/** Longest time that an operation may take, in milliseconds. */
+/** Longest wait for an operation, in milliseconds. */
 const OPERATION_LIMIT = 300_000;
-/** `operations.wait` answers after two minutes at the latest, in milliseconds. */
+/** Time-out of one request, in milliseconds: `operations.wait` answers within two minutes. */
 const WAIT_TIMEOUT = 150_000;
-/** Pause between two looks at what takes its time, in milliseconds; `operations.wait` may answer early. */
+/** Pause between two requests, in milliseconds: `operations.wait` may answer early. */
 const PAUSE = 1000;
 
-/** Proxy-only subnets for regional load balancers: of now, and of those that came before. */
+/** Purposes of proxy-only subnets for regional load balancers: the current one and the former one. */
 const PROXY_ONLY = ["REGIONAL_MANAGED_PROXY", "INTERNAL_HTTPS_LOAD_BALANCER"];
 
 const READER = "roles/compute.viewer";
 const EDITOR = "roles/compute.loadBalancerAdmin";
 
 /**
- * Returns a reserved address, undefined when there is none of that name in that scope. One that is just being reserved
- * is waited for: only then it is known.
+ * Returns a reserved address, undefined if no address has that name in that scope. While its status is
+ * RESERVING it has no IP address yet, so this waits.
  *
- * @throws ActionError when the API can't be asked
+ * @throws ActionError if the request fails
  */
 export async function getAddress(
   scope: Scope,
@@ -45,12 +45,12 @@ export async function getAddress(
 }
 
 /**
- * Reserves an address and returns it; one of that name that exists already is returned as it is. A global one is an
- * external IPv4 address. A regional one is internal, of the purpose that lets HTTP and HTTPS share it, which is what
- * GKE's internal Ingress needs to serve both.
+ * Reserves an address and returns it. An existing address of that name is returned as it is. A global address
+ * is external IPv4. A regional address is internal, with the purpose that GKE's internal Ingress needs to
+ * serve both HTTP and HTTPS.
  *
  * @param details `subnetwork` of a regional address: the cluster's own, `projects/P/regions/R/subnetworks/S`
- * @throws ActionError when it is refused
+ * @throws ActionError if Google refuses
  */
 export async function reserveAddress(
   scope: Scope,
@@ -75,7 +75,7 @@ export async function reserveAddress(
   }
   const address = await getAddress(scope, name, project);
   if (!address) {
-    throw new ActionError(`The static address ${name} was reserved, and then deleted by someone else.`, {
+    throw new ActionError(`The static address ${name} was reserved, but something else deleted it at once.`, {
       fix: "run the job again.",
     });
   }
@@ -83,9 +83,9 @@ export async function reserveAddress(
 }
 
 /**
- * Releases a reserved address and says whether there was one.
+ * Releases a reserved address. Returns whether it existed.
  *
- * @throws ActionError when it is refused, as it is while a load balancer uses the address
+ * @throws ActionError if Google refuses, as it does while a load balancer uses the address
  */
 export async function releaseAddress(scope: Scope, name: string, project: GoogleProject): Promise<boolean> {
   const failure = await change("DELETE", `${scope}/addresses/${name}`, scope, project);
@@ -106,11 +106,11 @@ export async function releaseAddress(scope: Scope, name: string, project: Google
 }
 
 /**
- * Returns the names of a network's active proxy-only subnets in a region. An internal load balancer needs one, which
- * only someone who plans the network can make.
+ * Returns the names of a network's active proxy-only subnets in a region. An internal load balancer needs
+ * one. This action doesn't create it, because its range must fit the plan of the network.
  *
  * @param network `projects/P/global/networks/N`; with a Shared VPC, P is its host project
- * @throws ActionError when the API can't be asked
+ * @throws ActionError if the request fails
  */
 export async function proxyOnlySubnets(
   region: string,
@@ -143,9 +143,9 @@ export async function proxyOnlySubnets(
 }
 
 /**
- * Returns an SSL certificate resource, undefined when there is none of that name in that scope.
+ * Returns an SSL certificate resource, undefined if none has that name in that scope.
  *
- * @throws ActionError when the API can't be asked
+ * @throws ActionError if the request fails
  */
 export async function getSslCertificate(
   scope: Scope,
@@ -168,7 +168,7 @@ async function get(path: string, project: GoogleProject, operation: GoogleOperat
   throw refusedOperation(answer.failure, project.projectId, operation);
 }
 
-/** Sends a request that starts an operation, waits for its end, and returns why it failed. */
+/** Sends a request that starts an operation and waits for its end. Returns a failure, if any. */
 async function change(
   method: "POST" | "DELETE",
   path: string,
@@ -176,7 +176,7 @@ async function change(
   project: GoogleProject,
   body?: object,
 ): Promise<Failure | undefined> {
-  // With this, Google takes a repeated request for the first one.
+  // Google recognizes a repeated request by its requestId.
   const options = { method, ...(body && { body }) };
   let answer = await requestOf(project, "compute", `${path}?requestId=${randomUUID()}`, options);
   const deadline = performance.now() + OPERATION_LIMIT;

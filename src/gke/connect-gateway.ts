@@ -6,12 +6,12 @@ import { failureOf, fields, type GoogleAccess, getResource } from "./google-api.
 const MEMBERSHIP = /^projects\/([^/]+)\/locations\/([^/]+)\/(?:memberships|gkeMemberships)\/([^/]+)$/;
 
 /**
- * Returns the full name of the fleet membership through which a cluster is reached.
+ * Returns the full name of the fleet membership that Connect gateway uses for a cluster.
  *
- * @param wanted the input `fleet_membership`: a full name, or the last part of one, whose project and location are
- *   then those of the cluster's own membership
- * @param own the cluster's own membership, undefined when it is in no fleet
- * @throws ActionError when there is none
+ * @param wanted the input `fleet_membership`: a full name, or its last part, with project and location as in
+ *   the cluster's own membership
+ * @param own the cluster's own membership, undefined if it is in no fleet
+ * @throws ActionError if there is none
  */
 export function membershipOf(
   wanted: string | undefined,
@@ -24,10 +24,10 @@ export function membershipOf(
       fix: `gcloud container clusters update ${cluster.name} --location=${cluster.location} --project=${cluster.projectId} --enable-fleet; or set the input fleet_membership.`,
     });
   }
-  const full = !wanted || wanted.includes("/") ? (wanted ?? own ?? "") : besides(wanted, own, cluster);
+  const full = !wanted || wanted.includes("/") ? (wanted ?? own ?? "") : inSameLocation(wanted, own, cluster);
   const [, project, location, name] = MEMBERSHIP.exec(full) ?? [];
   if (!project || !location || !name) {
-    throw new ActionError(`The fleet membership "${full}" is not the name of one.`, {
+    throw new ActionError(`"${full}" is not the name of a fleet membership.`, {
       fix: "set the input fleet_membership to projects/<project>/locations/<location>/memberships/<name>: `gcloud container fleet memberships list --uri`.",
     });
   }
@@ -35,10 +35,10 @@ export function membershipOf(
 }
 
 /**
- * Asks Connect gateway for the URL of a membership's API server: it holds the project's number, which is known
- * nowhere else. A membership that is not global has a gateway in its own region.
+ * Returns the URL of a membership's API server, from Connect gateway: the URL has the project's number, which
+ * this action can't learn elsewhere. A membership that is not global has a gateway in its own region.
  *
- * @throws ActionError when there is no such membership or the gateway may not be used
+ * @throws ActionError if the membership doesn't exist, or the credentials may not use the gateway
  */
 export async function gatewayServer(membership: string, access: GoogleAccess): Promise<string> {
   const [, project = "", location = ""] = MEMBERSHIP.exec(membership) ?? [];
@@ -47,7 +47,7 @@ export async function gatewayServer(membership: string, access: GoogleAccess): P
   try {
     answer = await getResource(url, access.token);
   } catch (error) {
-    throw explained(error, membership, project);
+    throw gatewayError(error, membership, project);
   }
   const { endpoint } = fields(answer);
   if (typeof endpoint !== "string" || !URL.canParse(endpoint)) {
@@ -58,20 +58,22 @@ export async function gatewayServer(membership: string, access: GoogleAccess): P
   return endpoint;
 }
 
-/** Returns the base URL of the gateway that serves the memberships of a location. */
+/** Returns the base URL of the gateway for the memberships of a location. */
 export function gatewayUrl(location: string, { environment, universe }: GoogleAccess): string {
   const everywhere = baseUrl("connectgateway", environment, universe);
   if (location === "global" || endpointOverride("connectgateway", environment)) return everywhere;
   return everywhere.replace("https://", `https://${location}-`);
 }
 
-/** A new membership is in the cluster's region; those made before regional ones came are global. */
-function besides(name: string, own: string | undefined, { projectId, location }: ClusterName): string {
+/**
+ * Without an own membership, the cluster's region: that is where new memberships are. Old ones are global.
+ */
+function inSameLocation(name: string, own: string | undefined, { projectId, location }: ClusterName): string {
   const region = location.replace(/-[a-z]$/, "");
   return own?.replace(/[^/]+$/, name) ?? `projects/${projectId}/locations/${region}/memberships/${name}`;
 }
 
-function explained(error: unknown, membership: string, project: string): ActionError {
+function gatewayError(error: unknown, membership: string, project: string): ActionError {
   const { status, text: why, reason } = failureOf(error);
   const details = { why, cause: error };
   if (reason === "SERVICE_DISABLED" || why.includes("has not been used in project")) {
@@ -92,8 +94,8 @@ function explained(error: unknown, membership: string, project: string): ActionE
       fix: `grant the identity that runs this roles/gkehub.gatewayEditor and roles/gkehub.viewer in the project ${project}.`,
     });
   }
-  return new ActionError(`Connect gateway could not be asked for ${membership}, also not after retries.`, {
+  return new ActionError(`Connect gateway gave no answer for ${membership}, even after retries.`, {
     ...details,
-    fix: "run the job again; a runner without direct access to Google needs HTTPS_PROXY.",
+    fix: "run the job again. A runner without direct access to Google needs HTTPS_PROXY.",
   });
 }

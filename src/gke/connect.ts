@@ -10,24 +10,25 @@ import { keepTokenFile } from "./token-file.ts";
 
 export interface Connection {
   cluster: Cluster;
-  /** The credentials, for other questions to Google. */
+  /** For further requests to Google. */
   credentials: GoogleCredentials;
-  /** The token that the cluster was looked up with. */
+  /** The token that the cluster's look-up used. */
   token: AccessToken;
   kubeconfig: Kubeconfig;
-  /** Path of a file with the credentials that came by inputs; undefined when the job had them already. */
+  /** Path of a file with the credentials from the inputs; undefined if they came from the environment. */
   credentialsFile: string | undefined;
   /** Ends the renewal of the token. */
   stop(): void;
 }
 
 /**
- * Goes from the job's Google credentials to a kubeconfig for a GKE cluster, whose token is renewed until stopped.
+ * Finds the job's Google credentials and writes a kubeconfig for a GKE cluster. Its token is renewed until
+ * stopped.
  *
- * @param wanted `projectId` undefined: the credentials' own
- * @param directory where kubeconfig and token are put, from `privateDirectory`
- * @param warn is told when a renewal fails
- * @throws ActionError when credentials or cluster won't do
+ * @param wanted `projectId` defaults to the credentials' own
+ * @param directory for kubeconfig and token, from `privateDirectory`
+ * @param warn gets a message when a renewal fails
+ * @throws ActionError if the credentials or the cluster can't be used
  */
 export async function connectToCluster(
   wanted: {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { fields } from "./google-api.ts";
 
-/** What the inputs say about credentials; with none of them, the environment decides. */
+/** The inputs about credentials. Without them, the environment decides. */
 export interface CredentialInputs {
   credentialsJson?: string | undefined;
   workloadIdentityProvider?: string | undefined;
@@ -15,13 +15,13 @@ export interface CredentialInputs {
 export type Configuration = Record<string, unknown> & { type: string };
 
 export interface CredentialSource {
-  /** Where it was found, for messages, e.g. `the file in GOOGLE_APPLICATION_CREDENTIALS`. */
+  /** Where the credentials were found, for messages, e.g. `the file in GOOGLE_APPLICATION_CREDENTIALS`. */
   description: string;
-  /** Undefined: the metadata server of the Google Cloud machine that the runner is on. */
+  /** Undefined for the metadata server of a runner on Google Cloud. */
   configuration: Configuration | undefined;
 }
 
-/** The variables of google-github-actions/auth that name a credential file, the common one first. */
+/** The variables in which google-github-actions/auth names a credential file, the most common first. */
 const FILE_VARIABLES = [
   "GOOGLE_APPLICATION_CREDENTIALS",
   "GOOGLE_GHA_CREDS_PATH",
@@ -33,12 +33,13 @@ const HOW_TO_AUTHENTICATE =
   "or set `workload_identity_provider` or `credentials_json`.";
 
 /**
- * Finds the credentials: inputs, then the variables that google-github-actions/auth sets, then the Application
- * Default Credentials of `gcloud auth application-default login`, then the machine's own on Google Cloud.
+ * Finds the credentials, in this order: the inputs, the variables that google-github-actions/auth sets, the
+ * Application Default Credentials of `gcloud auth application-default login`, the metadata server on Google
+ * Cloud.
  *
- * @param onGoogleCloud tells whether the runner is a machine on Google Cloud; only asked when all else fails
- * @returns undefined when there are none
- * @throws ActionError when what is named can't be read
+ * @param onGoogleCloud tells whether the runner is on Google Cloud; called only if nothing else is found
+ * @returns undefined if there are none
+ * @throws ActionError if the named credentials can't be read
  */
 export async function findCredentials(
   inputs: CredentialInputs,
@@ -52,7 +53,11 @@ export async function findCredentials(
   if (inputs.workloadIdentityProvider) {
     return {
       description: `the workload identity provider ${inputs.workloadIdentityProvider}`,
-      configuration: federation(inputs.workloadIdentityProvider, inputs.serviceAccount, environment),
+      configuration: workloadIdentityConfiguration(
+        inputs.workloadIdentityProvider,
+        inputs.serviceAccount,
+        environment,
+      ),
     };
   }
   for (const variable of FILE_VARIABLES) {
@@ -75,7 +80,7 @@ export async function findCredentials(
 /**
  * Returns the error for a job without credentials.
  *
- * @param gcloud why gcloud has none either, as a sentence
+ * @param gcloud why gcloud has none, as a sentence
  */
 export function noCredentials(environment: NodeJS.ProcessEnv, gcloud: string): ActionError {
   const path = applicationDefaultCredentials(environment);
@@ -86,8 +91,8 @@ export function noCredentials(environment: NodeJS.ProcessEnv, gcloud: string): A
 }
 
 /**
- * Returns the project that a configuration belongs to: the key's own, else the one in the name of the service
- * account that is impersonated.
+ * Returns the project of a configuration: that of the key, else that in the e-mail address of the
+ * impersonated service account.
  */
 export function projectOf(configuration: Configuration): string | undefined {
   if (typeof configuration.project_id === "string") return configuration.project_id;
@@ -95,21 +100,21 @@ export function projectOf(configuration: Configuration): string | undefined {
   return /@([^.]+)\.iam\.gserviceaccount\.com$/.exec(account ?? "")?.[1];
 }
 
-/** Returns the service account that a configuration impersonates, if it does. */
+/** Returns the e-mail address of the service account that a configuration impersonates, if any. */
 export function impersonatedAccount(configuration: Configuration): string | undefined {
   const url = String(configuration.service_account_impersonation_url ?? "");
   return /serviceAccounts\/([^/:]+):generateAccessToken$/.exec(url)?.[1];
 }
 
-/** Returns the external account configuration of a GitHub job, as google-github-actions/auth writes it. */
-function federation(
+/** Returns an external account configuration for this GitHub job, as google-github-actions/auth writes it. */
+function workloadIdentityConfiguration(
   provider: string,
   serviceAccount: string | undefined,
   environment: NodeJS.ProcessEnv,
 ): Configuration {
   const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token } = environment;
   if (!url || !token) {
-    throw new ActionError("GitHub gives this job no identity token.", {
+    throw new ActionError("This job can't get an identity token from GitHub.", {
       why: "ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set.",
       fix: "add `permissions: id-token: write` to the job. A pull request from a fork never gets one.",
     });
@@ -153,13 +158,13 @@ function parseConfiguration(text: string, description: string): Configuration {
     parsed = JSON.parse(text);
   } catch {
     // The parser's message quotes the text, which is a secret.
-    throw new ActionError(`${capitalized(description)} holds no JSON.`, {
-      fix: "give the whole credential file as Google wrote it, with its braces; the text of a secret must not be re-indented or cut.",
+    throw new ActionError(`${capitalized(description)} is not JSON.`, {
+      fix: "give the whole credential file as Google wrote it, with its braces. Don't re-indent or cut the text of a secret.",
     });
   }
   const { type, ...rest } = fields(parsed);
   if (typeof type !== "string") {
-    throw new ActionError(`${capitalized(description)} is no credential configuration.`, {
+    throw new ActionError(`${capitalized(description)} is not a credential configuration.`, {
       why: `it has no "type", only: ${Object.keys(rest).join(", ") || "nothing"}.`,
       fix: HOW_TO_AUTHENTICATE,
     });

@@ -23,27 +23,27 @@ import { tokenError } from "./token-errors.ts";
 
 const SCOPES = ["https://www.googleapis.com/auth/cloud-platform"];
 
-/** Longest wait for a token, in milliseconds, all requests and retries included. */
+/** Longest wait for a token, in milliseconds, with all requests and retries. */
 const TOKEN_TIMEOUT = 120_000;
 
 export interface GoogleCredentials {
-  /** Where they were found, for messages. */
+  /** Where the credentials were found, for messages. */
   description: string;
-  /** Project that the credentials belong to or that the job has set; undefined when neither tells. */
+  /** The project that the job sets, else that of the credentials; undefined if neither is known. */
   projectId: string | undefined;
-  /** Base of the host names of Google's services, `googleapis.com` but for sovereign clouds. */
+  /** Base of the host names of Google's services: `googleapis.com`, except on sovereign clouds. */
   universe: string;
-  /** What a credential file would hold; undefined for those of the machine or of gcloud. */
+  /** The content of a credential file; undefined for the metadata server and gcloud. */
   configuration: Configuration | undefined;
   /**
-   * Fetches a new token, already masked in the job's log. 429, 5xx and lost connections are tried again.
+   * Fetches a new token and masks it in the job's log. Retries 429, 5xx and lost connections.
    *
-   * @throws ActionError when it is refused
+   * @throws ActionError if Google refuses it
    */
   accessToken(): Promise<AccessToken>;
 }
 
-/** The variables that google-github-actions/auth sets to the project, in the order in which they are believed. */
+/** The variables that google-github-actions/auth sets to the project. The first that is set wins. */
 const PROJECT_VARIABLES = [
   "CLOUDSDK_CORE_PROJECT",
   "CLOUDSDK_PROJECT",
@@ -53,10 +53,11 @@ const PROJECT_VARIABLES = [
 ] as const;
 
 /**
- * Finds the Google Cloud credentials of this job. Nothing is sent before a token is asked for, and no gcloud is
- * started (GoogleAuth of google-auth-library would run one to learn the project), unless its login is all there is.
+ * Finds the Google Cloud credentials of this job. It sends no request before a token is needed. It starts
+ * gcloud only if there are no other credentials. That is why it doesn't use GoogleAuth of
+ * google-auth-library, which runs gcloud to learn the project.
  *
- * @throws ActionError when there are none or they can't be read
+ * @throws ActionError if there are none, or they can't be read
  */
 export async function googleCredentials(
   inputs: CredentialInputs,
@@ -84,7 +85,7 @@ export async function googleCredentials(
   };
 }
 
-/** Uses gcloud's own login. gcloud takes a second to start: the token that comes with the project serves first. */
+/** Uses gcloud's login. gcloud takes a second to start, so its first token is used, too. */
 async function gcloudCredentials(
   project: string | undefined,
   environment: NodeJS.ProcessEnv,
@@ -110,7 +111,7 @@ async function gcloudCredentials(
   };
 }
 
-/** Asks the machine, not the network: a probe of a metadata server that isn't there would cost seconds. */
+/** Reads the machine's own data: probing the network for a metadata server would take seconds. */
 async function onGoogleCloud(environment: NodeJS.ProcessEnv): Promise<boolean> {
   if (environment.GCE_METADATA_HOST || environment.GCE_METADATA_IP) return true;
   const { gcpMetadata } = await import("google-auth-library");
@@ -122,10 +123,10 @@ async function fetchToken(source: CredentialSource, environment: NodeJS.ProcessE
   if (configuration?.type === "impersonated_service_account") {
     return await impersonate(configuration, source, environment);
   }
-  // A new client for each token: a used one would hand out its old token until shortly before the end.
+  // A new client for each token: a used client returns its old token until shortly before it expires.
   const client = await authClient(source, environment);
   const { token } = await client.getAccessToken();
-  if (!token) throw new Error("the answer held no access token");
+  if (!token) throw new Error("the response has no access token");
   return { value: token, expires: client.credentials.expiry_date ?? Date.now() + UNKNOWN_LIFETIME };
 }
 
@@ -138,7 +139,7 @@ async function authClient(
 
   const universe = universeOf(configuration);
   const transporter = new google.gaxios.Gaxios();
-  // The library has Google's own address of the OAuth token service built in.
+  // The library has the URL of Google's OAuth token service built in.
   transporter.interceptors.request.add({
     resolved: async (request) => ({
       ...request,
@@ -167,7 +168,7 @@ async function authClient(
       const account = {
         ...configuration,
         ...options,
-        // The library sends this one request with a transporter of its own.
+        // The library sends this request with its own transporter.
         token_url: redirected(tokenUrl, environment, universe),
       };
       if (isAws(account)) return new google.AwsClient(account);
@@ -185,7 +186,7 @@ async function authClient(
   }
 }
 
-/** Uses the source's token to get one of the service account: IAM credentials API, generateAccessToken. */
+/** Exchanges the source's token for one of the service account: IAM credentials API, generateAccessToken. */
 async function impersonate(
   configuration: Configuration,
   { description }: CredentialSource,
@@ -209,7 +210,7 @@ async function impersonate(
   const { accessToken, expireTime } = fields(data);
   const expires = Date.parse(String(expireTime));
   if (typeof accessToken !== "string" || Number.isNaN(expires)) {
-    throw new Error("the answer of generateAccessToken held no token");
+    throw new Error("the response of generateAccessToken has no token");
   }
   return { value: accessToken, expires };
 }
@@ -226,7 +227,7 @@ function required(configuration: Configuration, field: string, description: stri
   });
 }
 
-// The library checks the rest of an external account itself, and says what is wrong.
+// The library checks the other fields of an external account and reports what is wrong.
 function isIdentityPool(account: object): account is IdentityPoolClientOptions {
   const { audience, subject_token_type: type, credential_source: source } = fields(account);
   return typeof audience === "string" && typeof type === "string" && typeof source === "object";

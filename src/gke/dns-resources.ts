@@ -14,7 +14,7 @@ export const RecordSet = v.looseObject({
   type: v.string(),
   /** Seconds. */
   ttl: v.optional(v.number(), 0),
-  /** Empty when a routing policy answers instead. */
+  /** Empty if a routing policy answers instead. */
   rrdatas: v.optional(v.array(v.string()), []),
 });
 /** All records of one name and type. */
@@ -23,7 +23,7 @@ export type RecordSet = v.InferOutput<typeof RecordSet>;
 export const RecordSets = v.object({ rrsets: v.optional(v.array(RecordSet), []) });
 export const Change = v.object({ id: v.string(), status: v.string() });
 
-/** Returns a domain name in lower case with the last dot, as zones have it. */
+/** Returns a domain name in lower case with a trailing dot, as zones store it. */
 export function qualified(name: string): string {
   return `${name.replace(/\.$/, "").toLowerCase()}.`;
 }

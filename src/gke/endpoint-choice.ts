@@ -6,32 +6,33 @@ import {
   updateCommand,
 } from "./cluster-resource.ts";
 
-/** A way to the control plane that `clusters.get` gives the address of. */
+/** An endpoint of the control plane whose address `clusters.get` returns. */
 export type Endpoint = "public" | "private" | "dns";
 
-/** How the control plane is reached; `auto` takes what the cluster offers. */
+/** The input `endpoint`. `auto` chooses from what the cluster offers. */
 export type EndpointChoice = "auto" | Endpoint | "connect_gateway";
 
 export interface ChosenEndpoint {
   endpoint: Endpoint | "connect_gateway";
-  /** Why this one, for the log, as what follows `because`. */
+  /** Why it was chosen, for the log: follows the word because. */
   reason: string;
   /** URL of the API server. */
   server: string;
-  /** PEM in base64, as a kubeconfig has it; undefined where the server's certificate is publicly trusted. */
+  /** PEM in base64, as in a kubeconfig; undefined if the server's certificate is publicly trusted. */
   caCertificate: string | undefined;
 }
 
 /**
- * Returns the endpoint that was asked for. `auto` takes:
+ * Returns the wanted endpoint. `auto` chooses the first that the cluster offers:
  *
- * 1. `public`, unless only certain networks may use it and the cluster has a DNS-based endpoint: nobody can tell
- *    here whether the runner is in one of them, and a hosted runner never is;
- * 2. `dns`, which answers everywhere and asks IAM;
- * 3. `private`: a runner for such a cluster stands in its network. Connect gateway would also answer, but needs
- *    APIs and roles of its own, so that it has to be asked for.
+ * 1. `public`. If it answers authorized networks only and there is a DNS-based endpoint, that is used
+ *    instead: this action can't tell whether the runner is in an authorized network, and a GitHub-hosted
+ *    runner never is.
+ * 2. `dns`, which is reachable from everywhere and checks IAM permissions.
+ * 3. `private`: a runner for such a cluster is in its network. Connect gateway is never chosen by itself,
+ *    because it needs further APIs and roles.
  *
- * @throws ActionError when the cluster doesn't offer it
+ * @throws ActionError if the cluster doesn't offer the endpoint
  */
 export function chooseEndpoint(
   resource: ClusterResource,
@@ -70,11 +71,11 @@ export function offeredEndpoints(resource: ClusterResource): Exclude<EndpointCho
 function automatic(resource: ClusterResource): [Endpoint | undefined, string] {
   const { publicEndpoint, privateEndpoint, dnsEndpoint, authorizedNetworks } = resource;
   if (publicEndpoint && dnsEndpoint && authorizedNetworks) {
-    return ["dns", "its public endpoint answers to authorized networks only"];
+    return ["dns", "its public endpoint answers authorized networks only"];
   }
   if (publicEndpoint) return ["public", "it has a public endpoint"];
   if (dnsEndpoint) return ["dns", "it has no public endpoint"];
-  return [privateEndpoint ? "private" : undefined, "it has no other that this runner could reach by itself"];
+  return [privateEndpoint ? "private" : undefined, "it has no other endpoint that needs no further setup"];
 }
 
 function notOffered(resource: ClusterResource, wanted: EndpointChoice, cluster: ClusterName): ActionError {

@@ -1,4 +1,4 @@
-/** The Google services that the action calls, with the path that every URL of theirs begins with. */
+/** The Google services that the action calls, with the common path of their URLs. */
 const PATHS = {
   container: "/v1",
   connectgateway: "/v1",
@@ -11,12 +11,12 @@ const PATHS = {
 
 export type GoogleService = keyof typeof PATHS;
 
-/** The universe of everybody who isn't on a sovereign cloud. */
+/** The universe outside sovereign clouds. */
 export const DEFAULT_UNIVERSE = "googleapis.com";
 
 /**
- * Returns the base URL of a service, without a trailing slash. `GHA_ENDPOINT_OVERRIDE_<service>` replaces it whole,
- * version included, as in Google's own actions (@google-github-actions/actions-utils, universe.ts).
+ * Returns the base URL of a service, without a trailing slash. `GHA_ENDPOINT_OVERRIDE_<service>` replaces all
+ * of it, with the version, as in Google's own actions (@google-github-actions/actions-utils, universe.ts).
  */
 export function baseUrl(
   service: GoogleService,
@@ -27,8 +27,8 @@ export function baseUrl(
 }
 
 /**
- * Returns `url`, moved to where an override puts its service: credential files and libraries carry Google's own
- * URLs, which the override must reach as well. Every other URL comes back as it is.
+ * Returns `url` with the override of its service applied: credential files and libraries contain Google's own
+ * URLs. Other URLs are returned unchanged.
  */
 export function redirected(url: string, environment: NodeJS.ProcessEnv, universe = DEFAULT_UNIVERSE): string {
   for (const [service, path] of Object.entries(PATHS)) {
@@ -39,7 +39,7 @@ export function redirected(url: string, environment: NodeJS.ProcessEnv, universe
   return url;
 }
 
-/** Returns the base URL that the environment puts in place of a service's own. */
+/** Returns the base URL that the environment sets for a service, undefined if it sets none. */
 export function endpointOverride(service: string, environment: NodeJS.ProcessEnv): string | undefined {
   return environment[`GHA_ENDPOINT_OVERRIDE_${service}`]?.replace(/\/+$/, "") || undefined;
 }

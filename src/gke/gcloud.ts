@@ -4,7 +4,7 @@ import { runCommandFile } from "../base/process.ts";
 import { type AccessToken, UNKNOWN_LIFETIME } from "./access-token.ts";
 import { fields } from "./google-api.ts";
 
-/** What gcloud's active configuration has for a tool. */
+/** What gcloud's active configuration gives to other tools. */
 export interface GcloudSession {
   token: AccessToken;
   account: string;
@@ -13,14 +13,14 @@ export interface GcloudSession {
 }
 
 /**
- * Has gcloud fetch a new token for the account that is logged in.
+ * Fetches a new token for the account that is logged in to gcloud.
  *
- * @throws ActionError when there is no gcloud on PATH, or nobody is logged in
+ * @throws ActionError if gcloud is not on PATH, or nobody is logged in
  */
 export async function gcloudSession(): Promise<GcloudSession> {
   const path = await which("gcloud");
   if (!path) throw new ActionError("gcloud is not on PATH.");
-  // Unless it is told to, it hands out its old token until that ends.
+  // Without --force-auth-refresh it returns its old token until that expires.
   const output = await runCommandFile(path, [
     "config",
     "config-helper",

@@ -1,10 +1,10 @@
 import { messageOf } from "../base/errors.ts";
 import { baseUrl, type GoogleService } from "./endpoints.ts";
 
-/** Longest wait for one answer, in milliseconds. */
+/** Longest wait for one response, in milliseconds. */
 const REQUEST_TIMEOUT = 30_000;
 
-/** What a request to one of Google's APIs is made with. */
+/** What a request to a Google API needs. */
 export interface GoogleAccess {
   environment: NodeJS.ProcessEnv;
   /** Base of the host names of Google's services. */
@@ -13,45 +13,49 @@ export interface GoogleAccess {
   token: string;
 }
 
-/** A project, and what requests to its APIs are made with. */
+/** A project, and what requests to its APIs need. */
 export interface GoogleProject {
   projectId: string;
   environment: NodeJS.ProcessEnv;
   /** Base of the host names of Google's services. */
   universe: string;
-  /** Returns an access token that is good now: waits may outlive one. */
+  /** Returns a valid access token. Waits may outlive a token. */
   accessToken(): Promise<string>;
   /** Ends requests and waits. */
   signal: AbortSignal;
 }
 
-/** What a request to Google ended with when it wasn't answered with success. */
+/** Why a request to Google failed. */
 export interface Failure {
-  /** HTTP status; undefined when there was no answer at all. */
+  /** HTTP status; undefined if there was no response. */
   status: number | undefined;
-  /** URL that was asked, without its query. */
+  /** The request's URL, without its query. */
   url: string | undefined;
-  /** The server's own text, e.g. `PERMISSION_DENIED: Required "container.clusters.get" permission(s) for ...`. */
+  /**
+   * The server's own text, e.g. `PERMISSION_DENIED: Required "container.clusters.get" permission(s) for ...`.
+   */
   text: string;
-  /** `reason` of google.rpc.ErrorInfo, e.g. `SERVICE_DISABLED`; of older APIs that of the first error, e.g. `notFound`. */
+  /**
+   * `reason` of google.rpc.ErrorInfo, e.g. `SERVICE_DISABLED`. Older APIs: of the first error, e.g.
+   * `notFound`.
+   */
   reason: string | undefined;
 }
 
-/** How a request differs from a GET. */
 export interface GoogleRequestOptions {
   method?: "GET" | "POST" | "DELETE";
   body?: object;
-  /** Longest wait for one answer, in milliseconds. */
+  /** Longest wait for one response, in milliseconds. */
   timeout?: number;
   signal?: AbortSignal;
 }
 
-/** What a request to one of a project's APIs came to. */
+/** The result of a request to one of a project's APIs. */
 export type GoogleResult = { body: unknown; failure?: undefined } | { failure: Failure };
 
 /**
- * Gets a resource of a Google REST API and returns its JSON. 429, 5xx and lost connections are tried again, five
- * times over 13 seconds. `HTTPS_PROXY` and `NO_PROXY` are heeded.
+ * Gets a resource of a Google REST API and returns its JSON. Retries 429, 5xx and lost connections five times
+ * within 13 seconds. Respects `HTTPS_PROXY` and `NO_PROXY`.
  *
  * @throws the library's own error; {@link failureOf} reads it
  */
@@ -60,8 +64,9 @@ export async function getResource(url: string, accessToken: string): Promise<unk
 }
 
 /**
- * Sends a request about a project's resource to an API, tried again as {@link getResource} does. It must be one that
- * may arrive twice: compute's take a `requestId`, Cloud DNS's changes tell what they find.
+ * Sends a request about a project's resource, with the retries of {@link getResource}. The request may arrive
+ * twice, so it must allow that: Compute Engine's have a `requestId`, changes of Cloud DNS name the records
+ * that they expect.
  *
  * @param path what follows `projects/<project>/`
  * @throws the reason of the project's signal
@@ -77,7 +82,8 @@ export async function requestOf(
   const token = await project.accessToken();
   signal.throwIfAborted();
   try {
-    // A request with a body is not aborted: node-fetch throws where nobody can catch it if that comes before a retry.
+    // A request with a body gets no signal: if it is aborted before a retry, node-fetch throws where nothing
+    // can catch it.
     return { body: await send(url, token, options.body ? options : { ...options, signal }) };
   } catch (error) {
     signal.throwIfAborted();
@@ -104,12 +110,15 @@ async function send(
   return response.data;
 }
 
-/** Whether a 404 is about the project itself and not about something in it. */
+/** Tells whether a 404 is about the project itself, not about a resource in it. */
 export function isProjectMissing({ text }: Failure): boolean {
   return /'projects\/[^/']+' was not found/.test(text);
 }
 
-/** Reads what google-auth-library throws: OAuth's `error` and `error_description`, or Google's `error.message`. */
+/**
+ * Reads an error of google-auth-library: OAuth's `error` and `error_description`, or Google's
+ * `error.message`.
+ */
 export function failureOf(error: unknown): Failure {
   const { response, status, config } = fields(error);
   const { data } = fields(response);
@@ -121,7 +130,7 @@ export function failureOf(error: unknown): Failure {
   };
 }
 
-/** Returns the members of an object, or none when `value` isn't one. */
+/** Returns the members of an object, none if `value` isn't one. */
 export function fields(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }

@@ -2,56 +2,59 @@ import { isDeepStrictEqual } from "node:util";
 import { ActionError } from "../base/errors.ts";
 import { type ManagedZone, qualified, type RecordSet } from "./dns-resources.ts";
 
-/** A host name whose A record says where a load balancer is. */
+/** A host name and the address that its A record must have. */
 export interface HostRecord {
   host: string;
   /** IPv4 address. */
   address: string;
-  /** Who keeps the record, in the TXT record beside it. */
+  /** Who manages the record, as in the TXT record beside it. */
   owner: string;
 }
 
-/** A host name that no longer leads to a load balancer. */
+/** A host name whose A record is no longer wanted. */
 export interface UnwantedRecord {
   host: string;
-  /** What the A record must say to be taken away; undefined: anything. */
+  /** Delete the A record only if it has this address; undefined: any. */
   address: string | undefined;
   owner: string;
 }
 
-/** What makes a host's A record right. */
+/** The change that sets a host's A record. */
 export interface RecordChange {
   action: "keep" | "create" | "change";
   deletions: RecordSet[];
   additions: RecordSet[];
-  /** What the A record says so far. */
+  /** The addresses that the A record has before the change. */
   before: string | undefined;
-  /** Seconds for which resolvers may still answer what they have heard before. */
+  /** For how many seconds resolvers may still give their cached answer. */
   staleSeconds: number;
 }
 
-/** Why a host's A record can't be made right. */
+/** Why a host's A record can't be set. */
 export interface RecordRefusal {
   action: "refuse";
   problem: string;
   remedy: string;
 }
 
-/** What takes a host's A record away. */
+/** The change that removes a host's A record. */
 export interface RecordRemoval {
   deletions: RecordSet[];
-  /** Why an A record is left; undefined when none is. */
+  /** Why an A record is kept; undefined if none is. */
   kept: string | undefined;
 }
 
-/** TTL of a new record, in seconds: Cloud DNS's own default. */
+/** TTL of a new record, in seconds: Cloud DNS's default. */
 const NEW_TTL = 300;
-/** How long resolvers remember that a name isn't there, in seconds: the SOA minimum that Cloud DNS gives a zone. */
+/** How long resolvers cache that a name doesn't exist, in seconds: the SOA minimum of Cloud DNS zones. */
 const NEGATIVE_TTL = 300;
 
 const HERITAGE = "milvus-gke-load-balancer";
 
-/** Returns the error for a zone that can't make a host known to those who are to see it, undefined when it can. */
+/**
+ * Returns the error for a zone in which clients of the load balancer would not find a host, undefined if they
+ * would.
+ */
 export function problemOfZone(
   { name, dnsName, visibility }: ManagedZone,
   host: string,
@@ -59,13 +62,13 @@ export function problemOfZone(
 ): ActionError | undefined {
   if (!`.${qualified(host)}`.endsWith(`.${qualified(dnsName)}`)) {
     return new ActionError(`The host ${host} is not in the Cloud DNS zone ${name}.`, {
-      why: `the zone holds ${dnsName}`,
-      fix: "set dns_zone to the zone that holds the host's domain, or correct host.",
+      why: `the zone is for ${dnsName}`,
+      fix: "set dns_zone to the zone of the host's domain, or correct host.",
     });
   }
   if (visibility === "private" && loadBalancer === "external") {
     return new ActionError(
-      `The Cloud DNS zone ${name} is private: nobody outside its networks would find ${host}.`,
+      `The Cloud DNS zone ${name} is private: clients outside its networks can't find ${host}.`,
       {
         fix: "set dns_zone to the domain's public zone, or load_balancer: internal.",
       },
@@ -75,30 +78,30 @@ export function problemOfZone(
 }
 
 /**
- * Decides what makes a host's A record say an address. Only a record that isn't there is created, and only one that
- * the TXT record calls the owner's is changed, keeping its TTL. Pure.
+ * Decides how to set a host's A record. A missing record is created. An existing record is changed only if
+ * the TXT record names the owner; it keeps its TTL.
  *
- * @param records what the zone holds, from {@link readRecords}
+ * @param records the zone's records, from {@link readRecords}
  */
 export function decideRecord(
   records: readonly RecordSet[],
   wanted: HostRecord,
 ): RecordChange | RecordRefusal {
   const { host, address, owner } = wanted;
-  const of = recordsOf(records, host);
-  const { a, ownership } = of;
-  if (of.cname) {
+  const present = recordsOf(records, host);
+  const { a, ownership } = present;
+  if (present.cname) {
     return {
       action: "refuse",
-      problem: `${host} is an alias (CNAME) of ${of.cname.rrdatas.join(", ")}`,
+      problem: `${host} is an alias (CNAME) of ${present.cname.rrdatas.join(", ")}`,
       remedy: "delete the CNAME record: a name that has one can't have an A record.",
     };
   }
-  if (of.aaaa) {
+  if (present.aaaa) {
     return {
       action: "refuse",
-      problem: `${host} has the IPv6 address ${of.aaaa.rrdatas.join(", ")}, where this load balancer doesn't answer`,
-      remedy: "delete the AAAA record: clients and Google's check of a managed certificate may use it.",
+      problem: `${host} has the IPv6 address ${present.aaaa.rrdatas.join(", ")}, which is not this load balancer's`,
+      remedy: "delete the AAAA record: clients and Google's domain validation may use it.",
     };
   }
   const before = a?.rrdatas.join(", ");
@@ -107,22 +110,22 @@ export function decideRecord(
   if (ownership && keeper !== owner) {
     return {
       action: "refuse",
-      problem: `${host} ${contentOf(a)} and is kept by ${keeper ?? "someone else"}, not by ${owner}`,
-      remedy: `${handOver(of, wanted)}, if that one no longer needs it.`,
+      problem: `${host} ${contentOf(a)} and is managed by ${keeper ?? "someone else"}, not by ${owner}`,
+      remedy: `${handOver(present, wanted)}, if the other owner no longer needs it.`,
     };
   }
   if (a && !ownership) {
     return {
       action: "refuse",
       problem: `${host} ${contentOf(a)}, and that record was not made by this action`,
-      remedy: `delete it, or hand it over: ${handOver(of, wanted)}.`,
+      remedy: `delete it, or hand it over: ${handOver(present, wanted)}.`,
     };
   }
   if (a && a.rrdatas.length !== 1) {
     return {
       action: "refuse",
-      problem: `${host} ${contentOf(a)}: someone has changed the record`,
-      remedy: "delete the A record, or leave it one address only.",
+      problem: `${host} ${contentOf(a)}: someone changed the record`,
+      remedy: "delete the A record, or reduce it to one address.",
     };
   }
   return {
@@ -137,7 +140,10 @@ export function decideRecord(
   };
 }
 
-/** Returns what takes a host's A record away when it is the owner's and, where an address is given, says that one. */
+/**
+ * Decides how to remove a host's A record: only if it is the owner's and has the given address, if one is
+ * given.
+ */
 export function decideRemoval(
   records: readonly RecordSet[],
   { host, address, owner }: UnwantedRecord,
@@ -155,19 +161,18 @@ export function decideRemoval(
   }
   const kept =
     a &&
-    `${host} ${contentOf(a)}, and that record ${keeper ? `is kept by ${keeper}` : "was not made by this action"}`;
+    `${host} ${contentOf(a)}, and that record ${keeper ? `is managed by ${keeper}` : "was not made by this action"}`;
   return { deletions: [], kept };
 }
 
-/** Returns the error for a record that can't be set. */
 export function refusedRecord({ problem, remedy }: RecordRefusal, zone: ManagedZone): ActionError {
-  return new ActionError(`The host's A record can't be kept in the Cloud DNS zone ${zone.name}.`, {
+  return new ActionError(`This action can't manage the host's A record in the Cloud DNS zone ${zone.name}.`, {
     why: problem,
     fix: remedy,
   });
 }
 
-/** Returns the name of the TXT record that tells who keeps a host's A record. */
+/** Returns the name of the TXT record that names the owner of a host's A record. */
 export function ownershipName(host: string): string {
   return `_${HERITAGE}.${qualified(host)}`;
 }
@@ -177,7 +182,7 @@ function ownershipRecord(host: string, owner: string): RecordSet {
   return { name: ownershipName(host), type: "TXT", ttl: NEW_TTL, rrdatas: [quoted(text)] };
 }
 
-/** Returns the owner that a TXT record names; undefined when it names none in this action's form. */
+/** Returns the owner that a TXT record names, undefined if it is not in this action's format. */
 function ownerIn({ rrdatas }: RecordSet): string | undefined {
   const [, owner] = new RegExp(`^heritage=${HERITAGE},owner=(.+)$`).exec(unquoted(rrdatas[0] ?? "")) ?? [];
   return rrdatas.length === 1 ? owner : undefined;
@@ -202,22 +207,22 @@ function contentOf(a: RecordSet | undefined): string {
     : `points to ${a.rrdatas.join(", ")}`;
 }
 
-/** Returns the record with which a host is handed over to an owner, as an instruction. */
+/** Returns the instruction to create the TXT record that hands a host over to an owner. */
 function handOver({ ownership }: ReturnType<typeof recordsOf>, { host, owner }: HostRecord): string {
   const { name, ttl, type, rrdatas } = ownershipRecord(host, owner);
   return `${ownership ? "replace its TXT record by" : "create the record"} ${name} ${ttl} IN ${type} ${rrdatas}`;
 }
 
-/** Longest part of a TXT record's text, in bytes (RFC 1035, 3.3). */
+/** Longest character-string of a TXT record, in bytes (RFC 1035, 3.3). */
 const CHARACTER_STRING = 255;
 
-/** Returns a text as a TXT record's data in the form of zone files, which the API uses. */
+/** Returns a text as TXT data in zone file format, which the API uses. */
 function quoted(text: string): string {
   const parts = text.match(new RegExp(`.{1,${CHARACTER_STRING}}`, "gs")) ?? [""];
   return parts.map((part) => `"${part.replace(/["\\]/g, "\\$&")}"`).join(" ");
 }
 
-/** Returns the text of a TXT record's data. */
+/** Returns the text of TXT data in zone file format. */
 function unquoted(data: string): string {
   const parts = [...data.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, part = ""]) => part);
   return (parts.length > 0 ? parts.join("") : data).replace(/\\(.)/g, "$1");

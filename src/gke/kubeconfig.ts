@@ -8,29 +8,29 @@ import type { Cluster } from "./cluster.ts";
 import { fields } from "./google-api.ts";
 
 export interface Kubeconfig {
-  /** Absolute path, or several as KUBECONFIG has them. */
+  /** Absolute path, or several as in KUBECONFIG. */
   path: string;
   context: string;
 }
 
 /**
- * Makes a new directory that only this user can enter (mode 0700), under RUNNER_TEMP: outside the workspace,
- * which later steps upload or bake into images. Where that path is too long for kubectl's socket, it is under the
- * system's folder for temporary files.
+ * Makes a new directory that only this user can enter (mode 0700). It is under RUNNER_TEMP, because later
+ * steps may upload the workspace or copy it into images. If that path is too long for kubectl's socket, it is
+ * under the system's temporary directory.
  *
  * @returns its absolute path; {@link removeCredentials} removes it
  */
 export async function privateDirectory(environment: NodeJS.ProcessEnv): Promise<string> {
   const below = (folder: string) => join(folder, "milvus-gke-");
   const temporary = resolve(environment.RUNNER_TEMP || tmpdir());
-  // mkdtemp puts six characters behind it.
+  // mkdtemp appends six characters.
   return await mkdtemp(below(hasRoomForSocket(`${below(temporary)}XXXXXX`) ? temporary : tmpdir()));
 }
 
 /**
  * Writes a kubeconfig for a cluster (mode 0600).
  *
- * @param directory where it is put, from {@link privateDirectory}
+ * @param directory from {@link privateDirectory}
  * @param tokenFile absolute path of the file that holds the access token
  */
 export async function writeKubeconfig(
@@ -38,7 +38,7 @@ export async function writeKubeconfig(
   directory: string,
   tokenFile: string,
 ): Promise<Kubeconfig> {
-  // The name that gcloud gives it, so that messages look familiar.
+  // The same name as gcloud uses, so that messages look familiar.
   const context = `gke_${cluster.projectId}_${cluster.location}_${cluster.name}`;
   const path = await write(
     directory,
@@ -63,8 +63,8 @@ export async function writeKubeconfig(
 }
 
 /**
- * Returns the kubeconfig that is in the input `kubeconfig`, undefined where that is a path. It may have several lines,
- * be JSON or YAML in one, or any of these in base64, as secrets are often kept.
+ * Returns the kubeconfig that the input `kubeconfig` contains, undefined if the input is a path. It may be
+ * YAML or JSON on one or several lines, or in base64, as secrets are often stored.
  */
 export function contentIn(value: string): string | undefined {
   const text = value.trim();
@@ -76,17 +76,16 @@ export function contentIn(value: string): string | undefined {
   return text.includes("\n") || text.startsWith("{") ? value : undefined;
 }
 
-/** What a path may be and a credential or a kubeconfig on one line is not: what isn't one is not for the log. */
+/** Matches a path, but no credential or one-line kubeconfig. Only a match may appear in the log. */
 const PLAUSIBLE_PATH = /^(?!.*(?::\/\/|:\s|[{}"\p{Cc}])).{1,255}$/u;
 
 /**
- * Returns the kubeconfig that the user gave: a path is used as it is, a kubeconfig itself is written to a private
- * directory.
+ * Returns the user's kubeconfig. A path is used as it is. Content is written to the private directory.
  *
- * @param value of the input `kubeconfig`; undefined: KUBECONFIG, which may name several, else ~/.kube/config
- * @param context of the input `context`; by default the kubeconfig's current one
+ * @param value the input `kubeconfig`; undefined: the files of KUBECONFIG, else ~/.kube/config
+ * @param context the input `context`; by default the kubeconfig's current context
  * @param directory from {@link privateDirectory}
- * @throws ActionError when it can't be read or has no such context
+ * @throws ActionError if it can't be read, or lacks the context
  */
 export async function givenKubeconfig(
   value: string | undefined,
@@ -106,7 +105,7 @@ export async function givenKubeconfig(
     try {
       contents.push(await readFile(path, "utf8"));
     } catch (error) {
-      // Of several, kubectl and Helm pass over those that aren't there.
+      // Of several files, kubectl and Helm skip missing ones.
       if (paths.length > 1 && fields(error).code === "ENOENT") continue;
       throw unreadable(value, path, error);
     }
@@ -118,8 +117,8 @@ export async function givenKubeconfig(
 function unreadable(value: string | undefined, path: string, error: unknown): ActionError {
   const fix = "set the input kubeconfig to the path of a kubeconfig, or to its content.";
   if (value && !PLAUSIBLE_PATH.test(value.trim())) {
-    return new ActionError("The input kubeconfig is neither a kubeconfig nor a path of one.", {
-      why: "it is one line, begins with no brace, and is not a kubeconfig in base64; it is not shown, as it may be a credential.",
+    return new ActionError("The input kubeconfig is neither a kubeconfig nor the path of one.", {
+      why: "it has one line, doesn't begin with a brace, and is not a kubeconfig in base64. It is not shown, as it may be a credential.",
       fix: `${fix} A kubeconfig must keep its lines and indentation.`,
     });
   }
@@ -130,12 +129,14 @@ function unreadable(value: string | undefined, path: string, error: unknown): Ac
   });
 }
 
-/** Removes a {@link privateDirectory} with the kubeconfig and token in it. A directory that is gone already is no error. */
+/** Removes a {@link privateDirectory} with the kubeconfig and the token. A missing directory is no error. */
 export async function removeCredentials(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
 }
 
-/** @param contents of the kubeconfig's files: the first that sets something wins, as for kubectl */
+/**
+ * @param contents contents of the kubeconfig's files; the first one that sets a field wins, as with kubectl
+ */
 function chooseContext(contents: readonly string[], wanted: string | undefined, where: string): string {
   const configs = contents.map((content) => fields(parse(content, where)));
   const names = configs.flatMap(({ contexts }) =>
@@ -158,11 +159,11 @@ function parse(content: string, where: string): unknown {
   try {
     return load(content);
   } catch (error) {
-    // The parser's message shows the text around the mistake, which may be a credential.
+    // The parser's message quotes the text around the mistake, which may be a credential.
     const { line } = fields(fields(error).mark);
     throw new ActionError(`The kubeconfig (${where}) is not YAML.`, {
-      ...(typeof line === "number" && { why: `it stops making sense in line ${line + 1}.` }),
-      fix: "give a whole kubeconfig; the text of a secret must keep its indentation.",
+      ...(typeof line === "number" && { why: `line ${line + 1} can't be parsed.` }),
+      fix: "give a whole kubeconfig. The text of a secret must keep its indentation.",
     });
   }
 }

@@ -3,7 +3,7 @@ import { type Failure, isProjectMissing } from "./google-api.ts";
 
 const API_TITLES = { compute: "Compute Engine", dns: "Cloud DNS" } as const;
 
-/** What was asked of an API and what it takes, for the error when it comes to nothing. */
+/** What a request to an API does and needs, for its error message. */
 export interface GoogleOperation {
   service: keyof typeof API_TITLES;
   /** To follow `may not` and `could not`, e.g. `reserve the static address x`. */
@@ -13,7 +13,7 @@ export interface GoogleOperation {
   role: string;
 }
 
-/** Returns the one error for an undertaking that failed: what it means, Google's own text, what to change. */
+/** Returns the error for a failed operation: what it means, Google's own text, what to change. */
 export function refusedOperation(
   failure: Failure,
   projectId: string,
@@ -58,10 +58,10 @@ export function refusedOperation(
     });
   }
   if (status !== undefined && status >= 400 && status < 500 && status !== 429 && status !== 403) {
-    return new ActionError(`Google refused to ${task}.`, { why, fix: "correct what it names." });
+    return new ActionError(`Google refused to ${task}.`, { why, fix: "correct the field that it names." });
   }
-  return new ActionError(`Could not ${task}, also not after retries.`, {
+  return new ActionError(`Could not ${task}, even after retries.`, {
     why,
-    fix: "run the job again; a runner without direct access to Google needs HTTPS_PROXY.",
+    fix: "run the job again. A runner without direct access to Google needs HTTPS_PROXY.",
   });
 }

@@ -3,18 +3,20 @@ import { isIPv6 } from "node:net";
 import { ActionError } from "../base/errors.ts";
 import { type Address, type Scope, SHARED } from "./compute-resources.ts";
 
-/** Parts of a load balancer's name, in characters (kubernetes/ingress-gce, pkg/utils/namer/frontendnamer.go). */
+/**
+ * Lengths of the parts of a load balancer's name (kubernetes/ingress-gce, pkg/utils/namer/frontendnamer.go).
+ */
 const LABELS_LENGTH = 36;
 const HASH_LENGTH = 8;
 
-/** What was found of a static address. */
+/** The result of looking a static address up. */
 export interface FoundAddress {
   address: Address | undefined;
-  /** Where there is one of this name when there is none where it is needed. */
+  /** Another scope that has an address of this name, if the needed scope has none. */
   elsewhere: Scope | undefined;
 }
 
-/** What a static address is to be used for. */
+/** The Ingress that will use a static address. */
 export interface AddressUse {
   projectId: string;
   /** `global` for an external load balancer, the cluster's region for an internal one. */
@@ -23,17 +25,17 @@ export interface AddressUse {
   ingress: string;
   /** Whether HTTP is served beside HTTPS. */
   allowHttp: boolean;
-  /** The annotations of the Ingress as it is in the cluster; undefined when there is none yet. */
+  /** The annotations of the live Ingress; undefined if it doesn't exist yet. */
   annotations: Record<string, string> | undefined;
-  /** UID of the namespace kube-system, which tells clusters apart; undefined when it isn't known. */
+  /** UID of the namespace kube-system, which identifies the cluster; undefined if unknown. */
   clusterUid: string | undefined;
 }
 
 /**
- * Returns the error for a static address that a load balancer can't have: the ingress controller would report it
- * only once everything else is done.
+ * Returns the error for a static address that the load balancer can't use. The ingress controller would
+ * report it only after everything else is done.
  *
- * @returns undefined when it is fine: free, or used by this very Ingress
+ * @returns undefined if the address is free, or this Ingress uses it
  */
 export function problemOfAddress(
   name: string,
@@ -55,7 +57,7 @@ export function problemOfAddress(
     });
   }
   if (address.addressType !== (internal ? "INTERNAL" : "EXTERNAL") || isIPv6(address.address)) {
-    return new ActionError(`The static address ${name} won't do: ${needed}.`, {
+    return new ActionError(`The static address ${name} can't be used: ${needed}.`, {
       why: `it is ${address.address}, addressType ${address.addressType}.`,
       fix,
     });
@@ -70,15 +72,16 @@ export function problemOfAddress(
   if (others.length > 0) {
     return new ActionError(`The static address ${name} (${address.address}) is used by something else.`, {
       why: `its users: ${others.map((user) => user.replace(/^.*\/projects\//, "projects/")).join(", ")}.`,
-      fix: "set static_ip_name to an address that is free, or delete what uses this one; an Ingress that was deleted may need some minutes to let go of it.",
+      fix: "set static_ip_name to a free address, or delete what uses this one. After an Ingress is deleted it may take some minutes until its address is free.",
     });
   }
   return undefined;
 }
 
 /**
- * Tells the forwarding rules of an Ingress, which names none of them yet while its load balancer comes up. Where the
- * cluster isn't known, one of an Ingress of that name and namespace in another cluster of the project counts too.
+ * Tells whether a forwarding rule belongs to the Ingress. While its load balancer is being created, the
+ * Ingress names no rule, so the rule's name decides. If the cluster is unknown, an Ingress of the same name
+ * and namespace in another cluster of the project also matches.
  */
 function isOwn(forwardingRule: string, { namespace, ingress, annotations, clusterUid }: AddressUse): boolean {
   if (!annotations) return false;
@@ -95,12 +98,15 @@ function isOwn(forwardingRule: string, { namespace, ingress, annotations, cluste
   return loadBalancer === `${contentHash(clusterUid)}-${labels}-${hash}`;
 }
 
-/** Returns what a load balancer's rules for HTTP and for HTTPS have in common, in both of GKE's naming schemes. */
+/** Returns the common part of the names of the HTTP and the HTTPS rule, in both of GKE's naming schemes. */
 function loadBalancerOf(forwardingRule: string): string {
   return forwardingRule.replace(/^k8s(2-fr|2-fs|-fw|-fws)-/, "");
 }
 
-/** Returns what a load balancer's name has of namespace and Ingress, the longer one cut more (pkg/utils/namer/utils.go). */
+/**
+ * Returns the part of a load balancer's name for namespace and Ingress, shortened as in
+ * pkg/utils/namer/utils.go.
+ */
 function labelsOf(namespace: string, ingress: string): string {
   const total = namespace.length + ingress.length;
   if (total <= LABELS_LENGTH) return `${namespace}-${ingress}`;

@@ -3,13 +3,13 @@ import { type CredentialSource, impersonatedAccount } from "./credential-source.
 import { type Failure, failureOf, fields } from "./google-api.ts";
 
 interface KnownTokenError {
-  /** Matched against the server's text and its reason. */
+  /** Matches the server's reason and text. */
   pattern: RegExp;
   what: string;
   fix: string;
 }
 
-/** What Google's token services answer, and what it means to someone who writes a workflow. */
+/** Errors of Google's token services, and what they mean to the author of a workflow. */
 const TOKEN_ERRORS: readonly KnownTokenError[] = [
   {
     pattern: /rejected by the attribute condition/,
@@ -19,7 +19,7 @@ const TOKEN_ERRORS: readonly KnownTokenError[] = [
   {
     pattern: /invalid_target|Invalid value for "audience"/,
     what: "There is no such workload identity provider.",
-    fix: "check workload_identity_provider: projects/<project NUMBER>/locations/global/workloadIdentityPools/<pool>/providers/<provider>; a new or restored one needs some minutes.",
+    fix: "check workload_identity_provider: projects/<project NUMBER>/locations/global/workloadIdentityPools/<pool>/providers/<provider>; a new or restored one needs a few minutes.",
   },
   {
     pattern: /audience in ID Token .*does not match/i,
@@ -28,7 +28,7 @@ const TOKEN_ERRORS: readonly KnownTokenError[] = [
   },
   {
     pattern: /stale to sign-in|reasonable timeframe|issued in the future|too far in the (past|future)/i,
-    what: "Google finds the time in the credentials wrong: the runner's clock is off.",
+    what: "The runner's clock is wrong: Google refuses the time in the credentials.",
     fix: "synchronize the clock of the runner (NTP).",
   },
   {
@@ -63,31 +63,31 @@ const TOKEN_ERRORS: readonly KnownTokenError[] = [
   },
 ];
 
-/** Returns the one error for a token that could not be had: what it means, Google's own text, what to change. */
+/** Returns the error for a failed token request: what it means, Google's own text, what to change. */
 export function tokenError(error: unknown, source: CredentialSource): ActionError {
   const failure = failureOf(error);
   const from = failure.url ? `${failure.url} answered ${failure.status ?? "nothing"}: ` : "";
   const details = { why: from + failure.text, cause: error };
 
   if (failure.status === 429 || (failure.status ?? 0) >= 500 || lostConnection(failure)) {
-    return new ActionError(`No token could be fetched with ${source.description}, also not after retries.`, {
+    return new ActionError(`No token could be fetched with ${source.description}, even after retries.`, {
       ...details,
-      fix: "run the job again; a runner without direct access to Google needs HTTPS_PROXY.",
+      fix: "run the job again. A runner without direct access to Google needs HTTPS_PROXY.",
     });
   }
   if (failure.url !== undefined && failure.url === identityTokenUrl(source)) {
-    return new ActionError("The identity token of this job was refused to it.", {
+    return new ActionError("GitHub refused to issue this job an identity token.", {
       ...details,
-      fix: "add `permissions: id-token: write` to the job; a token request is valid only while its job runs.",
+      fix: "add `permissions: id-token: write` to the job. A token request is valid only while its job runs.",
     });
   }
-  const report = TOKEN_ERRORS.find(({ pattern }) => pattern.test(`${failure.reason ?? ""} ${failure.text}`));
+  const known = TOKEN_ERRORS.find(({ pattern }) => pattern.test(`${failure.reason ?? ""} ${failure.text}`));
   const account = (source.configuration && accountOf(source.configuration)) ?? "service account";
   return new ActionError(
-    report?.what.replace("{account}", account) ?? `Google refused ${source.description}.`,
+    known?.what.replace("{account}", account) ?? `Google refused ${source.description}.`,
     {
       ...details,
-      fix: report?.fix ?? "check these credentials, or replace them by google-github-actions/auth.",
+      fix: known?.fix ?? "check these credentials, or replace them by google-github-actions/auth.",
     },
   );
 }

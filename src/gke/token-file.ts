@@ -2,21 +2,21 @@ import { renameSync, writeFileSync } from "node:fs";
 import { messageOf } from "../base/errors.ts";
 import type { AccessToken } from "./access-token.ts";
 
-/** Time between attempts, in milliseconds, at the least; a tenth of the lifetime for tokens of seconds. */
+/** Shortest time between attempts, in milliseconds. For tokens of seconds it is a tenth of the lifetime. */
 const SHORTEST_DELAY = 30_000;
 
 export interface TokenFile {
-  /** Ends the renewal. The file is written no more, not even by a renewal that is under way. */
+  /** Ends the renewal. Even a renewal in progress no longer writes the file. */
   stop(): void;
 }
 
 /**
  * Writes a token to `path` (mode 0600) and keeps a valid one there until stopped or until the process ends.
  *
- * Each token is replaced at half of its life: clients read the file once a minute only, and helm ends at the
- * first 401, so that the new one has to be there two minutes early, which even a five-minute token allows.
+ * Each token is replaced at half of its lifetime. Clients read the file only once a minute, and helm fails at
+ * the first 401, so the new token must be there two minutes early. Even a five-minute token allows that.
  *
- * @param fetchToken gets a new token; when it fails, `warn` is told and it is tried again
+ * @param fetchToken gets a new token; if it fails, `warn` gets a message and it is tried again
  */
 export function keepTokenFile(
   path: string,
@@ -30,7 +30,7 @@ export function keepTokenFile(
   const schedule = (expires: number, lifetime: number) => {
     const delay = Math.max((expires - Date.now()) / 2, Math.min(SHORTEST_DELAY, lifetime / 10));
     timer = setTimeout(() => void renew(expires, lifetime), delay);
-    // Whoever needs the cluster keeps the process alive; a token alone is no reason to.
+    // The renewal alone must not keep the process alive.
     timer.unref();
   };
   const keep = ({ value, expires }: AccessToken) => {
@@ -57,7 +57,7 @@ export function keepTokenFile(
   };
 }
 
-/** Replaces the file in one step: a client never reads half a token. */
+/** Replaces the file atomically: a client never reads half a token. */
 function writeToken(path: string, value: string): void {
   const next = `${path}.next`;
   writeFileSync(next, value, { mode: 0o600 });

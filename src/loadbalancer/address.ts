@@ -5,7 +5,9 @@ import type { LoadBalancerSettings } from "./settings.ts";
 
 /** GKE's controller names the HTTP forwarding rule here. */
 const HTTP_RULE = "ingress.kubernetes.io/forwarding-rule";
-/** Names the address that the controller reserved so that HTTP and HTTPS share it. It outlives either rule. */
+/**
+ * Names the address that the controller reserved so that HTTP and HTTPS share it. It outlives either rule.
+ */
 const CONTROLLER_ADDRESS = "ingress.kubernetes.io/static-ip";
 
 /** RFC 1918. External load balancers never have these; internal ones may have any address. */
@@ -20,8 +22,8 @@ export interface AddressRequirement extends Pick<LoadBalancerSettings, "loadBala
 }
 
 /**
- * Returns the Ingress's address. Without the controller's finalizer the status is a leftover: the controller doesn't
- * clear it when an Ingress leaves its class.
+ * Returns the Ingress's address. Without the controller's finalizer the status is a leftover: the controller
+ * doesn't clear it when an Ingress leaves its class.
  */
 export function addressOf(ingress: Ingress): string | undefined {
   if (!ingress.metadata.finalizers.some((name) => name.startsWith("networking.gke.io/ingress-finalizer")))
@@ -45,11 +47,12 @@ export function addressRequirement(
 }
 
 /**
- * Returns the Ingress's address if it meets the requirement, undefined while the Ingress still shows an earlier one.
+ * Returns the Ingress's address if it meets the requirement, undefined while the Ingress still shows an
+ * earlier one.
  *
- * The controller makes or removes the HTTP rule, then writes the status, then the rule's annotation. A new HTTP rule
- * moves the load balancer to another address unless its address is reserved (kubernetes/ingress-gce, pkg/controller
- * updateIngressStatus, pkg/loadbalancers checkStaticIP).
+ * The controller makes or removes the HTTP rule, then writes the status, then the rule's annotation. A new
+ * HTTP rule moves the load balancer to another address unless its address is reserved
+ * (kubernetes/ingress-gce, pkg/controller updateIngressStatus, pkg/loadbalancers checkStaticIP).
  */
 export function matchingAddress(ingress: Ingress, requirement: AddressRequirement): string | undefined {
   const { loadBalancer, allowHttp, reserved, former } = requirement;
@@ -72,8 +75,8 @@ export function changesScheme(
 }
 
 /**
- * Tells whether an Ingress's load balancer gets another address: when it changes between internal and external, or
- * when it gets its first HTTP rule and its address is not reserved.
+ * Tells whether an Ingress's load balancer gets another address: when it changes between internal and
+ * external, or when it gets its first HTTP rule and its address is not reserved.
  */
 export function addressWillChange(
   ingress: Ingress,

@@ -11,8 +11,8 @@ import { INGRESS_CLASS, type LoadBalancerNames } from "./manifests.ts";
 const BACKEND_CONFIG_FIELDS = new Set(["healthCheck", "timeoutSec", "connectionDraining"]);
 
 /**
- * Returns the live objects that applying the manifests takes over. Objects made by hand as Milvus's page says are
- * taken over without asking: nothing is lost. Others are taken over only with `adopt`.
+ * Returns the live objects that applying the manifests takes over. Objects made by hand as Milvus's page says
+ * are taken over without asking: nothing is lost. Others are taken over only with `adopt`.
  *
  * @param live objects in the cluster
  * @throws ActionError for an object that belongs to somebody else, naming the object and its owner

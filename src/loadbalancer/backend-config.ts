@@ -15,8 +15,8 @@ const DRAINING_SECONDS = 60;
 const HEALTH_CHECK = { timeoutSec: 10, checkIntervalSec: 15 };
 
 /**
- * Returns a BackendConfig's spec. Milvus answers health checks on its metrics port only: HTTP /healthz on 9091, in
- * every TLS mode. With network endpoint groups the health check's port is the container's.
+ * Returns a BackendConfig's spec. Milvus answers health checks on its metrics port only: HTTP /healthz on
+ * 9091, in every TLS mode. With network endpoint groups the health check's port is the container's.
  *
  * @param overlay the input `backend_config`, which wins over this action's values
  */

@@ -9,7 +9,9 @@ export interface KeyPair {
 }
 
 const DAY_MS = 86_400_000;
-/** A certificate is renewed when fewer days are left, so that a monthly pipeline never serves an expired one. */
+/**
+ * A certificate is renewed when fewer days are left, so that a monthly pipeline never serves an expired one.
+ */
 const RENEW_BEFORE_DAYS = 30;
 
 /**
@@ -43,8 +45,8 @@ export function problemOf(
 }
 
 /**
- * Returns what is wrong with a key pair from the inputs, in sentences that name them: everything that Google or a
- * client would refuse.
+ * Returns what is wrong with a key pair from the inputs, in sentences that name them: everything that Google
+ * or a client would refuse.
  *
  * @param now milliseconds since the epoch
  */
@@ -87,7 +89,8 @@ function problemOfKey(privateKey: string, leaf: X509Certificate): string[] {
     return [`tls_private_key can't be read: ${why}`];
   }
   const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
-  // cloud.google.com/load-balancing/docs/ssl-certificates/self-managed-certs, "Create a private key and certificate".
+  // cloud.google.com/load-balancing/docs/ssl-certificates/self-managed-certs, "Create a private key and
+  // certificate".
   const accepted = key.asymmetricKeyType === "rsa" ? modulusLength >= 2048 : namedCurve === "prime256v1";
   return [
     ...(accepted
@@ -139,8 +142,8 @@ export function expiryOf(certificate: string): string {
 }
 
 /**
- * Returns the PEM that a client must be given to accept a chain, undefined if the client needs none. A chain with a
- * self-signed certificate is its own authority. Any other chain is taken to end at a public authority.
+ * Returns the PEM that a client must be given to accept a chain, undefined if the client needs none. A chain
+ * with a self-signed certificate is its own authority. Any other chain is taken to end at a public authority.
  */
 export function authorityIn(certificate: string): string | undefined {
   const isPublic = chainIn(certificate).every(({ subject, issuer }) => subject !== issuer);
@@ -148,8 +151,8 @@ export function authorityIn(certificate: string): string | undefined {
 }
 
 /**
- * Returns the PEM that a client must trust to accept any of `certificates`. Unless all are self-signed it includes the
- * authorities that Node.js trusts, with those of NODE_EXTRA_CA_CERTS.
+ * Returns the PEM that a client must trust to accept any of `certificates`. Unless all are self-signed it
+ * includes the authorities that Node.js trusts, with those of NODE_EXTRA_CA_CERTS.
  */
 export function trustFor(certificates: string): string {
   const allSelfSigned = blocksIn(certificates).every(isSelfSigned);
@@ -162,7 +165,10 @@ export function isSelfSigned(certificate: string): boolean {
   return issuer === subject;
 }
 
-/** Tells whether a PEM text begins with a certificate that an authority signed. False for text that doesn't parse. */
+/**
+ * Tells whether a PEM text begins with a certificate that an authority signed. False for text that doesn't
+ * parse.
+ */
 export function isIssued(certificate: string): boolean {
   try {
     return !isSelfSigned(certificate);

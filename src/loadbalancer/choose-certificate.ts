@@ -22,7 +22,8 @@ export interface ChosenCertificate {
 }
 
 /**
- * Decides which certificate the load balancer presents. A certificate made by this action stays until it expires soon.
+ * Decides which certificate the load balancer presents. A certificate made by this action stays until it
+ * expires soon.
  *
  * @param secret the live Secret that `tls_secret` names
  * @param sslCertificates the pre-shared certificates, from Google

@@ -7,7 +7,10 @@ export interface Diagnosis {
 }
 
 interface KnownWarning {
-  /** Matches the ingress controller's Warning (kubernetes/ingress-gce, pkg/controller/errors and pkg/loadbalancers). */
+  /**
+   * Matches the ingress controller's Warning (kubernetes/ingress-gce, pkg/controller/errors and
+   * pkg/loadbalancers).
+   */
   pattern: RegExp;
   cause: string;
   remedy: string;
@@ -193,15 +196,15 @@ export interface ControllerWarning {
 }
 
 /**
- * A cause counts as lasting if it is reported again after this time, in milliseconds. The controller repeats a lasting
- * cause 5, 10, 20, ... ms after the first time, so this takes at most ten seconds. A single report may come from an
- * attempt that began before the cause was fixed.
+ * A cause counts as lasting if it is reported again after this time, in milliseconds. The controller repeats
+ * a lasting cause 5, 10, 20, ... ms after the first time, so this takes at most ten seconds. A single report
+ * may come from an attempt that began before the cause was fixed.
  */
 export const LASTING_MS = 5000;
 
 /**
- * Returns the list of warnings with an event added. Texts that differ only in the name of a Google operation are the
- * same warning (gke-managed-certs, pkg/clients/ssl: `operation operation-... DONE. Status: ...`).
+ * Returns the list of warnings with an event added. Texts that differ only in the name of a Google operation
+ * are the same warning (gke-managed-certs, pkg/clients/ssl: `operation operation-... DONE. Status: ...`).
  */
 export function recordWarning(
   warnings: readonly ControllerWarning[],

@@ -33,8 +33,8 @@ const RESOLVER_OPTIONS = { timeout: 2000, tries: 2 };
 const TTL = 300;
 
 /**
- * Looks up a host's addresses. `GHA_ENDPOINT_OVERRIDE_resolver=<IP>:<port>` names the server to ask instead of the
- * runner's own. If the resolver doesn't answer, the state is `unknown`.
+ * Looks up a host's addresses. `GHA_ENDPOINT_OVERRIDE_resolver=<IP>:<port>` names the server to ask instead
+ * of the runner's own. If the resolver doesn't answer, the state is `unknown`.
  *
  * @param limit milliseconds, with all retries
  * @throws the signal's reason when it is aborted
@@ -57,8 +57,8 @@ export async function lookUpHost(
 }
 
 /**
- * Looks up which certificate authorities may issue for a host: the CAA records of the host or of the nearest domain
- * above it that has any (RFC 8659, 3). Otherwise as {@link lookUpHost}.
+ * Looks up which certificate authorities may issue for a host: the CAA records of the host or of the nearest
+ * domain above it that has any (RFC 8659, 3). Otherwise as {@link lookUpHost}.
  */
 export async function lookUpCaa(
   host: string,
@@ -86,8 +86,8 @@ export async function lookUpCaa(
 }
 
 /**
- * Returns what to change so that a host leads to a load balancer, with both addresses and the record in zone file
- * format; undefined if DNS is right.
+ * Returns what to change so that a host leads to a load balancer, with both addresses and the record in zone
+ * file format; undefined if DNS is right.
  *
  * @param options `zone`: the Cloud DNS zone in which this action manages the record
  */

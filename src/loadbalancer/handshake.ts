@@ -6,8 +6,8 @@ import { ActionError, messageOf } from "../base/errors.ts";
 import { withProgress } from "../base/progress.ts";
 
 /**
- * Signature algorithms to offer, one kind of key at a time. With two certificates for a host, the load balancer may
- * present either one that the client accepts. Offering one kind at a time finds both.
+ * Signature algorithms to offer, one kind of key at a time. With two certificates for a host, the load
+ * balancer may present either one that the client accepts. Offering one kind at a time finds both.
  */
 const OFFERS = ["RSA-PSS+SHA256:RSA+SHA256", "ECDSA+SHA256"];
 /** Longest wait for one handshake, in milliseconds. */

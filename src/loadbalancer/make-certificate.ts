@@ -5,8 +5,8 @@ const DAY_MS = 86_400_000;
 const VALIDITY_DAYS = 397;
 
 /**
- * Makes a self-signed certificate for `host`: X.509 v3, ECDSA P-256, the host as subject alternative name. It is no
- * authority: clients that trust it trust nothing else.
+ * Makes a self-signed certificate for `host`: X.509 v3, ECDSA P-256, the host as subject alternative name. It
+ * is no authority: clients that trust it trust nothing else.
  *
  * @param now milliseconds since the epoch
  */

@@ -69,8 +69,8 @@ export function managedCertificate(names: LoadBalancerNames, name: string): Mani
 }
 
 /**
- * Returns the Ingress. The class must be an annotation: GKE's controller silently ignores `ingressClassName: gce`
- * (kubernetes/ingress-gce, pkg/utils IsGCEIngress).
+ * Returns the Ingress. The class must be an annotation: GKE's controller silently ignores `ingressClassName:
+ * gce` (kubernetes/ingress-gce, pkg/utils IsGCEIngress).
  *
  * @param certificates the certificates that it presents
  * @param formerHosts other hosts that it also routes to Milvus

@@ -12,8 +12,8 @@ export interface Nudging {
 }
 
 /**
- * Nudges the controller at growing intervals until stopped: it reads the backends' health only when it looks at the
- * Ingress.
+ * Nudges the controller at growing intervals until stopped: it reads the backends' health only when it looks
+ * at the Ingress.
  */
 export function nudgeRegularly(watch: LoadBalancerWatch): Nudging {
   return startNudging(watch, async (signal, nudge) => {
@@ -25,11 +25,11 @@ export function nudgeRegularly(watch: LoadBalancerWatch): Nudging {
 }
 
 /**
- * Nudges the controller once for each cause that waiting can't fix, until stopped. If the controller then reports the
- * cause again, it counts as lasting ({@link LASTING_MS}).
+ * Nudges the controller once for each cause that waiting can't fix, until stopped. If the controller then
+ * reports the cause again, it counts as lasting ({@link LASTING_MS}).
  *
- * On its own the controller retries an Ingress that has failed often only every 15 minutes, and a changed Ingress
- * doesn't reset that pause (kubernetes/ingress-gce, pkg/utils/taskqueue.go).
+ * On its own the controller retries an Ingress that has failed often only every 15 minutes, and a changed
+ * Ingress doesn't reset that pause (kubernetes/ingress-gce, pkg/utils/taskqueue.go).
  *
  * @param limit milliseconds
  */

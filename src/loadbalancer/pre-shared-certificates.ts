@@ -5,7 +5,8 @@ import type { SslCertificate } from "../gke/compute-resources.ts";
  * Returns the error for pre-shared certificates that can't be presented for a host, undefined if they can.
  *
  * @param now milliseconds since the epoch
- * @param mustBeIssued refuse a certificate that Google has not issued yet; it does so once a load balancer has it
+ * @param mustBeIssued refuse a certificate that Google has not issued yet; it does so once a load balancer
+ *   has it
  */
 export function problemOfPreShared(
   wanted: readonly { name: string; certificate: SslCertificate | undefined }[],

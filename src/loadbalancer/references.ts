@@ -97,7 +97,8 @@ export function certificateAnnotations({
 }: CertificateReferences): Record<string, string> {
   return {
     ...(managed.length > 0 && { [MANAGED_CERTIFICATES]: managed.join(",") }),
-    // The ManagedCertificate controller writes its names here. If there are no others, it owns the annotation.
+    // The ManagedCertificate controller writes its names here. If there are no others, it owns the
+    // annotation.
     ...(preShared.some((name) => managed.length === 0 || !isManagedName(name)) && {
       [PRE_SHARED_CERTIFICATES]: preShared.join(","),
     }),
@@ -105,8 +106,9 @@ export function certificateAnnotations({
 }
 
 /**
- * Returns the certificates that an Ingress must name until the wanted ones are served. A Google-managed certificate
- * becomes Active only some time after the Ingress names it, so the certificates served until then stay beside it.
+ * Returns the certificates that an Ingress must name until the wanted ones are served. A Google-managed
+ * certificate becomes Active only some time after the Ingress names it, so the certificates served until then
+ * stay beside it.
  *
  * @param live the certificates that the Ingress names now
  * @returns `wanted` itself if there is nothing to wait for
@@ -123,9 +125,10 @@ export function transitionalReferences(
 }
 
 /**
- * Returns the value of the annotation {@link PRE_SHARED_CERTIFICATES} with only the kept names: null to remove it,
- * undefined if nothing changes. The ManagedCertificate controller never removes a name whose ManagedCertificate still
- * exists, nor one that it doesn't know (GoogleCloudPlatform/gke-managed-certs, pkg/controller/sync).
+ * Returns the value of the annotation {@link PRE_SHARED_CERTIFICATES} with only the kept names: null to
+ * remove it, undefined if nothing changes. The ManagedCertificate controller never removes a name whose
+ * ManagedCertificate still exists, nor one that it doesn't know (GoogleCloudPlatform/gke-managed-certs,
+ * pkg/controller/sync).
  */
 export function cleanedPreSharedAnnotation(
   ingress: Ingress,
@@ -140,9 +143,10 @@ export function cleanedPreSharedAnnotation(
 /**
  * Returns the name of the ManagedCertificate for a host.
  *
- * Google recreates a certificate whose domains change, so a new host gets a second name until its certificate is
- * served. A permanently failed certificate is replaced under the second name, too: the controller creates nothing new
- * under a name while the load balancer has its old certificate (gke-managed-certs, pkg/controller/sync).
+ * Google recreates a certificate whose domains change, so a new host gets a second name until its certificate
+ * is served. A permanently failed certificate is replaced under the second name, too: the controller creates
+ * nothing new under a name while the load balancer has its old certificate (gke-managed-certs,
+ * pkg/controller/sync).
  *
  * @param existing the ManagedCertificates of the Ingress's namespace
  */
@@ -182,7 +186,9 @@ export interface RequiredCertificates {
   preShared: readonly string[];
 }
 
-/** Tells whether the load balancer has the certificates. True if the Ingress doesn't show its certificates. */
+/**
+ * Tells whether the load balancer has the certificates. True if the Ingress doesn't show its certificates.
+ */
 export function presents(ingress: Ingress, { secretHash, preShared }: RequiredCertificates): boolean {
   const names = listIn(ingress.metadata.annotations[SSL_CERTIFICATES]);
   if (names.length === 0) return true;
@@ -191,8 +197,8 @@ export function presents(ingress: Ingress, { secretHash, preShared }: RequiredCe
 }
 
 /**
- * Returns the hash in the name that the controller gives a Secret's certificate: of the raw bytes of `tls.crt`
- * (kubernetes/ingress-gce, pkg/translator GetCertHash).
+ * Returns the hash in the name that the controller gives a Secret's certificate: of the raw bytes of
+ * `tls.crt` (kubernetes/ingress-gce, pkg/translator GetCertHash).
  */
 export function secretHashOf(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);

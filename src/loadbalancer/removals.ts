@@ -6,10 +6,10 @@ import { ownerOf } from "../kubernetes/ownership.ts";
 import type { LoadBalancerSettings } from "./settings.ts";
 
 /**
- * Values that turn a field's feature off at Google. It isn't enough to remove a field: the controller then leaves the
- * feature as it is (kubernetes/ingress-gce, pkg/backends/features; pkg/translator, sslPolicyLink). Header fields get an
- * empty map, because the controller would set an empty list again at every sync. The cookie's TTL is named, because the
- * controller would keep it otherwise.
+ * Values that turn a field's feature off at Google. It isn't enough to remove a field: the controller then
+ * leaves the feature as it is (kubernetes/ingress-gce, pkg/backends/features; pkg/translator, sslPolicyLink).
+ * Header fields get an empty map, because the controller would set an empty list again at every sync. The
+ * cookie's TTL is named, because the controller would keep it otherwise.
  */
 const BACKEND_CONFIG_OFF = {
   cdn: { enabled: false },
@@ -29,8 +29,8 @@ export interface Removals extends Pick<LoadBalancerSettings, "backendConfig" | "
 }
 
 /**
- * Returns the wanted specs, with the fields turned off that the live ones have and the wanted ones lack. A field set to
- * null stays as it is at Google.
+ * Returns the wanted specs, with the fields turned off that the live ones have and the wanted ones lack. A
+ * field set to null stays as it is at Google.
  */
 export function withRemovals(
   {

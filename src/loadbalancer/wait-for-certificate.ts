@@ -30,21 +30,28 @@ export interface CertificateWait {
   signal: AbortSignal;
 }
 
-/** The authorities that issue Google-managed certificates (cloud.google.com/load-balancing, managed certificates). */
+/**
+ * The authorities that issue Google-managed certificates (cloud.google.com/load-balancing, managed
+ * certificates).
+ */
 const AUTHORITIES = ["pki.goog", "letsencrypt.org"];
 /** Longest wait for DNS, in milliseconds. */
 export const LOOK_UP_MS = 10_000;
-/** Time between two DNS look-ups during the wait, in milliseconds. DNS sends no notice when a record changes. */
+/**
+ * Time between two DNS look-ups during the wait, in milliseconds. DNS sends no notice when a record changes.
+ */
 const LOOK_AGAIN_MS = 15_000;
 
 /** A certificate state that the wait reacts to. `status` is that of the domain. */
 type Turn = { kind: "active" } | { kind: "stuck"; status: string };
 
 /**
- * Waits until Google has issued its certificate and the load balancer presents it. Returns false, with a warning that
- * says what to change, if DNS leads the host elsewhere: the certificate can't become Active then.
+ * Waits until Google has issued its certificate and the load balancer presents it. Returns false, with a
+ * warning that says what to change, if DNS leads the host elsewhere: the certificate can't become Active
+ * then.
  *
- * @throws ActionError if provisioning failed permanently, if Google refuses it for a lasting reason, or at the limit
+ * @throws ActionError if provisioning failed permanently, if Google refuses it for a lasting reason, or at
+ *   the limit
  */
 export async function waitForCertificate(watch: LoadBalancerWatch, wait: CertificateWait): Promise<boolean> {
   const { host } = watch.names;

@@ -12,8 +12,8 @@ import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
  * Waits for the load balancer's address and returns it.
  *
  * @param limit milliseconds
- * @throws ActionError with the controller's text and the remedy as soon as a cause lasts, when a needed object was
- *   deleted, or at the limit
+ * @throws ActionError with the controller's text and the remedy as soon as a cause lasts, when a needed
+ *   object was deleted, or at the limit
  */
 export async function waitForAddress(
   watch: LoadBalancerWatch,
@@ -53,8 +53,8 @@ export async function waitForAddress(
 }
 
 /**
- * Waits until the HTTPS frontend exists and presents the certificates, and Milvus's backend is healthy. Returns the
- * health of all backends.
+ * Waits until the HTTPS frontend exists and presents the certificates, and Milvus's backend is healthy.
+ * Returns the health of all backends.
  *
  * @param certificates those that the frontend must have
  * @param limit milliseconds

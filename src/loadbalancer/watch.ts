@@ -22,11 +22,16 @@ export interface LoadBalancerState {
   warnings: ControllerWarning[];
   /** The newest Warning from before this run. Its cause may be gone, so it never ends a wait. */
   earlierWarning: string | undefined;
-  /** The newest event that names a missing firewall rule of a Shared VPC. Only the network's admins can create it. */
+  /**
+   * The newest event that names a missing firewall rule of a Shared VPC. Only the network's admins can create
+   * it.
+   */
   firewallAdvice: string | undefined;
 }
 
-/** No program reads this annotation, but changing it makes the ingress controller sync the Ingress at once. */
+/**
+ * No program reads this annotation, but changing it makes the ingress controller sync the Ingress at once.
+ */
 const NUDGE_ANNOTATION = "milvus-gke-load-balancer/synced-at";
 
 /** Watches the Ingress, its Service, its certificate and their events until closed. */
@@ -195,7 +200,8 @@ export class LoadBalancerWatch {
       ((kind === "Ingress" && name === this.names.ingress) ||
         (kind === "Service" && name === this.names.service) ||
         (kind === "ManagedCertificate" && name === this.names.managedCertificate));
-    // A Normal event, although health checks fail without the rule (kubernetes/ingress-gce, pkg/firewalls/controller.go).
+    // A Normal event, although health checks fail without the rule (kubernetes/ingress-gce,
+    // pkg/firewalls/controller.go).
     const isFirewallAdvice = ({ involvedObject: { kind, name }, reason }: Event) =>
       reason === "XPN" && kind === "Ingress" && name === this.names.ingress;
     const takeAdvice = ({ message }: Event) => {

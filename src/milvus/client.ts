@@ -2,7 +2,7 @@ import { Client, credentials, Metadata, type MethodDefinition } from "@grpc/grpc
 import { fromJSON, type ServiceDefinition } from "@grpc/proto-loader";
 import * as v from "valibot";
 
-/** The two calls of milvus.proto that need no collection, with the fields that are read here. */
+/** The two calls of milvus.proto that need no collection, with the fields that this action reads. */
 const MILVUS_PROTO: Parameters<typeof fromJSON>[0] = {
   nested: {
     milvus: {
@@ -51,21 +51,21 @@ interface CallOptions {
   /** Milliseconds since the epoch. */
   deadline: number;
   token: string | undefined;
-  /** Ends the call, which then rejects. */
+  /** Cancels the call, which then rejects. */
   signal: AbortSignal;
 }
 
-/** Milvus's gRPC API as far as a connection check needs it. Calls reject with a ServiceError. */
+/** The calls of Milvus's gRPC API that a connection check needs. They reject with a ServiceError. */
 export interface MilvusClient {
   getVersion(options: CallOptions): Promise<v.InferOutput<typeof VersionResponse>>;
-  /** Milvus answers with `isHealthy: false` and reasons, not with an error, when a component is down. */
+  /** If a component is down, Milvus answers with `isHealthy: false` and reasons, not with an error. */
   checkHealth(options: CallOptions): Promise<v.InferOutput<typeof HealthResponse>>;
   close(): void;
 }
 
 /**
- * Returns a client that dials `address` and presents itself as if it had dialled `host`: a load balancer picks the
- * certificate by SNI and the backend by `:authority`.
+ * Returns a client that connects to `address` but sends `host` as SNI and `:authority`: the load balancer
+ * chooses the certificate and the backend by them.
  */
 export function connect(target: { address: string; host: string; ca: string | undefined }): MilvusClient {
   const definition = fromJSON(MILVUS_PROTO, { defaults: true })[SERVICE];
@@ -76,7 +76,8 @@ export function connect(target: { address: string; host: string; ca: string | un
     {
       "grpc.ssl_target_name_override": target.host,
       "grpc.default_authority": target.host,
-      // By default it dials ever more rarely, at last every two minutes, and the caller would go on hearing the old error.
+      // By default the pause between connection attempts grows to two minutes, in which calls fail with the
+      // old error.
       "grpc.max_reconnect_backoff_ms": 2000,
     },
   );

@@ -10,10 +10,10 @@ export interface GrpcPort {
 }
 
 /**
- * Returns the Service's gRPC port. Where the chart's values name it they win over the live Service, as they may be
- * about to rename it.
+ * Returns the Service's gRPC port. The values win over the live Service, because the upgrade may rename the
+ * port.
  *
- * @throws ActionError when the Service has no port for gRPC
+ * @throws ActionError if the Service has no gRPC port
  */
 export function grpcPort(service: Service, values: YamlMap): GrpcPort {
   const { name, port: number } = portIn(values);
@@ -34,8 +34,8 @@ export function grpcPort(service: Service, values: YamlMap): GrpcPort {
 }
 
 /**
- * Refuses a Service whose gRPC port somebody has changed outside Helm, which no upgrade puts back: Helm doesn't touch
- * what is the same in both of its manifests.
+ * Refuses a Service whose gRPC port was changed outside Helm. No upgrade reverts that: Helm changes only what
+ * differs between its old and its new manifest.
  *
  * @param deployed the values that the Service was rendered with
  * @throws ActionError with both ports
@@ -51,12 +51,12 @@ export function refuseEditedPort(service: Service, deployed: YamlMap): void {
   });
 }
 
-/** The port that leads to the pods' gRPC port. */
+/** Returns the port that targets the pods' gRPC port. */
 function portOfPods({ spec: { ports } }: Service): (typeof ports)[number] | undefined {
   return ports.find(({ targetPort }) => targetPort === "milvus" || targetPort === 19530);
 }
 
-/** What values say of the Service's gRPC port. */
+/** Returns what the values set for the Service's gRPC port. */
 function portIn(values: YamlMap): Partial<GrpcPort> {
   const name = valueAt(values, "service", "portName");
   const port = valueAt(values, "service", "port");

@@ -2,16 +2,16 @@ import { parseDocument } from "yaml";
 import { HTTP_PORT, TLS_MODE } from "./setting-names.ts";
 import { isHttpEnabled, scalarAt } from "./user-yaml-document.ts";
 
-/** How Milvus itself is reached. */
+/** How clients reach Milvus's pods. */
 export interface NetworkSettings {
   tls: boolean;
-  /** Whether it serves its REST API. */
+  /** Whether Milvus serves its REST API. */
   http: boolean;
-  /** The REST API's own port; empty: it shares the gRPC port. */
+  /** The REST API's own port; empty if it shares the gRPC port. */
   httpPort: string;
 }
 
-/** Returns how Milvus is reached, as its `user.yaml` has it. A text that doesn't parse says nothing. */
+/** Returns the network settings of a `user.yaml`. A text that doesn't parse counts as empty. */
 export function networkSettings(text: string | undefined): NetworkSettings {
   const document = parseDocument(text ?? "", { schema: "failsafe" });
   return {

@@ -10,7 +10,12 @@ import {
 import { ActionError } from "../base/errors.ts";
 import { HTTP_ENABLED, normalizedSetting } from "./setting-names.ts";
 
-/** Parses a text, without types: `0755` would be written back as 755 otherwise, which Milvus reads as another number. */
+/**
+ * Parses a text without types. With types, `0755` would be written back as 755, which Milvus reads as another
+ * number.
+ *
+ * @throws ActionError with line and column if it is not valid YAML
+ */
 export function parse(text: string): Document {
   const lines = new LineCounter();
   const document = parseDocument(text, { schema: "failsafe", lineCounter: lines });
@@ -31,7 +36,7 @@ export function parse(text: string): Document {
     Alias: (_, alias) => {
       if (!alias.resolve(document)) throw invalid("uses an alias that it doesn't define");
     },
-    // A key without a value (`{a}`) has no node, which can't be written back without types.
+    // A key without a value (`{a}`) has no node and can't be written back without types.
     Pair: (_, pair) => {
       pair.value ??= document.createNode("");
     },
@@ -40,49 +45,49 @@ export function parse(text: string): Document {
 }
 
 /**
- * Returns where a document has a setting, which is where it belongs when it has none.
+ * Returns the path at which a document has a setting, or the setting's own path if it has none.
  *
- * @throws ActionError when it has several: Milvus takes any of them, another one at each start
+ * @throws ActionError if the setting is there more than once: Milvus uses a random one of them at each start
  */
-export function placeOf(document: Document, setting: readonly string[]): readonly string[] {
-  const [place = setting, ...others] = placesOf(document, setting);
-  if (others.length === 0) return place;
-  const places = [place, ...others].map((path) => path.map((key) => JSON.stringify(key)).join(": "));
+export function pathOf(document: Document, setting: readonly string[]): readonly string[] {
+  const [path = setting, ...others] = pathsOf(document, setting);
+  if (others.length === 0) return path;
+  const paths = [path, ...others].map((keys) => keys.map((key) => JSON.stringify(key)).join(": "));
   throw new ActionError(
-    `The release's extraConfigFiles."user.yaml" sets ${setting.join(".")} more than once: ${places.join(", ")}.`,
+    `The release's extraConfigFiles."user.yaml" sets ${setting.join(".")} more than once: ${paths.join(", ")}.`,
     {
-      why: "to Milvus these are the same setting, and at each start it takes one of them, whichever comes first.",
+      why: "to Milvus these are the same setting, and at each start it uses a random one of them.",
       fix: `keep one of them in user.yaml, as ${setting.join(": ")}.`,
     },
   );
 }
 
-/** Finds a setting in whatever spelling. */
-export function placesOf(document: Document, setting: readonly string[]): string[][] {
+/** Returns all paths of a setting, in any spelling. */
+export function pathsOf(document: Document, setting: readonly string[]): string[][] {
   const wanted = normalizedSetting(setting);
-  const places: string[][] = [];
+  const paths: string[][] = [];
   const look = (node: unknown, path: string[]) => {
     if (isYamlMapNode(node)) {
       for (const { key, value } of node.items) if (isScalar(key)) look(value, [...path, String(key.value)]);
-    } else if (normalizedSetting(path) === wanted) places.push(path);
+    } else if (normalizedSetting(path) === wanted) paths.push(path);
   };
   look(document.contents, []);
-  return places;
+  return paths;
 }
 
-/** Returns a setting's scalar as it is written, empty when there is none. */
+/** Returns a setting's scalar as it is written, empty if there is none. */
 export function scalarAt(document: Document, setting: readonly string[]): string {
   const node = nodeAt(document, setting);
   return isScalar(node) && !isNull(node) ? String(node.value) : "";
 }
 
 function nodeAt(document: Document, setting: readonly string[]): unknown {
-  const [place = setting] = placesOf(document, setting);
-  const node = document.getIn(place, true);
+  const [path = setting] = pathsOf(document, setting);
+  const node = document.getIn(path, true);
   return isAlias(node) ? node.resolve(document) : node;
 }
 
-/** Milvus reads YAML 1.1, and then what Go's strconv.ParseBool takes for true. */
+/** Milvus reads plain scalars as YAML 1.1, and quoted ones with Go's strconv.ParseBool. */
 export function isHttpEnabled(document: Document): boolean {
   const node = nodeAt(document, HTTP_ENABLED);
   if (!isScalar(node)) return true;
@@ -90,16 +95,16 @@ export function isHttpEnabled(document: Document): boolean {
   return node.type === "PLAIN" ? /^(y|yes|on|true|t|1)$/i.test(text) : /^(1|t|T|true|True|TRUE)$/.test(text);
 }
 
-/** Tells null, in whichever way it is written, from a text of the same letters. */
+/** Tells whether a node is null in any spelling, not a quoted text of the same letters. */
 export function isNull(node: unknown): boolean {
   return isScalar(node) && node.type === "PLAIN" && /^(~|null|Null|NULL|)$/.test(String(node.value));
 }
 
-/** Milvus is less strict than this: what it reads all the same is still not what its author means. */
+/** Milvus accepts some of these texts, but reads them differently from what their author means. */
 function unusable(code: string, place: string, problem: string): ActionError {
   const ambiguity = {
-    DUPLICATE_KEY: "a key is there twice, of which Milvus takes the last",
-    MULTIPLE_DOCS: "another document begins, and Milvus takes one only",
+    DUPLICATE_KEY: "a key is there twice, and Milvus uses the last one",
+    MULTIPLE_DOCS: "another document begins, and Milvus reads only one",
   }[code];
   if (!ambiguity) return invalid(`is not valid YAML at ${place}: ${problem}`);
   return new ActionError(`The release's extraConfigFiles."user.yaml" is ambiguous at ${place}.`, {
@@ -110,6 +115,6 @@ function unusable(code: string, place: string, problem: string): ActionError {
 
 export function invalid(problem: string): ActionError {
   return new ActionError(`The release's extraConfigFiles."user.yaml" ${problem}.`, {
-    fix: "correct it with the input values, as Milvus itself can't read it either.",
+    fix: "correct it with the input values. Milvus itself can't read it either.",
   });
 }

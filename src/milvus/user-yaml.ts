@@ -1,34 +1,35 @@
 import { type Document, isAlias, isScalar, isMap as isYamlMapNode, parseDocument } from "yaml";
 import { ActionError } from "../base/errors.ts";
 import { DEFAULT_GRPC_PORT, HTTP_ENABLED, HTTP_PORT, PROXY_PORT, TLS_MODE } from "./setting-names.ts";
-import { invalid, isHttpEnabled, isNull, parse, placeOf, placesOf, scalarAt } from "./user-yaml-document.ts";
+import { invalid, isHttpEnabled, isNull, parse, pathOf, pathsOf, scalarAt } from "./user-yaml-document.ts";
 
 /** The port given to Milvus's REST server, as on Milvus's own TLS page. */
 const REST_PORT = 8080;
 
 /**
- * Returns Milvus's `user.yaml` with what a Google load balancer needs laid over it; everything else in it, comments
- * and order included, stays as it is. A text that already has what is needed is returned unchanged.
+ * Returns Milvus's `user.yaml` with the settings that a Google load balancer needs. Everything else stays as
+ * it is, with comments and order. A text that already has these settings is returned unchanged.
  *
  * - `common.security.tlsMode: 1`: the load balancer speaks HTTP/2 to a backend only over TLS.
- * - `proxy.http.port`: with TLS, Milvus from 2.5 on panics when its REST and gRPC servers share a port, which they do
- *   by default (milvus-io/milvus#46312); before, its REST server doesn't start.
+ * - `proxy.http.port`: by default Milvus's REST and gRPC servers share a port. With TLS, Milvus from 2.5 on
+ *   then panics (milvus-io/milvus#46312); before 2.5, the REST server doesn't start.
  *
- * @param text the deployed `user.yaml`, undefined when there is none
- * @throws ActionError when the text doesn't parse (line and column), or asks for what the load balancer can't do
+ * @param text the deployed `user.yaml`, undefined if there is none
+ * @throws ActionError if the text doesn't parse (line and column), or has a setting that the load balancer
+ *   can't support
  */
 export function withTls(text: string | undefined): string {
   const original = text ?? "";
   const document = parse(original);
   refuseAliases(document);
-  for (const setting of [TLS_MODE, HTTP_ENABLED, HTTP_PORT, PROXY_PORT]) placeOf(document, setting);
+  for (const setting of [TLS_MODE, HTTP_ENABLED, HTTP_PORT, PROXY_PORT]) pathOf(document, setting);
 
   const tlsMode = scalarAt(document, TLS_MODE);
   if (tlsMode === "2") {
     throw new ActionError(
-      'The release\'s extraConfigFiles."user.yaml" has common.security.tlsMode: 2 (mutual TLS), with which Milvus asks every client for a certificate.',
+      'The release\'s extraConfigFiles."user.yaml" has common.security.tlsMode: 2 (mutual TLS): Milvus then asks every client for a certificate.',
       {
-        why: "Google's load balancer ends the clients' TLS and has no certificate to show to Milvus.",
+        why: "Google's load balancer terminates the clients' TLS and has no client certificate for Milvus.",
         fix: "set common.security.tlsMode to 1 in user.yaml, or keep Milvus behind its layer-4 load balancer.",
       },
     );
@@ -60,38 +61,38 @@ const OURS: readonly { setting: string[]; value: string }[] = [
 ];
 
 /**
- * Returns a `user.yaml` without what {@link withTls} has put into it, everything else as it stands; undefined when there
- * was none before and nothing else has come.
+ * Returns a `user.yaml` without the settings of {@link withTls}. Everything else stays as it is. Undefined if
+ * there was no text before and nothing else was added.
  *
- * @param former the text from before
+ * @param former the text from before this action
  */
 export function withoutTls(text: string, former: unknown): string | undefined {
   const before = typeof former === "string" ? former : undefined;
   const document = parseDocument(text, { schema: "failsafe" });
-  // What Milvus itself can't read isn't what was put there.
+  // A text that doesn't parse is not one that withTls wrote.
   if (document.errors.length > 0) return text;
   const old = parseDocument(before ?? "", { schema: "failsafe" });
   const isReadable = old.errors.length === 0;
-  if (isReadable && text === settled(before)) return before;
+  if (isReadable && text === withTlsIfPossible(before)) return before;
   for (const { setting, value } of OURS) {
-    const [place = setting] = placesOf(document, setting);
-    // Another value was set since.
-    if (String(document.getIn(place)) !== value) continue;
-    const [former] = isReadable ? placesOf(old, setting) : [];
-    if (former) document.setIn(place, old.getIn(former));
-    else removeAt(document, place);
+    const [path = setting] = pathsOf(document, setting);
+    // Somebody set another value since.
+    if (String(document.getIn(path)) !== value) continue;
+    const [former] = isReadable ? pathsOf(old, setting) : [];
+    if (former) document.setIn(path, old.getIn(former));
+    else removeAt(document, path);
   }
   const isEmpty =
     document.contents === null || (isYamlMapNode(document.contents) && document.contents.items.length === 0);
   return isEmpty ? before : document.toString({ lineWidth: 0 });
 }
 
-/** Refuses what can't be changed without changing another place too. */
+/** Refuses YAML aliases in the way: changing them would also change another part of the text. */
 function refuseAliases(document: Document): void {
   for (const path of [["common"], ["common", "security"], ["proxy"], ["proxy", "http"]]) {
     const node = document.getIn(path, true);
     if (isAlias(node) || (isYamlMapNode(node) && node.has("<<")))
-      throw shared(`takes ${path.join(".")} from elsewhere with a YAML alias`);
+      throw shared(`has a YAML alias at ${path.join(".")}`);
     // `common:` with nothing below it holds null, under which nothing can be set.
     if (isNull(node)) document.setIn(path, document.createNode({}));
     else if (node !== undefined && !isYamlMapNode(node)) {
@@ -101,14 +102,14 @@ function refuseAliases(document: Document): void {
 }
 
 function setAt(document: Document, setting: readonly string[], value: string): void {
-  const place = placeOf(document, setting);
-  const node = document.getIn(place, true);
-  if (isScalar(node) && node.anchor) throw shared(`lets others take ${place.join(".")} with a YAML anchor`);
-  document.setIn(place, value);
+  const path = pathOf(document, setting);
+  const node = document.getIn(path, true);
+  if (isScalar(node) && node.anchor) throw shared(`has a YAML anchor at ${path.join(".")}`);
+  document.setIn(path, value);
 }
 
-/** Returns a text {@link withTls}, undefined when that refuses it. */
-function settled(text: string | undefined): string | undefined {
+/** Returns {@link withTls} of a text, undefined if that refuses the text. */
+function withTlsIfPossible(text: string | undefined): string | undefined {
   try {
     return withTls(text);
   } catch (error) {
@@ -117,7 +118,7 @@ function settled(text: string | undefined): string | undefined {
   }
 }
 
-/** Removes a key, with the maps that are empty then. */
+/** Removes a key, and the maps that become empty. */
 function removeAt(document: Document, path: readonly string[]): void {
   if (path.length === 0 || !document.hasIn(path)) return;
   document.deleteIn(path);
@@ -128,7 +129,7 @@ function removeAt(document: Document, path: readonly string[]): void {
 
 function shared(problem: string): ActionError {
   return new ActionError(`The release's extraConfigFiles."user.yaml" ${problem}.`, {
-    why: "what is set there would also change the other place, or hide what is merged in.",
-    fix: "write it out with the input values.",
+    why: "a change there would also change another part of the file, or hide what is merged in.",
+    fix: "write it out without YAML anchors and aliases, with the input values.",
   });
 }

@@ -9,14 +9,17 @@ import { DEFAULT_GRPC_PORT, normalizedSetting } from "./setting-names.ts";
 
 const AnyMap = v.custom<YamlMap>(isMap);
 
-/** GKE's controller reads it in place of `cloud.google.com/app-protocols` (kubernetes/ingress-gce, pkg/annotations). */
+/**
+ * GKE's controller reads it in place of `cloud.google.com/app-protocols` (kubernetes/ingress-gce,
+ * pkg/annotations).
+ */
 const OLD_PROTOCOLS = "service.alpha.kubernetes.io/app-protocols";
 
 /**
- * Refuses values with which the chart can't be put behind this load balancer.
+ * Refuses values with which the chart can't work behind this load balancer.
  *
- * @param values the chart's defaults with the release's and the user's values over them
- * @param requested only what the user gives to this run
+ * @param values the chart's defaults, overridden by the release's and the user's values
+ * @param requested only the values of this run's inputs
  * @throws ActionError naming the value and what to set instead
  */
 export function refuseUnsupportedValues(
@@ -25,8 +28,8 @@ export function refuseUnsupportedValues(
   { name: release, chart }: { name: string; chart: string },
 ): void {
   if (!isMap(valueAt(values, "service"))) {
-    throw new ActionError(`Release ${release} is not of Milvus's own chart; nothing was changed.`, {
-      why: `its chart ${chart} has no values \`service\`: Milvus may be one of its subcharts, whose values are not where this action sets them.`,
+    throw new ActionError(`Release ${release} does not use Milvus's own chart; nothing was changed.`, {
+      why: `its chart ${chart} has no values \`service\`. If Milvus is one of its subcharts, its values are elsewhere.`,
       fix: "give Milvus a release of its own, or set release to one.",
     });
   }
@@ -38,12 +41,12 @@ export function refuseUnsupportedValues(
     });
   }
   const ingress = valueAt(values, "ingress", "enabled");
-  // The chart's template takes any text for true, "false" too.
+  // In the chart's template any text is true, even "false".
   if (ingress) {
     throw new ActionError(
       `Release ${release} has ingress.enabled: ${JSON.stringify(ingress)}; nothing was changed.`,
       {
-        why: "the chart then makes an Ingress of its own, with the same name, for another controller.",
+        why: "the chart then creates its own Ingress, with the same name, for another controller.",
         fix: "set ingress.enabled to false with the input values.",
       },
     );
@@ -53,7 +56,7 @@ export function refuseUnsupportedValues(
     throw new ActionError(
       `extraConfigFiles."user.yaml" of release ${release} is not text; nothing was changed.`,
       {
-        why: "the chart takes Milvus's settings as the text of a file, and fails on anything else.",
+        why: "the chart expects the text of a file, and fails on anything else.",
         fix: "write it as a block of text in the input values: `user.yaml: |` with the settings indented below it.",
       },
     );
@@ -62,15 +65,15 @@ export function refuseUnsupportedValues(
   const type = valueAt(requested, "service", "type");
   if (type !== undefined && type !== null && type !== "ClusterIP") {
     throw new ActionError(`The input values sets service.type: ${String(type)}; nothing was changed.`, {
-      why: "behind the layer-7 load balancer the Service must be ClusterIP, or it keeps a load balancer or ports of its own.",
+      why: "behind the layer-7 load balancer the Service must be ClusterIP. Any other type keeps its own load balancer or node ports.",
       fix: "remove service.type from values and values_files.",
     });
   }
 }
 
 /**
- * Refuses values that would give Milvus's objects other names: the Service that the load balancer is pointed at would
- * be gone after the upgrade.
+ * Refuses values that would rename Milvus's objects: the upgrade would delete the Service behind the load
+ * balancer.
  *
  * @throws ActionError naming the value
  */
@@ -79,22 +82,22 @@ export function refuseRenaming(before: YamlMap, after: YamlMap, service: string)
     const [old, wanted] = [valueAt(before, key) ?? "", valueAt(after, key) ?? ""];
     if (old === wanted) continue;
     throw new ActionError(`The input values sets ${key}: ${JSON.stringify(wanted)}; nothing was changed.`, {
-      why: `it would rename Milvus's objects, Service ${service} and the claims of its data among them.`,
+      why: `it would rename Milvus's objects, with Service ${service} and the PersistentVolumeClaims of its data.`,
       fix: `remove ${key} from values and values_files; to rename Milvus, install a new release and move the data.`,
     });
   }
 }
 
 /**
- * Refuses an annotation with which Google's controller would not see what this action says of the gRPC port.
+ * Refuses an old annotation that hides this action's protocol for the gRPC port from GKE's controller.
  *
- * @param before the values of the release as it is
- * @param values the same with the user's over them
- * @throws ActionError saying where it is to be removed
+ * @param before the release's values
+ * @param values the same, overridden by the user's
+ * @throws ActionError with how to remove it
  */
 export function refuseOldProtocols(service: Service, before: YamlMap, values: YamlMap, port: GrpcPort): void {
   const inValues = valueAt(values, "service", "annotations", OLD_PROTOCOLS);
-  // What Helm has set goes with the values.
+  // The upgrade removes what Helm set and the values no longer have.
   const isHelms = valueAt(before, "service", "annotations", OLD_PROTOCOLS) !== undefined;
   const text = inValues ?? (isHelms ? undefined : service.metadata.annotations[OLD_PROTOCOLS]);
   if (text === undefined || parseJson(AnyMap, text)?.[port.name] === "HTTP2") return;
@@ -102,18 +105,18 @@ export function refuseOldProtocols(service: Service, before: YamlMap, values: Ya
   throw new ActionError(
     `Service ${namespace}/${name} has the annotation ${OLD_PROTOCOLS}; nothing was changed.`,
     {
-      why: `Google's controller reads it in place of cloud.google.com/app-protocols, and it doesn't say HTTP2 of the port ${port.name}: ${JSON.stringify(text)}.`,
+      why: `GKE's controller reads it in place of cloud.google.com/app-protocols, and it doesn't set HTTP2 for the port ${port.name}: ${JSON.stringify(text)}.`,
       fix:
         inValues === undefined
           ? `remove it: kubectl annotate service ${name} -n ${namespace} ${OLD_PROTOCOLS}-`
-          : `set service.annotations."${OLD_PROTOCOLS}" to null with the input values; what it says of other ports goes into cloud.google.com/app-protocols.`,
+          : `set service.annotations."${OLD_PROTOCOLS}" to null with the input values, and move its other ports to cloud.google.com/app-protocols.`,
     },
   );
 }
 
 /**
- * Refuses environment variables that Milvus puts above its files (milvus-io/milvus, pkg/config, EnvSource): with them
- * user.yaml would say in vain what the load balancer needs.
+ * Refuses environment variables that override the settings which the load balancer needs in user.yaml
+ * (milvus-io/milvus, pkg/config, EnvSource).
  */
 function refuseEnvironment(values: YamlMap, release: string): void {
   const component = valueAt(values, "cluster", "enabled") ? "proxy" : "standalone";
@@ -128,8 +131,8 @@ function refuseEnvironment(values: YamlMap, release: string): void {
     throw new ActionError(
       `Release ${release} sets ${String(name)} in ${component}.extraEnv; nothing was changed.`,
       {
-        why: "Milvus takes its settings from environment variables before it takes them from user.yaml, so this one keeps it from speaking to the load balancer.",
-        fix: `remove it from ${component}.extraEnv with the input values: extraConfigFiles."user.yaml" is the place for it.`,
+        why: "environment variables override user.yaml, so with this one the load balancer can't talk to Milvus.",
+        fix: `remove it from ${component}.extraEnv with the input values, and set it in extraConfigFiles."user.yaml" instead.`,
       },
     );
   }

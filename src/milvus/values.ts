@@ -16,16 +16,16 @@ export const SERVICE_ANNOTATIONS = [
 
 const AnyMap = v.custom<YamlMap>(isMap);
 
-/** Tells whether a release's values have what this action puts into them. */
+/** Tells whether this action has set its values in a release. */
 export function hasLoadBalancerValues(values: YamlMap): boolean {
   return valueAt(values, "service", "annotations", NEG_ANNOTATION) !== undefined;
 }
 
 /**
- * Returns the Helm values that the load balancer needs, and nothing else:
- * a ClusterIP Service with the three annotations that GKE's controllers read, and TLS in Milvus itself.
+ * Returns only the Helm values that the load balancer needs: a ClusterIP Service with the three annotations
+ * that GKE's controllers read, and TLS in Milvus itself.
  *
- * @param values the chart's defaults with the release's and the user's values over them
+ * @param values the chart's defaults, overridden by the release's and the user's values
  */
 export function loadBalancerValues(values: YamlMap, port: GrpcPort, backendConfig: string): YamlMap {
   const annotations = valueAt(values, "service", "annotations");
@@ -40,9 +40,9 @@ export function loadBalancerValues(values: YamlMap, port: GrpcPort, backendConfi
 }
 
 /**
- * Returns the Service annotations of GKE's ingress and NEG controllers (kubernetes/ingress-gce, pkg/annotations):
- * HTTP/2 on the gRPC port, our BackendConfig, and a network endpoint group. What users have set for other ports
- * in the same annotations stays.
+ * Returns the Service annotations of GKE's ingress and NEG controllers (kubernetes/ingress-gce,
+ * pkg/annotations): HTTP/2 on the gRPC port, our BackendConfig, and a network endpoint group. Users' entries
+ * for other ports stay.
  */
 function serviceAnnotations(present: YamlMap, port: GrpcPort, backendConfig: string): Record<string, string> {
   const needed: Record<(typeof SERVICE_ANNOTATIONS)[number], YamlMap> = {
@@ -55,7 +55,7 @@ function serviceAnnotations(present: YamlMap, port: GrpcPort, backendConfig: str
       // A malformed annotation is replaced: the controllers can't read it either.
       const theirs = parseJson(AnyMap, present[name]) ?? {};
       const ports = theirs.ports;
-      // An entry of its own for the gRPC port would win over our default.
+      // An entry for the gRPC port would win over our default.
       const pinned =
         isMap(ports) && name === "cloud.google.com/backend-config"
           ? Object.keys(ports).filter((key) => key === port.name || key === String(port.port))

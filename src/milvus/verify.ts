@@ -6,11 +6,11 @@ import { withProgress } from "../base/progress.ts";
 import { connect, type MilvusClient } from "./client.ts";
 
 export interface Verification {
-  /** `host:port` to dial. */
+  /** `host:port` to connect to. */
   address: string;
-  /** The name for SNI and `:authority`: the load balancer routes by it. */
+  /** Sent as SNI and `:authority`: the load balancer routes by it. */
   host: string;
-  /** PEM that the server's certificate is checked against; undefined: the system's authorities. */
+  /** PEM of the trusted authorities; undefined for the system's. */
   ca: string | undefined;
   token: string | undefined;
   /** Milliseconds. */
@@ -20,23 +20,23 @@ export interface Verification {
 
 /** What Milvus said through the load balancer. */
 export interface Verified {
-  /** Milvus's version, undefined when it asks for a token that wasn't given. */
+  /** Milvus's version; undefined if Milvus requires a token and none was given. */
   version: string | undefined;
-  /** Why Milvus calls itself unhealthy; empty when it is healthy. */
+  /** Why Milvus reports itself unhealthy; empty if it is healthy. */
   reasons: string[];
 }
 
 const PAUSE_MS = 1000;
-/** One call's limit: a load balancer that is being programmed may accept a connection and never answer. */
+/** Limit of one call: a load balancer that is being programmed may accept a connection and never answer. */
 const CALL_MS = 10_000;
-/** A Milvus that has just been rolled calls itself unhealthy for a moment; for longer is worth saying, not waiting for. */
+/** Milvus may report itself unhealthy for a moment after a restart. After this time the result says so. */
 const SETTLING_MS = 60_000;
 
 /**
- * Calls Milvus through the load balancer until it answers, and returns what it said. A load balancer answers 404 and
- * 502 for minutes after its address is known, so only refusals that can't pass end the wait early.
+ * Calls Milvus through the load balancer until it answers, and returns the answer. For minutes after its
+ * address is known, a load balancer answers 404 and 502, so only a permanent refusal ends the wait early.
  *
- * @throws ActionError with the last answer and what it means when Milvus has not answered within the limit
+ * @throws ActionError at the limit, with the last answer and what it means
  */
 export async function verify(request: Verification): Promise<Verified> {
   const client = connect(request);
@@ -48,11 +48,11 @@ export async function verify(request: Verification): Promise<Verified> {
       () => `waiting for Milvus to answer at ${request.address} as ${request.host}: ${last}`,
       async () => {
         for (;;) {
-          const answer = await ask(client, request);
+          const answer = await callMilvus(client, request);
           if ("verified" in answer) {
             const { reasons } = answer.verified;
             if (reasons.length === 0 || Date.now() >= settled) return answer.verified;
-            last = `it answers, and calls itself unhealthy: ${reasons.join("; ")}`;
+            last = `it answers, but reports itself unhealthy: ${reasons.join("; ")}`;
           } else {
             last = answer.error.message;
             const final = answer.error.code === GrpcStatus.PERMISSION_DENIED;
@@ -67,7 +67,7 @@ export async function verify(request: Verification): Promise<Verified> {
   }
 }
 
-async function ask(
+async function callMilvus(
   client: MilvusClient,
   { token, signal }: Verification,
 ): Promise<{ verified: Verified } | { error: ServiceError }> {
@@ -79,14 +79,17 @@ async function ask(
     return { verified: { version: version.version, reasons: health.isHealthy ? [] : reasons } };
   } catch (error) {
     if (!isServiceError(error)) throw error;
-    // Only Milvus itself asks for a token or looks at a user's rights: the whole path is there.
+    // Only Milvus itself asks for a token or checks a user's rights, so the call has reached it.
     const asksForToken = error.code === GrpcStatus.UNAUTHENTICATED && token === undefined;
     const refusesUser = error.code === GrpcStatus.PERMISSION_DENIED && !isHttpAnswer(error);
     return asksForToken || refusesUser ? { verified: { version: undefined, reasons: [] } } : { error };
   }
 }
 
-/** Tells an answer of the load balancer's, which speaks HTTP, from one of Milvus's; in @grpc/grpc-js's words. */
+/**
+ * Tells whether the load balancer answered instead of Milvus, by the text that @grpc/grpc-js gives to HTTP
+ * errors.
+ */
 function isHttpAnswer({ details }: ServiceError): boolean {
   return /HTTP status code \d{3}/.test(details);
 }
@@ -95,7 +98,6 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && "details" in error && "metadata" in error;
 }
 
-/** What the ways in which a call fails mean behind a Google load balancer, seen with @grpc/grpc-js. */
 function notVerified(error: ServiceError, { address, host, limit }: Verification): ActionError {
   const what =
     error.code === GrpcStatus.PERMISSION_DENIED
@@ -106,11 +108,11 @@ function notVerified(error: ServiceError, { address, host, limit }: Verification
 
 function remedyOf({ code, details }: ServiceError): string {
   if (/certificate|self.signed|altnames|SSL|TLS/i.test(details)) {
-    return "the load balancer presents another certificate than the one in the cluster: check that no other Ingress uses the address, and what tls_secret holds.";
+    return "the load balancer presents another certificate than the one in the cluster: check that no other Ingress uses the address, and check the Secret that tls_secret names.";
   }
   if (code === GrpcStatus.UNAUTHENTICATED) return "Milvus refuses the token: check milvus_token.";
   if (code === GrpcStatus.UNIMPLEMENTED) {
-    return "the load balancer routes this host name nowhere (HTTP 404): check that host is the one in the Ingress and that verify_address leads to this load balancer.";
+    return "the load balancer has no route for this host name (HTTP 404): check that host is the one in the Ingress and that verify_address leads to this load balancer.";
   }
   if (code === GrpcStatus.PERMISSION_DENIED) {
     return "a Cloud Armor policy or Identity-Aware Proxy refuses this runner (HTTP 403): admit its address, or set verify: false.";
@@ -118,5 +120,5 @@ function remedyOf({ code, details }: ServiceError): string {
   if (/HTTP status code 50[023]/.test(details)) {
     return "the load balancer can't talk to Milvus: check that the pods run with common.security.tlsMode: 1 (ConfigMap, user.yaml) and that the Service's annotation cloud.google.com/app-protocols names its gRPC port.";
   }
-  return "check that this runner can reach the load balancer (a firewall, an internal address?): verify_address dials another address, verify: false skips the check.";
+  return "check that this runner can reach the load balancer (a firewall, an internal address?). verify_address connects to another address, verify: false skips the check.";
 }

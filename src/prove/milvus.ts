@@ -32,6 +32,6 @@ export async function proveMilvus(
   } else {
     info(`Milvus ${version} answers through the load balancer.`);
   }
-  if (reasons.length > 0) warning(`Milvus answers, but calls itself unhealthy: ${reasons.join("; ")}`);
+  if (reasons.length > 0) warning(`Milvus answers, but reports itself unhealthy: ${reasons.join("; ")}`);
   report.milvusVersion = version ?? report.milvusVersion ?? "";
 }
