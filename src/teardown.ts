@@ -67,7 +67,7 @@ async function removeLoadBalancer(settings: Settings, session: Session, access: 
  * Fetches the chart for the release's upgrade, so that a missing chart is noticed before anything is removed.
  */
 async function chartToRestore(
-  settings: Settings,
+  settings: Pick<Settings, "chart" | "chartRepository" | "chartLogin">,
   { directory }: Session,
   { api, helm }: Access,
   { restore }: TeardownPlan,

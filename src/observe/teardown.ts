@@ -27,7 +27,7 @@ export interface TeardownState {
   hasRecord: boolean;
   /** The static address to release. */
   staticAddress: UnwantedAddress | undefined;
-  /** The release to restore, with its revisions; undefined when there is none, or none is to be restored. */
+  /** The release to restore, with its revisions; undefined without restore_layer4, or when it doesn't exist. */
   restorable: { release: Release; history: StoredRelease[] } | undefined;
 }
 

@@ -33,6 +33,8 @@ import type { Observed } from "../observe/observed.ts";
 /** What another kind of certificate, or a former frontend_config, leaves behind. */
 const ORPHAN_KINDS = ["FrontendConfig", "Secret", "ManagedCertificate"] as const;
 
+type PlanSettings = LoadBalancerSettings & Pick<Settings, "host" | "namespace" | "waitFor">;
+
 /** What a run does to the load balancer's objects. */
 export interface LoadBalancerPlan {
   names: LoadBalancerNames;
@@ -57,7 +59,7 @@ export interface LoadBalancerPlan {
 /**
  * @throws ActionError when an object of that name belongs to somebody else
  */
-export function planLoadBalancer(given: Settings, observed: Observed, port: GrpcPort): LoadBalancerPlan {
+export function planLoadBalancer(given: PlanSettings, observed: Observed, port: GrpcPort): LoadBalancerPlan {
   const { leavesIap, ...configs } = withRemovals(given, observed.objects);
   const settings = { ...given, ...configs };
   const names = namesOf(settings, observed);
@@ -103,7 +105,7 @@ export function planLoadBalancer(given: Settings, observed: Observed, port: Grpc
   };
 }
 
-function namesOf(settings: Settings, { service, managedCertificates }: Observed): LoadBalancerNames {
+function namesOf(settings: PlanSettings, { service, managedCertificates }: Observed): LoadBalancerNames {
   const { kind } = settings.certificate;
   return {
     namespace: settings.namespace,
@@ -139,7 +141,7 @@ function wantedCertificates(
  */
 function withoutManagedNames(
   manifest: Manifest,
-  { loadBalancer }: Settings,
+  { loadBalancer }: Pick<PlanSettings, "loadBalancer">,
   { ingress }: Observed,
 ): Manifest {
   if (loadBalancer === "external" || !referencesOf(ingress).preShared.some(isManagedName)) return manifest;
@@ -154,7 +156,7 @@ function withoutManagedNames(
  * region.
  */
 function liveCertificates(
-  { loadBalancer }: Settings,
+  { loadBalancer }: Pick<PlanSettings, "loadBalancer">,
   { ingress, objects, managedCertificates }: Observed,
 ): CertificateReferences {
   const { secrets, preShared, managed } = referencesOf(ingress);
@@ -182,7 +184,7 @@ function isServed({ managedCertificate: name }: LoadBalancerNames, observed: Obs
 
 function isOrphan(
   object: KubernetesObject,
-  { tlsSecret: base, frontendConfig }: Settings,
+  { tlsSecret: base, frontendConfig }: Pick<PlanSettings, "tlsSecret" | "frontendConfig">,
   names: LoadBalancerNames,
   observed: Observed,
 ): boolean {

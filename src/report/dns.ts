@@ -8,7 +8,7 @@ import type { Session } from "./session.ts";
 /** Longest wait for DNS when its answer is only logged, in milliseconds. */
 const BRIEF_LOOK_UP_MS = 3000;
 
-/** Looks the host up in DNS, logs what is to be changed there, and returns the answer. */
+/** Looks the host up in DNS, logs what must change there, and returns the answer. */
 export async function reportDns(
   { host, dnsZone: zone, certificate }: Pick<Settings, "host" | "dnsZone" | "certificate">,
   { environment, signal }: Session,

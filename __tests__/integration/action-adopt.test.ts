@@ -138,7 +138,7 @@ async function deploy(namespace: string, inputs: Record<string, string> = {}): P
 }
 
 /** Expects that everything in front of the release is this action's, and as it would have made it itself. */
-async function expectTakenOver(namespace: string): Promise<void> {
+async function expectAdopted(namespace: string): Promise<void> {
   for (const [kind, name] of Object.entries(OBJECTS)) {
     const object = await cluster.get(namespace, kind, name);
     expect(managersOf(object)).toContain(FIELD_MANAGER);
@@ -188,7 +188,7 @@ describe.concurrent("Milvus's page, followed by hand", () => {
 
       const first = await deploy(namespace);
       expect(first.outputs).toMatchObject({ changed: "true", milvus_version: expect.stringMatching(/\d/) });
-      await expectTakenOver(namespace);
+      await expectAdopted(namespace);
       const taken = planOf(first).objects.filter(({ action }) => action === "take over");
       const byHand: string[] = steps.flatMap((step) => {
         if (step === "BackendConfig") return ["BackendConfig"];
@@ -347,7 +347,7 @@ describe.concurrent("an object of somebody else's", () => {
 
     const inputs = { adopt: "true", wait_for: "none" };
     expect((await deploy(namespace, inputs)).outputs.changed).toBe("true");
-    await expectTakenOver(namespace);
+    await expectAdopted(namespace);
     for (const [kind, name] of Object.entries(OBJECTS)) {
       const managers = managersOf(await cluster.get(namespace, kind, name));
       expect(managers).not.toContainEqual(expect.stringMatching(/^(argocd|helm|cert-manager)/));
@@ -362,7 +362,7 @@ test("an Ingress and a BackendConfig of ours that someone has edited are mended,
   await cluster.installSmall(namespace);
   const inputs = { wait_for: "none" };
   await deploy(namespace, inputs);
-  await expectTakenOver(namespace);
+  await expectAdopted(namespace);
   const patch = (kind: string, name: string, change: object) =>
     cluster.kubectl("patch", kind, name, "-n", namespace, "--type=merge", "--patch", JSON.stringify(change));
   await patch("ingress", INGRESS, {
