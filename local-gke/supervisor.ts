@@ -77,12 +77,17 @@ async function start(): Promise<State> {
     ({ stop }) => stops.push(stop),
     (error: unknown) => end(messageOf(error)),
   );
-  const loadBalancers = await startLoadBalancers({ kubeconfig, cloud, milvus });
+  const loadBalancers = await startLoadBalancers({
+    kubeconfig,
+    cloud,
+    milvus,
+    timing: controllers.timing,
+  });
   stops.push(loadBalancers.stop);
   const google = await startGoogleApi({
     cloud,
     cluster: clusterOf(controlPlane),
-    issueToken: () => tokens.issue(),
+    issueToken: (scopes) => tokens.issue(scopes),
     directory,
     timing: controllers.timing,
   });

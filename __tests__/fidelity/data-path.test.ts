@@ -12,8 +12,10 @@ import { binaries } from "../../local-gke/binaries/binaries.ts";
 import type { KeyPair } from "../../local-gke/certificate-authority.ts";
 import { type BackendService, Cloud, type LoadBalancer } from "../../local-gke/cloud.ts";
 import { startControlPlane } from "../../local-gke/control-plane/control-plane.ts";
+import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import type { Endpoint, Endpoints } from "../../local-gke/load-balancer/endpoints.ts";
+import { READINESS_GATE } from "../../local-gke/load-balancer/gate-condition.ts";
 import { serveLoadBalancers, startLoadBalancers } from "../../local-gke/load-balancer/load-balancers.ts";
 import { selfSigned } from "../../local-gke/milvus/certificate.ts";
 import { proxyConfig } from "../../local-gke/milvus/config.ts";
@@ -326,6 +328,7 @@ describe("in a cluster", () => {
   let helm: Program;
   let kubectl: Program;
   let cluster: Cloud;
+  const timing = { ...DEFAULT_TIMING };
 
   beforeAll(async () => {
     const paths = await binaries(["helm3", "kubectl"]);
@@ -341,6 +344,7 @@ describe("in a cluster", () => {
       kubeconfig,
       cloud: cluster,
       milvus: Promise.resolve(milvus),
+      timing,
     });
     stops.push(loadBalancers.stop);
     await installRelease({ kubeconfig, helm: paths.helm3 });
@@ -372,6 +376,86 @@ describe("in a cluster", () => {
     );
   });
 
+  describe("a new pod of a Service with the NEG annotation", () => {
+    const service = ["service", "my-release-milvus"];
+
+    beforeAll(async () => {
+      await kubectlRun("annotate", ...service, 'cloud.google.com/neg={"ingress":true}');
+    });
+    afterAll(async () => {
+      await kubectlRun("annotate", ...service, "cloud.google.com/neg-");
+    });
+
+    it("is ready at once while no load balancer uses its group", async () => {
+      cloud.removeBackend("neg");
+      expect(await replacePod()).toEqual({
+        reason: "LoadBalancerNegReady",
+        message: `Pod does not belong to any NEG. Marking condition "${READINESS_GATE}" to True.`,
+      });
+      await rolledOut();
+    });
+
+    it("is ready once it is healthy in the group", async () => {
+      await replacePod();
+      await rolledOut();
+      expect(await gate()).toEqual({
+        reason: "LoadBalancerNegReady",
+        message:
+          'Pod has become Healthy in NEG "Key{\\"neg\\", zone: \\"us-central1-a\\"}" attached to BackendService ' +
+          `"Key{\\"neg\\"}". Marking condition "${READINESS_GATE}" to True.`,
+      });
+    });
+
+    it("waits for its health check, but not for ever", async () => {
+      cloud.setFault("unhealthy-backends", true);
+      try {
+        expect(await replacePod()).toMatchObject({ reason: "LoadBalancerNegNotReady" });
+        const ready = [
+          "pod",
+          await newestPod(),
+          "-o",
+          "jsonpath={.status.conditions[?(@.type=='Ready')].reason}",
+        ];
+        expect(await kubectlRun("get", ...ready)).toBe("ReadinessGatesNotReady");
+        timing.readinessGateMs = 0;
+        await rolledOut();
+        expect(await gate()).toMatchObject({ reason: "LoadBalancerNegTimeout" });
+      } finally {
+        cloud.setFault("unhealthy-backends", false);
+        timing.readinessGateMs = DEFAULT_TIMING.readinessGateMs;
+      }
+    });
+
+    /** Replaces the proxy's pod, and returns the first condition of the new pod's readiness gate. */
+    async function replacePod(): Promise<object | undefined> {
+      const before = await newestPod();
+      await kubectlRun("rollout", "restart", "deployment/my-release-milvus-proxy");
+      return vi.waitFor(async () => {
+        expect(await newestPod()).not.toBe(before);
+        const found = await gate();
+        expect(found).toBeDefined();
+        return found;
+      }, 100_000);
+    }
+
+    async function rolledOut(): Promise<void> {
+      await kubectlRun("rollout", "status", "deployment/my-release-milvus-proxy", "--timeout=100s");
+    }
+
+    async function newestPod(): Promise<string> {
+      const names = ["--sort-by=.metadata.creationTimestamp", "-o", "jsonpath={.items[*].metadata.name}"];
+      const found = await kubectlRun("get", "pods", "-l", "component=proxy", ...names);
+      return found.split(" ").at(-1) ?? "";
+    }
+
+    async function gate() {
+      const pod = JSON.parse(await kubectlRun("get", "pod", await newestPod(), "-o", "json"));
+      const conditions: { type: string; reason: string; message: string }[] = pod.status.conditions;
+      const found = conditions.find(({ type }) => type === READINESS_GATE);
+      return found && { reason: found.reason, message: found.message };
+    }
+  });
+
   it("one that leaves HTTP on the same port crashes, while the pod before it goes on serving", async () => {
     await upgrade("common: { security: { tlsMode: 1 } }");
     await vi.waitFor(async () => expect(await reasons()).toContain("CrashLoopBackOff"), 100_000);
@@ -386,6 +470,12 @@ describe("in a cluster", () => {
       { input: JSON.stringify(values) },
     );
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  }
+
+  async function kubectlRun(...args: string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await run(kubectl, args);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    return stdout;
   }
 
   /** Returns why containers of the proxies wait. */

@@ -10,6 +10,8 @@ export interface Timing {
   resyncMs: number;
   /** Delay after the first failure. It doubles with each further failure. */
   backoffBaseMs: number;
+  /** How long a pod may wait for the load balancer's health check before its readiness gate opens anyway. */
+  readinessGateMs: number;
   /** Between two DNS checks of an attached managed certificate that is not yet issued. */
   dnsCheckMs: number;
   /** From the successful DNS check of a managed certificate to its issue. */
@@ -22,6 +24,7 @@ export const DEFAULT_TIMING: Timing = {
   insertDelayMs: 0,
   resyncMs: 600_000,
   backoffBaseMs: 5,
+  readinessGateMs: 600_000,
   dnsCheckMs: 500,
   certificateIssueMs: 200,
 };

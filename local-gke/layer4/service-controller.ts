@@ -149,7 +149,8 @@ class ServiceController {
   }
 
   #podFor(namespace: string, service: string, port: number): number | undefined {
-    const pods = this.#endpoints.of({ namespace, service, port });
+    const all = this.#endpoints.of({ namespace, service, port });
+    const pods = all.filter(({ waitsForReadinessGate }) => !waitsForReadinessGate);
     const pod = pods[this.#turn++ % pods.length];
     return pod?.ports.get(pod.port);
   }

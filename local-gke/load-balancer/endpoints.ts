@@ -15,10 +15,12 @@ export interface Endpoint {
   port: number;
   /** Maps container ports to ports of 127.0.0.1. A missing port refuses connections. */
   ports: ReadonlyMap<number, number>;
+  /** Its containers are ready, but it waits for the load balancer's health check. */
+  waitsForReadinessGate?: boolean;
 }
 
 /** The network endpoint groups. */
 export interface Endpoints extends EventEmitter<{ change: [] }> {
-  /** The ready pods behind a Service's port. */
+  /** The pods behind a Service's port whose containers are ready. */
   of(port: ServicePortReference): Endpoint[];
 }

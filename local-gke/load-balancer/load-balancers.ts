@@ -1,13 +1,15 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
-import type { Cloud } from "../cloud.ts";
+import type { BackendService, Cloud } from "../cloud.ts";
+import type { Timing } from "../ingress/timing.ts";
 import { startServiceController } from "../layer4/service-controller.ts";
 import type { Milvus } from "../milvus/server.ts";
 import { Backends } from "./backend.ts";
-import type { Endpoints } from "./endpoints.ts";
+import type { Endpoint, Endpoints } from "./endpoints.ts";
 import { HealthChecks } from "./health-checks.ts";
 import { Listener } from "./listener.ts";
 import { NetworkEndpointGroups } from "./network-endpoint-groups.ts";
+import { startReadinessGates } from "./readiness-gates.ts";
 
 /**
  * Starts the data path of the simulated Google project. Each load balancer of `cloud` and each Service of
@@ -21,15 +23,19 @@ export async function startLoadBalancers(options: {
   kubeconfig: string;
   cloud: Cloud;
   milvus: Promise<Milvus>;
+  timing: Timing;
 }): Promise<{ stop(): Promise<void> }> {
   await checkPorts();
   const groups = new NetworkEndpointGroups(options.kubeconfig, options.milvus);
   await groups.start();
-  const { kubeconfig, cloud } = options;
+  const { kubeconfig, cloud, timing } = options;
   const services = await startServiceController({ kubeconfig, cloud, endpoints: groups });
   const loadBalancers = await serveLoadBalancers(cloud, groups);
+  const { healthy } = loadBalancers;
+  const readinessGates = await startReadinessGates({ kubeconfig, cloud, groups, healthy, timing });
   return {
     async stop() {
+      await readinessGates.stop();
       await Promise.all([loadBalancers.stop(), services.stop()]);
       await groups.stop();
     },
@@ -40,7 +46,7 @@ export async function startLoadBalancers(options: {
 export async function serveLoadBalancers(
   cloud: Cloud,
   endpoints: Endpoints,
-): Promise<{ stop(): Promise<void> }> {
+): Promise<{ healthy(backend: BackendService): Endpoint[]; stop(): Promise<void> }> {
   const checks = new HealthChecks(cloud, endpoints);
   const backends = new Backends((backend) => checks.healthy(backend));
   const listeners = new Map<string, Listener>();
@@ -73,6 +79,7 @@ export async function serveLoadBalancers(
   for (const ingress of cloud.loadBalancers.keys()) reconcile(ingress);
   await reconciled;
   return {
+    healthy: (backend) => checks.healthy(backend),
     async stop() {
       cloud.off("load-balancer", reconcile);
       endpoints.off("change", dropConnections);

@@ -13,7 +13,14 @@ import { type MilvusPod, startPod } from "../milvus/pod.ts";
 import type { Milvus } from "../milvus/server.ts";
 import type { Endpoint, Endpoints, ServicePortReference } from "./endpoints.ts";
 import { crashPanickingPods } from "./panics.ts";
-import { acceptsClients, configFiles, isReady, portBehind, selects } from "./pod-object.ts";
+import {
+  acceptsClients,
+  configFiles,
+  hasReadyContainers,
+  isReady,
+  portBehind,
+  selects,
+} from "./pod-object.ts";
 
 /** One pod that accepts clients. */
 interface Member {
@@ -74,12 +81,25 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
     if (!service) return [];
     const endpoints: Endpoint[] = [];
     for (const { pod, served } of this.#members.values()) {
-      if (pod.metadata?.namespace !== namespace || !isReady(pod) || !selects(service, pod)) continue;
+      if (pod.metadata?.namespace !== namespace || !hasReadyContainers(pod) || !selects(service, pod))
+        continue;
       const port = portBehind(service, number, pod);
       if (port === undefined) continue;
-      endpoints.push({ pod: nameOf(pod), port, ports: served?.ports ?? new Map() });
+      const waitsForReadinessGate = !isReady(pod);
+      endpoints.push({ pod: nameOf(pod), port, ports: served?.ports ?? new Map(), waitsForReadinessGate });
     }
     return endpoints;
+  }
+
+  /** All pods that accept clients. */
+  pods(): V1Pod[] {
+    return [...this.#members.values()].map(({ pod }) => pod);
+  }
+
+  /** Whether a Service selects a pod. */
+  includes({ namespace, service: name }: { namespace: string; service: string }, pod: V1Pod): boolean {
+    const service = this.#services.get(name, namespace);
+    return service !== undefined && pod.metadata?.namespace === namespace && selects(service, pod);
   }
 
   async #follow<T extends KubernetesObject>(informer: Informer<T>): Promise<void> {
@@ -126,7 +146,7 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
   }
 
   #updateReadiness(member: Member): void {
-    member.served?.setReady(isReady(member.pod));
+    member.served?.setReady(hasReadyContainers(member.pod));
     this.emit("change");
   }
 

@@ -69,6 +69,6 @@ export async function crashPanickingPods(
   return webhook.close;
 }
 
-/** CEL: a container has a port named `milvus`, as in the Milvus chart. */
-const ACCEPTS_CLIENTS =
+/** CEL: the pod accepts clients, a container has a port named `milvus`, as in the Milvus chart. */
+export const ACCEPTS_CLIENTS =
   "object.spec.containers.exists(c, has(c.ports) && c.ports.exists(p, has(p.name) && p.name == 'milvus'))";

@@ -7,8 +7,16 @@ export function acceptsClients(pod: V1Pod): boolean {
 
 /** Whether a pod is ready and not being deleted. */
 export function isReady(pod: V1Pod): boolean {
-  const ready = pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
-  return ready === true && !pod.metadata?.deletionTimestamp;
+  return conditionIsTrue(pod, "Ready") && !pod.metadata?.deletionTimestamp;
+}
+
+/** Whether a pod's containers are ready, with or without its readiness gates, and it is not being deleted. */
+export function hasReadyContainers(pod: V1Pod): boolean {
+  return conditionIsTrue(pod, "ContainersReady") && !pod.metadata?.deletionTimestamp;
+}
+
+export function conditionIsTrue(pod: V1Pod, type: string): boolean {
+  return pod.status?.conditions?.some((each) => each.type === type && each.status === "True") === true;
 }
 
 /** Whether a Service's selector matches a pod of its namespace. */
