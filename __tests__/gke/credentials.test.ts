@@ -15,6 +15,10 @@ afterEach(() => {
   log.mockRestore();
 });
 
+const SCOPES = [
+  "https://www.googleapis.com/auth/cloud-platform",
+  "https://www.googleapis.com/auth/userinfo.email",
+];
 const OAUTH2 = ["POST /oauth2/token"];
 const STS = ["GET /github/idtoken", "POST /sts/v1/token"];
 const GENERATE = [
@@ -43,6 +47,7 @@ describe("each kind of credentials gives a masked token with its expiry", () => 
     expect(token.value).toBe(google.lastToken());
     expect(token.expires).toBeGreaterThanOrEqual(before + 1_800_000);
     expect(token.expires).toBeLessThanOrEqual(after + 1_800_000);
+    expect(google.lastScopes()).toEqual(expect.arrayContaining(SCOPES));
     expect(google.requests).toEqual(requests);
     expect(log).toHaveBeenCalledWith(`::add-mask::${token.value}\n`);
   });
@@ -55,6 +60,7 @@ describe("each kind of credentials gives a masked token with its expiry", () => 
     const token = await credentials.accessToken();
     vi.unstubAllEnvs();
     expect(token.value).toBe("ya29.token-1");
+    expect(google.lastScopes()).toEqual(expect.arrayContaining(SCOPES));
   });
 
   test("an identity token in a file", async () => {

@@ -3,23 +3,33 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { exportLines, statusLines } from "../../local-gke/control-plane/lines.ts";
 import { makePki } from "../../local-gke/control-plane/pki.ts";
 import { freePorts } from "../../local-gke/control-plane/ports.ts";
-import { DEPLOYER, Tokens } from "../../local-gke/control-plane/tokens.ts";
+import { DEPLOYER, DEPLOYER_ID, Tokens } from "../../local-gke/control-plane/tokens.ts";
 
 afterEach(() => {
   vi.useRealTimers();
 });
 
 describe("tokens", () => {
+  const CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform";
+  const SCOPES = [CLOUD_PLATFORM, "https://www.googleapis.com/auth/userinfo.email"];
   const review = (tokens: Tokens, token: string) => tokens.review({ spec: { token } });
   const accepted = { status: { authenticated: true, user: { username: DEPLOYER } } };
   const refused = { status: { authenticated: false } };
 
   test("authenticate the deployer only if they were issued", () => {
     const tokens = new Tokens();
-    const { token } = tokens.issue();
+    const { token } = tokens.issue(SCOPES);
     expect(review(tokens, token)).toMatchObject(accepted);
     expect(review(tokens, `${token}x`)).toMatchObject(refused);
     expect(review(new Tokens(), token)).toMatchObject(refused);
+  });
+
+  test("without the scope for the e-mail address authenticate a numeric id", () => {
+    const tokens = new Tokens();
+    const { token } = tokens.issue([CLOUD_PLATFORM]);
+    expect(review(tokens, token)).toMatchObject({
+      status: { authenticated: true, user: { username: DEPLOYER_ID } },
+    });
   });
 
   test.each([undefined, null, {}, { spec: null }, { spec: { token: 1 } }])(
@@ -33,14 +43,14 @@ describe("tokens", () => {
     vi.useFakeTimers();
     const tokens = new Tokens();
     tokens.lifetimeSeconds = 300;
-    const { token, expiresInSeconds } = tokens.issue();
+    const { token, expiresInSeconds } = tokens.issue(SCOPES);
     expect(expiresInSeconds).toBe(300);
     vi.advanceTimersByTime(299_999);
     expect(review(tokens, token)).toMatchObject(accepted);
     vi.advanceTimersByTime(1);
     expect(review(tokens, token)).toMatchObject(refused);
 
-    const revoked = tokens.issue().token;
+    const revoked = tokens.issue(SCOPES).token;
     tokens.revokeAll();
     expect(review(tokens, revoked)).toMatchObject(refused);
   });

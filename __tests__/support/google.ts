@@ -14,6 +14,8 @@ export interface Google extends GoogleApi {
   environment: NodeJS.ProcessEnv;
   /** The value of the last token issued. */
   lastToken(): string;
+  /** The scopes of the last token issued. */
+  lastScopes(): readonly string[];
 }
 
 /** Starts a stand-in for Google's APIs that ends with the test. */
@@ -24,6 +26,7 @@ export async function startGoogle(
   const cloud = new Cloud("127.0.0");
   for (const fault of options.faults ?? []) cloud.setFault(fault, true);
   let issued = 0;
+  let lastScopes: readonly string[] = [];
   const api = await startGoogleApi({
     cloud,
     cluster: {
@@ -34,8 +37,9 @@ export async function startGoogle(
       version: "1.35.4-gke.100",
       members: options.members ?? {},
     },
-    issueToken() {
+    issueToken(scopes) {
       issued += 1;
+      lastScopes = scopes;
       return { token: `ya29.token-${issued}`, expiresInSeconds: options.expiresInSeconds ?? 3600 };
     },
     directory,
@@ -46,6 +50,7 @@ export async function startGoogle(
     cloud,
     environment: { HOME: directory, RUNNER_TEMP: directory, ...api.env },
     lastToken: () => `ya29.token-${issued}`,
+    lastScopes: () => lastScopes,
   };
 }
 

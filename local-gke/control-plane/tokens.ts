@@ -9,6 +9,11 @@ export interface IssuedToken {
 /** The Google service account that a workflow deploys as. */
 export const DEPLOYER = "deployer@my-project.iam.gserviceaccount.com";
 
+/** Its unique id. GKE knows the account by it if the token has no scope for the e-mail address. */
+export const DEPLOYER_ID = "100000000000000000001";
+
+const EMAIL_SCOPE = "https://www.googleapis.com/auth/userinfo.email";
+
 const HOUR_SECONDS = 3600;
 
 /**
@@ -18,25 +23,27 @@ const HOUR_SECONDS = 3600;
 export class Tokens {
   /** Lifetime of new tokens. Google: an hour; 5 minutes for direct federation. */
   lifetimeSeconds = HOUR_SECONDS;
-  readonly #expiry = new Map<string, number>();
+  readonly #issued = new Map<string, { expiry: number; username: string }>();
 
-  issue(): IssuedToken {
+  /** @param scopes OAuth scopes of the token */
+  issue(scopes: readonly string[]): IssuedToken {
     const token = `ya29.local-gke-${randomUUID()}`;
-    this.#expiry.set(token, Date.now() + this.lifetimeSeconds * 1000);
+    const expiry = Date.now() + this.lifetimeSeconds * 1000;
+    this.#issued.set(token, { expiry, username: scopes.includes(EMAIL_SCOPE) ? DEPLOYER : DEPLOYER_ID });
     return { token, expiresInSeconds: this.lifetimeSeconds };
   }
 
   revokeAll(): void {
-    this.#expiry.clear();
+    this.#issued.clear();
   }
 
   /** Responds to a TokenReview of the API server. */
   review(tokenReview: unknown): object {
     const token = tokenOf(tokenReview);
-    const expiry = token === undefined ? undefined : this.#expiry.get(token);
+    const issued = token === undefined ? undefined : this.#issued.get(token);
     const status =
-      expiry !== undefined && Date.now() < expiry
-        ? { authenticated: true, user: { username: DEPLOYER, groups: ["system:authenticated"] } }
+      issued !== undefined && Date.now() < issued.expiry
+        ? { authenticated: true, user: { username: issued.username, groups: ["system:authenticated"] } }
         : { authenticated: false, error: "the token was not issued here, is revoked or has expired" };
     return { apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", status };
   }

@@ -24,8 +24,8 @@ import {
 export interface GoogleApiOptions {
   cloud: Cloud;
   cluster: LocalCluster;
-  /** Issues an access token that the cluster's API server accepts. */
-  issueToken: () => IssuedToken;
+  /** Issues an access token with these scopes that the cluster's API server accepts. */
+  issueToken: (scopes: readonly string[]) => IssuedToken;
   /** Receives the credential files. */
   directory: string;
   timing?: Timing;

@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import type { Cloud } from "../cloud.ts";
 import type { IssuedToken } from "../control-plane/tokens.ts";
 import { type Api, type ApiAnswer, bearerToken, disabled, googleError, oauthError } from "./http.ts";
@@ -6,15 +7,15 @@ import { readJwt, signJwt } from "./jwt.ts";
 
 /** Issues access tokens and tracks which of them are valid. */
 export class AccessTokens {
-  readonly #issue: () => IssuedToken;
+  readonly #issue: (scopes: readonly string[]) => IssuedToken;
   readonly #expiries = new Map<string, number>();
 
-  constructor(issue: () => IssuedToken) {
+  constructor(issue: (scopes: readonly string[]) => IssuedToken) {
     this.#issue = issue;
   }
 
-  issue(): IssuedToken {
-    const issued = this.#issue();
+  issue(scopes: readonly string[]): IssuedToken {
+    const issued = this.#issue(scopes);
     this.#expiries.set(issued.token, Date.now() + issued.expiresInSeconds * 1000);
     return issued;
   }
@@ -25,6 +26,14 @@ export class AccessTokens {
 }
 
 const LONGEST_ASSERTION_SECONDS = 3600;
+/** What a user consents to in `gcloud auth application-default login`. */
+const USER_SCOPES = [
+  "openid",
+  "https://www.googleapis.com/auth/userinfo.email",
+  "https://www.googleapis.com/auth/cloud-platform",
+];
+
+const GenerateAccessToken = v.object({ scope: v.array(v.string()) });
 
 /** oauth2.googleapis.com: tokens for service account keys (RFC 7523) and for users (RFC 6749, 6). */
 export function oauth2(cloud: Cloud, identities: Identities, tokens: AccessTokens): Api {
@@ -54,20 +63,21 @@ export function oauth2(cloud: Cloud, identities: Identities, tokens: AccessToken
     const { clientId, clientSecret, refreshToken } = identities.user;
     switch (form.get("grant_type")) {
       case "urn:ietf:params:oauth:grant-type:jwt-bearer": {
-        const refusal = assertion(form.get("assertion") ?? "");
+        const jwt = form.get("assertion") ?? "";
+        const refusal = assertion(jwt);
         if (refusal) return refusal;
-        break;
+        const scope = readJwt(jwt, identities.serviceAccountKey.publicKey)?.claims.scope;
+        return { status: 200, body: bearer(tokens.issue(words(scope))) };
       }
       case "refresh_token":
         if (form.get("client_id") !== clientId || form.get("client_secret") !== clientSecret) {
           return oauthError(401, "invalid_client", "The OAuth client was not found.");
         }
         if (form.get("refresh_token") !== refreshToken) return refused("Token has been expired or revoked.");
-        break;
+        return { status: 200, body: bearer(tokens.issue(USER_SCOPES)) };
       default:
         return oauthError(400, "unsupported_grant_type", `Invalid grant_type: ${form.get("grant_type")}`);
     }
-    return { status: 200, body: bearer(tokens.issue()) };
   };
 }
 
@@ -109,7 +119,7 @@ export function sts(cloud: Cloud, identities: Identities, tokens: AccessTokens):
     return {
       status: 200,
       body: {
-        ...bearer(tokens.issue()),
+        ...bearer(tokens.issue(words(form.get("scope")))),
         issued_token_type: "urn:ietf:params:oauth:token-type:access_token",
       },
     };
@@ -135,7 +145,8 @@ export function iamCredentials(cloud: Cloud, identities: Identities, tokens: Acc
         "IAM_PERMISSION_DENIED",
       );
     }
-    const { token, expiresInSeconds } = tokens.issue();
+    const { scope } = v.parse(GenerateAccessToken, JSON.parse(request.body));
+    const { token, expiresInSeconds } = tokens.issue(scope);
     const expireTime = new Date(Date.now() + expiresInSeconds * 1000).toISOString();
     return { status: 200, body: { accessToken: token, expireTime } };
   };
@@ -164,14 +175,15 @@ export function githubIdentityTokens(identities: Identities): Api {
 
 /** The metadata server of a Compute Engine VM (GCE_METADATA_HOST): tokens of its service account. */
 export function metadata(tokens: AccessTokens): Api {
-  return ({ path, headers }) => {
+  return ({ path, query, headers }) => {
     if (headers["metadata-flavor"] !== "Google") {
       return googleError(403, "PERMISSION_DENIED", "Missing Metadata-Flavor:Google header.");
     }
     if (path !== "/instance/service-accounts/default/token") {
       return googleError(404, "NOT_FOUND", "Not Found");
     }
-    return { status: 200, body: bearer(tokens.issue()), headers: { "metadata-flavor": "Google" } };
+    const scopes = (query.get("scopes") ?? "").split(",");
+    return { status: 200, body: bearer(tokens.issue(scopes)), headers: { "metadata-flavor": "Google" } };
   };
 }
 
@@ -187,4 +199,9 @@ export function unauthenticated(): ApiAnswer {
 
 function bearer({ token, expiresInSeconds }: IssuedToken): Record<string, unknown> {
   return { access_token: token, expires_in: expiresInSeconds, token_type: "Bearer" };
+}
+
+/** Splits a list that is separated by spaces. */
+function words(text: unknown): string[] {
+  return typeof text === "string" ? text.split(" ") : [];
 }

@@ -21,7 +21,11 @@ import { type GcloudSession, gcloudSession } from "./gcloud.ts";
 import { fields } from "./google-api.ts";
 import { tokenError } from "./token-errors.ts";
 
-const SCOPES = ["https://www.googleapis.com/auth/cloud-platform"];
+/** Without userinfo.email, GKE knows a service account by its numeric id, which no RoleBinding by e-mail matches. */
+const SCOPES = [
+  "https://www.googleapis.com/auth/cloud-platform",
+  "https://www.googleapis.com/auth/userinfo.email",
+];
 
 /** Longest wait for a token, in milliseconds, with all requests and retries. */
 const TOKEN_TIMEOUT = 120_000;
@@ -168,6 +172,7 @@ async function authClient(
       const account = {
         ...configuration,
         ...options,
+        scopes: SCOPES,
         // The library sends this request with its own transporter.
         token_url: redirected(tokenUrl, environment, universe),
       };
