@@ -112,8 +112,14 @@ export const FAULTS = [
   "static-address-quota",
   "disabled-dns-api",
   "refuse-dns-changes",
+  "organization-policy",
+  "identity-aware-proxy",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
+
+/** Faults that can be limited to the Ingresses of a namespace. */
+export const NAMESPACED_FAULTS = ["organization-policy", "identity-aware-proxy"] as const satisfies Fault[];
+export type NamespacedFault = (typeof NAMESPACED_FAULTS)[number];
 
 export interface Subnetwork {
   name: string;
@@ -160,6 +166,8 @@ export class Cloud extends EventEmitter<CloudEvents> {
   /** Public DNS. */
   readonly dns = new DnsRecords();
   readonly faults = new Set<Fault>();
+  /** `FAULT in NAMESPACE` */
+  readonly faultsInNamespaces = new Set<string>();
   /** The health checks replace it. */
   healthOf: (backend: BackendService) => Health = () => "HEALTHY";
   readonly #network: string;
@@ -261,6 +269,18 @@ export class Cloud extends EventEmitter<CloudEvents> {
     if (on) this.faults.add(fault);
     else this.faults.delete(fault);
     this.emit("fault", fault);
+  }
+
+  /** Switches a fault for the Ingresses of one namespace. */
+  setFaultIn(namespace: string, fault: NamespacedFault, on: boolean): void {
+    const key = `${fault} in ${namespace}`;
+    if (on) this.faultsInNamespaces.add(key);
+    else this.faultsInNamespaces.delete(key);
+    this.emit("fault", fault);
+  }
+
+  hasFaultIn(namespace: string, fault: NamespacedFault): boolean {
+    return this.faults.has(fault) || this.faultsInNamespaces.has(`${fault} in ${namespace}`);
   }
 
   /** The load balancers whose target HTTPS proxies use a certificate. */

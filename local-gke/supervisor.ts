@@ -20,6 +20,7 @@ import { startControllers } from "./ingress/controllers.ts";
 import { startLoadBalancers } from "./load-balancer/load-balancers.ts";
 import { milvusPython } from "./milvus/python.ts";
 import { startMilvus } from "./milvus/server.ts";
+import { startNodeAutoscaler } from "./node-autoscaler.ts";
 
 /*
  * The main process of a local GKE. It runs the control plane's programs as children and all stand-ins for
@@ -84,6 +85,8 @@ async function start(): Promise<State> {
     timing: controllers.timing,
   });
   stops.push(loadBalancers.stop);
+  const nodeAutoscaler = await startNodeAutoscaler({ kubeconfig, timing: controllers.timing });
+  stops.push(nodeAutoscaler.stop);
   const google = await startGoogleApi({
     cloud,
     cluster: clusterOf(controlPlane),

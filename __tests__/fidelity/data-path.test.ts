@@ -44,8 +44,8 @@ class Pods extends EventEmitter<{ change: [] }> implements Endpoints {
     return this.#pods.map(({ ports }, index) => ({ pod: `default/proxy-${index}`, port: 19530, ports }));
   }
 
-  async add(config: string, milvus: Pick<Milvus, "port">): Promise<MilvusPod> {
-    const pod = await startPod(proxyConfig([config]), milvus);
+  async add(config: string, milvus: Pick<Milvus, "port">, version?: string): Promise<MilvusPod> {
+    const pod = await startPod(proxyConfig([config]), milvus, version);
     pod.setReady(true);
     this.#pods.push(pod);
     this.emit("change");
@@ -219,6 +219,19 @@ describe("the frontends", () => {
 });
 
 describe("the backend leg", () => {
+  it.each([
+    { version: "2.1.4", method: "CheckHealth", grpcStatus: "12" },
+    { version: "2.1.4", method: "GetVersion", grpcStatus: UNAUTHENTICATED },
+    { version: "2.3.4", method: "CheckHealth", grpcStatus: "2" },
+    { version: "2.3.5", method: "CheckHealth", grpcStatus: UNAUTHENTICATED },
+  ])("Milvus $version answers $method without a token by status $grpcStatus", async (row) => {
+    await pods.add(TLS_AND_AUTHORIZATION, milvus, row.version);
+    await program();
+    await healthy();
+    const answer = await call(`/milvus.proto.milvus.MilvusService/${row.method}`);
+    expect(answer).toMatchObject({ status: 200, grpcStatus: row.grpcStatus });
+  });
+
   it("asks Milvus for a token where it is configured so", async () => {
     await pods.add(TLS_AND_AUTHORIZATION, milvus);
     await program();

@@ -1,8 +1,9 @@
-import { type Cloud, FAULTS, type Fault } from "../cloud.ts";
+import * as v from "valibot";
+import { type Cloud, FAULTS, NAMESPACED_FAULTS } from "../cloud.ts";
 import { dnsControls } from "../dns/control.ts";
 import { computeControls } from "../google/compute-control.ts";
 import type { Timing } from "../ingress/timing.ts";
-import { type JsonHandler, type JsonServer, serveJson } from "./json-server.ts";
+import { type JsonCall, type JsonHandler, type JsonServer, serveJson } from "./json-server.ts";
 import type { Tokens } from "./tokens.ts";
 
 /**
@@ -11,7 +12,7 @@ import type { Tokens } from "./tokens.ts";
  * | request | effect |
  * | --- | --- |
  * | `GET /state` | returns faults, timing, addresses, certificates, zones, load balancers, backend health |
- * | `PUT`, `DELETE /faults/NAME` | switches a fault on, off (`FAULTS` in cloud.ts) |
+ * | `PUT`, `DELETE /faults/NAME` | switches a fault on, off (`FAULTS` in cloud.ts), some only in `{namespace}` |
  * | `PUT`, `DELETE /static-addresses/NAME` | reserves (and returns), releases an address |
  * | `PUT`, `DELETE /forwarding-rules/NAME` | creates, deletes an unrelated rule at `{address}` |
  * | `PUT`, `DELETE /subnetworks/NAME` | creates, deletes a subnet (`Subnetwork` in compute-control.ts) |
@@ -28,8 +29,8 @@ import type { Tokens } from "./tokens.ts";
 export function startControlApi(cloud: Cloud, tokens: Tokens, timing: Timing): Promise<JsonServer> {
   const handlers: Record<string, JsonHandler> = {
     "GET /state": () => stateOf(cloud, timing),
-    "PUT /faults": ({ name }) => setFault(cloud, name, true),
-    "DELETE /faults": ({ name }) => setFault(cloud, name, false),
+    "PUT /faults": (call) => setFault(cloud, call, true),
+    "DELETE /faults": (call) => setFault(cloud, call, false),
     ...computeControls(cloud),
     ...dnsControls(cloud),
     "PUT /timing": ({ name, body }) => {
@@ -51,7 +52,7 @@ export function startControlApi(cloud: Cloud, tokens: Tokens, timing: Timing): P
 
 function stateOf(cloud: Cloud, timing: Timing): object {
   return {
-    faults: [...cloud.faults],
+    faults: [...cloud.faults, ...cloud.faultsInNamespaces],
     timing,
     staticAddresses: cloud.staticAddresses.values(),
     sslCertificates: [...cloud.sslCertificates.keys()],
@@ -69,10 +70,13 @@ function stateOf(cloud: Cloud, timing: Timing): object {
   };
 }
 
-function setFault(cloud: Cloud, name: string, on: boolean): object | undefined {
-  const fault = FAULTS.find((each): each is Fault => each === name);
-  if (!fault) return undefined;
-  cloud.setFault(fault, on);
+function setFault(cloud: Cloud, { name, body }: JsonCall, on: boolean): object | undefined {
+  if (!v.is(v.picklist(FAULTS), name)) return undefined;
+  if (body === undefined) cloud.setFault(name, on);
+  else {
+    const { namespace } = v.parse(v.strictObject({ namespace: v.string() }), body);
+    cloud.setFaultIn(namespace, v.parse(v.picklist(NAMESPACED_FAULTS), name), on);
+  }
   return {};
 }
 

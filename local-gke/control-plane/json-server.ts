@@ -9,7 +9,7 @@ export interface JsonServer {
   stop(): Promise<void>;
 }
 
-interface Call {
+export interface JsonCall {
   /** The decoded path segment after the resource; empty without one. */
   name: string;
   /** Undefined without a body. */
@@ -17,7 +17,7 @@ interface Call {
 }
 
 /** Returns the response body. Undefined responds 404; an error responds 400 with its message as `error`. */
-export type JsonHandler = (call: Call) => object | undefined;
+export type JsonHandler = (call: JsonCall) => object | undefined;
 
 /**
  * Serves JSON over HTTP on a free port of 127.0.0.1.

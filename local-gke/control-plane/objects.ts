@@ -3,6 +3,8 @@ import { DEPLOYER } from "./tokens.ts";
 const ZONE = "us-central1-a";
 const NODES = ["gke-my-cluster-default-pool-1", "gke-my-cluster-default-pool-2"];
 
+export const NODE_POOL = "cloud.google.com/gke-nodepool";
+
 /** An object to create. */
 export interface Creation {
   /** API path of the collection, e.g. `/api/v1/nodes`. */
@@ -12,7 +14,7 @@ export interface Creation {
 
 /** The objects of a new cluster. RBAC grants here what an authorization webhook for IAM grants on GKE. */
 export const INITIAL_OBJECTS: readonly Creation[] = [
-  ...NODES.map((name) => ({ collection: "/api/v1/nodes", object: node(name) })),
+  ...NODES.map((name) => ({ collection: "/api/v1/nodes", object: newNode(name, "default-pool") })),
   {
     collection: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
     object: {
@@ -23,7 +25,7 @@ export const INITIAL_OBJECTS: readonly Creation[] = [
   },
 ];
 
-function node(name: string): object {
+export function newNode(name: string, pool: string) {
   const resources = { cpu: "64", memory: "256Gi", "ephemeral-storage": "1Ti", pods: "500" };
   return {
     metadata: {
@@ -35,7 +37,7 @@ function node(name: string): object {
         "topology.kubernetes.io/region": ZONE.slice(0, -2),
         "topology.kubernetes.io/zone": ZONE,
         "node.kubernetes.io/instance-type": "e2-standard-64",
-        "cloud.google.com/gke-nodepool": "default-pool",
+        [NODE_POOL]: pool,
       },
     },
     spec: { providerID: `gce://my-project/${ZONE}/${name}` },

@@ -48,6 +48,7 @@ export class ForwardingRules {
     }
     this.delete(name);
     if (present !== undefined) record(`ForwardingRule "${name}" deleted`);
+    this.#needPermissionOfOrganization(ingress, name, internal);
     if (internal) this.#needProxyOnlySubnet(rule);
     const address =
       needed ?? promoted?.address ?? this.#cloud.allocateAddress(name, internal ? "INTERNAL" : "EXTERNAL");
@@ -72,6 +73,17 @@ export class ForwardingRules {
     const address = staticAddresses.get(name, internal ? region : undefined);
     if (address !== undefined) return address;
     throw new Error(`the given static IP name ${name} doesn't translate to an existing static IP.`);
+  }
+
+  #needPermissionOfOrganization(ingress: V1Ingress, name: string, internal: boolean): void {
+    if (!this.#cloud.hasFaultIn(ingress.metadata?.namespace ?? "", "organization-policy")) return;
+    const { projectId, region } = this.#cloud;
+    const rule = `projects/${projectId}/${internal ? `regions/${region}` : "global"}/forwardingRules/${name}`;
+    const type = internal ? "INTERNAL_HTTP_HTTPS" : "GLOBAL_EXTERNAL_HTTP_HTTPS";
+    throw new Error(
+      "googleapi: Error 412: Constraint constraints/compute.restrictLoadBalancerCreationForTypes violated for " +
+        `projects/${projectId}. Forwarding Rule ${rule} of type ${type} is not allowed., conditionNotMet`,
+    );
   }
 
   #needProxyOnlySubnet({ targetKind, target }: ForwardingRule): void {

@@ -12,6 +12,8 @@ export interface Timing {
   backoffBaseMs: number;
   /** How long a pod may wait for the load balancer's health check before its readiness gate opens anyway. */
   readinessGateMs: number;
+  /** From a pod's event TriggeredScaleUp to its node. */
+  nodeProvisionMs: number;
   /** Between two DNS checks of an attached managed certificate that is not yet issued. */
   dnsCheckMs: number;
   /** From the successful DNS check of a managed certificate to its issue. */
@@ -25,6 +27,7 @@ export const DEFAULT_TIMING: Timing = {
   resyncMs: 600_000,
   backoffBaseMs: 5,
   readinessGateMs: 600_000,
+  nodeProvisionMs: 500,
   dnsCheckMs: 500,
   certificateIssueMs: 200,
 };

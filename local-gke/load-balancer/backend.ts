@@ -67,6 +67,13 @@ export function notFound(request: Request): Response {
   return text(request, 404, "default backend - 404\n");
 }
 
+/** The response of Identity-Aware Proxy to a request without a token for it. */
+export function invalidIapCredentials(request: Request): Response {
+  request.body.resume();
+  const headers = { "content-type": "text/html; charset=UTF-8", "x-goog-iap-generated-response": "true" };
+  return response(401, headers, Readable.from(["Invalid IAP credentials: empty token"]));
+}
+
 function serverError(request: Request): Response {
   return text(
     request,

@@ -5,7 +5,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from "node:
 import type { Cloud, LoadBalancer } from "../cloud.ts";
 import { listenAt } from "../listen.ts";
 import { answerHttp1, answerHttp2, type Handler, response } from "../milvus/exchange.ts";
-import { type Backends, notFound } from "./backend.ts";
+import { type Backends, invalidIapCredentials, notFound } from "./backend.ts";
 import { certificateFor, secureContext } from "./certificates.ts";
 import { backendFor } from "./url-map.ts";
 
@@ -26,7 +26,9 @@ export class Listener {
     this.#handler = async (request) => {
       const name = backendFor(this.#loadBalancer.rules, request.authority, request.path);
       const backend = name === undefined ? undefined : cloud.backends.get(name);
-      return backend ? backends.forward(backend, request) : notFound(request);
+      if (!backend) return notFound(request);
+      if (cloud.hasFaultIn(backend.namespace, "identity-aware-proxy")) return invalidIapCredentials(request);
+      return backends.forward(backend, request);
     };
     this.#plainHandler = async (request) => {
       const status = this.#loadBalancer.httpRedirect;

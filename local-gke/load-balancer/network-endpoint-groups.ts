@@ -11,6 +11,7 @@ import {
 import { proxyConfig } from "../milvus/config.ts";
 import { type MilvusPod, startPod } from "../milvus/pod.ts";
 import type { Milvus } from "../milvus/server.ts";
+import { milvusVersion } from "../milvus/versions.ts";
 import type { Endpoint, Endpoints, ServicePortReference } from "./endpoints.ts";
 import { crashPanickingPods } from "./panics.ts";
 import {
@@ -136,7 +137,8 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
     const { spec, metadata } = member.pod;
     const config = proxyConfig(await this.#readConfig(spec, metadata?.namespace ?? ""));
     if (config.panic) return;
-    const served = await startPod(config, await this.#milvus);
+    const version = milvusVersion(spec?.containers[0]?.image ?? "");
+    const served = await startPod(config, await this.#milvus, version);
     if (member.ended) {
       served.close();
       return;

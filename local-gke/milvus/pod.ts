@@ -6,10 +6,16 @@ import { selfSigned } from "./certificate.ts";
 import type { ProxyConfig } from "./config.ts";
 import { answerHttp2, type Handler, Http2Client, type Request, type Response, response } from "./exchange.ts";
 import type { Milvus } from "./server.ts";
+import { hasCheckHealth, refusesAsUnknown } from "./versions.ts";
 
 // gRPC status codes.
+const UNKNOWN = 2;
+const UNIMPLEMENTED = 12;
 const UNAVAILABLE = 14;
 const UNAUTHENTICATED = 16;
+
+/** From grpc-go. */
+const NO_CHECK_HEALTH = "unknown method CheckHealth for service milvus.proto.milvus.MilvusService";
 
 /** The servers of a pod of Milvus's proxy or standalone component. */
 export interface MilvusPod {
@@ -24,16 +30,28 @@ export interface MilvusPod {
 // The Milvus image contains one certificate for all pods. Its name is localhost.
 let imageCertificate: ReturnType<typeof selfSigned> | undefined;
 
-/** Starts the servers of a pod, which forward to `milvus`. The pod is not ready at first. */
-export async function startPod(config: ProxyConfig, milvus: Pick<Milvus, "port">): Promise<MilvusPod> {
+/**
+ * Starts the servers of a pod, which forward to `milvus`. The pod is not ready at first.
+ *
+ * @param version Milvus's version. Old ones respond in their own way.
+ */
+export async function startPod(
+  config: ProxyConfig,
+  milvus: Pick<Milvus, "port">,
+  version?: string,
+): Promise<MilvusPod> {
   const upstream = new Http2Client(`http://127.0.0.1:${milvus.port}`);
   const handler: Handler = async (request) => {
     // As in grpc-go, an HTTP health check of the gRPC port does not get a 200.
     if (request.method !== "POST") return refuse(request, response(405, {}));
     if (!request.headers["content-type"]?.startsWith("application/grpc"))
       return refuse(request, response(415, {}));
+    if (request.path.endsWith("/CheckHealth") && !hasCheckHealth(version)) {
+      return refuse(request, grpcStatus(UNIMPLEMENTED, NO_CHECK_HEALTH));
+    }
     const refused = config.authorization ? authenticationError(request.headers.authorization) : undefined;
-    if (refused !== undefined) return refuse(request, grpcStatus(UNAUTHENTICATED, refused));
+    const refusal = refusesAsUnknown(version) ? UNKNOWN : UNAUTHENTICATED;
+    if (refused !== undefined) return refuse(request, grpcStatus(refusal, refused));
     return upstream.forward(request).catch(unavailable);
   };
   const grpc = await grpcServer(config.tlsMode);

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { binaries } from "../../../local-gke/binaries/binaries.ts";
-import type { Fault } from "../../../local-gke/cloud.ts";
+import type { Fault, NamespacedFault } from "../../../local-gke/cloud.ts";
 import { type LocalGke, up } from "../../../local-gke/cluster.ts";
 import { killProcessesOf } from "../../../local-gke/control-plane/processes.ts";
 import { filesIn } from "../../../local-gke/control-plane/programs.ts";
@@ -192,6 +192,11 @@ export class TestCluster {
 
   async setFault(fault: Fault, on: boolean): Promise<void> {
     await this.control(on ? "PUT" : "DELETE", `faults/${fault}`);
+  }
+
+  /** Switches a fault for the Ingresses of one namespace. */
+  async setFaultIn(namespace: string, fault: NamespacedFault, on: boolean): Promise<void> {
+    await this.control(on ? "PUT" : "DELETE", `faults/${fault}`, { namespace });
   }
 
   async setTime(name: keyof Timing, milliseconds: number): Promise<void> {

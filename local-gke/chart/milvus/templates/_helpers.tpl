@@ -81,6 +81,10 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
     spec:
+      {{- with .values.nodeSelector | default .root.Values.nodeSelector }}
+      nodeSelector:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       containers:
         - name: {{ .component }}
           image: {{ .root.Values.image.all.repository }}:{{ .root.Values.image.all.tag }}
