@@ -8,12 +8,12 @@ function error(why: string): ActionError {
   return new ActionError("It broke.", { why, fix: "mend it." });
 }
 
-describe("evidence that is too long for an annotation", () => {
+describe("evidence that is too long for an annotation is shortened and", () => {
   const line = (number: number) =>
     `[${number}] ${'["fail to get grpc client in the retry state"] '.repeat(5)}[cause ${number}]`;
   const lines = Array.from({ length: 25 }, (_, index) => line(index + 1));
 
-  test("leaves room for what to do, and what is said after it", () => {
+  test("leaves room for the remedy and for a text after it", () => {
     const { message } = error(["The last lines of container proxy:", ...lines].join("\n"));
     expect(message.length).toBeLessThan(3000);
     expect(message.split("\n").at(-1)).toBe("What to do: mend it.");
@@ -23,7 +23,7 @@ describe("evidence that is too long for an annotation", () => {
     expect(`${message}\n${"x".repeat(1000)}`.length).toBeLessThan(ANNOTATION);
   });
 
-  test("keeps the first line and the last ones, and both ends of each", () => {
+  test("keeps the first line, the last ones, and both ends of each", () => {
     const [first, left, ...kept] = error(["The last lines:", ...lines].join("\n")).why?.split("\n") ?? [];
     expect(first).toBe("The last lines:");
     expect(left).toBe(`[${25 - kept.length} lines left out]`);
@@ -32,14 +32,14 @@ describe("evidence that is too long for an annotation", () => {
     expect(kept.every((each) => each.length < 210)).toBe(true);
   });
 
-  test("keeps as much as it can of one line", () => {
+  test("keeps both ends of a single line", () => {
     const { why = "" } = error(`Error: ${"x".repeat(5000)}: the cause`);
     expect(why.length).toBeGreaterThan(2400);
     expect(why).toMatch(/^Error: x+ … x+: the cause$/);
   });
 });
 
-test("other evidence is verbatim", () => {
+test("short evidence stays verbatim", () => {
   const why = `${"x".repeat(2000)}\n  indented`;
   expect(error(`\n${why}\n`).why).toBe(why);
   expect(error(why).message).toBe(`It broke.\nWhy: ${why}\nWhat to do: mend it.`);

@@ -9,15 +9,18 @@ test.each([
   ["fine\r::add-mask::a\r\n::error::b\n::debug::c", "fine\n: :add-mask::a\n: :error::b\n: :debug::c"],
   ["Translate ##[set-output name=uri;]evil ###[x]", "Translate # #[set-output name=uri;]evil ## #[x]"],
   [":::error::x", ": ::error::x"],
-])("in %j nothing is a command", (text, printed) => {
+])("withoutCommands breaks every command in %j", (text, printed) => {
   expect(withoutCommands(text)).toBe(printed);
 });
 
-test.each(["std::bad_alloc at ::1", "# [a] ## b", "a: b", ":", ""])("%j is printed as it is", (text) => {
-  expect(withoutCommands(text)).toBe(text);
-});
+test.each(["std::bad_alloc at ::1", "# [a] ## b", "a: b", ":", ""])(
+  "withoutCommands leaves %j unchanged",
+  (text) => {
+    expect(withoutCommands(text)).toBe(text);
+  },
+);
 
-test("everything that goes to the log goes this way", () => {
+test("no source file prints to the log in another way", () => {
   const src = join(import.meta.dirname, "../../src");
   const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => /\.ts$/.test(file));
   const printing = files.filter((file) =>

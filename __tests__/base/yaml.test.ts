@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseYamlMap } from "../../src/base/yaml.ts";
 
-describe("scalars are what Helm takes them for", () => {
+describe("parseYamlMap reads a scalar as Helm does", () => {
   // Each was put through `helm template` with a chart that prints `.Values.a | toJson`.
   test.each([
     ["yes", true],
@@ -44,7 +44,7 @@ test.each([
   ["only comments", "# service:\n#   type: ClusterIP\n"],
   ["an empty document", "---\n...\n"],
   ["null", "~"],
-])("%s is an empty map", (_, text) => {
+])("parseYamlMap returns an empty map for %s", (_, text) => {
   expect(parseYamlMap(text, "values")).toEqual({});
 });
 
@@ -83,7 +83,7 @@ test.each([
   "@S3cret",
   '"S3cret\\q"',
   "|S3cret",
-])("a password that is no YAML, as in `a: %s`, is not shown", (text) => {
+])("an error does not quote a password that is not valid YAML, as in `a: %s`", (text) => {
   const error = (() => {
     try {
       return parseYamlMap(`a: ${text}`, "values");
@@ -104,6 +104,6 @@ test.each([
   ["aliases that stand for millions of values", BOMB],
   ["an alias inside what it stands for", "a: &a\n  b: *a\n"],
 ])("refuses %s", (_, text) => {
-  const message = "values holds more than a million values, its aliases written out.";
+  const message = "values holds more than a million values, counting those of aliases.";
   expect(() => parseYamlMap(text, "values")).toThrow(message);
 });

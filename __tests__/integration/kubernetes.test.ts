@@ -211,17 +211,17 @@ describe("a way that leads nowhere", () => {
     [
       "a context that the kubeconfig hasn't",
       { flags: ["--context=elsewhere"] },
-      /^kubectl could not open a way to the cluster\.\nWhy: .*context "elsewhere" does not exist\nWhat to do: set context/,
+      /^kubectl could not connect to the cluster\.\nWhy: .*context "elsewhere" does not exist\nWhat to do: set context/,
     ],
     [
       "a kubeconfig that is none",
       { config: () => lab.writeConfig("clusters: [") },
-      /^kubectl could not open a way to the cluster\.\nWhy: .*kubeconfig/,
+      /^kubectl could not connect to the cluster\.\nWhy: .*kubeconfig/,
     ],
     [
       "a kubeconfig without credentials",
       { config: () => lab.writeConfig(kubeconfig({ server: "https://127.0.0.1:1" })) },
-      /^kubectl could not open a way to the cluster\.\nWhy: error: EOF\nWhat to do: the kubeconfig has no credentials/,
+      /^kubectl could not connect to the cluster\.\nWhy: error: EOF\nWhat to do: the kubeconfig has no credentials/,
     ],
     [
       "a kubectl that isn't there",
@@ -277,7 +277,7 @@ describe("kubectl proxy", () => {
     await expect.poll(() => seen).toHaveLength(1);
     for (const pid of processesOf(folder)) signalProcess(pid, "SIGKILL");
     await expect.poll(() => api.end).toBeDefined();
-    const message = /^kubectl proxy, this action's way to the cluster, has ended\.\nWhy: .*exit code/;
+    const message = /^kubectl proxy, which connects this action to the cluster, has ended\.\nWhy: .*exit code/;
     expect(await failure(api.hasNamespace("default"))).toMatch(message);
     expect(await failure(done)).toMatch(message);
   });
@@ -480,7 +480,7 @@ describe("annotate", () => {
     const { api } = await lab.open();
     const annotating = api.annotate("Service", "default", "absent", "a", "b");
     expect(await failure(annotating)).toMatch(
-      /Service default\/absent be annotated\.\nWhy: services "absent" not found/,
+      /does not annotate Service default\/absent\.\nWhy: services "absent" not found/,
     );
   });
 });
@@ -832,7 +832,7 @@ describe("the load balancer as the cluster shows it", () => {
     );
   });
 
-  test("a wait ends when the way to the cluster is lost", async () => {
+  test("a wait ends when kubectl proxy has ended", async () => {
     const { api, folder } = await lab.open();
     const front = await openFront(api, await lab.newNamespace());
     const waiting = front.until(() => undefined, {
@@ -842,7 +842,7 @@ describe("the load balancer as the cluster shows it", () => {
     });
     const failed = failure(waiting);
     for (const pid of processesOf(folder)) signalProcess(pid, "SIGKILL");
-    expect(await failed).toContain("kubectl proxy, this action's way to the cluster, has ended.");
+    expect(await failed).toContain("kubectl proxy, which connects this action to the cluster, has ended.");
   });
 });
 

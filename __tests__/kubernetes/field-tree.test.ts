@@ -4,10 +4,10 @@ import { difference, type FieldTree, union } from "../../src/kubernetes/field-tr
 
 describe("union", () => {
   test.each<[string, FieldTree, FieldTree, FieldTree]>([
-    ["nothing and nothing", {}, {}, {}],
-    ["side by side", { "f:a": {} }, { "f:b": {} }, { "f:a": {}, "f:b": {} }],
+    ["two empty trees", {}, {}, {}],
+    ["two fields", { "f:a": {} }, { "f:b": {} }, { "f:a": {}, "f:b": {} }],
     [
-      "one below the other",
+      "fields at two levels",
       { "f:a": { ".": {} } },
       { "f:a": { "f:b": { "f:c": {} } } },
       { "f:a": { ".": {}, "f:b": { "f:c": {} } } },
@@ -20,12 +20,17 @@ describe("union", () => {
 
 describe("difference", () => {
   test.each<[string, FieldTree, FieldTree, FieldTree]>([
-    ["of the same", { "f:a": { ".": {}, "f:b": {} } }, { "f:a": { ".": {}, "f:b": {} } }, {}],
-    ["to nothing", { "f:a": { "f:b": {} } }, {}, { "f:a": { "f:b": {} } }],
-    ["of a leaf", { "f:a": { "f:b": {}, "f:c": {} } }, { "f:a": { "f:c": {} } }, { "f:a": { "f:b": {} } }],
-    ["to what lies below", { "f:a": {} }, { "f:a": { "f:b": {} } }, {}],
+    ["equal trees", { "f:a": { ".": {}, "f:b": {} } }, { "f:a": { ".": {}, "f:b": {} } }, {}],
+    ["an empty second tree", { "f:a": { "f:b": {} } }, {}, { "f:a": { "f:b": {} } }],
     [
-      "of the map itself",
+      "a common leaf",
+      { "f:a": { "f:b": {}, "f:c": {} } },
+      { "f:a": { "f:c": {} } },
+      { "f:a": { "f:b": {} } },
+    ],
+    ["a leaf above a field of the other", { "f:a": {} }, { "f:a": { "f:b": {} } }, {}],
+    [
+      "a map that only the first tree has as such",
       { "f:a": { ".": {}, "f:b": {} } },
       { "f:a": { "f:b": {} } },
       { "f:a": { ".": {} } },
@@ -45,7 +50,7 @@ describe("any trees", () => {
     ),
   }));
 
-  test("a difference leaves out what the other has, and nothing else", () => {
+  test("the difference of any two trees has exactly the fields that the second one lacks", () => {
     fc.assert(
       fc.property(tree, tree, (one, other) => {
         expect(union(difference(one, other), other)).toEqual(union(one, other));

@@ -12,7 +12,7 @@ const summary = (text: string) =>
       `${kind} ${metadata.namespace}/${metadata.name} at ${origin.replace("k8s/it.yaml, ", "")}`,
   );
 
-describe("documents", () => {
+describe("readDocuments finds the objects in", () => {
   test.each<[string, string, string[]]>([
     ["nothing", "", []],
     ["only comments", "# none\n---\n# none either\n", []],
@@ -90,7 +90,7 @@ describe("documents", () => {
     expect(summary(text)).toEqual(found);
   });
 
-  test("an object is kept as it is", () => {
+  test("an object and leaves it unchanged", () => {
     const object = {
       apiVersion: "example.com/v1",
       kind: "Widget",
@@ -104,7 +104,7 @@ describe("documents", () => {
   });
 });
 
-describe("mistakes", () => {
+describe("readDocuments reports", () => {
   const AT = "k8s/it.yaml, document 1, line 1: ";
   test.each<[string, string, string[]]>([
     [
@@ -163,7 +163,7 @@ describe("mistakes", () => {
     [
       "a name that would be made up",
       "apiVersion: v1\nkind: Secret\nmetadata: {generateName: a-}\n",
-      [`${AT}metadata.name is missing, metadata.generateName would make another object in every run`],
+      [`${AT}metadata.name is missing, metadata.generateName would create another object in every run`],
     ],
     [
       "numbers in a Secret, which are not shown",

@@ -52,11 +52,11 @@ test.each<[string, string[], string[]]>([
   ["a file whose name looks like a pattern", ["k8s/[prod].yaml"], ["e"]],
   ["files at any depth", ["**/*.{yaml,json}"], ["a", "b", "e", "c", "d"]],
   ["a file that several patterns match, once", ["b.yaml", "./b.yaml", "*.yaml"], ["b", "a"]],
-])("patterns: %s", async (_, patterns, expected) => {
+])("readManifests with %s", async (_, patterns, expected) => {
   expect(await names(patterns, await workspace(FILES))).toEqual(expected);
 });
 
-test("a file may be elsewhere: by its absolute path, a way out, or a link", async () => {
+test("readManifests takes files outside the workspace: by absolute path, by ../, or by a link", async () => {
   const folder = await workspace({ "../outside/o.yaml": object("Secret", "o") });
   await symlink("../outside/o.yaml", join(folder, "link.yaml"));
   await symlink("../outside", join(folder, "folder"));
@@ -70,7 +70,7 @@ test("a file may be elsewhere: by its absolute path, a way out, or a link", asyn
   }
 });
 
-test("definitions and namespaces come first, the rest as given", async () => {
+test("readManifests returns definitions and namespaces first, then the rest in the given order", async () => {
   const folder = await workspace({
     "z.yaml": [
       object("Widget", "w", "example.com/v1"),
@@ -83,7 +83,7 @@ test("definitions and namespaces come first, the rest as given", async () => {
   expect(await names(["z.yaml", "y.yaml"], folder)).toEqual(["n", "c", "w", "s", "m"]);
 });
 
-test("all mistakes are told at once", async () => {
+test("readManifests reports all mistakes together", async () => {
   const folder = await workspace({
     ...FILES,
     "broken.yaml": "a: [",
@@ -98,7 +98,7 @@ test("all mistakes are told at once", async () => {
       [
         "^The manifests are not usable; nothing was changed\\.",
         "- none/\\*\\.yaml matches no file in WORKSPACE",
-        "- k8s matches no file in WORKSPACE, but a folder \\(its files: k8s/\\*\\.yaml\\)",
+        "- k8s matches no file in WORKSPACE, only a folder \\(for its files: k8s/\\*\\.yaml\\)",
         "- k8s/lost\\.yaml can't be read: ENOENT.*",
         "- broken\\.yaml is not valid YAML at line 1, column 5: .*",
         "- latin1\\.yaml can't be read: it is not UTF-8",
@@ -108,7 +108,7 @@ test("all mistakes are told at once", async () => {
   );
 });
 
-test("an object that stands twice is refused, whatever its version", async () => {
+test("readManifests refuses an object that occurs twice, even in two API versions", async () => {
   const folder = await workspace({
     "a.yaml": `${object("Widget", "w", "example.com/v1")}\n---\n${object("Widget", "w", "example.org/v1")}`,
     "b.yaml": object("Widget", "w", "example.com/v2"),
@@ -119,7 +119,7 @@ test("an object that stands twice is refused, whatever its version", async () =>
   );
 });
 
-test("an object that this action makes itself is refused", async () => {
+test("refuseOwnObjects refuses an object that this action makes itself", async () => {
   const folder = await workspace({
     "a.yaml": `${object("Ingress", "front", "networking.k8s.io/v1")}\n---\n${object("Secret", "front")}`,
   });
@@ -129,7 +129,7 @@ test("an object that this action makes itself is refused", async () => {
   ];
   expect(() => refuseOwnObjects(manifests, own("Ingress", "milvus"))).toThrow(
     "The manifests are not usable; nothing was changed.\n" +
-      "- a.yaml, document 1, line 1: Ingress milvus/front is one that this action makes itself\n" +
+      "- a.yaml, document 1, line 1: Ingress milvus/front is an object that this action makes itself\n" +
       "What to do: take it out of manifests",
   );
   refuseOwnObjects(manifests, own("Ingress", "other"));

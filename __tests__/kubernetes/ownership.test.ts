@@ -45,7 +45,7 @@ const object = (managedFields: unknown, metadata: Partial<KubernetesObject["meta
 const kubectl = (...managers: string[]): Owner => ({ kind: "kubectl", managers });
 const other = (...managers: string[]): Owner => ({ kind: "other", managers, signs: [] });
 
-describe("by those who manage its fields", () => {
+describe("ownerOf tells by the managed fields that the owner is", () => {
   test.each<[string, object[], Owner]>([
     ["this action", [ours], { kind: "ours" }],
     ["this action, with Google's controllers", [ours, nudged, controller, status], { kind: "ours" }],
@@ -116,12 +116,12 @@ describe("by those who manage its fields", () => {
     expect(ownerOf(object(managedFields))).toEqual(owner);
   });
 
-  test("without any record, nobody is named", () => {
+  test("somebody unknown if there are none", () => {
     expect(ownerOf(object(undefined))).toEqual(other());
   });
 });
 
-describe("by what its metadata says", () => {
+describe("ownerOf tells by the metadata", () => {
   test.each<[string, Partial<KubernetesObject["metadata"]>, string | undefined]>([
     [
       "a Helm release's annotations",

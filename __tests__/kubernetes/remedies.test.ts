@@ -28,15 +28,15 @@ test.each<[text: string, fix: string | undefined]>([
   ],
   [
     'PersistentVolumeClaim "a" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests',
-    "that can only be set when the object is made",
+    "that can only be set when the object is created",
   ],
   [
     "Service \"s\" is invalid: metadata.annotations[a]: Forbidden: may only be used when `type` is 'LoadBalancer'",
-    "correct the value that sets this field",
+    "the API server does not accept this value",
   ],
   [
     'Service "s" is invalid: spec.clusterIPs[0]: Invalid value: ["None"]: may not change once set',
-    "correct the value that sets this field",
+    "the API server does not accept this value",
   ],
   [
     'Internal error occurred: failed calling webhook "v.example.com": failed to call webhook: Post "https://v.example.svc:443/": context deadline exceeded',
@@ -99,6 +99,6 @@ test.each<[text: string, fix: string | undefined]>([
   ],
   ["error: something else", undefined],
   ["", undefined],
-])("%s", (text, fix) => {
+])("remedyOf: %s", (text, fix) => {
   expect(remedyOf(text)).toEqual(fix === undefined ? {} : { fix: expect.stringContaining(fix) });
 });

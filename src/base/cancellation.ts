@@ -1,9 +1,9 @@
 import { CancelledError } from "./errors.ts";
 
 /**
- * The runner sends SIGINT, SIGTERM 7.5 seconds later and SIGKILL after another 2.5, to this process only: what it has
- * started must be told by it. What hasn't ended after this time, in milliseconds, is left alone so that the report can
- * still be written.
+ * How long to wait for running programs after a cancellation, in milliseconds. The runner sends SIGINT,
+ * SIGTERM after 7.5 seconds and SIGKILL after another 2.5, and only to this process, which must pass the
+ * signal on. The rest of the time is for the report.
  */
 const GRACE_MS = 7000;
 
@@ -16,7 +16,7 @@ export function onCancellation(): AbortSignal {
   return controller.signal;
 }
 
-/** Settles as `work` does, but at most {@link GRACE_MS} after a cancellation, which it then throws. */
+/** Settles as `work` does. Throws the cancellation if `work` still runs {@link GRACE_MS} after it. */
 export async function untilCancelled<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const cancelled = Promise.withResolvers<never>();
   const onAbort = () => {

@@ -11,7 +11,7 @@ const UNITS: Record<string, number> = {
 /**
  * Parses a duration in Go's notation, which Helm and kubectl use too: `90s`, `45m`, `1h30m`, `0.5h`.
  *
- * @returns milliseconds, or undefined when the text is no such duration
+ * @returns milliseconds, or undefined if the text is not a duration
  */
 export function parseDuration(text: string): number | undefined {
   if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
@@ -19,11 +19,11 @@ export function parseDuration(text: string): number | undefined {
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
     milliseconds += Number(amount) * (UNITS[unit ?? ""] ?? Number.NaN);
   }
-  // Nanoseconds are the finest unit: what is left beyond them comes from binary fractions (`16.1s`).
+  // Nanoseconds are the finest unit. Smaller remainders come from binary fractions (`16.1s`).
   return Math.round(milliseconds * 1e6) / 1e6;
 }
 
-/** Returns a duration of `milliseconds` for a reader, e.g. `41m 5s` or `0.4s`. */
+/** Returns a duration for messages, e.g. `41m 5s` or `0.4s`. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds < 9_950) return `${(milliseconds / 1000).toFixed(1)}s`;
   const seconds = Math.round(milliseconds / 1000);

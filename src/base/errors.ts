@@ -1,11 +1,14 @@
-/** How long the evidence in an error may be: the runner cuts an annotation to 4096 characters, remedy and all. */
+/**
+ * How long the evidence in an error may be. The runner cuts an annotation to 4096 characters, remedy
+ * included.
+ */
 const LONGEST_EVIDENCE = 2500;
-/** What is left of each line of more evidence than that, at the least. */
+/** If evidence is shortened, each line keeps at least this many characters. */
 const LONGEST_LINE = 200;
 
 /**
- * A failure that the reader of a job log can act on. Its message is the whole report: what happened and to
- * which object, why (the line of stderr, event or log that shows it) and what to change.
+ * A failure that the reader of a job log can act on. The message says what happened to which object, why (the
+ * line of stderr, event or log that shows it) and what to change.
  */
 export class ActionError extends Error {
   override readonly name = "ActionError";
@@ -13,9 +16,9 @@ export class ActionError extends Error {
   readonly why: string | undefined;
 
   /**
-   * @param what what happened, naming the object, as a sentence
-   * @param details `why`: the evidence, verbatim but for the middle of what is very long; `fix`: what to change,
-   *   naming the input
+   * @param what what happened to which object, as a sentence
+   * @param details `why`: the evidence, verbatim unless it is very long; `fix`: what to change, naming the
+   *   input
    */
   constructor(what: string, details: { why?: string; fix?: string; cause?: unknown } = {}) {
     const why = details.why && bounded(details.why.trim());
@@ -27,7 +30,7 @@ export class ActionError extends Error {
   }
 }
 
-/** Returns a text's first line and its last ones, where all of it is too long: logs and wrapped errors end with the cause. */
+/** Shortens a long text to its first line and its last ones: logs and wrapped errors end with the cause. */
 function bounded(text: string): string {
   if (text.length <= LONGEST_EVIDENCE) return text;
   const all = text.split("\n");
@@ -50,10 +53,10 @@ function withoutMiddle(line: string, width: number): string {
   return `${line.slice(0, half)} … ${line.slice(line.length - half)}`;
 }
 
-/** Another run was faster: what this one has planned is to be looked at anew. */
+/** Another run was faster. This run's plan is outdated. */
 export class OvertakenError extends ActionError {}
 
-/** The job was cancelled: the runner sent `signal` to the action's process. */
+/** The job was cancelled: the runner sent `signal` to this process. */
 export class CancelledError extends Error {
   override readonly name = "CancelledError";
   readonly signal: NodeJS.Signals;
@@ -64,7 +67,6 @@ export class CancelledError extends Error {
   }
 }
 
-/** Returns the text of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-/** The job of a workflow that this run is a step of. */
+/** The workflow job that this run is a step of. */
 export interface Job {
   /** A folder that only this job's user can read. The post step removes it. */
   directory: string;

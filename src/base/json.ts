@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-/** Returns what a JSON text holds when it is as the schema wants it; undefined for anything else. */
+/** Parses a JSON text. Returns undefined if it is not JSON or does not match the schema. */
 export function parseJson<T>(schema: v.GenericSchema<unknown, T>, text: unknown): T | undefined {
   if (typeof text !== "string") return undefined;
   try {

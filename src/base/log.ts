@@ -1,15 +1,15 @@
 import { info as print } from "@actions/core";
 
 /**
- * Writes a text to the job's log. Most of what is written there are words of others, and the runner takes a line for a
- * command of this step's that begins with `::`, or has `##[` anywhere in it (actions/runner, ActionCommand.TryParseV2
- * and TryParse).
+ * Writes a text to the job's log. The text may quote other programs, and the runner would run any line as a
+ * workflow command that begins with `::` or contains `##[` (actions/runner, ActionCommand.TryParseV2 and
+ * TryParse).
  */
 export function info(text: string): void {
   print(withoutCommands(text));
 }
 
-/** Returns a text that the runner prints as it is: in what it would take for a command a blank is put. */
+/** Puts a blank into everything that the runner would take for a workflow command. */
 export function withoutCommands(text: string): string {
   return text
     .split(/\r\n|\r|\n/)

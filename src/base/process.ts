@@ -26,8 +26,8 @@ export interface RunOptions {
   /** Written to standard input, which is then closed. Secrets go this way, never through `args`. */
   input?: string;
   /**
-   * Called with each line of standard output as it arrives, instead of collecting the output. If it throws, the
-   * program is ended and the error is thrown.
+   * Called with each line of standard output as it arrives, instead of collecting the output. If it throws,
+   * the program is ended and the error is thrown.
    */
   onLine?: (line: string) => void;
   /** Called with each line of standard error as it arrives. */
@@ -40,9 +40,9 @@ export interface RunOptions {
 const LAST_OUTPUT_MS = 1000;
 
 /**
- * Runs a program to its end and returns what it printed, whatever its exit code. Writes nothing to the log. When
- * `signal` is aborted, it passes the signal on and still waits: helm uses that time to record the release as failed.
- * Otherwise the release would stay pending.
+ * Runs a program to its end and returns what it printed, whatever its exit code. Writes nothing to the log.
+ * When `signal` is aborted, it passes the signal on and still waits: helm uses that time to record the
+ * release as failed. Otherwise the release would stay pending.
  *
  * @throws ActionError when the program can't be started
  */
@@ -108,8 +108,8 @@ export async function run(program: Program, args: string[], options: RunOptions 
 }
 
 /**
- * Runs a short program that is a command file on Windows, such as `gcloud.cmd`. Only cmd.exe can start those, and
- * `@actions/exec` quotes the arguments for it.
+ * Runs a short program that is a command file on Windows, such as `gcloud.cmd`. Only cmd.exe can start those,
+ * and `@actions/exec` quotes the arguments for it.
  *
  * @throws Error when it can't be started
  */

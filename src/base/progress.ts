@@ -4,9 +4,9 @@ import { info } from "./log.ts";
 const INTERVAL_MS = 30_000;
 
 /**
- * Runs `work` and meanwhile says every 30 seconds what is being waited for.
+ * Runs `work`, and logs every 30 seconds what it waits for.
  *
- * @param describe returns one line about what is still missing; called each time anew
+ * @param describe returns one line about what is still missing now
  */
 export async function withProgress<T>(
   describe: () => string | Promise<string>,

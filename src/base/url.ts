@@ -1,13 +1,13 @@
 import querystring from "node:querystring";
 
-/** Who asks a host, and the proof. */
+/** User and password for a host. */
 export interface Login {
   user: string;
-  /** Empty where a token takes the user's place. */
+  /** Empty if `user` is a token. */
   password: string;
 }
 
-/** Returns a URL without user and password, so that it can be printed, and without a slash at the end; and these. */
+/** Splits a URL into its login and the rest, which can be printed and has no trailing slash. */
 export function withoutLogin(text: string): { base: string; login: Login | undefined } {
   const url = new URL(text);
   const user = querystring.unescape(url.username);

@@ -1,7 +1,7 @@
 /**
- * Returns the text in a file's bytes, a byte order mark included.
+ * Decodes the bytes of a file and keeps a byte order mark.
  *
- * @throws Error when they are in another encoding: what doesn't fit would silently become other characters
+ * @throws Error when they are in another encoding, which would otherwise silently become other characters
  */
 export function textOf(bytes: Uint8Array): string {
   try {

@@ -15,10 +15,13 @@ export type YamlMap = { [key: string]: unknown };
 const GO_INTEGER = /^([-+]?)(0[xX][\da-fA-F]+|0[oO][0-7]+|0[bB][01]+|\d+)$/;
 const GO_FLOAT = /^[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?$/;
 
-/** Far more than any release has; aliases can stand for more than fits into memory. */
+/** Far more than any release has. Aliases can stand for more values than fit into memory. */
 const MAX_VALUES = 1_000_000;
 
-/** A number in Go's notation (strconv.ParseInt with base 0, ParseFloat): `0777` is octal, `12:30` is none. */
+/**
+ * Parses a number as Go does (strconv.ParseInt with base 0, ParseFloat): `0777` is octal, `12:30` is not a
+ * number.
+ */
 function goNumber(source: string): number | typeof NOT_RESOLVED {
   const plain = /^[-+\d]/.test(source) ? source.replaceAll("_", "") : source;
   const [, sign, digits] = GO_INTEGER.exec(plain) ?? [];
@@ -32,8 +35,8 @@ function goNumber(source: string): number | typeof NOT_RESOLVED {
 }
 
 /**
- * YAML as Helm reads it: sigs.k8s.io/yaml follows YAML 1.1 for booleans (`yes`, `on`) and Go for numbers, and leaves
- * timestamps as text.
+ * YAML as Helm reads it. sigs.k8s.io/yaml follows YAML 1.1 for booleans (`yes`, `on`) and Go for numbers, and
+ * keeps timestamps as text.
  */
 const HELM_SCHEMA = CORE_SCHEMA.withTags(
   mergeTag,
@@ -47,11 +50,11 @@ export function isMap(value: unknown): value is YamlMap {
 }
 
 /**
- * Parses one YAML document that holds a map, as Helm would. An empty document gives an empty map.
+ * Parses one YAML document that holds a map, as Helm does. An empty document gives an empty map.
  *
- * @param origin what the text is, for the error: an input's name or a file's path
- * @throws ActionError naming line and column when the text doesn't parse, saying what it holds instead of a map, or that it
- *   holds too much
+ * @param origin an input's name or a file's path, for the error
+ * @throws ActionError when the text doesn't parse (with line and column), isn't a map, or holds too many
+ *   values
  */
 export function parseYamlMap(text: string, origin: string): YamlMap {
   let documents: unknown[];
@@ -60,7 +63,7 @@ export function parseYamlMap(text: string, origin: string): YamlMap {
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const place = error.mark ? ` at line ${error.mark.line + 1}, column ${error.mark.column + 1}` : "";
-    // Where the parser quotes the text, it may quote a password that should have been in quotes.
+    // The parser may quote the text, and with it a password.
     const reason = error.reason.replace(/ ?(with |for )?("|!<|: ).*$/s, "");
     throw new ActionError(`${origin} is not valid YAML${place}: ${reason}.`);
   }
@@ -73,12 +76,12 @@ export function parseYamlMap(text: string, origin: string): YamlMap {
     throw new ActionError(`${origin} must be a YAML map, but holds ${kind}.`);
   }
   if (hasMoreThan(MAX_VALUES, value)) {
-    throw new ActionError(`${origin} holds more than a million values, its aliases written out.`);
+    throw new ActionError(`${origin} holds more than a million values, counting those of aliases.`);
   }
   return value;
 }
 
-/** Counts what an alias stands for each time anew: an alias inside what it stands for has no end. */
+/** Counts an alias's values each time that it is used. An alias inside itself would never end. */
 function hasMoreThan(limit: number, value: unknown): boolean {
   const open = [value];
   for (let count = 0; open.length > 0; count += 1) {

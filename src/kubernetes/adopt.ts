@@ -5,7 +5,9 @@ import { FIELD_MANAGER, isApplied, type ManagedFields, managedFields } from "./m
 import type { KubernetesObject } from "./objects.ts";
 import { ownerOf } from "./ownership.ts";
 
-/** The manager that the API server names for all fields that an object had before its first server-side apply. */
+/**
+ * The manager that the API server names for all fields that an object had before its first server-side apply.
+ */
 const BEFORE_FIRST_APPLY = "before-first-apply";
 /** `kubectl apply` compares with this annotation. It must go, as the object no longer belongs to kubectl. */
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
@@ -14,8 +16,8 @@ const LAST_APPLIED_FIELD = { "f:metadata": { "f:annotations": { [`f:${LAST_APPLI
 const ATTEMPTS = 10;
 
 /**
- * Applies a manifest to an object that somebody else made, or manages in part. Removes what its owners set and the
- * manifest lacks. Keeps what GKE's controllers wrote.
+ * Applies a manifest to an object that somebody else made, or manages in part. Removes what its owners set
+ * and the manifest lacks. Keeps what GKE's controllers wrote.
  *
  * @param object as it is in the cluster
  * @throws ActionError when the API server refuses it
@@ -31,8 +33,8 @@ export async function adopt(api: ApiServer, manifest: Manifest, object: Kubernet
 }
 
 /**
- * Makes this action the manager of the fields of others, so that its next apply removes those that it doesn't want.
- * Fields of other managers, such as status, stay theirs.
+ * Makes this action the manager of the fields of others, so that its next apply removes those that it doesn't
+ * want. Fields of other managers, such as status, stay theirs.
  *
  * @param object as it was read from the cluster; read again if it has changed since
  * @param managers whose fields
@@ -57,8 +59,8 @@ export async function adoptFields(
 }
 
 /**
- * Returns the patch that hands the managers' fields over to this action, as client-go's csaupgrade does. The API
- * server refuses it if the object has changed since.
+ * Returns the patch that hands the managers' fields over to this action, as client-go's csaupgrade does. The
+ * API server refuses it if the object has changed since.
  */
 export function adoptionPatch(object: KubernetesObject, managers: readonly string[]): JsonPatch[] {
   const { adopted, others } = divide(object, managers);
@@ -84,7 +86,10 @@ function managersOf(object: KubernetesObject): string[] {
   return owner.kind === "ours" ? [] : owner.managers;
 }
 
-/** Tells the entries that this action has or adopts from those of others. Subresources stay with who writes them. */
+/**
+ * Tells the entries that this action has or adopts from those of others. Subresources stay with who writes
+ * them.
+ */
 function divide(object: KubernetesObject, managers: readonly string[]) {
   const { adopted = [], others = [] } = Object.groupBy(managedFields(object), (entry) => {
     const isAdopted = isApplied(entry) || managers.includes(entry.manager);

@@ -62,7 +62,9 @@ const Version = v.looseObject({ gitVersion: v.string() });
 
 const AccessReview = v.looseObject({ status: v.looseObject({ allowed: v.boolean() }) });
 
-/** The cluster's API server. Every method throws an ActionError when the server can't be reached or refuses. */
+/**
+ * The cluster's API server. Every method throws an ActionError when the server can't be reached or refuses.
+ */
 export class ApiServer {
   readonly #proxy: KubectlProxy;
   readonly #discovery = new Discovery((path) => this.#send("GET", path));
@@ -72,7 +74,8 @@ export class ApiServer {
   }
 
   /**
-   * Opens a connection to the API server of kubectl's context. The first request shows whether it can be reached.
+   * Opens a connection to the API server of kubectl's context. The first request shows whether it can be
+   * reached.
    *
    * @param directory a folder that only this job's user can enter
    * @throws ActionError when the kubeconfig can't be used
@@ -91,8 +94,8 @@ export class ApiServer {
   }
 
   /**
-   * Returns the API server's version, e.g. `v1.35.4-gke.1000000`; undefined if this account may not see it. This is the
-   * cheapest way to check that the API server can be reached and accepts the account.
+   * Returns the API server's version, e.g. `v1.35.4-gke.1000000`; undefined if this account may not see it.
+   * This is the cheapest way to check that the API server can be reached and accepts the account.
    */
   async version(): Promise<string | undefined> {
     const response = await this.#send("GET", "/version");
@@ -130,7 +133,10 @@ export class ApiServer {
     return (await this.#find(resourceOf("Namespace"), "", name)) !== undefined;
   }
 
-  /** Returns the UID of namespace kube-system, which identifies a cluster; undefined if this account may not see it. */
+  /**
+   * Returns the UID of namespace kube-system, which identifies a cluster; undefined if this account may not
+   * see it.
+   */
   async clusterUid(): Promise<string | undefined> {
     const response = await this.#send("GET", objectPath(resourceOf("Namespace"), "", "kube-system"));
     if (response.code === 403) return undefined;
@@ -203,7 +209,8 @@ export class ApiServer {
   /**
    * Applies one object of any kind server-side and returns the result.
    *
-   * @throws ActionError when the API server refuses it, doesn't know its kind, or another manager has its fields
+   * @throws ActionError when the API server refuses it, doesn't know its kind, or another manager has its
+   *   fields
    */
   async apply(manifest: Manifest, options: ApplyOptions): Promise<KubernetesObject> {
     const { dryRun, force = false, origin } = options;
@@ -245,8 +252,8 @@ export class ApiServer {
   }
 
   /**
-   * Changes an object by a JSON patch and returns the result; undefined if the patch says that it is for another
-   * version of the object.
+   * Changes an object by a JSON patch and returns the result; undefined if the patch says that it is for
+   * another version of the object.
    *
    * @throws ActionError when the API server refuses it
    */
@@ -267,7 +274,8 @@ export class ApiServer {
   }
 
   /**
-   * Deletes an object and tells whether there was one. An object with finalizers stays until their controllers are done.
+   * Deletes an object and tells whether there was one. An object with finalizers stays until their
+   * controllers are done.
    *
    * @throws ActionError when the API server refuses it, or the object has another UID than `uid`
    */

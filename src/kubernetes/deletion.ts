@@ -7,7 +7,7 @@ import type { ApiServer, Kind } from "./api.ts";
 import { ListedObject } from "./objects.ts";
 import { follow } from "./watch.ts";
 
-/** One very object, not a later one of its name. */
+/** An object, told apart by its UID from a later one of the same name. */
 export interface ObjectReference {
   kind: Kind;
   namespace: string;
@@ -16,11 +16,11 @@ export interface ObjectReference {
 }
 
 /**
- * Deletes an object and waits until it is gone, which its finalizers may hold up; one that isn't there is fine.
+ * Deletes an object and waits until it is gone, which finalizers may delay.
  *
- * @param limit milliseconds
- * @returns whether there was one
- * @throws ActionError when it may not be deleted or is still there at the limit
+ * @param limit how long to wait, in milliseconds
+ * @returns false if there was no such object
+ * @throws ActionError when the API server refuses it or the object is still there at the limit
  */
 export async function deleteAndAwait(
   api: ApiServer,
@@ -31,7 +31,7 @@ export async function deleteAndAwait(
   if (!(await api.delete(kind, namespace, name, { uid }))) return false;
   const gone = new AbortController();
   let finalizers: readonly string[] = [];
-  const see = (item: unknown) => {
+  const look = (item: unknown) => {
     const { metadata } = v.parse(ListedObject, item);
     if (uid !== undefined && metadata.uid !== uid) gone.abort();
     finalizers = metadata.finalizers;
@@ -45,11 +45,11 @@ export async function deleteAndAwait(
       {
         onList: (items) => {
           if (items.length === 0) gone.abort();
-          for (const item of items) see(item);
+          for (const item of items) look(item);
         },
         onChange: (type, item) => {
           if (type === "DELETED") gone.abort();
-          else see(item);
+          else look(item);
         },
       },
       AbortSignal.any([gone.signal, signal, AbortSignal.timeout(limit)]),
@@ -60,6 +60,6 @@ export async function deleteAndAwait(
   if (gone.signal.aborted) return true;
   throw new ActionError(`${kind} ${namespace}/${name} is still there after ${formatDuration(limit)}.`, {
     why: `${waiting()}.`,
-    fix: "see its events (`kubectl describe`) for what holds its finalizers up, and run again: deletion goes on by itself.",
+    fix: "see its events (`kubectl describe`) for what its finalizers wait for. Then run again: the deletion goes on by itself.",
   });
 }

@@ -50,7 +50,8 @@ export class Discovery {
       why: elsewhere
         ? `the API server has no ${apiVersion}, only ${served.join(", ")}.`
         : `the API server has no ${kind} in ${apiVersion}.`,
-      // Groups without a dot are built in. All others may come with CustomResourceDefinitions, even those of k8s.io.
+      // Groups without a dot are built in. All others may come with CustomResourceDefinitions, even those of
+      // k8s.io.
       fix: group?.includes(".") && !elsewhere ? `${install}, or ${correct}.` : `${correct}.`,
     });
   }

@@ -1,8 +1,8 @@
 import * as v from "valibot";
 
 /**
- * Fields in the notation of metadata.managedFields (fieldsV1): `f:name` is a field, `k:{...}` the list item with these
- * keys, `v:value` a value in a set, `.` the field or item itself.
+ * Fields in the notation of metadata.managedFields (fieldsV1): `f:name` is a field, `k:{...}` the list item
+ * with these keys, `v:value` a value in a set, `.` the field or item itself.
  */
 export type FieldTree = { [key: string]: FieldTree };
 
@@ -17,7 +17,9 @@ export function union(one: FieldTree, other: FieldTree): FieldTree {
   return both;
 }
 
-/** Returns the fields that only the first tree has. A leaf goes if the other tree has it or a field below it. */
+/**
+ * Returns the fields that only the first tree has. A leaf goes if the other tree has it or a field below it.
+ */
 export function difference(one: FieldTree, other: FieldTree): FieldTree {
   return Object.fromEntries(
     Object.entries(one).flatMap(([key, below]) => {

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { FieldTree } from "./field-tree.ts";
 import type { KubernetesObject } from "./objects.ts";
 
-/** The owner of every field that this action applies (server-side apply's field manager). */
+/** The field manager (of server-side apply) of every field that this action applies. */
 export const FIELD_MANAGER = "milvus-gke-load-balancer";
 
 const ManagedFields = v.looseObject({
@@ -11,17 +11,16 @@ const ManagedFields = v.looseObject({
   subresource: v.optional(v.string(), ""),
   fieldsV1: v.optional(FieldTree, {}),
 });
-/** Who manages which fields of an object. */
+/** An entry of metadata.managedFields: who manages which fields, and how. */
 export type ManagedFields = v.InferOutput<typeof ManagedFields>;
 
 const Entries = v.optional(v.array(ManagedFields), []);
 
-/** Tells whether an entry is of what this action has applied, not of an annotation that it has set. */
+/** Whether this action applied the fields. Annotations that it only set have an entry of their own. */
 export function isApplied({ manager, operation }: ManagedFields): boolean {
   return manager === FIELD_MANAGER && operation === "Apply";
 }
 
-/** Returns the entries of an object's metadata.managedFields. */
 export function managedFields(object: KubernetesObject): ManagedFields[] {
   return v.parse(Entries, object.metadata.managedFields);
 }

@@ -3,10 +3,10 @@ import { ActionError } from "../base/errors.ts";
 import { parseYamlMap } from "../base/yaml.ts";
 import type { Manifest } from "./api.ts";
 
-/** An object of the user's, to apply together with this action's own. */
+/** A user's manifest, which is applied together with this action's own. */
 export interface FileManifest {
   manifest: Manifest;
-  /** Where it stands, for messages, e.g. `k8s/policy.yaml, document 2, line 12`. */
+  /** Where it comes from, for messages, e.g. `k8s/policy.yaml, document 2, line 12`. */
   origin: string;
 }
 
@@ -25,7 +25,10 @@ const ObjectManifest = v.looseObject({
   }),
 });
 
-/** The API server quotes what it refuses: a password that is a number, for want of quotes, goes no further than this. */
+/**
+ * Checked here, as the API server quotes what it refuses: a numeric password without quotes would reach the
+ * log.
+ */
 const SecretData = v.looseObject({
   data: v.nullish(v.record(v.string(), v.nullable(v.string()))),
   stringData: v.nullish(v.record(v.string(), v.nullable(v.string()))),
@@ -33,19 +36,23 @@ const SecretData = v.looseObject({
 
 const List = v.looseObject({ kind: v.pipe(v.string(), v.endsWith("List")), items: v.array(v.unknown()) });
 
-/** A document of a YAML stream, with the number of its first line that isn't blank or a comment, from 1. */
+/** A document of a YAML stream. */
 interface Document {
-  /** What comes before it is left out, but for the line ends: messages then have the file's line numbers. */
+  /**
+   * Starts with as many line ends as there are lines before it, so that messages have the file's line
+   * numbers.
+   */
   text: string;
+  /** The number, from 1, of the first line that isn't blank or a comment. */
   line: number;
 }
 
 /**
- * Returns the objects in a file of YAML or JSON documents, the items of lists among them, and what is wrong with the
- * rest. Empty documents don't count.
+ * Returns the objects in a file of YAML or JSON documents, and what is wrong with the others. Takes lists
+ * apart and skips empty documents.
  *
  * @param file its path, for messages
- * @param namespace that of objects which name none
+ * @param namespace for objects that name none
  */
 export function readDocuments(
   text: string,
@@ -91,7 +98,7 @@ export function readDocuments(
   return { manifests, mistakes };
 }
 
-/** Splits a YAML stream. Only a document can begin or end at `---` and `...` in the first column. */
+/** Splits a YAML stream. In the first column, `---` and `...` can only be document markers. */
 function documentsOf(text: string): Document[] {
   const lines = text.split("\n");
   const starts = [0];
@@ -110,7 +117,7 @@ function documentsOf(text: string): Document[] {
   });
 }
 
-/** Returns the paths of the integers that JavaScript can't hold. */
+/** Returns the paths of the integers that JavaScript can't hold exactly. */
 function inexactIn(value: unknown, path: readonly string[] = []): string[] {
   if (typeof value === "number") {
     return Number.isInteger(value) && !Number.isSafeInteger(value) ? [path.join(".")] : [];
@@ -123,7 +130,7 @@ function isSecret({ apiVersion, kind }: Pick<Manifest, "apiVersion" | "kind">): 
   return apiVersion === "v1" && kind === "Secret";
 }
 
-/** Never with what is there instead. */
+/** Never quotes the value, as it may be a secret. */
 function expectedIn({ path }: v.BaseIssue<unknown>): string {
   return path && path.length > 1 ? "a string (a number or truth value needs quotes)" : "a map";
 }
@@ -133,7 +140,7 @@ function describe(issue: v.BaseIssue<unknown>): string {
   const subject = path ?? "it";
   if (issue.received === "undefined") return `${subject} is missing`;
   if (issue.type === "non_empty") return `${subject} is empty`;
-  if (issue.expected === "never") return `${subject} would make another object in every run`;
+  if (issue.expected === "never") return `${subject} would create another object in every run`;
   const expected = issue.expected === "string" ? "a string" : "a map";
   const received = typeof issue.input === "object" ? "a map or list" : issue.received;
   return `${subject} must be ${expected}, but is ${issue.input === null ? "null" : received}`;

@@ -6,14 +6,15 @@ import { textOf } from "../base/utf8.ts";
 import type { Manifest } from "./api.ts";
 import { type FileManifest, readDocuments } from "./manifest-documents.ts";
 
-/** What others of the same manifests may need to be there. */
+/** Other manifests may need objects of these kinds. */
 const FIRST = ["CustomResourceDefinition", "Namespace"];
 
 /**
- * Reads the objects of the input `manifests`: definitions and namespaces first, then the rest in the order given.
+ * Reads the objects of the input `manifests`. Returns definitions and namespaces first, then the rest in the
+ * given order.
  *
  * @param patterns files and globs, relative to `workspace`
- * @param namespace that of objects which name none
+ * @param namespace for objects that name none
  * @throws ActionError with all mistakes together, each naming the pattern, or the file and line
  */
 export async function readManifests(
@@ -34,24 +35,26 @@ export async function readManifests(
 /**
  * Refuses manifests of objects that this action itself makes.
  *
- * @throws ActionError naming them and where they stand
+ * @throws ActionError naming them and where they come from
  */
 export function refuseOwnObjects(manifests: readonly FileManifest[], own: readonly Manifest[]): void {
   const taken = new Set(own.map(identityOf));
   const mistakes = manifests
     .filter(({ manifest }) => taken.has(identityOf(manifest)))
-    .map(({ manifest, origin }) => `${origin}: ${titleOf(manifest)} is one that this action makes itself`);
+    .map(
+      ({ manifest, origin }) => `${origin}: ${titleOf(manifest)} is an object that this action makes itself`,
+    );
   refuse(
     mistakes,
     "take it out of manifests (backend_config and frontend_config change what this action makes), or set ingress_name, backend_config_name or tls_secret to another name.",
   );
 }
 
-/** Returns the files that a pattern matches, in alphabetical order. */
+/** Returns the files that match a pattern, in alphabetical order. */
 async function filesOf(pattern: string, workspace: string): Promise<{ files: string[]; mistakes: string[] }> {
   const matches: string[] = [];
   for await (const match of glob(pattern, { cwd: workspace })) matches.push(match);
-  // A file's own name may look like a pattern: [prod].yaml.
+  // A file's name may look like a pattern: [prod].yaml.
   if (matches.length === 0 && existsSync(resolve(workspace, pattern))) matches.push(pattern);
   const found = await Promise.all(
     matches.sort().map(async (path) => {
@@ -65,7 +68,7 @@ async function filesOf(pattern: string, workspace: string): Promise<{ files: str
   const files = found.flatMap(({ path, isFile }) => (isFile ? [path] : []));
   const mistakes = found.flatMap(({ mistake }) => mistake ?? []);
   if (files.length > 0 || mistakes.length > 0) return { files, mistakes };
-  const folder = matches.length > 0 ? `, but a folder (its files: ${matches[0]}/*.yaml)` : "";
+  const folder = matches.length > 0 ? `, only a folder (for its files: ${matches[0]}/*.yaml)` : "";
   return { files, mistakes: [`${pattern} matches no file in ${workspace}${folder}`] };
 }
 
@@ -88,7 +91,7 @@ function duplicatesIn(manifests: readonly FileManifest[]): string[] {
   );
 }
 
-/** The same for manifests of one object, whatever the version of its API. */
+/** Equal for two manifests of one object, even in different versions of its API. */
 function identityOf({ apiVersion, kind, metadata }: Manifest): string {
   const group = apiVersion.includes("/") ? apiVersion.split("/")[0] : "";
   return [group, kind, metadata.namespace, metadata.name].join("/");

@@ -5,15 +5,18 @@ import type { ApiServer, Manifest } from "./api.ts";
 import type { FileManifest } from "./manifest-documents.ts";
 import { KubernetesObject } from "./objects.ts";
 
-/** An object of the user's as it is, undefined where there is none, and as it would be. */
-export interface RehearsedManifest {
+/** A user's object before and after the manifest is applied. */
+export interface DryRunResult {
+  /** Undefined if there is none. */
   before: KubernetesObject | undefined;
   after: KubernetesObject;
 }
 
-/** How long a new definition may take to be served; replicated API servers wait for each other for five seconds. */
+/**
+ * How long to wait until a new definition is served. Replicated API servers wait five seconds for each other.
+ */
 const SERVED_LIMIT_MS = 60_000;
-/** Between two looks at whether it is: what the API server serves can't be watched. */
+/** Pause between two checks: the API server offers no watch for what it serves. */
 const LOOK_MS = 250;
 
 const Definition = v.looseObject({
@@ -29,22 +32,22 @@ const Conditions = v.array(
   v.looseObject({ type: v.string(), status: v.string(), message: v.optional(v.string(), "") }),
 );
 const DefinitionStatus = v.looseObject({
-  // Null for a moment after the definition was made.
+  // Null for a moment after the definition was created.
   status: v.optional(v.looseObject({ conditions: v.nullish(Conditions, () => []) })),
 });
 
 /**
- * Has the API server rehearse all manifests and stores nothing. What needs a namespace or a definition that is itself
- * among them and isn't there yet can't be rehearsed: it is taken as it is written.
+ * Makes a server-side dry run of all manifests. It is impossible for an object whose namespace or definition
+ * is among the manifests and doesn't exist yet: such an object is returned as it is written.
  *
- * @param options `force`: take the fields over that others manage
- * @throws ActionError naming where the first manifest stands that is refused
+ * @param options `force`: take fields from other managers
+ * @throws ActionError naming the origin of the first manifest that the API server refuses
  */
 export async function dryRunManifests(
   api: ApiServer,
   files: readonly FileManifest[],
   options: { force: boolean },
-): Promise<RehearsedManifest[]> {
+): Promise<DryRunResult[]> {
   const live = await allOf(files.map(({ manifest, origin }) => api.find(manifest, origin)));
   const coming = files.filter((_, index) => live[index] === undefined).map(({ manifest }) => manifest);
   return allOf(
@@ -59,10 +62,10 @@ export async function dryRunManifests(
 }
 
 /**
- * Applies all manifests in their order; a kind is waited for where its definition is among them.
+ * Applies all manifests in order. Waits until a kind is served if its definition is among them.
  *
- * @param options `force`: take the fields over that others manage
- * @throws ActionError naming where the manifest stands that is refused
+ * @param options `force`: take fields from other managers
+ * @throws ActionError naming the origin of the manifest that the API server refuses
  */
 export async function applyManifests(
   api: ApiServer,

@@ -12,10 +12,10 @@ const Metadata = v.looseObject({
   deletionTimestamp: v.optional(v.string()),
 });
 
-/** An item of a list, which may come without its kind. */
+/** An item of a list, which may lack its kind. */
 export const ListedObject = v.looseObject({ metadata: Metadata });
 
-/** Any object of the API server's, of which only the common fields are looked at. */
+/** An object of any kind, with the fields that all kinds share. */
 export const KubernetesObject = v.looseObject({
   apiVersion: v.string(),
   kind: v.string(),
@@ -23,7 +23,7 @@ export const KubernetesObject = v.looseObject({
 });
 export type KubernetesObject = v.InferOutput<typeof KubernetesObject>;
 
-/** Returns a predicate for the object of a manifest's kind and name, among objects of one namespace. */
+/** Returns a predicate for the kind and name of a manifest, among objects of one namespace. */
 export function isOf(manifest: { kind: string; metadata: { name: string } }) {
   return ({ kind, metadata }: KubernetesObject): boolean =>
     kind === manifest.kind && metadata.name === manifest.metadata.name;
@@ -112,13 +112,13 @@ export const Secret = v.looseObject({
 });
 export type Secret = v.InferOutput<typeof Secret>;
 
-/** Google's order for a certificate (networking.gke.io/v1); its controller writes the status. */
+/** A request for a Google-managed certificate (networking.gke.io/v1). GKE's controller writes the status. */
 export const ManagedCertificate = v.looseObject({
   metadata: Metadata,
   spec: v.looseObject({ domains: v.optional(v.array(v.string()), []) }),
   status: v.optional(
     v.looseObject({
-      /** The name of the certificate at Google. */
+      /** The name of Google's certificate resource. */
       certificateName: v.optional(v.string(), ""),
       certificateStatus: v.optional(v.string(), ""),
       domainStatus: v.optional(v.array(v.looseObject({ domain: v.string(), status: v.string() })), []),
@@ -129,7 +129,7 @@ export const ManagedCertificate = v.looseObject({
 });
 export type ManagedCertificate = v.InferOutput<typeof ManagedCertificate>;
 
-/** An event of the core API: one object, changed each time that the same thing happens again. */
+/** An event of the core API. If the same thing happens again, the API server changes the object. */
 export const Event = v.looseObject({
   metadata: Metadata,
   type: v.optional(v.string(), "Normal"),

@@ -1,24 +1,24 @@
 import { FIELD_MANAGER, isApplied, type ManagedFields, managedFields } from "./managed-fields.ts";
 import type { KubernetesObject } from "./objects.ts";
 
-/** Whose an object is. `managers`: the field managers to take it over from. */
+/** Who owns an object. `managers`: the field managers from which to adopt it. */
 export type Owner =
   | { kind: "ours" }
-  /** A person's, who has made it with kubectl as Milvus's page says. */
+  /** A person, who made it with kubectl as Milvus's page says. */
   | { kind: "kubectl"; managers: string[] }
-  /** Another tool's. `signs`: what tells so besides the managers, empty where nothing does. */
+  /** Another tool. `signs`: the evidence for that besides the managers, possibly none. */
   | { kind: "other"; managers: string[]; signs: string[] };
 
 const KUBECTL = /^kubectl(-|\.exe$|$)/;
-/** The annotation with which Helm marks what belongs to a release. */
+/** The annotation that Helm puts on the objects of a release. */
 export const HELM_RELEASE = "meta.helm.sh/release-name";
 const HELM_NAMESPACE = "meta.helm.sh/release-namespace";
 const MANAGED_BY = "app.kubernetes.io/managed-by";
 const ARGO_CD = "argocd.argoproj.io/tracking-id";
 
 /**
- * Tells whose an object is. Those count who manage what it is there for (its spec or data): GKE's controllers write
- * annotations, finalizers and status of anybody's objects.
+ * Tells who owns an object. Only managers of its content (spec or data) count, as GKE's controllers write
+ * annotations, finalizers and status of any object.
  */
 export function ownerOf(object: KubernetesObject): Owner {
   const entries = managedFields(object).filter(({ subresource }) => subresource === "");
@@ -27,9 +27,9 @@ export function ownerOf(object: KubernetesObject): Owner {
   const signs = signsOf(object);
   const kubectl = managersOf(entries).filter((manager) => KUBECTL.test(manager));
   if (tools.length > 0 || signs.length > 0) return { kind: "other", managers: [...tools, ...kubectl], signs };
-  // What this action has applied stays its own, even where a person has edited it since.
+  // An object that this action applied stays its own, even if a person has edited it since.
   if (entries.some(isApplied)) return { kind: "ours" };
-  // Before server-side apply, or with its records deleted, there is nobody to name.
+  // Without managed fields, because they were deleted or predate server-side apply, nobody is named.
   return kubectl.length > 0 ? { kind: "kubectl", managers: kubectl } : { kind: "other", managers: [], signs };
 }
 

@@ -2,12 +2,12 @@ import { allOf } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
 import type { ApiServer } from "./api.ts";
 
-/** What may be done with a resource, which is named with its API group, e.g. `deployments.apps`. */
+/** A resource with its API group, e.g. `deployments.apps`, and the verbs that a run needs for it. */
 export type Rights = readonly [resource: string, ...verbs: string[]];
 
-/** What every deployment does in the release's namespace, by itself or through Helm. */
+/** What every deployment does in the release's namespace, directly or through Helm. */
 export const DEPLOY: readonly Rights[] = [
-  // Helm keeps each revision of a release in a Secret, and removes the oldest.
+  // Helm keeps each revision of a release in a Secret and removes the oldest ones.
   ["secrets", "get", "list", "watch", "create", "update", "patch", "delete"],
   ["services", "get", "list", "watch", "patch"],
   ["configmaps", "get", "patch"],
@@ -19,7 +19,7 @@ export const DEPLOY: readonly Rights[] = [
   ["backendconfigs.cloud.google.com", "get", "create", "patch"],
 ];
 
-/** What a certificate of Google's needs besides; one for another host is made anew. */
+/** What a Google-managed certificate needs in addition. It is replaced if it is for another host. */
 export const MANAGED_CERTIFICATE: readonly Rights[] = [
   ["managedcertificates.networking.gke.io", "get", "list", "watch", "create", "patch", "delete"],
 ];
@@ -28,20 +28,20 @@ export const FRONTEND_CONFIG: readonly Rights[] = [
   ["frontendconfigs.networking.gke.io", "get", "create", "patch"],
 ];
 
-/** What it takes to delete what a former certificate or frontend_config has left behind. */
+/** What deleting the objects of a former certificate or frontend_config needs. */
 export const CLEAR: Record<"FrontendConfig" | "ManagedCertificate" | "Secret", Rights> = {
   FrontendConfig: ["frontendconfigs.networking.gke.io", "delete"],
   ManagedCertificate: ["managedcertificates.networking.gke.io", "delete"],
   Secret: ["secrets", "delete"],
 };
 
-/** What it takes to remove, on a teardown, what isn't everywhere. */
+/** What a teardown needs for objects that not every load balancer has. */
 export const REMOVE: Record<"FrontendConfig" | "ManagedCertificate", Rights> = {
   FrontendConfig: ["frontendconfigs.networking.gke.io", "list", "watch", "delete"],
   ManagedCertificate: ["managedcertificates.networking.gke.io", "list", "watch", "delete"],
 };
 
-/** What a teardown needs: it looks at what there is, and waits for the end of what it deletes. */
+/** What every teardown needs: it reads objects, deletes them and watches until they are gone. */
 export const TEARDOWN: readonly Rights[] = [
   ["ingresses.networking.k8s.io", "get", "list", "watch", "delete"],
   ["services", "list"],
@@ -50,9 +50,9 @@ export const TEARDOWN: readonly Rights[] = [
 ];
 
 /**
- * Asks the API server for each right that a run needs, side by side, and returns when it has them all.
+ * Asks the API server, in parallel, for each right that a run needs.
  *
- * @throws ActionError naming those that are missing, or when the cluster can't be reached
+ * @throws ActionError naming the missing rights, or when the cluster can't be reached
  */
 export async function refuseMissingRights(
   api: ApiServer,

@@ -4,20 +4,23 @@ import { ActionError } from "../base/errors.ts";
 import { type Output, type Program, run } from "../base/process.ts";
 import { remedyOf } from "./remedies.ts";
 
-/** A path for a Unix socket must fit into sockaddr_un: 104 bytes on macOS, 108 on Linux. */
+/** The path of a Unix socket must fit into sockaddr_un: 104 bytes on macOS, 108 on Linux. */
 const LONGEST_SOCKET_PATH = 103;
 const SOCKET = "kubectl.sock";
 const HAS_SOCKETS = process.platform !== "win32";
 const SERVING = /^Starting to serve on (.+)$/;
 
-/** A way to the API server that kubectl keeps open: it knows every kind of kubeconfig and renews its credentials. */
+/**
+ * A connection to the API server through kubectl, which supports every kind of kubeconfig and renews
+ * credentials.
+ */
 export interface KubectlProxy {
-  /** How kubectl has ended, undefined while it runs. */
+  /** Why kubectl has ended; undefined while it runs. */
   readonly end: ActionError | undefined;
   /**
-   * Sends one request and returns the answer once its head is there.
+   * Sends one request and returns the response as soon as its headers have arrived.
    *
-   * @throws `end` when kubectl has ended; Error when there is no connection, or `signal` is aborted
+   * @throws `end` when kubectl has ended; Error when there is no connection or `signal` is aborted
    */
   send(
     method: string,
@@ -28,21 +31,21 @@ export interface KubectlProxy {
   close(): Promise<void>;
 }
 
-/** Tells whether a folder's path leaves room for that of a socket in it. */
+/** Tells whether a folder's path is short enough for a socket in it. */
 export function hasRoomForSocket(directory: string): boolean {
   return !HAS_SOCKETS || Buffer.byteLength(join(directory, SOCKET)) <= LONGEST_SOCKET_PATH;
 }
 
 /**
- * Starts `kubectl proxy`: one program for everything that is asked of the API server, where a kubectl for each question
- * would cost a tenth of a second. It listens on a socket in `directory`, which only this job's user can enter; where
- * there are no such sockets (Windows), on a port of the loopback interface.
+ * Starts `kubectl proxy` for all requests to the API server: a kubectl for each request would take a tenth of
+ * a second each time. It listens on a socket in `directory`, which only this job's user can enter. Windows
+ * has no such sockets: there it listens on a port of the loopback interface.
  *
  * @throws ActionError when the kubeconfig can't be used, or the path of the folder is too long
  */
 export async function startProxy(kubectl: Program, directory: string): Promise<KubectlProxy> {
   if (!hasRoomForSocket(directory)) {
-    // Whoever is on the machine could use a port, which asks nobody for credentials.
+    // A port instead would let anyone on the machine in, without credentials.
     throw new ActionError(`The path of the folder ${directory} is too long for a socket in it.`, {
       fix: "set RUNNER_TEMP or TMPDIR, in the runner's environment, to a folder whose path has at most 72 bytes.",
     });
@@ -52,7 +55,7 @@ export async function startProxy(kubectl: Program, directory: string): Promise<K
 
   const ended = new AbortController();
   const serving = Promise.withResolvers<string>();
-  // Rancher and Connect gateway tell their clusters apart by the path of the server's URL.
+  // Rancher and Connect gateway have the cluster in the path of the server's URL.
   const program = run(kubectl, ["proxy", "--append-server-path", ...where], {
     signal: ended.signal,
     onLine: (line) => {
@@ -62,8 +65,8 @@ export async function startProxy(kubectl: Program, directory: string): Promise<K
   });
   let end: ActionError | undefined;
   program.then((output) => {
-    serving.reject(ownEnd("kubectl could not open a way to the cluster.", output));
-    end = ownEnd("kubectl proxy, this action's way to the cluster, has ended.", output);
+    serving.reject(endError("kubectl could not connect to the cluster.", output));
+    end = endError("kubectl proxy, which connects this action to the cluster, has ended.", output);
   }, serving.reject);
   const address = await serving.promise;
 
@@ -97,8 +100,8 @@ export async function startProxy(kubectl: Program, directory: string): Promise<K
   };
 }
 
-function ownEnd(what: string, { exitCode, stderr }: Output): ActionError {
-  // Before its last words are those about each request that has failed.
+function endError(what: string, { exitCode, stderr }: Output): ActionError {
+  // The lines before the last one are about single requests that failed.
   const why = stderr.trim().split("\n").at(-1) || `kubectl proxy ended with exit code ${exitCode}.`;
   return new ActionError(what, { why, ...remedyOf(why) });
 }

@@ -3,7 +3,7 @@ const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
     /getting credentials: exec/,
     "the kubeconfig's credential plugin must be installed and signed in on this runner (for GKE gke-gcloud-auth-plugin); or set location and cluster_name instead of kubeconfig.",
   ],
-  // It has asked for a user name, and there is nobody to type one.
+  // kubectl prints this after it has asked for a user name in vain.
   [
     /^error: EOF$/,
     "the kubeconfig has no credentials for its context: give its user a token or a certificate.",
@@ -12,14 +12,14 @@ const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
     /Unauthorized|must be logged in|provide credentials/,
     "the cluster refuses the credentials: check the account and, with kubeconfig, that its token is still valid.",
   ],
-  // The API server forbids these too, whatever the account's rights.
+  // These are about the object, not about the account's rights, though they say Forbidden.
   [
     /Forbidden: (updates to \w+ spec|spec is immutable)|StatefulSet\S* .*Forbidden/i,
-    "that can only be set when the object is made: take the value back, or delete the object first (a StatefulSet with `kubectl delete statefulset NAME --cascade=orphan`, which leaves its pods and data) and run again.",
+    "that can only be set when the object is created: restore the old value, or delete the object first (a StatefulSet with `kubectl delete statefulset NAME --cascade=orphan`, which leaves its pods and data) and run again.",
   ],
   [
     /is invalid: .*(Forbidden:|may not change once set)/s,
-    "the object can't be so: correct the value that sets this field (values, values_files), or undo by hand what was set there outside Helm.",
+    "the API server does not accept this value: correct it where it is set (values, values_files), or undo by hand what was set outside Helm.",
   ],
   [
     /failed calling webhook/,
@@ -35,11 +35,11 @@ const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
   ],
   [
     /because it is being terminated/,
-    "the namespace is being deleted: run again when it is gone and made anew, or set namespace to another one.",
+    "the namespace is being deleted: run again when it has been deleted and created again, or set namespace to another one.",
   ],
   [
     /admission webhook .* denied the request/,
-    "a policy of the cluster refuses the object: change what it complains of, or have its owners make an exception.",
+    "a policy of the cluster refuses the object: change what it names, or ask its owners for an exception.",
   ],
   [
     /forbidden/i,
@@ -60,11 +60,11 @@ const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
   ],
   [
     /field is immutable/,
-    "that field can only be set when the object is made: delete the object and run again, or give this action's objects other names (ingress_name, backend_config_name, tls_secret).",
+    "that field can only be set when the object is created: delete the object and run again, or give this action's objects other names (ingress_name, backend_config_name, tls_secret).",
   ],
   [
     /UID in the precondition|Precondition failed: UID/,
-    "somebody has deleted that object and made another of its name meanwhile: look at that one, and run again.",
+    "somebody has deleted that object and created another of the same name meanwhile: check the new one, and run again.",
   ],
   [
     /does not know networking\.gke\.io\//,
@@ -76,7 +76,7 @@ const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
   ],
 ];
 
-/** Returns what a user can do about a failure of the API server's, in kubectl's, Helm's or the server's own words. */
+/** Returns the remedy for an error text of the API server, kubectl or Helm, if it is a known one. */
 export function remedyOf(text: string): { fix?: string } {
   const found = REMEDIES.find(([symptom]) => symptom.test(text));
   return found ? { fix: found[1] } : {};

@@ -21,7 +21,8 @@ export interface ApiRequest {
 }
 
 /**
- * Sends one request and returns the whole response, whatever its status. Repeats it while the API server is busy.
+ * Sends one request and returns the whole response, whatever its status. Repeats it while the API server is
+ * busy.
  *
  * @throws ActionError when there is no response
  */
@@ -50,8 +51,8 @@ export async function sendRequest(
 }
 
 /**
- * Yields each line of a response as it arrives, until the response or `signal` ends it. Errors of whoever reads the
- * lines pass through unchanged; only failures of the connection become ActionErrors.
+ * Yields each line of a response as it arrives, until the response or `signal` ends it. Errors of whoever
+ * reads the lines pass through unchanged; only failures of the connection become ActionErrors.
  *
  * @param what what a failure means, as a sentence
  * @param resource what was requested

@@ -1,4 +1,4 @@
-/** Where the API server has the objects of a kind. */
+/** How the API server names a kind of object in its paths. */
 export interface Resource {
   /** Group and version, e.g. `networking.k8s.io/v1`; `v1` for the core API. */
   apiVersion: string;
@@ -30,34 +30,32 @@ const OWN = {
 } as const;
 export type Kind = keyof typeof OWN;
 
-/** Which objects of a collection, in the API server's words. */
+/** Selects objects of a collection, in the API server's syntax. */
 export type Selector = `${"fieldSelector" | "labelSelector"}=${string}`;
 
-/** Returns where the objects of one of this action's own kinds are. */
 export function resourceOf(kind: Kind): Resource {
   return { kind, ...OWN[kind] };
 }
 
-/** Returns where the objects of a kind are, undefined when it isn't one of this action's own. */
+/** Undefined if the kind isn't one of this action's own. */
 export function ownResource(apiVersion: string, kind: string): Resource | undefined {
   const [name, own] = Object.entries(OWN).find(([name]) => name === kind) ?? [];
   return name !== undefined && own?.apiVersion === apiVersion ? { kind: name, ...own } : undefined;
 }
 
-/** Returns the path of the list of an API's resources, e.g. `/apis/networking.k8s.io/v1`. */
+/** Returns e.g. `/apis/networking.k8s.io/v1`, where an API lists its resources. */
 export function apiPath(apiVersion: string): string {
   const path = apiVersion.split("/").map(encodeURIComponent).join("/");
   return apiVersion.includes("/") ? `/apis/${path}` : `/api/${path}`;
 }
 
-/** Returns the path of a collection; the namespace of what isn't namespaced doesn't count. */
+/** @param namespace ignored if the kind isn't namespaced */
 export function collectionPath(resource: Resource, namespace: string): string {
   const { apiVersion, plural, namespaced } = resource;
   const scope = namespaced ? `namespaces/${encodeURIComponent(namespace)}/` : "";
   return `${apiPath(apiVersion)}/${scope}${plural}`;
 }
 
-/** Returns the path of those objects of a collection that a selector chooses. */
 export function selectionPath(resource: Resource, namespace: string, selector: Selector): string {
   const [name, expression = ""] = selector.split(/=(.*)/s);
   return `${collectionPath(resource, namespace)}?${name}=${encodeURIComponent(expression)}`;
@@ -67,7 +65,7 @@ export function objectPath(resource: Resource, namespace: string, name: string):
   return `${collectionPath(resource, namespace)}/${encodeURIComponent(name)}`;
 }
 
-/** Returns what an object is called in messages, e.g. `Ingress default/my-release-milvus`. */
+/** Returns the name for messages, e.g. `Ingress default/my-release-milvus`. */
 export function titleOf({ kind, namespaced }: Resource, namespace: string, name: string): string {
   return `${kind} ${namespaced ? `${namespace}/` : ""}${name}`;
 }

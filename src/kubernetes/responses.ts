@@ -31,7 +31,10 @@ const Status = v.looseObject({
 });
 type Status = v.InferOutput<typeof Status>;
 
-/** Returns the Status in a response. Undefined if there is none: then none of the API server's APIs has answered. */
+/**
+ * Returns the Status in a response. Undefined if there is none: then none of the API server's APIs has
+ * answered.
+ */
 export function statusOf({ body }: ApiResponse): Status | undefined {
   return parseJson(Status, body);
 }
@@ -52,7 +55,10 @@ export function apiError(what: string, response: ApiResponse, resource?: Resourc
   return new ActionError(summary, { why, ...remedyOf(`${status?.reason ?? ""} ${why}`) });
 }
 
-/** Returns the fields that an apply was refused for, by the manager that has them. Empty for any other response. */
+/**
+ * Returns the fields that an apply was refused for, by the manager that has them. Empty for any other
+ * response.
+ */
 export function conflictsIn(response: ApiResponse): Map<string, string[]> {
   const causes = response.code === 409 ? (statusOf(response)?.details?.causes ?? []) : [];
   const conflicts = new Map<string, string[]>();

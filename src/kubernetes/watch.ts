@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
 import type { ApiServer, Kind, Selector } from "./api.ts";
 
-/** A collection of the API server's, e.g. the Ingresses of a namespace that have a certain name. */
+/** Some objects of a kind, e.g. the Ingresses of a namespace with a certain name. */
 export interface Collection {
   kind: Kind;
   namespace: string;
@@ -11,7 +11,7 @@ export interface Collection {
 }
 
 export interface Follower {
-  /** Called with everything there is: at the start, and again whenever the watch had to be taken up anew. */
+  /** Called with all objects at the start, and again each time that the watch is restarted. */
   onList(items: unknown[]): void;
   /** Called with each change as it happens. */
   onChange(type: "ADDED" | "MODIFIED" | "DELETED", item: unknown): void;
@@ -22,19 +22,19 @@ const WatchEvent = v.variant("type", [
   v.object({ type: v.picklist(["BOOKMARK", "ERROR"]), object: v.unknown() }),
 ]);
 
-/** Longer than the API server's own limit, so that it decides when a watch ends. */
+/** Longer than the API server's own limit, so that the API server decides when a watch ends. */
 const WATCH_SECONDS = 3600;
-/** A cluster whose control plane is being upgraded is away for minutes: these pauses add up to four. */
+/** An upgrade of the control plane takes the API server away for minutes: these pauses add up to four. */
 const PAUSES_MS = [1000, 2000, 5000, 15_000, 30_000, 60_000, 120_000];
-/** Before a stream that the API server has ended is taken up anew. */
+/** Pause before the watch is restarted after the API server has ended it. */
 const REST_MS = 250;
 
 /**
- * Follows a collection until `signal` is aborted: lists it, then streams its changes, and takes the stream up
- * anew from a fresh list when the API server ends it.
+ * Follows a collection until `signal` is aborted: lists it, then watches it. Starts over with a new list each
+ * time that the API server ends the watch.
  *
- * @param onTrouble called with what went wrong each time that the API server couldn't be read
- * @throws ActionError when the API server can't be read for several minutes, forbids it, or the way to it is gone
+ * @param onTrouble called with each error that is followed by another attempt
+ * @throws ActionError when the API server fails for several minutes or forbids it, or kubectl proxy has ended
  */
 export async function follow(
   api: ApiServer,
@@ -68,13 +68,13 @@ export async function follow(
 function handOver(line: string, follower: Follower, signal: AbortSignal): void {
   if (signal.aborted) return;
   const event = v.parse(WatchEvent, JSON.parse(line));
-  // An ERROR says that the resourceVersion is too old; the API server then ends the stream.
+  // An ERROR means that the resourceVersion is too old. The API server then ends the watch.
   if (event.type === "ADDED" || event.type === "MODIFIED" || event.type === "DELETED") {
     follower.onChange(event.type, event.object);
   }
 }
 
 async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
-  // An abort ends the rest; the caller looks at the signal itself.
+  // An abort only ends the pause: the caller checks the signal.
   await delay(milliseconds, undefined, { signal }).catch(() => {});
 }

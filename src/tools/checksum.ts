@@ -60,8 +60,8 @@ function sumInHeader(url: string, header: string | string[] | undefined): string
 }
 
 /**
- * Returns the SHA-256 of a file, in lower-case hex, from a checksum file: a bare sum, or the file's line as `sha256sum`
- * writes it. Undefined if there is none.
+ * Returns the SHA-256 of a file, in lower-case hex, from a checksum file: a bare sum, or the file's line as
+ * `sha256sum` writes it. Undefined if there is none.
  */
 export function parseSum(text: string, file: string): string | undefined {
   for (const line of text.split("\n")) {
@@ -72,8 +72,8 @@ export function parseSum(text: string, file: string): string | undefined {
 }
 
 /**
- * Returns the MD5, in lower-case hex, of a header `x-goog-hash` (`crc32c=<base64>,md5=<base64>`), or undefined
- * (https://docs.cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash).
+ * Returns the MD5, in lower-case hex, of a header `x-goog-hash` (`crc32c=<base64>,md5=<base64>`), or
+ * undefined (https://docs.cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash).
  */
 export function parseGoogHash(header: string): string | undefined {
   const [, sum] = /(?:^|[\s,])md5=([A-Za-z0-9+/]{22}==)(?=$|[\s,])/.exec(header) ?? [];

@@ -28,7 +28,9 @@ export function parseSupported(tool: Tool, text: string): Wanted {
   return wanted;
 }
 
-/** @throws ActionError when the newest release isn't supported; DownloadError when the mirror doesn't name one */
+/**
+ * @throws ActionError when the newest release isn't supported; DownloadError when the mirror doesn't name one
+ */
 export async function choose(wanted: Wanted, fit: Fit, publisher: Publisher): Promise<Choice> {
   const { tool } = publisher;
   switch (wanted.kind) {
@@ -77,7 +79,9 @@ async function newestInRange(range: string, publisher: Publisher): Promise<strin
   return await newestAt(lineOf(range, usable)?.pointer ?? tool.latest, range, publisher);
 }
 
-/** Publishers name only the newest release of each line. A range that ends inside a line can't be resolved. */
+/**
+ * Publishers name only the newest release of each line. A range that ends inside a line can't be resolved.
+ */
 async function newestAt(pointer: string, range: string, publisher: Publisher): Promise<string> {
   const { tool, base } = publisher;
   const newest = await readPointer(publisher, pointer);

@@ -16,7 +16,9 @@ export interface Download {
   url: string;
   checksum: Checksum;
   archive: "none" | "tar.gz" | "zip";
-  /** The folder of the archive that becomes the tool's folder in the tool cache. Default: the whole archive. */
+  /**
+   * The folder of the archive that becomes the tool's folder in the tool cache. Default: the whole archive.
+   */
   root?: string;
   /** Path of the executable in the tool's folder. Without an archive, the file name to give it. */
   member: string;
@@ -33,7 +35,8 @@ export async function install(download: Download, options: HttpOptions = {}): Pr
   if (found) return found;
 
   const home = join(process.env.RUNNER_TOOL_CACHE ?? "", name, version, process.arch);
-  // Unpacked beside its place and moved there in one step: a job that shares the cache never sees half a tool.
+  // Unpacked beside its place and moved there in one step: a job that shares the cache never sees half a
+  // tool.
   const aside = `${home}.${randomUUID()}`;
   try {
     await mkdir(aside, { recursive: true });
@@ -66,8 +69,8 @@ export async function findInstalled(
 }
 
 /**
- * Downloads and unpacks an executable into an existing folder and returns its path. Verifies the checksum before it
- * unpacks anything.
+ * Downloads and unpacks an executable into an existing folder and returns its path. Verifies the checksum
+ * before it unpacks anything.
  *
  * @throws DownloadError when the download or the verification fails; the signal's reason when it was aborted
  */

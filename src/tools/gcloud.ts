@@ -53,12 +53,15 @@ export interface GcloudRequest extends ToolRequest {
   sha256?: string | undefined;
 }
 
-/** A search for gcloud that runs beside the deployment. gcloud is for the job's later steps, not for this action. */
+/**
+ * A search for gcloud that runs beside the deployment. gcloud is for the job's later steps, not for this
+ * action.
+ */
 export interface GcloudSearch {
   /**
-   * Puts gcloud on the PATH of the job's later steps. With `auto` it doesn't wait: it abandons a search that isn't
-   * over, and a failed one has already warned. With any other `gcloud_version` later steps rely on gcloud: it waits
-   * for the search and throws its failure.
+   * Puts gcloud on the PATH of the job's later steps. With `auto` it doesn't wait: it abandons a search that
+   * isn't over, and a failed one has already warned. With any other `gcloud_version` later steps rely on
+   * gcloud: it waits for the search and throws its failure.
    *
    * @param credentialsFile exported for gcloud, unless the job's environment already has credentials
    * @throws ActionError naming the input to change
@@ -69,8 +72,8 @@ export interface GcloudSearch {
 }
 
 /**
- * Starts to find gcloud, or to install it into the tool cache, as `gcloud_version` asks. `auto` takes the one on PATH
- * without running it, or else the newest. `none` does nothing.
+ * Starts to find gcloud, or to install it into the tool cache, as `gcloud_version` asks. `auto` takes the one
+ * on PATH without running it, or else the newest. `none` does nothing.
  */
 export function startGcloud(request: GcloudRequest): GcloudSearch {
   const wanted = request.version.trim();

@@ -28,8 +28,8 @@ export const helm: Tool = {
 };
 
 /**
- * Returns Helm as `helm_version` asks for it. If the runner has no fitting one, `auto` downloads Helm 3: this action moves
- * no release to another major version of Helm without being asked.
+ * Returns Helm as `helm_version` asks for it. If the runner has no fitting one, `auto` downloads Helm 3: this
+ * action moves no release to another major version of Helm without being asked.
  *
  * @throws ActionError naming the input to change
  */

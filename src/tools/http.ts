@@ -21,8 +21,9 @@ export const PATIENCE: Patience = { stallMs: 30_000, retryDelaysMs: [1_000, 4_00
 const LONGEST_RETRY_AFTER_MS = 60_000;
 
 /**
- * Why a download failed, which decides the remedy: `missing` (404 or 410), `refused` (any other answer that a retry
- * won't change), `unreachable` (no complete answer) and `unverified` (the content is not what was published).
+ * Why a download failed, which decides the remedy: `missing` (404 or 410), `refused` (any other answer that a
+ * retry won't change), `unreachable` (no complete answer) and `unverified` (the content is not what was
+ * published).
  */
 export type Obstacle = "missing" | "refused" | "unreachable" | "unverified";
 
@@ -52,7 +53,9 @@ export interface HttpOptions {
   /** Ends the request and the pauses between retries. */
   signal?: AbortSignal | undefined;
   patience?: Patience | undefined;
-  /** The header `authorization`. Sent to the URL's own origin only, not to other origins that it redirects to. */
+  /**
+   * The header `authorization`. Sent to the URL's own origin only, not to other origins that it redirects to.
+   */
   authorization?: string | undefined;
 }
 
@@ -119,8 +122,9 @@ async function withRetries<Result>(
 }
 
 /**
- * Yields the body of one GET request, following redirects. `@actions/tool-cache` has a downloader too. But it waits 10 to
- * 20 s between attempts even if none can succeed, and it waits forever for a host that has gone silent.
+ * Yields the body of one GET request, following redirects. `@actions/tool-cache` has a downloader too. But it
+ * waits 10 to 20 s between attempts even if none can succeed, and it waits forever for a host that has gone
+ * silent.
  */
 async function* body(
   url: string,
@@ -163,8 +167,8 @@ async function* body(
 const REDIRECTS = 5;
 
 /**
- * The client itself can't follow a relative `Location`, which some mirrors send. Nor can it go from HTTP to HTTPS, as
- * it keeps the agent of its first request.
+ * The client itself can't follow a relative `Location`, which some mirrors send. Nor can it go from HTTP to
+ * HTTPS, as it keeps the agent of its first request.
  */
 async function getWithRedirects(
   url: string,
@@ -206,8 +210,8 @@ function unexpectedStatus(url: string, answer: IncomingMessage): DownloadError {
 }
 
 /**
- * Returns the wait that a `Retry-After` header asks for, in milliseconds, or 0 if there is none (RFC 9110, section
- * 10.2.3).
+ * Returns the wait that a `Retry-After` header asks for, in milliseconds, or 0 if there is none (RFC 9110,
+ * section 10.2.3).
  *
  * @param now as Date.now()
  */

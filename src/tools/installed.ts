@@ -12,7 +12,9 @@ import { platformOf } from "./platform.ts";
 import type { Found, Publisher, Tool } from "./tool.ts";
 import { parseReported } from "./version.ts";
 
-/** Returns the tool on the runner's PATH. Ignores one that doesn't tell its version, and says so in the log. */
+/**
+ * Returns the tool on the runner's PATH. Ignores one that doesn't tell its version, and says so in the log.
+ */
 export async function findOnPath(publisher: Publisher): Promise<Found | undefined> {
   const { tool, signal } = publisher;
   const path = await which(tool.name);
@@ -36,7 +38,9 @@ export async function findInCache(choice: Choice, { tool, base }: Publisher): Pr
   return path ? { path, version, origin: "in the runner's tool cache" } : undefined;
 }
 
-/** Returns the version in the installed tool's version file, without `v`, or undefined if it has no such file. */
+/**
+ * Returns the version in the installed tool's version file, without `v`, or undefined if it has no such file.
+ */
 export async function writtenVersion(tool: Tool, path: string): Promise<string | undefined> {
   if (!tool.versionFile) return undefined;
   const text = await readFile(tool.versionFile(await realpath(path)), "utf8").catch(() => "");
@@ -48,7 +52,8 @@ async function askVersion(path: string, { tool, signal, patience }: Publisher): 
   const limit = new AbortController();
   const end = AbortSignal.any([limit.signal, ...(signal ? [signal] : [])]);
   const ended = Promise.withResolvers<never>();
-  // The end of the program itself is no measure: a shim's child may hold the pipe long after the shim has ended.
+  // The end of the program itself is no measure: a shim's child may hold the pipe long after the shim has
+  // ended.
   end.addEventListener("abort", () => ended.reject(end.reason));
   const silence = new Error(`it did not print its version within ${stallMs / 1000} s.`);
   const timer = setTimeout(() => limit.abort(silence), stallMs);

@@ -38,8 +38,8 @@ export const kubectl: Tool = {
 };
 
 /**
- * Returns kubectl as `kubectl_version` asks for it. `auto` respects the version skew that Kubernetes supports: kubectl may
- * be one minor version older or newer than the API server
+ * Returns kubectl as `kubectl_version` asks for it. `auto` respects the version skew that Kubernetes
+ * supports: kubectl may be one minor version older or newer than the API server
  * (https://kubernetes.io/releases/version-skew-policy/#kubectl).
  *
  * @param request `clusterVersion`: the version that the cluster reports, e.g. `v1.35.4-gke.1398000`, if known

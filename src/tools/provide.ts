@@ -18,9 +18,9 @@ import {
 } from "./tool.ts";
 
 /**
- * Returns the tool that a version input asks for: the runner's own, from PATH or the tool cache, if that fits. Otherwise
- * downloads and verifies it. Logs in one line which tool was chosen and why. If `auto` can't download anything, it
- * uses a supported tool of the runner that doesn't quite fit, and warns.
+ * Returns the tool that a version input asks for: the runner's own, from PATH or the tool cache, if that
+ * fits. Otherwise downloads and verifies it. Logs in one line which tool was chosen and why. If `auto` can't
+ * download anything, it uses a supported tool of the runner that doesn't quite fit, and warns.
  *
  * @throws ActionError naming the input to change; the signal's reason when it was aborted
  */

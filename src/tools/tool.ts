@@ -17,7 +17,9 @@ export interface Tool {
   versionArgs: string[];
   /** Returns the version in the output of `versionArgs`, as the tool writes it. */
   readVersion: (stdout: string) => string | undefined;
-  /** Returns the file with the version of an installed executable, so that a slow tool need not be started. */
+  /**
+   * Returns the file with the version of an installed executable, so that a slow tool need not be started.
+   */
   versionFile?: (executable: string) => string;
   /** Path, under the mirror, of the file that names the newest release. */
   latest: string;
@@ -37,7 +39,9 @@ export interface Fit {
   range: string;
   /** The same in words, e.g. `within one minor version of the cluster's 1.35`. */
   reason: string;
-  /** Path, under the mirror, of the file that names the release to download if the runner has no fitting one. */
+  /**
+   * Path, under the mirror, of the file that names the release to download if the runner has no fitting one.
+   */
   pointer: string;
 }
 

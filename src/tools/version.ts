@@ -8,8 +8,8 @@ export type Wanted =
   | { kind: "range"; range: string };
 
 /**
- * Parses a version input: `auto`, `latest`, an exact version (with or without `v`) or a semver range such as `1.35` or
- * `>=3.18 <4`. Returns undefined for anything else.
+ * Parses a version input: `auto`, `latest`, an exact version (with or without `v`) or a semver range such as
+ * `1.35` or `>=3.18 <4`. Returns undefined for anything else.
  */
 export function parseWanted(text: string): Wanted | undefined {
   const wanted = text.trim();
@@ -22,9 +22,9 @@ export function parseWanted(text: string): Wanted | undefined {
 }
 
 /**
- * Returns the version that a program or a cluster reports, without `v`, or undefined if there is none. Drops a vendor's
- * suffix (`v1.32.4-dispatcher`, `v1.35.4-gke.1398000`), as semver would take it for a prerelease. Keeps alpha, beta and
- * rc, which are prereleases.
+ * Returns the version that a program or a cluster reports, without `v`, or undefined if there is none. Drops
+ * a vendor's suffix (`v1.32.4-dispatcher`, `v1.35.4-gke.1398000`), as semver would take it for a prerelease.
+ * Keeps alpha, beta and rc, which are prereleases.
  */
 export function parseReported(text: string): string | undefined {
   const version = semver.parse(text.trim());
