@@ -1,8 +1,8 @@
 import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { load } from "js-yaml";
 import * as v from "valibot";
+import { retry } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
 import type { Output, Program } from "../base/process.ts";
 import { run } from "../base/process.ts";
@@ -58,22 +58,23 @@ export async function fetchChart(
 
   const folder = await mkdtemp(join(directory, "chart-"));
   const what = [chart, ...(version === undefined ? [] : [version])].join(" ");
-  for (let attempt = 0; ; attempt += 1) {
-    const output = await pull(helm, reference, folder);
-    if (output.exitCode === 0) break;
-    const pause = PULL_PAUSES_MS[attempt];
-    // The URL may hold anything, numbers too.
-    const words = output.stderr.replaceAll(repository ?? chart, "");
-    if (pause === undefined || NOT_THERE.test(words)) {
-      throw helmError(
-        `Chart ${what} could not be downloaded from ${repository ?? chart}; nothing was changed.`,
-        output,
-        {
-          fix: "check chart, chart_repository and chart_version; a chart on disk can be given as a path in chart.",
-        },
-      );
-    }
-    await delay(pause);
+  const output = await retry(
+    PULL_PAUSES_MS,
+    () => pull(helm, reference, folder),
+    ({ exitCode, stderr }, pauseMs) => {
+      // The URL may contain the numbers of status codes.
+      const isFinal = exitCode === 0 || NOT_THERE.test(stderr.replaceAll(repository ?? chart, ""));
+      return isFinal ? undefined : pauseMs;
+    },
+  );
+  if (output.exitCode !== 0) {
+    throw helmError(
+      `Chart ${what} could not be downloaded from ${repository ?? chart}; nothing was changed.`,
+      output,
+      {
+        fix: "check chart, chart_repository and chart_version; a chart on disk can be given as a path in chart.",
+      },
+    );
   }
   const [archive] = await readdir(folder);
   if (archive === undefined) throw new ActionError(`helm pull ${what} left no archive behind.`);
