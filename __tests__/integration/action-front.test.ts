@@ -392,7 +392,9 @@ describe.concurrent("manifests", () => {
       files: {
         "a.yaml": object("Ingress", INGRESS, { spec: { rules: [{ host: HOST }] } }, "networking.k8s.io/v1"),
       },
-      says: [`a.yaml, document 1, line 1: Ingress page/${INGRESS} is an object that this action makes itself`],
+      says: [
+        `a.yaml, document 1, line 1: Ingress page/${INGRESS} is an object that this action makes itself`,
+      ],
     },
     {
       what: "one among others with a field that there isn't",

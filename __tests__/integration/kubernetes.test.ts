@@ -277,7 +277,8 @@ describe("kubectl proxy", () => {
     await expect.poll(() => seen).toHaveLength(1);
     for (const pid of processesOf(folder)) signalProcess(pid, "SIGKILL");
     await expect.poll(() => api.end).toBeDefined();
-    const message = /^kubectl proxy, which connects this action to the cluster, has ended\.\nWhy: .*exit code/;
+    const message =
+      /^kubectl proxy, which connects this action to the cluster, has ended\.\nWhy: .*exit code/;
     expect(await failure(api.hasNamespace("default"))).toMatch(message);
     expect(await failure(done)).toMatch(message);
   });
