@@ -43,6 +43,7 @@ const WITH_PROGRAMS = {
 export default defineConfig({
   test: {
     reporters: ["default", closing],
+    globalSetup: "__tests__/integration/support/lender.ts",
     projects: [
       {
         test: {

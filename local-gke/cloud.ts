@@ -179,7 +179,24 @@ export class Cloud extends EventEmitter<CloudEvents> {
   constructor(network: string) {
     super();
     this.#network = network;
+    this.deleteResources();
+  }
+
+  /** Brings the project back to its start, except what the controllers keep for Kubernetes objects. */
+  deleteResources(): void {
+    this.staticAddresses.clear();
+    this.sslCertificates.clear();
+    this.sslPolicies.clear();
+    this.securityPolicies.clear();
+    for (const zone of this.managedZones.values()) zone.withdraw();
+    this.managedZones.clear();
+    this.dns.clear();
+    this.subnetworks.clear();
     for (const subnetwork of subnetworksOf(this.region)) this.subnetworks.set(subnetwork.name, subnetwork);
+    if (this.#addresses.size > 0) return;
+    this.forwardingRules.clear();
+    this.#externalHosts = 0;
+    this.#internalHosts = 0;
   }
 
   /** Returns the ephemeral address of a forwarding rule: the same one until its release. */

@@ -1,7 +1,7 @@
 import { Resolver } from "node:dns/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Fault } from "../../local-gke/cloud.ts";
-import type { LocalGke } from "../../local-gke/cluster.ts";
+import type { State } from "../../local-gke/control-plane/state.ts";
 import { selfSigned } from "../../local-gke/milvus/certificate.ts";
 import { TestCluster } from "../integration/support/cluster.ts";
 
@@ -29,7 +29,7 @@ interface Body {
 }
 
 let cluster: TestCluster;
-let gke: LocalGke;
+let gke: State;
 let token: string;
 const resolver = new Resolver({ timeout: 5000, tries: 2 });
 

@@ -2,10 +2,10 @@ import * as v from "valibot";
 import { type Cloud, FAULTS, NAMESPACED_FAULTS } from "../cloud.ts";
 import { dnsControls } from "../dns/control.ts";
 import { computeControls } from "../google/compute-control.ts";
-import type { Timing } from "../ingress/timing.ts";
-import { type JsonCall, type JsonHandler, type JsonServer, serveJson } from "./json-server.ts";
-import type { Tokens } from "./tokens.ts";
 
+import { DEFAULT_TIMING, type Timing } from "../ingress/timing.ts";
+import { type JsonCall, type JsonHandler, type JsonServer, serveJson } from "./json-server.ts";
+import { HOUR_SECONDS, type Tokens } from "./tokens.ts";
 /**
  * Starts the HTTP endpoint that changes a running local GKE:
  *
@@ -25,6 +25,8 @@ import type { Tokens } from "./tokens.ts";
  * | `PUT /timing/NAME` | sets a delay in milliseconds (`Timing` in ingress/timing.ts) |
  * | `PUT /token-lifetime` | sets the lifetime of new tokens, in seconds |
  * | `DELETE /tokens` | revokes all tokens |
+ * | `DELETE /settings` | switches all faults off, resets delays and the lifetime of tokens |
+ * | `DELETE /resources` | deletes all that was created at Google, except what belongs to Kubernetes objects |
  */
 export function startControlApi(cloud: Cloud, tokens: Tokens, timing: Timing): Promise<JsonServer> {
   const handlers: Record<string, JsonHandler> = {
@@ -44,6 +46,17 @@ export function startControlApi(cloud: Cloud, tokens: Tokens, timing: Timing): P
     },
     "DELETE /tokens": () => {
       tokens.revokeAll();
+      return {};
+    },
+    "DELETE /settings": () => {
+      for (const fault of cloud.faults) cloud.setFault(fault, false);
+      cloud.faultsInNamespaces.clear();
+      Object.assign(timing, DEFAULT_TIMING);
+      tokens.lifetimeSeconds = HOUR_SECONDS;
+      return {};
+    },
+    "DELETE /resources": () => {
+      cloud.deleteResources();
       return {};
     },
   };

@@ -14,7 +14,7 @@ export const DEPLOYER_ID = "100000000000000000001";
 
 const EMAIL_SCOPE = "https://www.googleapis.com/auth/userinfo.email";
 
-const HOUR_SECONDS = 3600;
+export const HOUR_SECONDS = 3600;
 
 /**
  * The access tokens that the stand-in for Google has issued. The API server reviews every token it receives

@@ -40,6 +40,10 @@ export class DnsRecords extends EventEmitter<{ change: [name: string] }> {
     return existed;
   }
 
+  clear(): void {
+    for (const { name, type } of [...this.#sets.values()]) this.delete(name, type);
+  }
+
   /** The sets of a name and of all names below it. `.` is above all names. */
   below(name: string): RecordSet[] {
     return [...this.#sets.values()].filter((set) => isBelow(set.name, qualified(name)));

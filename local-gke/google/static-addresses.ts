@@ -35,6 +35,10 @@ export class StaticAddresses {
     return this.#addresses.delete(keyOf(name, region));
   }
 
+  clear(): void {
+    this.#addresses.clear();
+  }
+
   values(): StaticAddress[] {
     return [...this.#addresses.values()];
   }

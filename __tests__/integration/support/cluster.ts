@@ -1,14 +1,18 @@
-import { mkdtemp, readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { binaries } from "../../../local-gke/binaries/binaries.ts";
 import type { Fault, NamespacedFault } from "../../../local-gke/cloud.ts";
-import { type LocalGke, up } from "../../../local-gke/cluster.ts";
 import { killProcessesOf } from "../../../local-gke/control-plane/processes.ts";
 import { filesIn } from "../../../local-gke/control-plane/programs.ts";
+import type { State } from "../../../local-gke/control-plane/state.ts";
 import { DEPLOYER } from "../../../local-gke/control-plane/tokens.ts";
 import type { Timing } from "../../../local-gke/ingress/timing.ts";
 import { installRelease } from "../../../local-gke/release.ts";
+import { messageOf } from "../../../src/base/errors.ts";
 import { type Output, run } from "../../../src/base/process.ts";
+import { borrow, giveBack } from "./borrowed.ts";
 import { Job } from "./job.ts";
 
 export const CHART = join(import.meta.dirname, "../../../local-gke/chart/milvus");
@@ -18,6 +22,9 @@ export const HOST = "my-release.milvus.io";
 const KINDS = "services,configmaps,secrets,ingresses,backendconfigs,deployments";
 /** Annotations that Google's controllers write. */
 const OF_CONTROLLERS = /^(ingress\.kubernetes\.io\/|cloud\.google\.com\/neg-status$)/;
+
+/** Lets Go programs collect garbage less often: a runner has more memory to spare than CPU time. */
+const GOGC = "400";
 
 const HELM_NAMES = ["helm3", "helm4"] as const;
 
@@ -66,6 +73,12 @@ interface SnapshotObject {
   spec?: object;
 }
 
+/** A request in the API server's audit log. */
+interface AuditEvent {
+  verb: string;
+  objectRef?: { namespace?: string; resource: string; name?: string };
+}
+
 /** What tests read of the control API's state. */
 interface CloudState {
   loadBalancers: { ingress: string }[];
@@ -73,26 +86,79 @@ interface CloudState {
   backends: Record<string, string>;
 }
 
-/** A local GKE and what tests do with it. */
+/** What a test file finds in a cluster, by which it knows what it has left there. */
+interface Found {
+  namespaces: string[];
+  /** The names of {@link COMMON_KINDS}. */
+  common: string;
+}
+
+/** What is in no namespace, or in `default`, and could disturb another test file. */
+const COMMON_KINDS = [
+  "nodes,customresourcedefinitions,clusterroles,clusterrolebindings,validatingwebhookconfigurations",
+  "services,secrets,configmaps,deployments,ingresses",
+].join(",");
+
+/** A local GKE that this test file has to itself, and what tests do with it. */
 export class TestCluster {
-  readonly gke: LocalGke;
+  readonly gke: State;
   readonly tools: Record<HelmName | "kubectl", string>;
   readonly #jobs: Job[] = [];
+  #found: Found = { namespaces: [], common: "" };
+  readonly #audit: { bytes: number; writes: AuditEvent[] } = { bytes: 0, writes: [] };
 
-  private constructor(gke: LocalGke, tools: Record<HelmName | "kubectl", string>) {
+  private constructor(gke: State, tools: Record<HelmName | "kubectl", string>) {
     this.gke = gke;
     this.tools = tools;
   }
 
+  /** Borrows a cluster that is as good as new, but may have namespaces of other test files. */
   static async start(): Promise<TestCluster> {
     const tools = await binaries(["kubectl", "helm3", "helm4"]);
-    return new TestCluster(await up(), tools);
+    const cluster = new TestCluster(await borrow(), tools);
+    const [namespaces, common] = await Promise.all([cluster.#namespaces(), cluster.#common()]);
+    cluster.#found = { namespaces, common };
+    cluster.#audit.bytes = (await stat(filesIn(cluster.gke.directory).auditLog)).size;
+    return cluster;
   }
 
-  /** Ends the cluster and whatever a test has left running. */
+  /** Ends whatever a test has left running, and gives the cluster back. */
   async stop(): Promise<void> {
-    for (const { directory } of this.#jobs) await killProcessesOf(directory);
-    await this.gke.down();
+    for (const { directory } of this.#jobs) {
+      await killProcessesOf(directory);
+      await rm(directory, { recursive: true, force: true });
+    }
+    const made = await this.#cleanUp().catch((error: unknown) => {
+      console.warn(`The next test file gets another cluster: ${messageOf(error)}`);
+      return undefined;
+    });
+    await giveBack(this.gke.name, made !== undefined, made ?? []);
+  }
+
+  /**
+   * Brings the cluster back to how it was found, apart from namespaces, and returns those that are new.
+   *
+   * @throws Error saying what prevents it
+   */
+  async #cleanUp(): Promise<string[]> {
+    await this.control("DELETE", "settings");
+    // GKE's own Services stay.
+    const where = "metadata.namespace!=kube-system,metadata.namespace!=default";
+    const kinds = "ingresses,managedcertificates,services";
+    await this.kubectl("delete", kinds, "-A", `--field-selector=${where}`, "--timeout=30s");
+    await this.control("DELETE", "resources");
+    const [namespaces, common] = await Promise.all([this.#namespaces(), this.#common()]);
+    const differing = differenceOf(this.#found.common.split("\n"), common.split("\n"));
+    if (differing.length > 0) throw new Error(`these came or went: ${differing.join(", ")}`);
+    return namespaces.filter((name) => !this.#found.namespaces.includes(name));
+  }
+
+  async #namespaces(): Promise<string[]> {
+    return (await this.kubectl("get", "namespaces", "-o", "name")).trim().split("\n");
+  }
+
+  async #common(): Promise<string> {
+    return this.kubectl("get", COMMON_KINDS, "-n", "default", "-o", "name");
   }
 
   /** Installs Milvus as the reader of Milvus's page has it, release `my-release` in a namespace of its own. */
@@ -120,6 +186,7 @@ export class TestCluster {
     const { KUBECONFIG: _, ...credentials } = this.gke.env;
     const job = await Job.create(await mkdtemp(join(this.gke.directory, "job-")), {
       PATH: `${dirname(this.tools[helm])}:${dirname(this.tools.kubectl)}`,
+      GOGC,
       ...(google && credentials),
       ...environment,
     });
@@ -178,16 +245,23 @@ export class TestCluster {
 
   /** What the Google account of the jobs has written in a namespace, from the API server's audit log. */
   async writes(namespace: string): Promise<string[]> {
-    const log = await readFile(filesIn(this.gke.directory).auditLog, "utf8");
-    return log
-      .split("\n")
-      .filter((line) => line.includes(DEPLOYER))
-      .map((line) => JSON.parse(line))
-      .filter(({ objectRef, requestURI }) => {
-        return objectRef?.namespace === namespace && !requestURI.includes("dryRun=All");
-      })
-      .map(({ verb, objectRef }) => `${verb} ${objectRef.resource}/${objectRef.name ?? ""}`)
-      .filter((request) => !/^(get|list|watch) /.test(request));
+    await this.#readAuditLog();
+    return this.#audit.writes
+      .filter(({ objectRef }) => objectRef?.namespace === namespace)
+      .map(({ verb, objectRef }) => `${verb} ${objectRef?.resource}/${objectRef?.name ?? ""}`);
+  }
+
+  /** Goes on where it has ended before: the log of all test files grows to hundreds of megabytes. */
+  async #readAuditLog(): Promise<void> {
+    const log = createReadStream(filesIn(this.gke.directory).auditLog, { start: this.#audit.bytes });
+    const text = await buffer(log);
+    const whole = text.subarray(0, text.lastIndexOf("\n") + 1);
+    this.#audit.bytes += whole.length;
+    for (const line of whole.toString().split("\n")) {
+      if (!line.includes(DEPLOYER) || line.includes("dryRun=All")) continue;
+      const event: AuditEvent = JSON.parse(line);
+      if (!["get", "list", "watch"].includes(event.verb)) this.#audit.writes.push(event);
+    }
   }
 
   async setFault(fault: Fault, on: boolean): Promise<void> {
@@ -275,6 +349,13 @@ function writtenPart({ kind, metadata, spec }: SnapshotObject): string {
   if (kind !== "Service" && kind !== "Ingress") return resourceVersion;
   const given = Object.entries(annotations).filter(([name]) => !OF_CONTROLLERS.test(name));
   return JSON.stringify({ labels, annotations: given, spec });
+}
+
+function differenceOf(before: string[], after: string[]): string[] {
+  return [
+    ...before.filter((name) => !after.includes(name)),
+    ...after.filter((name) => !before.includes(name)),
+  ];
 }
 
 function helmNamed(text: string): HelmName {
