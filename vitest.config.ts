@@ -65,6 +65,15 @@ export default defineConfig({
           ...WITH_PROGRAMS,
         },
       },
+      // What the other tests do with Helm 4 only.
+      {
+        test: {
+          name: "helm3",
+          include: ["__tests__/integration/action-{install,plan,takeover,teardown,upgrade}.test.ts"],
+          env: { TEST_HELM: "helm3" },
+          ...WITH_PROGRAMS,
+        },
+      },
       { test: { name: "fidelity", include: ["__tests__/fidelity/**/*.test.ts"], ...WITH_PROGRAMS } },
     ],
   },

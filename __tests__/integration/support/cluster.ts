@@ -142,14 +142,14 @@ export class TestCluster {
    */
   async #cleanUp(): Promise<string[]> {
     await this.control("DELETE", "settings");
+    const [namespaces, common] = await Promise.all([this.#namespaces(), this.#common()]);
+    const differing = differenceOf(this.#found.common.split("\n"), common.split("\n"));
+    if (differing.length > 0) throw new Error(`these came or went: ${differing.join(", ")}`);
     // GKE's own Services stay.
     const where = "metadata.namespace!=kube-system,metadata.namespace!=default";
     const kinds = "ingresses,managedcertificates,services";
     await this.kubectl("delete", kinds, "-A", `--field-selector=${where}`, "--timeout=30s");
     await this.control("DELETE", "resources");
-    const [namespaces, common] = await Promise.all([this.#namespaces(), this.#common()]);
-    const differing = differenceOf(this.#found.common.split("\n"), common.split("\n"));
-    if (differing.length > 0) throw new Error(`these came or went: ${differing.join(", ")}`);
     return namespaces.filter((name) => !this.#found.namespaces.includes(name));
   }
 
