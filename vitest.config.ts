@@ -34,6 +34,7 @@ const WITH_PROGRAMS = {
   testTimeout: 600_000,
   hookTimeout: 600_000,
   expect: POLL,
+  isolate: false,
   maxWorkers: 3,
   maxConcurrency: 3,
   // After the unit tests, which end sooner when nothing runs beside them.
@@ -69,7 +70,7 @@ export default defineConfig({
       {
         test: {
           name: "helm3",
-          include: ["__tests__/integration/action-{install,plan,takeover,teardown,upgrade}.test.ts"],
+          include: ["__tests__/integration/action-{adopt,install,plan,teardown,upgrade}.test.ts"],
           env: { TEST_HELM: "helm3" },
           ...WITH_PROGRAMS,
         },

@@ -56,7 +56,10 @@ test("e2e.yml passes on a workflow runner, its own npm ci included, and leaves n
     ],
     {},
   );
-  const entries = stdout.split("\n").map((line) => v.parse(Entry, JSON.parse(line)));
+  const entries = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => v.parse(Entry, JSON.parse(line)));
   const log = entries.map(({ msg }) => msg.trimEnd()).join("\n");
   expect(exitCode, `${log}\n${stderr}`).toBe(0);
 

@@ -210,13 +210,13 @@ describe.concurrent("self-managed", () => {
     await isSettled(namespace, inputsWith(two));
 
     const made = await deploy(namespace);
-    expect(made.lines.join("\n")).toContain("is replaced: it is of the input tls_certificate");
+    expect(made.lines.join("\n")).toContain("is replaced: it came from the input tls_certificate");
     await presents(made, made.outputs.ca_certificate ?? "");
     await isSettled(namespace);
   });
 
   describe("the user's own that won't do is refused before anything is changed", () => {
-    const namespace = "refused";
+    const namespace = "refused-certificate";
     const host = hostOf(namespace);
     beforeAll(() => cluster.installSmall(namespace));
 
@@ -232,7 +232,7 @@ describe.concurrent("self-managed", () => {
       [
         "another host",
         () => certificateFor("other.milvus.io"),
-        /tls_certificate is not for refused\.milvus\.io/,
+        /tls_certificate is not for refused-certificate\.milvus\.io/,
       ],
       ["expired", () => certificateFor(host, 0.5), /tls_certificate has expired/],
       [
@@ -377,7 +377,7 @@ describe.concurrent("pre-shared", () => {
   }
 
   test("one, then several", async () => {
-    const namespace = "shared";
+    const namespace = "shared-certificate";
     await cluster.installSmall(namespace);
     const own = await certificateFor(hostOf(namespace), 200, root);
     await Promise.all([
@@ -664,7 +664,7 @@ describe("google-managed, when Google refuses", () => {
       expect(exitCode).toBe(1);
       expect(errors).toEqual([expect.stringContaining("is not Active after 10s.")]);
       expect(errors[0]).toContain("it is ProvisioningFailed (FailedRateLimited)");
-      expect(errors[0]).toContain("the authority's limit");
+      expect(errors[0]).toContain("the certificate authority's rate limit");
     } finally {
       await cluster.setFault("managed-certificate-rate-limit", false);
     }

@@ -20,7 +20,7 @@ const CREDENTIALS = "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE";
 let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await TestCluster.start();
-  await Promise.all(["shared", "unverified"].map((namespace) => cluster.installSmall(namespace)));
+  await Promise.all(["gcloud", "unverified"].map((namespace) => cluster.installSmall(namespace)));
 });
 afterAll(() => cluster?.stop());
 
@@ -62,14 +62,14 @@ function aGcloudHost(archive: Route): Promise<Mirror> {
   return aMirror({ [NEWEST]: JSON.stringify({ version: VERSION, components: [] }), [ARCHIVE]: archive });
 }
 
-function inputs(version: string, mirror: Mirror, namespace = "shared"): Record<string, string> {
+function inputs(version: string, mirror: Mirror, namespace = "gcloud"): Record<string, string> {
   return { ...inputsFor(namespace), wait_for: "none", gcloud_version: version, gcloud_mirror: mirror.url };
 }
 
 function expectDone({ exitCode, errors, lines, outputs }: StepResult): void {
   expect(errors, lines.join("\n")).toEqual([]);
   expect(exitCode).toBe(0);
-  expect(outputs).toMatchObject({ ingress: "shared/my-release-milvus", release_revision: "2" });
+  expect(outputs).toMatchObject({ ingress: "gcloud/my-release-milvus", release_revision: "2" });
 }
 
 /** Whatever has been put into a job's tool cache but empty folders. */

@@ -133,10 +133,10 @@ describe.concurrent("a release that a killed run has left pending", () => {
     },
     {
       how: "was killed, until someone rolls back by hand",
-      namespace: "by-hand",
+      namespace: "rolled-back-by-hand",
       end: async (first) => {
         await killProcessesOf(first.directory);
-        await cluster.helm("rollback", "my-release", "2", "-n", "by-hand");
+        await cluster.helm("rollback", "my-release", "2", "-n", "rolled-back-by-hand");
       },
     },
   ])("a run waits for another one that $how", async ({ namespace, end }) => {

@@ -220,7 +220,7 @@ describe("from each kind of certificate to each other one, on one live front", (
 
 describe.concurrent("on the way to Google's certificate", () => {
   test("without DNS the old one goes on being served, run after run", async () => {
-    const namespace = "waiting";
+    const namespace = "waiting-for-dns";
     const address = await liveFront(namespace, "none");
     const before = await fingerprintAt(address, namespace);
     const watch = watchHandshakes(address, hostOf(namespace));

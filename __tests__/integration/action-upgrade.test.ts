@@ -162,7 +162,7 @@ test("an upgrade that has succeeded doesn't fail for want of what it has replace
   const result = await job.main({ ...inputsFor("untold"), wait_for: "none" });
   expect(result.errors, result.lines.join("\n")).toEqual([]);
   expect(result.outputs).toMatchObject({ changed: "true", release_revision: "2" });
-  expect(result.lines.join("\n")).toContain("Which pods it has replaced is not known");
+  expect(result.lines.join("\n")).toContain("Which pods Helm replaced is not known");
   expect(await cluster.revisions("untold")).toEqual(["superseded", "deployed"]);
 });
 

@@ -105,7 +105,12 @@ export class TestCluster {
   readonly tools: Record<HelmName | "kubectl", string>;
   readonly #jobs: Job[] = [];
   #found: Found = { namespaces: [], common: "" };
-  readonly #audit: { bytes: number; writes: AuditEvent[] } = { bytes: 0, writes: [] };
+  /** How far the audit log has been read, and what it said. Tests that run side by side read in turn. */
+  readonly #audit: { bytes: number; writes: AuditEvent[]; read: Promise<void> } = {
+    bytes: 0,
+    writes: [],
+    read: Promise.resolve(),
+  };
 
   private constructor(gke: State, tools: Record<HelmName | "kubectl", string>) {
     this.gke = gke;
@@ -245,7 +250,8 @@ export class TestCluster {
 
   /** What the Google account of the jobs has written in a namespace, from the API server's audit log. */
   async writes(namespace: string): Promise<string[]> {
-    await this.#readAuditLog();
+    this.#audit.read = this.#audit.read.then(() => this.#readAuditLog());
+    await this.#audit.read;
     return this.#audit.writes
       .filter(({ objectRef }) => objectRef?.namespace === namespace)
       .map(({ verb, objectRef }) => `${verb} ${objectRef?.resource}/${objectRef?.name ?? ""}`);
