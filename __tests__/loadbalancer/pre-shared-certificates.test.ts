@@ -52,7 +52,7 @@ describe("problemOfPreShared", () => {
     ],
     ["an expired one", [expired], "Why: old has expired (2026-01-15T03:59:59.000-08:00)."],
     [
-      "every one of them is told",
+      "every problem is listed",
       [none, expired],
       "there is no SSL certificate none in the project p; old has expired (",
     ],

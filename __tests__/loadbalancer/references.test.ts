@@ -150,7 +150,7 @@ describe("cleanedPreSharedAnnotation", () => {
     ["nothing but what is kept", "a,b", ["b", "a"], undefined],
     ["a former name alone", "mcrt-1", [], null],
     ["a former name beside one that is kept", "mcrt-1,mcrt-2", ["mcrt-2"], "mcrt-2"],
-    ["several, of which the order stays", "c,b,a", ["a", "c"], "c,a"],
+    ["several, in the same order", "c,b,a", ["a", "c"], "c,a"],
     ["blanks are nothing to clear", " mcrt-1 ,", ["mcrt-1"], undefined],
   ])("%s", (_, annotation, kept, expected) => {
     const ingress = ingressWith(annotation === undefined ? {} : { [PRE_SHARED]: annotation });

@@ -43,7 +43,7 @@ export const LOOK_UP_MS = 10_000;
 const LOOK_AGAIN_MS = 15_000;
 
 /** A certificate state that the wait reacts to. `status` is that of the domain. */
-type Turn = { kind: "active" } | { kind: "stuck"; status: string };
+type CertificateChange = { kind: "active" } | { kind: "stuck"; status: string };
 
 /**
  * Waits until Google has issued its certificate and the load balancer presents it. Returns false, with a
@@ -74,21 +74,21 @@ export async function waitForCertificate(watch: LoadBalancerWatch, wait: Certifi
       /** Statuses that DNS shows to be out of date: Google will look again. */
       const stale = new Set<string>();
       for (;;) {
-        const turn = await watch.until<Turn>((state) => turnOf(watch, state, stale), {
+        const change = await watch.until<CertificateChange>((state) => changeIn(watch, state, stale), {
           limit: Math.max(1, giveUp - Date.now()),
           onLimit: () => tooLate(watch, address, found, limit),
           signal,
         });
-        if (turn.kind === "active") return true;
-        if (turn.status !== "FailedNotVisible") {
+        if (change.kind === "active") return true;
+        if (change.status !== "FailedNotVisible") {
           const records = await lookUpCaa(host, environment, signal, LOOK_UP_MS);
-          if (!permits(records)) throw forbidden(watch, turn.status, records);
+          if (!permits(records)) throw forbidden(watch, change.status, records);
         } else if (found.state === "unknown" && !insist) {
           warning(`The certificate can't become Active yet: Google can't find ${host}. ${advice ?? ""}`);
           return false;
         }
-        info(`Google reports ${turn.status} for ${host} and will check again.`);
-        stale.add(turn.status);
+        info(`Google reports ${change.status} for ${host} and will check again.`);
+        stale.add(change.status);
       }
     });
   } finally {
@@ -96,11 +96,11 @@ export async function waitForCertificate(watch: LoadBalancerWatch, wait: Certifi
   }
 }
 
-function turnOf(
+function changeIn(
   watch: LoadBalancerWatch,
   state: LoadBalancerState,
   stale: ReadonlySet<string>,
-): Turn | undefined {
+): CertificateChange | undefined {
   refuseDeletedObjects(watch, state);
   if (isActive(state)) return { kind: "active" };
   const certificate = certificateIn(state);

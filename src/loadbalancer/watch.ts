@@ -50,7 +50,7 @@ export class LoadBalancerWatch {
   readonly #ended = new AbortController();
   readonly #listeners = new Set<() => void>();
   #failure: Error | undefined;
-  #followers: Promise<void>[] = [];
+  #watches: Promise<void>[] = [];
 
   private constructor(api: ApiServer, names: LoadBalancerNames) {
     this.#api = api;
@@ -92,7 +92,7 @@ export class LoadBalancerWatch {
       ]);
     }
     const started = watched.map(([collection, follower]) => watch.#follow(collection, follower));
-    watch.#followers = started.map(({ ended }) => ended);
+    watch.#watches = started.map(({ ended }) => ended);
     try {
       await Promise.all(started.map(({ listed }) => listed));
     } catch (error) {
@@ -111,7 +111,7 @@ export class LoadBalancerWatch {
   /** Stops the watches and returns when all have stopped. */
   async close(): Promise<void> {
     this.#ended.abort();
-    await Promise.all(this.#followers);
+    await Promise.all(this.#watches);
   }
 
   /**

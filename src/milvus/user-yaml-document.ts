@@ -16,7 +16,7 @@ import { HTTP_ENABLED, normalizedSetting } from "./setting-names.ts";
  *
  * @throws ActionError with line and column if it is not valid YAML
  */
-export function parse(text: string): Document {
+export function parseUserYaml(text: string): Document {
   const lines = new LineCounter();
   const document = parseDocument(text, { schema: "failsafe", lineCounter: lines });
   const [problem] = document.errors;
@@ -29,12 +29,12 @@ export function parse(text: string): Document {
     );
   }
   if (document.contents !== null && !isYamlMapNode(document.contents)) {
-    if (!isNull(document.contents)) throw invalid("is not a map");
+    if (!isNull(document.contents)) throw invalidUserYaml("is not a map");
     document.contents = null;
   }
   visit(document, {
     Alias: (_, alias) => {
-      if (!alias.resolve(document)) throw invalid("uses an alias that it doesn't define");
+      if (!alias.resolve(document)) throw invalidUserYaml("uses an alias that it doesn't define");
     },
     // A key without a value (`{a}`) has no node and can't be written back without types.
     Pair: (_, pair) => {
@@ -106,14 +106,14 @@ function unusable(code: string, place: string, problem: string): ActionError {
     DUPLICATE_KEY: "a key is there twice, and Milvus uses the last one",
     MULTIPLE_DOCS: "another document begins, and Milvus reads only one",
   }[code];
-  if (!ambiguity) return invalid(`is not valid YAML at ${place}: ${problem}`);
+  if (!ambiguity) return invalidUserYaml(`is not valid YAML at ${place}: ${problem}`);
   return new ActionError(`The release's extraConfigFiles."user.yaml" is ambiguous at ${place}.`, {
     why: `${ambiguity}.`,
     fix: "merge them with the input values, so that each setting is there once.",
   });
 }
 
-export function invalid(problem: string): ActionError {
+export function invalidUserYaml(problem: string): ActionError {
   return new ActionError(`The release's extraConfigFiles."user.yaml" ${problem}.`, {
     fix: "correct it with the input values. Milvus itself can't read it either.",
   });

@@ -1,7 +1,15 @@
 import { type Document, isAlias, isScalar, isMap as isYamlMapNode, parseDocument } from "yaml";
 import { ActionError } from "../base/errors.ts";
 import { DEFAULT_GRPC_PORT, HTTP_ENABLED, HTTP_PORT, PROXY_PORT, TLS_MODE } from "./setting-names.ts";
-import { invalid, isHttpEnabled, isNull, parse, pathOf, pathsOf, scalarAt } from "./user-yaml-document.ts";
+import {
+  invalidUserYaml,
+  isHttpEnabled,
+  isNull,
+  parseUserYaml,
+  pathOf,
+  pathsOf,
+  scalarAt,
+} from "./user-yaml-document.ts";
 
 /** The port given to Milvus's REST server, as on Milvus's own TLS page. */
 const REST_PORT = 8080;
@@ -20,7 +28,7 @@ const REST_PORT = 8080;
  */
 export function withTls(text: string | undefined): string {
   const original = text ?? "";
-  const document = parse(original);
+  const document = parseUserYaml(original);
   refuseAliases(document);
   for (const setting of [TLS_MODE, HTTP_ENABLED, HTTP_PORT, PROXY_PORT]) pathOf(document, setting);
 
@@ -96,7 +104,7 @@ function refuseAliases(document: Document): void {
     // `common:` with nothing below it holds null, under which nothing can be set.
     if (isNull(node)) document.setIn(path, document.createNode({}));
     else if (node !== undefined && !isYamlMapNode(node)) {
-      throw invalid(`has ${path.join(".")} as a plain value instead of a map`);
+      throw invalidUserYaml(`has ${path.join(".")} as a plain value instead of a map`);
     }
   }
 }
