@@ -69,14 +69,14 @@ async function removeLoadBalancer(settings: Settings, session: Session, access: 
 async function chartToRestore(
   settings: Pick<Settings, "chart" | "chartRepository" | "chartLogin">,
   { directory }: Session,
-  { api, helm }: Access,
+  { helm }: Access,
   { restore }: TeardownPlan,
 ): Promise<LocalChart | undefined> {
   if (!restore) return undefined;
   const { release } = restore;
   const { chart: name, chartRepository: repository, chartLogin: login } = settings;
   const reference = { chart: name, repository, login, version: release.chartVersion };
-  const chart = await chartFor(helm, api, reference, release, directory);
+  const chart = await chartFor(helm, reference, release, directory);
   refuseOtherChart(release, chart.name);
   return chart;
 }

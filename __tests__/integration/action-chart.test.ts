@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../src/base/process.ts";
@@ -50,7 +50,7 @@ async function helmOf(name: HelmName): Promise<Helm> {
 }
 
 async function releaseIn(namespace: string): Promise<Release> {
-  const release = await readRelease(program(HELM), "my-release", namespace);
+  const release = await readRelease(api, "my-release", namespace);
   if (!release) throw new Error(`there is no release my-release in namespace ${namespace}`);
   return release;
 }
@@ -101,7 +101,7 @@ describe.each(HELMS)("%s: a chart that its repository has no more", (name) => {
     const [namespace, helm] = [`gone-${name}`, await helmOf(name)];
     await cluster.installSmall(namespace, {}, name);
     const [values, release] = [await cluster.values(namespace), await releaseIn(namespace)];
-    const chart = await chartFor(helm, api, reference(VERSION), release, directory);
+    const chart = await chartFor(helm, reference(VERSION), release, directory);
     expect(chart).toMatchObject({ version: VERSION, origin: "release" });
 
     const clusterIp = request(release, chart, { service: { type: "ClusterIP" } });
@@ -113,7 +113,7 @@ describe.each(HELMS)("%s: a chart that its repository has no more", (name) => {
     const failing = request(release, newer, { annotations: { "local-gke/ready-after": "1h" } });
     await expect(upgrade(helm, { ...failing, timeout: 1000 })).rejects.toThrow("helm_timeout");
     expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed", "failed"]);
-    const again = await chartFor(helm, api, reference(VERSION), await releaseIn(namespace), directory);
+    const again = await chartFor(helm, reference(VERSION), await releaseIn(namespace), directory);
     expect(again).toMatchObject({ version: VERSION, origin: "release" });
     expect(await readFile(join(again.path, "Chart.yaml"), "utf8")).toContain(`"version":"${VERSION}"`);
   });
@@ -122,13 +122,7 @@ describe.each(HELMS)("%s: a chart that its repository has no more", (name) => {
     const namespace = `subchart-${name}`;
     await installChart(await chartWithSubchart(), namespace, { more: { enabled: true } }, name);
     const before = await cluster.snapshot(namespace);
-    const finding = chartFor(
-      await helmOf(name),
-      api,
-      reference(VERSION),
-      await releaseIn(namespace),
-      directory,
-    );
+    const finding = chartFor(await helmOf(name), reference(VERSION), await releaseIn(namespace), directory);
     await expect(finding).rejects.toThrow(
       /^Chart milvus 5\.0\.19 could not be downloaded [\s\S]*\nThe chart that Helm keeps in release my-release can't take its place\.\nWhy: Helm keeps no subcharts, and the release uses more\.\nWhat to do: set chart_repository /,
     );
@@ -139,13 +133,13 @@ describe.each(HELMS)("%s: a chart that its repository has no more", (name) => {
     const [namespace, helm] = [`disabled-${name}`, await helmOf(name)];
     await installChart(await chartWithSubchart(), namespace, { more: { enabled: false } }, name);
     const release = await releaseIn(namespace);
-    const chart = await chartFor(helm, api, reference(VERSION), release, directory);
+    const chart = await chartFor(helm, reference(VERSION), release, directory);
     expect(chart.origin).toBe("release");
     expect(await upgrade(helm, request(release, chart, { labels: { a: "b" } }))).toMatchObject({
       version: 2,
     });
     // Once more, from what that upgrade has stored.
-    const second = await chartFor(helm, api, reference(VERSION), release, directory);
+    const second = await chartFor(helm, reference(VERSION), await releaseIn(namespace), directory);
     for (const each of [chart, second]) {
       await expect(previewUpgrade(helm, request(release, each, { more: { enabled: true } }))).rejects.toThrow(
         /can't be upgraded with chart 5\.0\.19[\s\S]*subchart extra 1\.2\.3 is enabled/,
@@ -159,30 +153,57 @@ test("a chart in the release that renders something else than the release has is
   const chart = await chartWithSubchart();
   await writeFile(join(chart, "requirements.yaml"), "dependencies: []\n");
   await installChart(chart, "unproven", {}, HELM);
-  const finding = chartFor(
-    await helmOf(HELM),
-    api,
-    reference(VERSION),
-    await releaseIn("unproven"),
-    directory,
-  );
+  const finding = chartFor(await helmOf(HELM), reference(VERSION), await releaseIn("unproven"), directory);
   await expect(finding).rejects.toThrow("Why: it renders another ConfigMap extra than revision 1 has.");
 });
 
 test("another version than the deployed one is only taken from where the user says", async () => {
   await cluster.installSmall("other-version");
   const [helm, release] = [await helmOf(HELM), await releaseIn("other-version")];
-  const find = (version: string) => chartFor(helm, api, reference(version), release, directory);
+  const find = (version: string) => chartFor(helm, reference(version), release, directory);
   expect(await find("6.0.0")).toMatchObject({ version: "6.0.0", origin: "repository" });
   await expect(find("5.0.18")).rejects.toThrow(
     /^Chart milvus 5\.0\.18 could not be downloaded from http:[^\n]*\nWhy: [^\n]*\nWhat to do: check chart, /,
   );
   const path = { chart: CHART, repository: undefined, version: VERSION };
-  expect(await chartFor(helm, api, path, release, directory)).toEqual({
+  expect(await chartFor(helm, path, release, directory)).toEqual({
     path: CHART,
     name: "milvus",
     version: VERSION,
     origin: "path",
+  });
+});
+
+describe.each(HELMS)("%s: a release", (name) => {
+  test("is read as Helm itself shows it", async () => {
+    const namespace = `read-${name}`;
+    const chart = await mkdtemp(join(directory, "read-"));
+    await cp(CHART, chart, { recursive: true });
+    const defaults =
+      "\nreading: {gone: 1, empty: null, list: [null], below: {gone: 1, kept: 2, empty: null}}\nnothing: null\n";
+    await appendFile(join(chart, "values.yaml"), defaults);
+    const reading = {
+      gone: null,
+      added: null,
+      big: 104857600,
+      huge: 1e21,
+      below: { gone: null, added: null },
+    };
+    await installChart(chart, namespace, { reading, nothing: null, more: null }, name);
+
+    const show = async (...args: string[]): Promise<unknown> => {
+      const helm = ["get", ...args, "my-release", "-n", namespace, "-o", "json"];
+      return JSON.parse((await run(program(name), helm)).stdout);
+    };
+    const release = await releaseIn(namespace);
+    expect(release.values).toEqual(await show("values"));
+    expect(release.computedValues).toEqual(await show("values", "--all"));
+    const metadata = await show("metadata");
+    const { chart: chartName, chartVersion: version, appVersion, revision, status } = release;
+    expect(metadata).toMatchObject({ chart: chartName, version, appVersion, revision, status });
+    expect(release.serverSide).toBe(name === "helm4");
+    const manifest = await run(program(name), ["get", "manifest", "my-release", "-n", namespace]);
+    expect(manifest.stdout.trim()).toBe(release.base?.manifest.trim());
   });
 });
 

@@ -194,7 +194,7 @@ describe("null in the values", () => {
   });
 
   test("of a chart that isn't known is kept, as there may be a default", () => {
-    const plan = planRelease(removing, { ...observed(starting), defaults: undefined });
+    const plan = planRelease(removing, observed(starting, { base: undefined }));
     expect(upgraded(starting, plan).service).toMatchObject({ nodePort: null });
   });
 

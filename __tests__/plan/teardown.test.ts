@@ -4,7 +4,7 @@ import type { StoredRelease } from "../../src/helm/stored-release.ts";
 import { Ingress, type KubernetesObject } from "../../src/kubernetes/objects.ts";
 import type { TeardownState } from "../../src/observe/teardown.ts";
 import { planTeardown } from "../../src/plan/teardown.ts";
-import { liveObject, observed, STARTING, settings } from "../support/observed.ts";
+import { liveObject, observed, STARTING, settings, storedRelease } from "../support/observed.ts";
 
 const INGRESS = liveObject({ kind: "Ingress", metadata: { name: "my-release-milvus" }, spec: {} });
 const SECRET = liveObject({ kind: "Secret", metadata: { name: "my-release-milvus-tls" } });
@@ -36,23 +36,9 @@ function restorable(
   revisions: readonly Partial<StoredRelease>[],
   release: Parameters<typeof observed>[1] = {},
 ): TeardownState["restorable"] {
-  const chart = {
-    metadata: { name: "milvus", version: "5.0.19", dependencies: [] },
-    lock: undefined,
-    templates: [],
-    files: [],
-    values: {},
-    schema: undefined,
-  };
-  const history = revisions.map((revision, index) => ({
-    revision: index + 1,
-    status: "superseded",
-    description: "Upgrade complete",
-    values: {},
-    manifest: "",
-    chart,
-    ...revision,
-  }));
+  const history = revisions.map((revision, index) =>
+    storedRelease({ revision: index + 1, status: "superseded", ...revision }),
+  );
   return { release: observed(history.at(-1)?.values ?? {}, release).release, history };
 }
 

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import type { YamlMap } from "../../src/base/yaml.ts";
 import type { Release } from "../../src/helm/release.ts";
+import type { StoredRelease } from "../../src/helm/stored-release.ts";
 import { mergeValues, valueAt } from "../../src/helm/values.ts";
 import { readSettings, type Settings } from "../../src/inputs/settings.ts";
 import {
@@ -37,6 +38,29 @@ export function settings(inputs: Record<string, string> = {}): Settings {
   return readSettings((name) => all[name] ?? "", "/");
 }
 
+/** A revision as Helm keeps it, of a chart with the defaults above. */
+export function storedRelease(more: Partial<StoredRelease> = {}): StoredRelease {
+  const dependencies = [{ name: "etcd", enabled: true }];
+  return {
+    revision: 3,
+    status: "deployed",
+    updated: "2030-01-02T03:04:05Z",
+    description: "Upgrade complete",
+    serverSide: false,
+    chart: {
+      metadata: { name: "milvus", version: "5.0.19", appVersion: "2.6.15", dependencies },
+      lock: undefined,
+      templates: [],
+      files: [],
+      values: DEFAULTS,
+      schema: undefined,
+    },
+    values: {},
+    manifest: "",
+    ...more,
+  };
+}
+
 /**
  * The cluster as Helm has left it with these values of the release's own, and these objects beside it, as a
  * run for this host sees it.
@@ -64,6 +88,7 @@ export function observed(
       serverSide: false,
       values,
       computedValues,
+      base: storedRelease({ values }),
       ...release,
     },
     service: v.parse(Service, {
@@ -88,7 +113,6 @@ export function observed(
       .filter(({ kind }) => kind === "ManagedCertificate")
       .map((object) => v.parse(ManagedCertificate, object)),
     chart: undefined,
-    defaults: { values: DEFAULTS, subcharts: ["etcd"] },
     google: {
       reservedAddress: undefined,
       sslCertificates: undefined,

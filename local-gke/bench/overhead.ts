@@ -1,7 +1,9 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readRelease } from "../../src/helm/release.ts";
 import { readSettings } from "../../src/inputs/settings.ts";
+import { ApiServer } from "../../src/kubernetes/api.ts";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { backendConfig, ingress, tlsSecret } from "../../src/loadbalancer/manifests.ts";
 import { loadBalancerValues } from "../../src/milvus/values.ts";
@@ -47,7 +49,8 @@ export async function overhead(lab: Lab): Promise<Figure[]> {
 
 /** Runs the bare commands and returns their duration in seconds, without the preparation of their files. */
 async function bareSequence({ helm, kubectl, chart, gke }: Lab, namespace: string): Promise<number> {
-  const release = await readRelease(helm, RELEASE, namespace);
+  const api = await ApiServer.open(kubectl, await mkdtemp(join(tmpdir(), "overhead-")));
+  const release = await readRelease(api, RELEASE, namespace).finally(() => api.close());
   if (!release) throw new Error(`there is no release ${namespace}/${RELEASE}`);
   const inputs: Record<string, string> = { host: HOST, release: RELEASE, ...THROUGH_GOOGLE };
   const settings = readSettings((name) => inputs[name] ?? "", "/");

@@ -1,11 +1,13 @@
 import { randomInt } from "node:crypto";
 import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import { isMap, type YamlMap } from "../../src/base/yaml.ts";
 import { type Release, readRelease } from "../../src/helm/release.ts";
+import { ApiServer } from "../../src/kubernetes/api.ts";
 import { HOST, RELEASE, succeed, THROUGH_GOOGLE } from "../bench/lab.ts";
 import { binaries } from "../binaries/binaries.ts";
 import type { LocalGke } from "../cluster.ts";
@@ -101,8 +103,9 @@ async function installTestedRelease(gke: LocalGke, helm: TestedRelease["helm"]):
       return { exitCode, milliseconds, log };
     },
     async read() {
-      const program = { name: "helm", path: tools[helm], env: { KUBECONFIG: kubeconfig } };
-      const release = await readRelease(program, RELEASE, namespace);
+      const kubectl = { name: "kubectl", path: tools.kubectl, env: { KUBECONFIG: kubeconfig } };
+      const api = await ApiServer.open(kubectl, await mkdtemp(join(tmpdir(), "kills-")));
+      const release = await readRelease(api, RELEASE, namespace).finally(() => api.close());
       if (!release) throw new Error(`release ${namespace}/${RELEASE} is gone`);
       return release;
     },

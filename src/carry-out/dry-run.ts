@@ -78,7 +78,7 @@ async function lostValuesOf(
 async function dryRunUpgrade(
   settings: Settings,
   session: Session,
-  { api, helm }: Access,
+  { helm }: Access,
   { release, chart: known }: Observed,
   { release: { chartVersion, upgrade, switchOver } }: Plan,
 ): Promise<{ chart: LocalChart | undefined; preview: ManifestChange | undefined }> {
@@ -90,7 +90,7 @@ async function dryRunUpgrade(
     login: settings.chartLogin,
     version: chartVersion,
   };
-  const chart = known ?? (await chartFor(helm, api, reference, release, directory));
+  const chart = known ?? (await chartFor(helm, reference, release, directory));
   refuseOtherChart(release, chart.name);
   if (!upgrade) return { chart, preview: undefined };
   if (chartVersion !== release.chartVersion) {

@@ -4,15 +4,16 @@ import { info } from "../base/log.ts";
 import { withProgress } from "../base/progress.ts";
 import type { LocalChart } from "../helm/chart.ts";
 import { ReleaseBusyError } from "../helm/error.ts";
-import { isPending, lastDeployed, type Revision, readHistory } from "../helm/history.ts";
+import { isPending, type Revision } from "../helm/history.ts";
 import { install } from "../helm/install.ts";
 import type { ManifestChange } from "../helm/manifest.ts";
-import { newestRevision, untilSettled } from "../helm/pending.ts";
+import { untilSettled } from "../helm/pending.ts";
 import { NOT_INSTALLED, type Release, readRelease } from "../helm/release.ts";
 import { changesMade } from "../helm/restarts.ts";
 import { rollback } from "../helm/rollback.ts";
 import { watchRollout } from "../helm/rollout.ts";
-import { type Helm, upgrade } from "../helm/upgrade.ts";
+import { findLastDeployed, listRevisions, readRevision, secretOf } from "../helm/stored-release.ts";
+import { upgrade } from "../helm/upgrade.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import type { Access } from "../observe/access.ts";
@@ -52,7 +53,7 @@ export async function upgradeOrRollBack(
     try {
       return await step(session, title, async () => {
         if (release.status === "failed" && !release.serverSide) {
-          await rollBackFailed(access.helm, report, release, settings.helmTimeout);
+          await rollBackFailed(access, report, release, settings.helmTimeout);
         }
         return upgradeRelease(settings, session, access, helmUpgrade);
       });
@@ -60,7 +61,7 @@ export async function upgradeOrRollBack(
       if (error instanceof ReleaseBusyError) nothingChanged();
       // The runner gives a cancelled job ten seconds: not enough for a rollback.
       if (error instanceof ReleaseBusyError || signal.aborted) throw error;
-      const isMade = await hasMadeRevision(access, release);
+      const isMade = await hasMadeRevision(access.api, release);
       if (!isMade) nothingChanged();
       if (!isMade || !settings.rollbackOnFailure) throw error;
       const ending = await undoUpgrade(settings, session, access, release).catch(
@@ -73,8 +74,9 @@ export async function upgradeOrRollBack(
 }
 
 /** The plan's values were made from those that this run has seen: another run's changes would be lost. */
-async function refuseOvertaken(api: ApiServer, { name, namespace, revision }: Release): Promise<void> {
-  const newest = await newestRevision(api, { name, namespace });
+async function refuseOvertaken(api: ApiServer, release: Release): Promise<void> {
+  const { name, namespace, revision } = release;
+  const newest = (await listRevisions(api, release)).at(-1)?.revision;
   if (newest === undefined || newest <= revision) return;
   throw new OvertakenError(
     `Release ${name} in namespace ${namespace} was changed by another run meanwhile.`,
@@ -85,11 +87,11 @@ async function refuseOvertaken(api: ApiServer, { name, namespace, revision }: Re
   );
 }
 
-/** Tells whether a failed upgrade left a revision behind. If Helm can't tell, it counts as one that did. */
-async function hasMadeRevision({ helm }: Access, { name, namespace, revision }: Release): Promise<boolean> {
+/** Tells whether a failed upgrade left a revision behind. If that can't be seen, it counts as one that did. */
+async function hasMadeRevision(api: ApiServer, release: Release): Promise<boolean> {
   try {
-    const newest = (await readHistory(helm, name, namespace)).at(-1);
-    return newest !== undefined && newest.revision > revision;
+    const newest = (await listRevisions(api, release)).at(-1);
+    return newest !== undefined && newest.revision > release.revision;
   } catch {
     return true;
   }
@@ -138,12 +140,12 @@ function reportRestarts(report: RunReport, restarts: ManifestChange["restarts"])
  * on failing.
  */
 async function rollBackFailed(
-  helm: Helm,
+  { api, helm }: Access,
   report: RunReport,
   release: Release,
   timeout: number,
 ): Promise<void> {
-  const target = lastDeployed(await readHistory(helm, release.name, release.namespace));
+  const target = await findLastDeployed(api, release, await listRevisions(api, release));
   if (!target) return;
   info(
     `Revision ${release.revision} failed: the release is rolled back to revision ${target.revision} first.`,
@@ -160,11 +162,11 @@ async function undoUpgrade(
   access: Access,
   release: Release,
 ): Promise<string | undefined> {
-  const { name, namespace } = release;
-  const history = await readHistory(access.helm, name, namespace);
-  const newest = history.at(-1);
+  const { name } = release;
+  const revisions = await listRevisions(access.api, release);
+  const newest = revisions.at(-1);
   if (!newest || newest.revision <= release.revision || newest.status !== "failed") return undefined;
-  const target = lastDeployed(history);
+  const target = await findLastDeployed(access.api, release, revisions);
   if (!target) return `Release ${name} has no deployed revision to roll back to: it stays failed.`;
   await rollBack(settings, session, access, release, target);
   return `Release ${name} was rolled back to revision ${target.revision}.`;
@@ -184,9 +186,9 @@ export async function recoverPending(
 ): Promise<void> {
   const { release: name, namespace } = settings;
   for (;;) {
-    const history = await readHistory(access.helm, name, namespace);
-    const newest = history.at(-1);
-    if (!newest || !isPending(newest)) return;
+    const last = (await listRevisions(access.api, { name, namespace })).at(-1);
+    if (!last || !isPending(last)) return;
+    const newest = await readRevision(access.api, { name, namespace }, last.revision);
     const { revision, status, updated } = newest;
     const pending = `revision ${revision} of release ${name}, ${status} since ${updated}`;
     const isOld = Date.parse(updated) + age <= Date.now();
@@ -194,7 +196,7 @@ export async function recoverPending(
     if (isOld && status === "pending-install") return;
     if (isOld) {
       info(`No run is at work on ${pending} any more: it is older than ${formatDuration(age)}.`);
-      return rollBackPending(settings, session, access, history, pending);
+      return rollBackPending(settings, session, access, newest, pending);
     }
     await step(session, "Wait for another run on the release", () => {
       info(`Waiting for ${pending}, at most until it is ${formatDuration(age)} old.`);
@@ -210,12 +212,13 @@ async function rollBackPending(
   settings: ReleaseSettings,
   session: Session,
   access: Access,
-  history: readonly Revision[],
+  newest: Revision,
   pending: string,
 ): Promise<void> {
+  const { api } = access;
   const { release: name, namespace } = settings;
-  const release = await readRelease(access.helm, name, namespace);
-  const target = lastDeployed(history);
+  const release = await readRelease(api, name, namespace);
+  const target = release && (await findLastDeployed(api, release, await listRevisions(api, release)));
   if (!release || !target) {
     throw new ActionError(`Release ${name} in namespace ${namespace} can't be recovered.`, {
       why: `${pending}; no earlier revision was ever deployed.`,
@@ -223,12 +226,12 @@ async function rollBackPending(
     });
   }
   await changing(session.report, async () => {
-    const newest = history.at(-1);
-    if (newest?.status === "pending-rollback" && newest.description === `Rollback to ${target.revision}`) {
+    const { status, description } = newest;
+    if (status === "pending-rollback" && description === `Rollback to ${target.revision}`) {
       // Helm believes that this revision is in the cluster (helm pkg/action/rollback.go, prepareRollback). A
       // client-side rollback would leave what only the revision before has, which the killed rollback may not
       // have removed yet.
-      await access.api.delete("Secret", namespace, `sh.helm.release.v1.${name}.v${newest.revision}`);
+      await api.delete("Secret", namespace, secretOf(release, newest.revision));
     }
     await rollBack(settings, session, access, release, target);
   });
@@ -239,12 +242,13 @@ async function rollBack(
   session: Session,
   { api, helm }: Access,
   release: Release,
-  { revision: target }: Revision,
+  { revision: target }: Pick<Revision, "revision">,
 ): Promise<void> {
   session.report.releaseRevision = await step(session, `Roll back to revision ${target}`, async () => {
-    const revision = await followRollout("rollback", settings, api, () =>
+    await followRollout("rollback", settings, api, () =>
       rollback(helm, { release, revision: target, timeout: settings.helmTimeout, wait: true }),
     );
+    const revision = (await listRevisions(api, release)).at(-1)?.revision;
     info(`Release ${release.name} is at revision ${revision}, the same as revision ${target}.`);
     return revision;
   });

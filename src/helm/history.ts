@@ -1,8 +1,4 @@
-import * as v from "valibot";
-import { type Program, run } from "../base/process.ts";
-import { helmError } from "./error.ts";
-
-/** A revision of a release, as Helm's history has it. */
+/** A revision of a release, as Helm records it. */
 export interface Revision {
   revision: number;
   /** `deployed`, `superseded`, `failed`, `pending-upgrade`, ... */
@@ -10,27 +6,6 @@ export interface Revision {
   /** When Helm began with it (RFC 3339). */
   updated: string;
   description: string;
-}
-
-const History = v.array(
-  v.looseObject({
-    revision: v.number(),
-    status: v.string(),
-    updated: v.string(),
-    description: v.optional(v.string(), ""),
-  }),
-);
-
-/**
- * Returns a release's revisions, the oldest first; none when there is no such release.
- *
- * @throws ActionError when Helm can't reach the cluster or may not read the release
- */
-export async function readHistory(helm: Program, name: string, namespace: string): Promise<Revision[]> {
-  const output = await run(helm, ["history", name, "--namespace", namespace, "-o", "json"]);
-  if (output.exitCode === 0) return v.parse(History, JSON.parse(output.stdout));
-  if (/release: not found/.test(output.stderr)) return [];
-  throw helmError(`Helm could not read the history of release ${name} in namespace ${namespace}.`, output);
 }
 
 /**

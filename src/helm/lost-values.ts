@@ -2,7 +2,7 @@ import { loadAll, YAMLException } from "js-yaml";
 import { isMap, type YamlMap } from "../base/yaml.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import { lastDeployed, wasDeployed } from "./history.ts";
-import { readStoredReleases } from "./stored-release.ts";
+import { type ReleaseName, readHistory } from "./stored-release.ts";
 import { diffValues, joinValues } from "./values.ts";
 
 /** A value that a user once gave a release and that the release has no more. The value itself may be a secret. */
@@ -66,10 +66,10 @@ function settingsIn(text: string): unknown {
  */
 export async function readLostValues(
   api: ApiServer,
-  release: { name: string; namespace: string },
+  release: ReleaseName,
   wanted: YamlMap,
 ): Promise<LostValue[]> {
-  const stored = await readStoredReleases(api, release);
+  const stored = await readHistory(api, release);
   const deployed = lastDeployed(stored);
   const former = stored.filter((revision) => revision !== deployed && wasDeployed(revision));
   return lostValues(wanted, former);

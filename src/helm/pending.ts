@@ -1,20 +1,11 @@
 import * as v from "valibot";
 import { info } from "../base/log.ts";
-import type { ApiServer, Selector } from "../kubernetes/api.ts";
+import type { ApiServer } from "../kubernetes/api.ts";
 import { follow } from "../kubernetes/watch.ts";
 import type { Revision } from "./history.ts";
+import { type ReleaseName, RevisionLabels, revisionsOf } from "./stored-release.ts";
 
-/** The objects in which Helm keeps a release's revisions. */
-function revisionsOf(name: string): Selector {
-  return `labelSelector=owner=helm,name=${name}`;
-}
-
-/** What Helm writes on the Secret in which it keeps a revision (helm pkg/storage/driver/secrets.go, newSecretsObject). */
-const RevisionSecret = v.looseObject({
-  metadata: v.looseObject({
-    labels: v.looseObject({ version: v.pipe(v.string(), v.transform(Number)), status: v.string() }),
-  }),
-});
+const RevisionSecret = v.looseObject({ metadata: v.looseObject({ labels: RevisionLabels }) });
 
 /**
  * Waits until a pending revision is no longer pending or the newest, or has been so for `age` milliseconds.
@@ -23,7 +14,7 @@ const RevisionSecret = v.looseObject({
  */
 export async function untilSettled(
   api: ApiServer,
-  release: { name: string; namespace: string },
+  release: ReleaseName,
   pending: Revision,
   age: number,
   signal: AbortSignal,
@@ -37,7 +28,7 @@ export async function untilSettled(
   };
   await follow(
     api,
-    { kind: "Secret", namespace: release.namespace, selector: revisionsOf(release.name) },
+    { kind: "Secret", namespace: release.namespace, selector: revisionsOf(release) },
     {
       onList: (items) => {
         for (const item of items) see(item, false);
@@ -48,19 +39,4 @@ export async function untilSettled(
     ({ message }) => info(message),
   );
   signal.throwIfAborted();
-}
-
-/**
- * Returns the number of a release's newest revision; undefined when there is none, or Helm keeps them elsewhere
- * (HELM_DRIVER).
- *
- * @throws ActionError when the release's Secrets can't be read
- */
-export async function newestRevision(
-  api: ApiServer,
-  { name, namespace }: { name: string; namespace: string },
-): Promise<number | undefined> {
-  const { items } = await api.list("Secret", namespace, revisionsOf(name));
-  const numbers = items.map((item) => v.parse(RevisionSecret, item).metadata.labels.version);
-  return numbers.length > 0 ? Math.max(...numbers) : undefined;
 }

@@ -1,10 +1,10 @@
-import * as v from "valibot";
 import { allOf } from "../base/async.ts";
-import { type Program, run } from "../base/process.ts";
-import { isMap, type YamlMap } from "../base/yaml.ts";
+import type { YamlMap } from "../base/yaml.ts";
+import type { ApiServer } from "../kubernetes/api.ts";
 import type { ChartDefaults } from "./chart-defaults.ts";
-import { helmError } from "./error.ts";
-import { isPending, readHistory } from "./history.ts";
+import { isPending, type Revision } from "./history.ts";
+import { listRevisions, readRevision, type StoredRelease } from "./stored-release.ts";
+import { computeValues } from "./values.ts";
 
 /** Tells whether Helm upgrades a release of this status, if only from an older revision of it. */
 export function isUpgradable({ status }: Pick<Release, "status">): boolean {
@@ -27,7 +27,7 @@ export interface Release {
   status: string;
   /** While it is `pending-*`: when Helm began with it (RFC 3339). */
   pendingSince?: string;
-  /** Whether Helm 4 applies this release server-side: it does for those that it has installed itself. */
+  /** Whether Helm 4 applies this release server-side: it goes on as the newest revision was applied. */
   serverSide: boolean;
   chart: string;
   chartVersion: string;
@@ -36,37 +36,65 @@ export interface Release {
   values: YamlMap;
   /** The chart's defaults with `values` over them. */
   computedValues: YamlMap;
+  /** The revision that chart and values are of; undefined when there is none yet. */
+  base: StoredRelease | undefined;
 }
-
-const Metadata = v.looseObject({
-  chart: v.string(),
-  version: v.string(),
-  appVersion: v.optional(v.string(), ""),
-  revision: v.number(),
-  status: v.string(),
-  deployedAt: v.optional(v.string()),
-  /** Helm 4 only: `ssa` or `csa`. */
-  applyMethod: v.optional(v.string()),
-});
 
 /**
  * Reads a release; undefined when there is no such release.
  *
- * @throws ActionError when Helm can't reach the cluster or may not read the release
+ * @throws ActionError when its Secrets can't be read, or Helm is told to keep releases elsewhere
  */
 export async function readRelease(
-  helm: Program,
+  api: ApiServer,
   name: string,
   namespace: string,
 ): Promise<Release | undefined> {
-  const newest = await readRevision(helm, name, namespace, []);
-  if (newest?.status !== "failed" && newest?.status !== "superseded") return newest;
+  const found = revisionsThatCount(await listRevisions(api, { name, namespace }));
+  if (!found) return undefined;
+  const [newest, base] = await allOf([
+    readRevision(api, { name, namespace }, found.newest),
+    found.base === found.newest ? undefined : readRevision(api, { name, namespace }, found.base),
+  ]);
+  return releaseOf(name, namespace, newest, base ?? newest);
+}
 
-  const history = await readHistory(helm, name, namespace);
-  const deployed = history.findLast(({ status }) => status === "deployed");
-  if (!deployed) return newest;
-  const base = await readRevision(helm, name, namespace, ["--revision", String(deployed.revision)]);
-  return base && { ...base, revision: newest.revision, status: newest.status };
+/**
+ * Returns the numbers of the newest revision and of the one that Helm's next upgrade goes on from; undefined when there
+ * is no revision.
+ *
+ * @param revisions the oldest first
+ */
+export function revisionsThatCount(
+  revisions: readonly Pick<Revision, "revision" | "status">[],
+): { newest: number; base: number } | undefined {
+  const newest = revisions.at(-1);
+  if (!newest) return undefined;
+  const hasEnded = newest.status === "failed" || newest.status === "superseded";
+  const deployed = hasEnded ? revisions.findLast(({ status }) => status === "deployed") : undefined;
+  return { newest: newest.revision, base: (deployed ?? newest).revision };
+}
+
+/**
+ * @param newest the newest revision
+ * @param base the one that Helm's next upgrade goes on from
+ */
+function releaseOf(name: string, namespace: string, newest: StoredRelease, base: StoredRelease): Release {
+  const { metadata, values: defaults } = base.chart;
+  return {
+    name,
+    namespace,
+    revision: newest.revision,
+    status: newest.status,
+    ...(isPending(newest) && { pendingSince: newest.updated }),
+    serverSide: newest.serverSide,
+    chart: metadata.name,
+    chartVersion: metadata.version,
+    appVersion: metadata.appVersion ?? "",
+    values: base.values,
+    computedValues: computeValues(defaults, base.values),
+    base,
+  };
 }
 
 /** Returns a release that is yet to be installed, as its chart will have it when no values are given. */
@@ -82,40 +110,6 @@ export function releaseToInstall(name: string, namespace: string, chart: ChartDe
     appVersion: chart.appVersion,
     values: {},
     computedValues: chart.values,
-  };
-}
-
-async function readRevision(
-  helm: Program,
-  name: string,
-  namespace: string,
-  which: string[],
-): Promise<Release | undefined> {
-  const read = (...args: string[]) =>
-    run(helm, ["get", ...args, name, ...which, "--namespace", namespace, "-o", "json"]);
-  const outputs = await allOf([read("metadata"), read("values"), read("values", "--all")]);
-  const failed = outputs.find((output) => output.exitCode !== 0);
-  if (failed) {
-    if (/release: not found/.test(failed.stderr)) return undefined;
-    throw helmError(`Helm could not read release ${name} in namespace ${namespace}.`, failed);
-  }
-  const [metadata, values, computedValues] = outputs.map((output): unknown => JSON.parse(output.stdout));
-  const { chart, version, appVersion, revision, status, deployedAt, applyMethod } = v.parse(
-    Metadata,
-    metadata,
-  );
-  return {
-    name,
-    namespace,
-    revision,
-    status,
-    ...(deployedAt && isPending({ status }) && { pendingSince: deployedAt }),
-    serverSide: applyMethod === "ssa",
-    chart,
-    chartVersion: version,
-    appVersion,
-    // Helm prints null for a release without values of its own.
-    values: isMap(values) ? values : {},
-    computedValues: isMap(computedValues) ? computedValues : {},
+    base: undefined,
   };
 }

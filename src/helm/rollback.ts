@@ -1,8 +1,6 @@
-import { ActionError } from "../base/errors.ts";
 import { run } from "../base/process.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
-import { readHistory } from "./history.ts";
 import type { Release } from "./release.ts";
 import type { Helm } from "./upgrade.ts";
 
@@ -17,7 +15,7 @@ export interface Rollback {
 }
 
 /**
- * Runs `helm rollback` and returns the new revision, a copy of the one gone back to. Other
+ * Runs `helm rollback`, which makes a new revision, a copy of the one gone back to. Other
  * than the next upgrade it also removes what only the newest revision has: Helm merges from that one, and a client-side
  * upgrade from the deployed one.
  *
@@ -25,7 +23,7 @@ export interface Rollback {
  *
  * @throws ActionError with Helm's own words
  */
-export async function rollback(helm: Helm, { release, revision, timeout, wait }: Rollback): Promise<number> {
+export async function rollback(helm: Helm, { release, revision, timeout, wait }: Rollback): Promise<void> {
   const { name, namespace } = release;
   const what = `helm rollback of release ${name} in namespace ${namespace} to revision ${revision}`;
   const output = await run(
@@ -52,7 +50,4 @@ export async function rollback(helm: Helm, { release, revision, timeout, wait }:
       fix: `see \`helm history ${name} -n ${namespace}\` and the release's pods, and roll back by hand.`,
     });
   }
-  const newest = (await readHistory(helm, name, namespace)).at(-1);
-  if (!newest) throw new ActionError(`${what} has succeeded, but the release is gone.`);
-  return newest.revision;
 }

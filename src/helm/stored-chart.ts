@@ -5,13 +5,12 @@ import { load } from "js-yaml";
 import * as v from "valibot";
 import { ActionError, messageOf } from "../base/errors.ts";
 import type { Program } from "../base/process.ts";
-import type { ApiServer } from "../kubernetes/api.ts";
 import type { ChartReference, LocalChart } from "./chart.ts";
 import { chartNameIn, fetchChart, isPath } from "./chart.ts";
 import { differences } from "./manifest.ts";
 import type { Release } from "./release.ts";
 import { dryRunUpgrade } from "./restarts.ts";
-import { Dependencies, readStoredReleases, type StoredChart } from "./stored-release.ts";
+import { Dependencies, type StoredChart } from "./stored-release.ts";
 
 /** A chart with where it was had. */
 export type FoundChart = LocalChart & { origin: "repository" | "path" | "release" };
@@ -31,7 +30,6 @@ interface File {
  */
 export async function chartFor(
   helm: Program,
-  api: ApiServer,
   reference: ChartReference,
   release: Release,
   directory: string,
@@ -41,7 +39,7 @@ export async function chartFor(
     return { ...(await fetchChart(helm, reference, directory)), origin: "repository" };
   } catch (error) {
     if (!(error instanceof ActionError) || !isDeployed(reference, release)) throw error;
-    const chart = await chartInRelease(helm, api, release, directory).catch((problem: unknown) => {
+    const chart = await chartInRelease(helm, release, directory).catch((problem: unknown) => {
       throw new ActionError(`${error.message}\n${messageOf(problem)}`, { cause: error });
     });
     const { chart: name, version, repository } = reference;
@@ -60,18 +58,9 @@ function isDeployed(reference: ChartReference, release: Release): boolean {
  * Rebuilds the chart that Helm keeps with the deployed revision, and proves it: without new values it renders that
  * revision's objects.
  */
-async function chartInRelease(
-  helm: Program,
-  api: ApiServer,
-  release: Release,
-  directory: string,
-): Promise<LocalChart> {
-  const stored = await readStoredReleases(api, release);
-  // Without a deployed revision Helm goes on from the newest.
-  const base = stored.findLast(({ status }) => status === "deployed") ?? stored.at(-1);
-  if (!base) {
-    throw unusable(release, "Helm keeps this release in no Secret of its namespace (HELM_DRIVER).");
-  }
+async function chartInRelease(helm: Program, release: Release, directory: string): Promise<LocalChart> {
+  const { base } = release;
+  if (!base) throw unusable(release, "it isn't installed yet.");
   const missing = missingSubcharts(base.chart);
   if (missing.length > 0) {
     throw unusable(release, `Helm keeps no subcharts, and the release uses ${missing.join(", ")}.`);

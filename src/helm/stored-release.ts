@@ -1,7 +1,9 @@
 import { gunzipSync } from "node:zlib";
 import * as v from "valibot";
+import { ActionError, OvertakenError } from "../base/errors.ts";
 import { isMap, type YamlMap } from "../base/yaml.ts";
-import type { ApiServer } from "../kubernetes/api.ts";
+import type { ApiServer, Selector } from "../kubernetes/api.ts";
+import { lastDeployed, type Revision } from "./history.ts";
 
 const Values = v.nullish(v.custom<YamlMap>(isMap, "expected a map of values"), () => ({}));
 
@@ -27,6 +29,7 @@ const StoredChart = v.looseObject({
   metadata: v.looseObject({
     name: v.string(),
     version: v.string(),
+    appVersion: v.optional(v.string()),
     /** Those that were enabled: Helm drops all others before it stores a chart. */
     dependencies: list(
       v.looseObject({
@@ -47,19 +50,23 @@ export type StoredChart = v.InferOutput<typeof StoredChart>;
 
 const StoredRelease = v.looseObject({
   version: v.number(),
-  info: v.looseObject({ status: v.string(), description: v.optional(v.string(), "") }),
+  info: v.looseObject({
+    status: v.string(),
+    description: v.optional(v.string(), ""),
+    last_deployed: v.optional(v.string(), ""),
+  }),
   chart: StoredChart,
   config: Values,
   manifest: v.optional(v.string(), ""),
+  apply_method: v.optional(v.string()),
 });
 
 const ReleaseSecret = v.looseObject({ data: v.looseObject({ release: v.string() }) });
 
 /** A revision of a release as Helm keeps it in a Secret. */
-export interface StoredRelease {
-  revision: number;
-  status: string;
-  description: string;
+export interface StoredRelease extends Revision {
+  /** Whether Helm 4 has applied it server-side: it does so for the releases that it has installed itself. */
+  serverSide: boolean;
   /** The chart without its subcharts, which Helm doesn't keep. */
   chart: StoredChart;
   /** What users have set over the chart's defaults. */
@@ -68,27 +75,117 @@ export interface StoredRelease {
   manifest: string;
 }
 
+/** Which release. */
+export interface ReleaseName {
+  name: string;
+  namespace: string;
+}
+
+/** Returns the Secrets in which Helm keeps a release's revisions. */
+export function revisionsOf({ name }: Pick<ReleaseName, "name">): Selector {
+  return `labelSelector=owner=helm,name=${name}`;
+}
+
+/** What Helm writes on such a Secret (helm pkg/storage/driver/secrets.go, newSecretsObject). */
+export const RevisionLabels = v.looseObject({
+  version: v.pipe(v.string(), v.transform(Number)),
+  status: v.string(),
+});
+
 /**
- * Returns a release's revisions as Helm keeps them, the oldest first; none when Helm keeps them elsewhere (HELM_DRIVER).
+ * Returns the numbers and statuses of a release's revisions, the oldest first; none when there is no such release. A
+ * revision itself may be of a megabyte, and Helm keeps ten.
  *
- * @throws ActionError when the Secrets can't be read
+ * @throws ActionError when the Secrets can't be read, or Helm is told to keep releases elsewhere
  */
-export async function readStoredReleases(
+export async function listRevisions(
   api: ApiServer,
-  { name, namespace }: { name: string; namespace: string },
-): Promise<StoredRelease[]> {
-  const { items } = await api.list("Secret", namespace, `labelSelector=owner=helm,name=${name}`);
+  release: ReleaseName,
+): Promise<Pick<Revision, "revision" | "status">[]> {
+  refuseOtherDriver();
+  const found = await api.listMetadata("Secret", release.namespace, revisionsOf(release));
+  return found
+    .map(({ labels }) => v.parse(RevisionLabels, labels))
+    .map(({ version, status }) => ({ revision: version, status }))
+    .sort((one, other) => one.revision - other.revision);
+}
+
+/**
+ * Returns one revision.
+ *
+ * @throws OvertakenError when it is gone: Helm removes the oldest at each upgrade
+ */
+export async function readRevision(
+  api: ApiServer,
+  release: ReleaseName,
+  revision: number,
+): Promise<StoredRelease> {
+  const { name, namespace } = release;
+  const secret = await api.get("Secret", namespace, secretOf(release, revision));
+  if (secret !== undefined) return decodeRelease(secret);
+  throw new OvertakenError(
+    `Revision ${revision} of release ${name} in namespace ${namespace} is gone since this run has looked.`,
+    { why: "another run was at work on the release.", fix: "run again." },
+  );
+}
+
+/** Returns the name of the Secret that holds a revision. */
+export function secretOf({ name }: Pick<ReleaseName, "name">, revision: number): string {
+  return `sh.helm.release.v1.${name}.v${revision}`;
+}
+
+/**
+ * Returns all revisions that Helm keeps of a release, the oldest first.
+ *
+ * @throws ActionError when the Secrets can't be read, or Helm is told to keep releases elsewhere
+ */
+export async function readHistory(api: ApiServer, release: ReleaseName): Promise<StoredRelease[]> {
+  refuseOtherDriver();
+  const { items } = await api.list("Secret", release.namespace, revisionsOf(release));
   return items.map(decodeRelease).sort((one, other) => one.revision - other.revision);
+}
+
+/**
+ * Returns the revision to go back to, as {@link lastDeployed} does. Nearly always its status alone tells.
+ *
+ * @param revisions the release's, the oldest first
+ */
+export async function findLastDeployed(
+  api: ApiServer,
+  release: ReleaseName,
+  revisions: readonly Pick<Revision, "revision" | "status">[],
+): Promise<Pick<Revision, "revision"> | undefined> {
+  const deployed = revisions.findLast(({ status }) => status === "deployed");
+  return deployed ?? lastDeployed(await readHistory(api, release));
+}
+
+/** What Helm takes for its Secrets (helm pkg/action/action.go, Init). */
+const SECRET_DRIVERS = ["", "secret", "secrets"];
+
+function refuseOtherDriver(): void {
+  const driver = process.env.HELM_DRIVER ?? "";
+  if (SECRET_DRIVERS.includes(driver)) return;
+  throw new ActionError(`HELM_DRIVER is ${driver}; nothing was changed.`, {
+    why: "this action reads a release from the Secrets in which Helm keeps it by default, and HELM_DRIVER has Helm keep it elsewhere.",
+    fix: "remove HELM_DRIVER from the step's environment; a release that isn't kept in Secrets must be moved there first.",
+  });
 }
 
 /** Reads the Secret of one revision (helm pkg/storage/driver/util.go, decodeRelease). */
 export function decodeRelease(secret: unknown): StoredRelease {
   const { release } = v.parse(ReleaseSecret, secret).data;
   const encoded = Buffer.from(Buffer.from(release, "base64").toString("latin1"), "base64");
-  const { version, info, chart, config, manifest } = v.parse(
-    StoredRelease,
-    JSON.parse(gunzipSync(encoded).toString()),
-  );
-  const { status, description } = info;
-  return { revision: version, status, description, chart, values: config, manifest };
+  const stored = v.parse(StoredRelease, JSON.parse(gunzipSync(encoded).toString()));
+  const { version, info, chart, config, manifest, apply_method } = stored;
+  const { status, description, last_deployed } = info;
+  return {
+    revision: version,
+    status,
+    updated: last_deployed,
+    description,
+    serverSide: apply_method === "ssa",
+    chart,
+    values: config,
+    manifest,
+  };
 }

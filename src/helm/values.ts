@@ -29,6 +29,28 @@ export function mergeValues(base: YamlMap, over: YamlMap): YamlMap {
 }
 
 /**
+ * Lays a release's own values over its chart's defaults, as `helm get values --all` shows them (helm
+ * pkg/chart/common/util/coalesce.go, without subcharts, which Helm doesn't keep): a null removes the default.
+ */
+export function computeValues(defaults: YamlMap, values: YamlMap): YamlMap {
+  const computed = new Map(Object.entries(values));
+  for (const [key, byDefault] of Object.entries(defaults)) {
+    const [value, source] = [computed.get(key), withoutNull(byDefault)];
+    if (value === null) computed.delete(key);
+    else if (value === undefined && source !== null) computed.set(key, source);
+    else if (isMap(value) && isMap(source)) computed.set(key, computeValues(source, value));
+  }
+  return Object.fromEntries(computed);
+}
+
+/** Returns values without the nulls in their maps. */
+function withoutNull(value: unknown): unknown {
+  if (!isMap(value)) return value;
+  const entries = Object.entries(value).filter(([, below]) => below !== null);
+  return Object.fromEntries(entries.map(([key, below]) => [key, withoutNull(below)]));
+}
+
+/**
  * Lays `over` over a release's own values `base` so that null removes what it stands for, however often: a default of the
  * chart's stays away by a null among the values, anything else by not being there. A null with nothing to remove is left
  * out: charts would render it, and Kubernetes takes it for an empty text.

@@ -14,6 +14,7 @@ const Metadata = v.looseObject({
 
 /** An item of a list, which may lack its kind. */
 export const ListedObject = v.looseObject({ metadata: Metadata });
+export type ListedObject = v.InferOutput<typeof ListedObject>;
 
 /** An object of any kind, with the fields that all kinds share. */
 export const KubernetesObject = v.looseObject({

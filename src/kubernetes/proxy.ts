@@ -25,7 +25,7 @@ export interface KubectlProxy {
   send(
     method: string,
     path: string,
-    options: { body?: string | undefined; contentType?: string; signal: AbortSignal },
+    options: { body?: string | undefined; contentType?: string; accept?: string; signal: AbortSignal },
   ): Promise<IncomingMessage>;
   /** Ends kubectl. */
   close(): Promise<void>;
@@ -78,11 +78,12 @@ export async function startProxy(kubectl: Program, directory: string): Promise<K
     get end() {
       return end;
     },
-    send: (method, path, { body, contentType, signal }) =>
+    send: (method, path, { body, contentType, accept, signal }) =>
       new Promise((resolve, reject) => {
         if (end) throw end;
         const headers = {
           host: "localhost",
+          ...(accept !== undefined && { accept }),
           ...(body !== undefined && {
             "content-type": contentType,
             "content-length": Buffer.byteLength(body),

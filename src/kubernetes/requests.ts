@@ -16,6 +16,8 @@ export type PatchType = "apply-patch+yaml" | "json-patch+json" | "merge-patch+js
 export interface ApiRequest {
   contentType?: "application/json" | `application/${PatchType}`;
   body?: object;
+  /** In what form the answer is wanted; undefined: JSON. */
+  accept?: string;
   /** Ends the request. */
   signal?: AbortSignal | undefined;
 }
@@ -30,9 +32,12 @@ export async function sendRequest(
   proxy: KubectlProxy,
   method: string,
   path: string,
-  { contentType, body, signal: ended }: ApiRequest = {},
+  { contentType, body, accept, signal: ended }: ApiRequest = {},
 ): Promise<ApiResponse> {
-  const content = body && contentType !== undefined && { body: JSON.stringify(body), contentType };
+  const content = {
+    ...(body && contentType !== undefined && { body: JSON.stringify(body), contentType }),
+    ...(accept !== undefined && { accept }),
+  };
   const attempt = async () => {
     const limit = AbortSignal.timeout(REQUEST_LIMIT_MS);
     const signal = ended ? AbortSignal.any([limit, ended]) : limit;

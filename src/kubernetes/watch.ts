@@ -46,7 +46,7 @@ export async function follow(
   let failures = 0;
   while (!signal.aborted) {
     try {
-      const { items, resourceVersion } = await api.list(kind, namespace, selector, signal);
+      const { items, resourceVersion } = await api.list(kind, namespace, selector, { signal });
       if (signal.aborted) return;
       failures = 0;
       follower.onList(items);

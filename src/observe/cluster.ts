@@ -3,13 +3,10 @@ import { allOf } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
 import type { Job } from "../base/job.ts";
 import type { Program } from "../base/process.ts";
-import { lastDeployed } from "../helm/history.ts";
 import { type Release, readRelease } from "../helm/release.ts";
 import { refuseUnfinished } from "../helm/release-state.ts";
-import { readStoredReleases } from "../helm/stored-release.ts";
-import { hasNull, valueAt } from "../helm/values.ts";
+import { valueAt } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
-import { requestedValues } from "../inputs/values.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import {
   Ingress,
@@ -50,7 +47,7 @@ export async function observeCluster(
 ): Promise<ClusterState> {
   const { namespace, release: name } = settings;
   const [deployed, services, objects, otherIngresses] = await allOf([
-    readRelease(helm, name, namespace),
+    readRelease(api, name, namespace),
     api.list(
       "Service",
       namespace,
@@ -77,23 +74,10 @@ export async function observeCluster(
         release: deployed,
         ...serviceOf(deployed, services.items),
         chart: undefined,
-        // Only a null in the values depends on the defaults.
-        defaults: hasNull(requestedValues(settings)) ? await storedDefaults(api, deployed) : undefined,
       }
     : await observeMissing(settings, job, api, helm);
   const formerHosts = otherHostsOf(ingress, settings.host, milvus.service.metadata.name);
   return { ...found, ...milvus, formerHosts };
-}
-
-/**
- * Returns the defaults of the chart in the release's Secret; undefined when Helm stores releases elsewhere.
- */
-async function storedDefaults(api: ApiServer, release: Release): Promise<ClusterState["defaults"]> {
-  const stored = await readStoredReleases(api, release);
-  const chart = (lastDeployed(stored) ?? stored.at(-1))?.chart;
-  if (!chart) return undefined;
-  const subcharts = chart.metadata.dependencies.map(({ name, alias }) => alias ?? name);
-  return { values: chart.values, subcharts };
 }
 
 /** Describes the release to install; refuses a missing release that is not to be installed. */

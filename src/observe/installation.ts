@@ -27,7 +27,7 @@ export async function observeInstallation(
   >,
   { directory }: Pick<Job, "directory">,
   helm: Program,
-): Promise<Pick<ClusterState, "release" | "service" | "isServiceToCome" | "chart" | "defaults">> {
+): Promise<Pick<ClusterState, "release" | "service" | "isServiceToCome" | "chart">> {
   const {
     release: name,
     namespace,
@@ -44,8 +44,6 @@ export async function observeInstallation(
     release: releaseToInstall(name, namespace, defaults),
     service: serviceToCome(name, namespace, defaults.name, effective),
     isServiceToCome: true,
-    // Subchart defaults are unknown here.
-    defaults: undefined,
   };
 }
 

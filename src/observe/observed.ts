@@ -1,4 +1,3 @@
-import type { YamlMap } from "../base/yaml.ts";
 import type { SslCertificate } from "../gke/compute-resources.ts";
 import type { LocalChart } from "../helm/chart.ts";
 import type { Release } from "../helm/release.ts";
@@ -33,8 +32,6 @@ export interface ClusterState {
   managedCertificates: ManagedCertificate[];
   /** The chart of a release that isn't installed yet. */
   chart: LocalChart | undefined;
-  /** The deployed chart's default values; undefined when they aren't needed or aren't known. */
-  defaults: { values: YamlMap; subcharts: string[] } | undefined;
 }
 
 /** What belongs to the load balancer at Google, outside the cluster. */

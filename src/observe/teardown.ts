@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { allOf } from "../base/async.ts";
 import { type Release, readRelease } from "../helm/release.ts";
-import { readStoredReleases, type StoredRelease } from "../helm/stored-release.ts";
+import { readHistory, type StoredRelease } from "../helm/stored-release.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer, Manifest } from "../kubernetes/api.ts";
 import { Ingress, type KubernetesObject, Service } from "../kubernetes/objects.ts";
@@ -83,8 +83,8 @@ async function observeServices(namespace: string, api: ApiServer): Promise<Servi
 
 async function observeRestorable(
   { release: name, namespace }: Pick<Settings, "release" | "namespace">,
-  { api, helm }: Pick<Access, "api" | "helm">,
+  { api }: Pick<Access, "api">,
 ): Promise<TeardownState["restorable"]> {
-  const release = await readRelease(helm, name, namespace);
-  return release && { release, history: await readStoredReleases(api, release) };
+  const release = await readRelease(api, name, namespace);
+  return release && { release, history: await readHistory(api, release) };
 }

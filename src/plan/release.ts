@@ -1,7 +1,7 @@
 import { isMap, type YamlMap } from "../base/yaml.ts";
 import { chartNameIn } from "../helm/chart.ts";
 import type { HelmValues } from "../helm/helm-values.ts";
-import { NOT_INSTALLED } from "../helm/release.ts";
+import { NOT_INSTALLED, type Release } from "../helm/release.ts";
 import { refuseOtherChart } from "../helm/release-state.ts";
 import {
   diffValues,
@@ -64,7 +64,7 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   const overlay = keepsLayer4 ? joinValues(complete, { service: { type: "LoadBalancer" } }) : complete;
 
   const chartVersion = settings.chartVersion?.replace(/^v/, "") ?? release.chartVersion;
-  const given = layValues(release.values, requested, release.computedValues, hasDefaultIn(observed));
+  const given = layValues(release.values, requested, release.computedValues, hasDefaultIn(release));
   const upgraded = joinValues(given, overlay);
   const changes = diffValues(release.values, upgraded);
   const reasons = [
@@ -106,11 +106,11 @@ function valuesFor(settings: Settings, given: YamlMap, overlay: YamlMap): HelmVa
 }
 
 /** What isn't known counts as a default: a subchart has its own, which Helm doesn't keep. */
-function hasDefaultIn({ defaults }: Observed): (path: readonly string[]) => boolean {
-  return ([key = "", ...rest]) =>
-    defaults === undefined ||
-    defaults.subcharts.includes(key) ||
-    valueAt(defaults.values, key, ...rest) !== undefined;
+function hasDefaultIn({ base }: Release): (path: readonly string[]) => boolean {
+  if (!base) return () => true;
+  const { metadata, values } = base.chart;
+  const subcharts = metadata.dependencies.map(({ name, alias }) => alias ?? name);
+  return ([key = "", ...rest]) => subcharts.includes(key) || valueAt(values, key, ...rest) !== undefined;
 }
 
 /** What someone has changed on the Service outside Helm: only an upgrade puts it back. */

@@ -28,7 +28,7 @@ export interface RunReport {
   certificateExpires?: string | undefined;
   caCertificate?: string;
   caCertificateFile?: string;
-  releaseRevision?: number;
+  releaseRevision?: number | undefined;
   chartVersion?: string;
   milvusVersion?: string;
   backends?: BackendHealth;
