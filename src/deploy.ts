@@ -6,6 +6,8 @@ import { forgetHost, pointHost } from "./carry-out/dns-record.ts";
 import { checkByDryRun, type DryRun } from "./carry-out/dry-run.ts";
 import { applyLoadBalancer, settleLoadBalancer } from "./carry-out/load-balancer.ts";
 import { recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
+import { renderRelease } from "./carry-out/render.ts";
+import type { LocalChart } from "./helm/chart.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
 import type { Release } from "./helm/release.ts";
 import { endsProven, type Settings } from "./inputs/settings.ts";
@@ -38,6 +40,8 @@ interface Deployment {
   access: Access;
   observed: Observed;
   plan: Plan;
+  /** Undefined when the release stays as it is. */
+  chart: LocalChart | undefined;
   dryRun: DryRun;
   watch: LoadBalancerWatch;
 }
@@ -103,15 +107,16 @@ async function deployOnce(
   if (settings.mode === "deploy" && settings.recoverPending !== undefined) {
     await recoverPending(settings, session, access, settings.recoverPending);
   }
-  const { observed, plan } = await step(session, "Look and plan", async () => {
+  const { observed, plan, chart } = await step(session, "Look and plan", async () => {
     const observed = await observe(settings, session, access);
-    const plan = makePlan(settings, observed, files);
+    const { plan: release, chart, rendered } = await renderRelease(settings, session, access, observed);
+    const plan = makePlan(settings, observed, release, rendered, files);
     logFindings(observed, plan);
-    return { observed, plan };
+    return { observed, plan, chart };
   });
   report.releaseRevision = observed.release.revision;
   report.chartVersion = observed.release.chartVersion;
-  report.milvusVersion = observed.release.appVersion;
+  report.milvusVersion = observed.milvusVersion;
 
   const dryRun = await step(session, "Check before changing anything", () =>
     checkByDryRun(settings, session, access, observed, plan),
@@ -121,7 +126,7 @@ async function deployOnce(
   // Opened before the first change, so that a missing right to watch is noticed before it.
   const watch = await LoadBalancerWatch.open(access.api, plan.loadBalancer.names);
   try {
-    await carryOutAndProve({ settings, session, access, observed, plan, dryRun, watch });
+    await carryOutAndProve({ settings, session, access, observed, plan, chart, dryRun, watch });
   } finally {
     report.backends ??= healthOf(watch.state).backends;
     await watch.close();
@@ -159,7 +164,8 @@ async function carryOut({
   access,
   observed,
   plan,
-  dryRun: { chart, objects },
+  chart,
+  dryRun: { objects },
   watch,
 }: Deployment): Promise<{ reserved: string | undefined; release: Release }> {
   const { report, signal } = session;
@@ -176,6 +182,7 @@ async function carryOut({
     release = { ...release, revision, status: "deployed" };
     report.releaseRevision = revision;
     report.chartVersion = chart.version;
+    report.milvusVersion = plan.rendered?.milvusVersion ?? report.milvusVersion ?? "";
   }
   watch.forgetWarnings();
   if (objects.some(({ action }) => action !== "keep" && action !== "delete")) {
@@ -241,7 +248,7 @@ async function prove(
 }
 
 async function removeLayer4(
-  { settings, session, access, plan, dryRun: { chart } }: Deployment,
+  { settings, session, access, plan, chart }: Deployment,
   release: Release,
 ): Promise<void> {
   const { switchOver } = plan.release;

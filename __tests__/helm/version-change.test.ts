@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type ChartVersions, describeVersionChange } from "../../src/helm/version-change.ts";
+import { type ChartVersions, describeVersionChange, trapsBetween } from "../../src/helm/version-change.ts";
 
 const NOW: ChartVersions = { chart: "5.0.19", app: "2.6.15" };
 
@@ -41,6 +41,17 @@ test.each<[string, ChartVersions, ChartVersions, string | undefined]>([
 ])("%s", (_, before, after, expected) => {
   const sentence = describeVersionChange(before, after);
   if (expected === undefined) expect(sentence).toBeUndefined();
-  else expect(sentence).toMatch(/^chart_version asks for .*: see Milvus's upgrade guide/);
+  else expect(sentence).toMatch(/^The upgrade is .*: see Milvus's upgrade guide/);
   expect(sentence ?? "").toContain(expected ?? "");
+});
+
+test.each([
+  ["5.0.19", "5.0.20", 0],
+  ["4.2.20", "4.2.30", 1],
+  ["4.2.21", "4.2.30", 0],
+  ["3.2.9", "5.0.0", 3],
+  ["5.0.0", "4.2.0", 0],
+  ["x", "5.0.0", 0],
+])("trapsBetween: %s and %s", (before, after, count) => {
+  expect(trapsBetween(before, after)).toHaveLength(count);
 });

@@ -8,8 +8,9 @@ import { fetchChart } from "../../src/helm/chart.ts";
 import { chartDefaults } from "../../src/helm/chart-defaults.ts";
 import { install } from "../../src/helm/install.ts";
 import { readLostValues } from "../../src/helm/lost-values.ts";
+import { compareManifests } from "../../src/helm/manifest.ts";
 import { NOT_INSTALLED, type Release, readRelease, releaseToInstall } from "../../src/helm/release.ts";
-import { previewUpgrade } from "../../src/helm/restarts.ts";
+import { renderUpgrade } from "../../src/helm/render.ts";
 import { chartFor } from "../../src/helm/stored-chart.ts";
 import { type Helm, upgrade } from "../../src/helm/upgrade.ts";
 import { joinValues } from "../../src/helm/values.ts";
@@ -141,7 +142,7 @@ describe.each(HELMS)("%s: a chart that its repository has no more", (name) => {
     // Once more, from what that upgrade has stored.
     const second = await chartFor(helm, reference(VERSION), await releaseIn(namespace), directory);
     for (const each of [chart, second]) {
-      await expect(previewUpgrade(helm, request(release, each, { more: { enabled: true } }))).rejects.toThrow(
+      await expect(renderUpgrade(helm, request(release, each, { more: { enabled: true } }))).rejects.toThrow(
         /can't be upgraded with chart 5\.0\.19[\s\S]*subchart extra 1\.2\.3 is enabled/,
       );
     }
@@ -215,7 +216,10 @@ describe.each(HELMS)("%s: what an upgrade would do", (name) => {
     await cluster.installSmall(namespace, {}, name);
     const [before, release] = [await cluster.snapshot(namespace), await releaseIn(namespace)];
     const chart = { path: CHART, name: "milvus", version: VERSION };
-    const preview = (values: YamlMap) => previewUpgrade(helm, request(release, chart, values));
+    const preview = async (values: YamlMap) => {
+      const { manifest } = await renderUpgrade(helm, request(release, chart, values));
+      return compareManifests(release.base?.manifest ?? "", manifest);
+    };
 
     expect(await preview({})).toEqual({ restarts: [], creates: [], deletes: [] });
     expect(await preview({ service: { type: "ClusterIP" } })).toEqual({

@@ -199,5 +199,7 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
   ["nobody uses what isn't installed", {}, observed({}, { revision: 0, status: NOT_INSTALLED }), []],
 ])("%s", (_, inputs, seen, sentences) => {
   const wanted = settings(inputs);
-  expect(consequencesOf(wanted, seen, makePlan(wanted, seen, []))).toEqual(sentences);
+  expect(
+    consequencesOf(wanted, seen, makePlan(wanted, seen, planRelease(wanted, seen), undefined, [])),
+  ).toEqual(sentences);
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ObjectChange } from "../../src/plan/changes.ts";
 import { makePlan } from "../../src/plan/plan.ts";
+import { planRelease } from "../../src/plan/release.ts";
 import { describePlan, reportPlan } from "../../src/report/plan.ts";
 import type { PlanReport } from "../../src/report/run-report.ts";
 import { summaryOf } from "../../src/report/summary.ts";
@@ -23,27 +24,27 @@ function planWithSecrets() {
   ].join("\n");
   const inputs = { values, keep_layer4: "true", adopt: "true" };
   const release = { ...STARTING, externalS3: { secretKey: REMOVED }, minio: { secretKey: REMOVED } };
-  return makePlan(
-    settings(inputs),
-    withCertificate(observed(release), { certificate: SECRET, privateKey: SECRET }),
-    [],
-  );
+  const seen = withCertificate(observed(release), { certificate: SECRET, privateKey: SECRET });
+  const plan = planRelease(settings(inputs), seen);
+  return { ...makePlan(settings(inputs), seen, plan, undefined, []), rendered: RENDERED };
 }
 
 const OBJECTS: ObjectChange[] = [
   { kind: "Secret", name: "t", action: "create" },
   { kind: "Ingress", name: "i", action: "keep" },
 ];
-const PREVIEW = {
+const RENDERED = {
   restarts: [{ kind: "Deployment", name: "d" }],
   creates: [{ kind: "ConfigMap", name: "c" }],
   deletes: [{ kind: "Service", name: "s" }],
+  fields: [{ kind: "Service", name: "m", path: "spec.type", before: "LoadBalancer", after: "ClusterIP" }],
+  milvusVersion: "2.6.15",
+  warnings: [],
 };
 
 describe("reportPlan", () => {
   const report = reportPlan(
     planWithSecrets(),
-    PREVIEW,
     OBJECTS,
     ["It means x."],
     [{ path: "minio.secretKey", revision: 2 }],
@@ -102,13 +103,15 @@ describe("reportPlan", () => {
   test("has no upgrade for a release that stays as it is", () => {
     const settled = {
       ...planWithSecrets(),
+      rendered: undefined,
       release: { ...planWithSecrets().release, upgrade: undefined, switchOver: undefined },
     };
-    expect(reportPlan(settled, undefined, [], [], [])).toEqual({
+    expect(reportPlan(settled, [], [], [])).toEqual({
       upgrade: [],
       later: [],
       values: [],
       objects: [],
+      fields: [],
       restarts: [],
       consequences: [],
       lost: [],
@@ -122,6 +125,7 @@ describe("describePlan", () => {
     later: [],
     values: [],
     objects: [],
+    fields: [],
     restarts: [],
     consequences: [],
     lost: [],

@@ -52,6 +52,7 @@ test("a successful run sets all outputs", async () => {
     later: ["y"],
     values: [{ path: "a" }],
     objects: [],
+    fields: [],
     restarts: ["Deployment my-release-milvus-standalone"],
     consequences: ["z"],
     lost: [{ path: "b", revision: 2 }],

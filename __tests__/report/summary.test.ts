@@ -94,6 +94,7 @@ describe("the plan", () => {
       { kind: "Ingress", name: "i", action: "create" },
       { kind: "Secret", name: "s", action: "keep" },
     ],
+    fields: [],
     restarts: [],
     consequences: [],
     lost: [],
@@ -118,6 +119,7 @@ describe("the plan", () => {
     const plan: PlanReport = {
       ...PLAN,
       later: ["value service.type changes"],
+      fields: [],
       restarts: ["Deployment my-release-milvus-standalone"],
       objects: [
         { kind: "static address", name: "a", action: "create" },
@@ -199,7 +201,16 @@ describe("a summary that is too long for the runner", () => {
     const values = Array.from({ length: 20_000 }, (_, index) => ({
       path: `annotations.${"ä".repeat(40)}${index}`,
     }));
-    const plan = { upgrade: [], later: [], values, objects: [], restarts: [], consequences: [], lost: [] };
+    const plan = {
+      upgrade: [],
+      later: [],
+      values,
+      objects: [],
+      fields: [],
+      restarts: [],
+      consequences: [],
+      lost: [],
+    };
     const summary = summaryOf({ ...READY, plan }, "deploy", undefined);
     expect(Buffer.byteLength(summary)).toBeLessThanOrEqual(LIMIT);
     expect(Buffer.byteLength(summary)).toBeGreaterThan(LIMIT - 1000);
@@ -222,6 +233,7 @@ test("text from elsewhere makes no link, image, HTML or heading in the summary",
     later: [evil],
     values: [{ path: evil }],
     objects: [{ kind: evil, name: evil, action: "create" }],
+    fields: [],
     restarts: [evil],
     consequences: [evil],
     lost: [{ path: evil, revision: 1 }],

@@ -102,6 +102,7 @@ export function observed(
         ports: [{ name: "milvus", port: 19530, targetPort: "milvus" }],
       },
     }),
+    milvusVersion: "2.6.15",
     isServiceToCome: false,
     objects: [...objects],
     ingress: ingress && v.parse(Ingress, ingress),

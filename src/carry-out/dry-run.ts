@@ -1,17 +1,10 @@
 import { warning } from "@actions/core";
 import { allOf } from "../base/async.ts";
 import { info } from "../base/log.ts";
-import type { LocalChart } from "../helm/chart.ts";
-import { chartDefaults } from "../helm/chart-defaults.ts";
 import { givenValues } from "../helm/helm-values.ts";
 import { describeLostValues, type LostValue, readLostValues } from "../helm/lost-values.ts";
-import type { ManifestChange } from "../helm/manifest.ts";
 import { NOT_INSTALLED } from "../helm/release.ts";
-import { refuseOtherChart } from "../helm/release-state.ts";
-import { previewInstall, previewUpgrade } from "../helm/restarts.ts";
-import { chartFor } from "../helm/stored-chart.ts";
 import { joinValues } from "../helm/values.ts";
-import { describeVersionChange } from "../helm/version-change.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import { dryRunManifests } from "../kubernetes/manifest-set.ts";
@@ -29,8 +22,6 @@ import type { Session } from "../report/session.ts";
 
 /** What is known once everything was tried that changes nothing. */
 export interface DryRun {
-  /** Undefined when the release stays as it is. */
-  chart: LocalChart | undefined;
   /** What becomes of the load balancer's objects, of the user's manifests, and of what there is at Google. */
   objects: ObjectChange[];
 }
@@ -46,9 +37,8 @@ export async function checkByDryRun(
   observed: Observed,
   plan: Plan,
 ): Promise<DryRun> {
-  const [objects, { chart, preview }, lost] = await allOf([
+  const [objects, lost] = await allOf([
     dryRunObjects(settings, access.api, observed, plan),
-    dryRunUpgrade(settings, session, access, observed, plan),
     lostValuesOf(access.api, observed, plan),
     refuseMissingRights(
       access.api,
@@ -58,11 +48,12 @@ export async function checkByDryRun(
   ]);
   const all = [...plan.google, ...objects];
   const consequences = consequencesOf(settings, observed, plan);
-  session.report.plan = reportPlan(plan, preview, all, consequences, lost);
+  session.report.plan = reportPlan(plan, all, consequences, lost);
   for (const line of describePlan(session.report.plan)) info(line);
   for (const exposure of exposuresOf(settings, observed, plan)) warning(exposure);
+  for (const each of plan.rendered?.warnings ?? []) warning(each);
   if (lost.length > 0) warning(describeLostValues(observed.release, lost));
-  return { chart, objects: all };
+  return { objects: all };
 }
 
 /** Values that are gone are told when the release first comes under this action's care: nothing else brings them back. */
@@ -73,37 +64,6 @@ async function lostValuesOf(
 ): Promise<LostValue[]> {
   if (!upgrade || hasLoadBalancerValues(release.values) || release.status === NOT_INSTALLED) return [];
   return await readLostValues(api, release, joinValues(release.values, givenValues(upgrade.values)));
-}
-
-async function dryRunUpgrade(
-  settings: Settings,
-  session: Session,
-  { helm }: Access,
-  { release, chart: known }: Observed,
-  { release: { chartVersion, upgrade, switchOver } }: Plan,
-): Promise<{ chart: LocalChart | undefined; preview: ManifestChange | undefined }> {
-  if (!upgrade && !switchOver) return { chart: undefined, preview: undefined };
-  const { directory } = session;
-  const reference = {
-    chart: settings.chart,
-    repository: settings.chartRepository,
-    login: settings.chartLogin,
-    version: chartVersion,
-  };
-  const chart = known ?? (await chartFor(helm, reference, release, directory));
-  refuseOtherChart(release, chart.name);
-  if (!upgrade) return { chart, preview: undefined };
-  if (chartVersion !== release.chartVersion) {
-    const { version, appVersion } = await chartDefaults(helm, chart);
-    const before = { chart: release.chartVersion, app: release.appVersion };
-    const announcement = describeVersionChange(before, { chart: version, app: appVersion });
-    if (announcement) warning(announcement);
-  }
-  const request = { release, chart, values: upgrade.values, directory };
-  if (release.status === NOT_INSTALLED) return { chart, preview: await previewInstall(helm, request) };
-  // Helm renders an upgrade before it changes anything, and tells then what it has rendered: rehearsing it, too, would
-  // only take longer.
-  return { chart, preview: settings.mode === "plan" ? await previewUpgrade(helm, request) : undefined };
 }
 
 async function dryRunObjects(

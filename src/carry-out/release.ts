@@ -6,10 +6,9 @@ import type { LocalChart } from "../helm/chart.ts";
 import { ReleaseBusyError } from "../helm/error.ts";
 import { isPending, type Revision } from "../helm/history.ts";
 import { install } from "../helm/install.ts";
-import type { ManifestChange } from "../helm/manifest.ts";
+import { compareManifests, type ManifestChange } from "../helm/manifest.ts";
 import { untilSettled } from "../helm/pending.ts";
 import { NOT_INSTALLED, type Release, readRelease } from "../helm/release.ts";
-import { changesMade } from "../helm/restarts.ts";
 import { rollback } from "../helm/rollback.ts";
 import { watchRollout } from "../helm/rollout.ts";
 import { findLastDeployed, listRevisions, readRevision, secretOf } from "../helm/stored-release.ts";
@@ -117,8 +116,8 @@ async function upgradeRelease(
   );
   info(`Release ${release.name} is at revision ${made.version}, chart ${chart.version}.`);
   if (release.status !== NOT_INSTALLED) {
-    await changesMade(helm, release, made).then(
-      ({ restarts }) => reportRestarts(report, restarts),
+    await readRevision(api, release, made.version - 1).then(
+      ({ manifest }) => reportRestarts(report, compareManifests(manifest, made.manifest).restarts),
       // The upgrade succeeded nevertheless.
       (error: unknown) => info(`Which pods Helm replaced is not known. ${messageOf(error)}`),
     );

@@ -8,6 +8,11 @@ export function conflictFlags({ serverSide }: { serverSide: boolean }): string[]
   return serverSide ? ["--force-conflicts"] : [];
 }
 
+/** Without it, an upgrade would undo what the post-renderer has changed. */
+export function postRendererFlags({ postRenderer }: { postRenderer?: string | undefined }): string[] {
+  return postRenderer === undefined ? [] : ["--post-renderer", postRenderer];
+}
+
 /** @param limit milliseconds */
 export function timeoutFlags(limit: number): string[] {
   return ["--timeout", `${Math.ceil(limit / 1000)}s`];

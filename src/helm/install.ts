@@ -3,7 +3,7 @@ import type { ActionError } from "../base/errors.ts";
 import { type Output, run } from "../base/process.ts";
 import type { LocalChart } from "./chart.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
-import { timeoutFlags, waitFlags } from "./flags.ts";
+import { postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import { type HelmValues, withValues } from "./helm-values.ts";
 import { type Helm, isTooSlow, MadeRevision } from "./upgrade.ts";
 
@@ -20,8 +20,9 @@ export interface Install {
 }
 
 /** The start of an installation's arguments, so that a dry run makes what the installation does. */
-export function installArgs({ release, chart }: Pick<Install, "release" | "chart">): string[] {
-  return ["install", release.name, chart.path, "--namespace", release.namespace, "--output", "json"];
+export function installArgs(helm: Helm, { release, chart }: Pick<Install, "release" | "chart">): string[] {
+  const which = [release.name, chart.path, "--namespace", release.namespace];
+  return ["install", ...which, ...postRendererFlags(helm), "--output", "json"];
 }
 
 /**
@@ -33,7 +34,7 @@ export async function install(helm: Helm, request: Install): Promise<MadeRevisio
   const { values, directory, timeout, signal } = request;
   const waiting = [...waitFlags(helm.version), ...timeoutFlags(timeout)];
   const output = await withValues(values, directory, (flags, input) =>
-    run(helm, [...installArgs(request), ...flags, ...waiting], { input, signal }),
+    run(helm, [...installArgs(helm, request), ...flags, ...waiting], { input, signal }),
   );
   if (output.exitCode === 0) return v.parse(MadeRevision, JSON.parse(output.stdout));
   // Whoever has ended the installation knows better than Helm why.

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { loadAll } from "js-yaml";
 import * as v from "valibot";
+import { differences, type FieldDifference } from "../kubernetes/field-difference.ts";
 
 /** An object as a chart renders it: what is empty may be null. */
 const Rendered = v.looseObject({
@@ -72,18 +73,17 @@ export function compareManifests(before: string, after: string): ManifestChange 
   };
 }
 
-/**
- * Returns the objects in which two manifests differ, Secrets only by name: charts generate what is in them anew at
- * each rendering.
- */
-export function differences(one: string, other: string): ObjectName[] {
-  const [left, right] = [parseManifest(one), parseManifest(other)];
-  return [...new Map([...left, ...right])]
-    .filter(([key, { kind }]) => {
-      const [a, b] = [left.get(key), right.get(key)];
-      return !a || !b || (kind !== "Secret" && !isDeepStrictEqual(a, b));
-    })
-    .map(nameOf);
+/** A field in which two manifests differ; without a path, an object that only one of them has. */
+export interface ManifestDifference extends ObjectName, FieldDifference {}
+
+/** Returns the fields in which two manifests differ. */
+export function manifestDifferences(before: string, after: string): ManifestDifference[] {
+  const [old, wanted] = [parseManifest(before), parseManifest(after)];
+  return [...new Set([...old.keys(), ...wanted.keys()])].flatMap((key) => {
+    const [one, other] = [old.get(key), wanted.get(key)];
+    const object = other ?? one;
+    return object ? differences(one, other).map((field) => ({ ...nameOf([key, object]), ...field })) : [];
+  });
 }
 
 function podTemplate(object: Rendered): unknown {

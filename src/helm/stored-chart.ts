@@ -4,13 +4,13 @@ import { warning } from "@actions/core";
 import { load } from "js-yaml";
 import * as v from "valibot";
 import { ActionError, messageOf } from "../base/errors.ts";
-import type { Program } from "../base/process.ts";
 import type { ChartReference, LocalChart } from "./chart.ts";
 import { chartNameIn, fetchChart, isPath } from "./chart.ts";
-import { differences } from "./manifest.ts";
+import { manifestDifferences } from "./manifest.ts";
 import type { Release } from "./release.ts";
-import { dryRunUpgrade } from "./restarts.ts";
+import { renderUpgrade } from "./render.ts";
 import { Dependencies, type StoredChart } from "./stored-release.ts";
+import type { Helm } from "./upgrade.ts";
 
 /** A chart with where it was had. */
 export type FoundChart = LocalChart & { origin: "repository" | "path" | "release" };
@@ -29,7 +29,7 @@ interface File {
  * @throws ActionError when the chart can't be had, and why not from the release
  */
 export async function chartFor(
-  helm: Program,
+  helm: Helm,
   reference: ChartReference,
   release: Release,
   directory: string,
@@ -58,7 +58,7 @@ function isDeployed(reference: ChartReference, release: Release): boolean {
  * Rebuilds the chart that Helm keeps with the deployed revision, and proves it: without new values it renders that
  * revision's objects.
  */
-async function chartInRelease(helm: Program, release: Release, directory: string): Promise<LocalChart> {
+async function chartInRelease(helm: Helm, release: Release, directory: string): Promise<LocalChart> {
   const { base } = release;
   if (!base) throw unusable(release, "it isn't installed yet.");
   const missing = missingSubcharts(base.chart);
@@ -70,15 +70,21 @@ async function chartInRelease(helm: Program, release: Release, directory: string
   const { name, version } = base.chart.metadata;
   const chart = { path, name, version };
 
-  const rendered = await dryRunUpgrade(helm, {
+  const { manifest } = await renderUpgrade(helm, {
     release,
     chart,
     values: { kind: "over", files: [], overlay: {} },
     directory,
   });
-  const different = differences(base.manifest, rendered).map(({ kind, name }) => `${kind} ${name}`);
+  // Charts generate what is in a Secret at each rendering.
+  const different = manifestDifferences(base.manifest, manifest)
+    .filter(({ kind, path }) => kind !== "Secret" || path === "")
+    .map(({ kind, name }) => `${kind} ${name}`);
   if (different.length > 0) {
-    throw unusable(release, `it renders another ${different.join(", ")} than revision ${base.revision} has.`);
+    throw unusable(
+      release,
+      `it renders another ${[...new Set(different)].join(", ")} than revision ${base.revision} has.`,
+    );
   }
   return chart;
 }

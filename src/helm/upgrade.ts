@@ -2,12 +2,16 @@ import * as v from "valibot";
 import { type Output, type Program, run } from "../base/process.ts";
 import type { LocalChart } from "./chart.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
-import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
+import { conflictFlags, postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import { type HelmValues, withValues } from "./helm-values.ts";
 import type { Release } from "./release.ts";
 
 /** Helm with its version, on which its flags depend. */
-export type Helm = Program & { version: string };
+export type Helm = Program & {
+  version: string;
+  /** What changes each manifest before Helm applies it: a program (Helm 3), a plugin's name (Helm 4). */
+  postRenderer?: string | undefined;
+};
 
 export interface Upgrade {
   release: Release;
@@ -31,14 +35,13 @@ export type MadeRevision = v.InferOutput<typeof MadeRevision>;
  * `--reset-then-reuse-values`: the chart's defaults, then the release's own values, then the new ones. Without it
  * Helm drops the release's values as soon as any new one is given (helm pkg/action/upgrade.go, reuseValues).
  */
-export function upgradeArgs({
-  release,
-  chart,
-  values,
-}: Pick<Upgrade, "release" | "chart" | "values">): string[] {
+export function upgradeArgs(
+  helm: Helm,
+  { release, chart, values }: Pick<Upgrade, "release" | "chart" | "values">,
+): string[] {
   const which = [release.name, chart.path, "--namespace", release.namespace];
   const base = values.kind === "instead" ? "--reset-values" : "--reset-then-reuse-values";
-  return ["upgrade", ...which, base, "--output", "json"];
+  return ["upgrade", ...which, base, ...postRendererFlags(helm), "--output", "json"];
 }
 
 /**
@@ -50,7 +53,7 @@ export async function upgrade(helm: Helm, request: Upgrade): Promise<MadeRevisio
   const { release, values, directory, timeout, signal } = request;
   const waiting = [...waitFlags(helm.version), ...conflictFlags(release), ...timeoutFlags(timeout)];
   const output = await withValues(values, directory, (flags, input) =>
-    run(helm, [...upgradeArgs(request), ...flags, ...waiting], { input, signal }),
+    run(helm, [...upgradeArgs(helm, request), ...flags, ...waiting], { input, signal }),
   );
   if (output.exitCode !== 0) throw upgradeError(output, request);
   return v.parse(MadeRevision, JSON.parse(output.stdout));

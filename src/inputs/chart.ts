@@ -11,6 +11,8 @@ export interface ChartSettings {
   chartLogin: Login | undefined;
   /** Undefined: the deployed one. */
   chartVersion: string | undefined;
+  /** A program (Helm 3), a plugin's name (Helm 4); undefined: none. */
+  postRenderer: string | undefined;
 }
 
 export function readChart(reader: InputReader): ChartSettings {
@@ -28,7 +30,13 @@ export function readChart(reader: InputReader): ChartSettings {
     );
   }
   const repository = isChartName(chart) ? readRepository(reader) : undefined;
-  return { chart, chartRepository: repository?.base, chartLogin: repository?.login, chartVersion };
+  return {
+    chart,
+    chartRepository: repository?.base,
+    chartLogin: repository?.login,
+    chartVersion,
+    postRenderer: optional("post_renderer"),
+  };
 }
 
 /** A chart's name needs a repository; a path and an `oci://` reference don't. */

@@ -23,7 +23,7 @@ const TOKEN_MARGIN_MS = 60_000;
 
 type AccessSettings = Pick<
   Settings,
-  "cluster" | "google" | "kubectlVersion" | "kubectlMirror" | "helmVersion" | "helmMirror"
+  "cluster" | "google" | "postRenderer" | "kubectlVersion" | "kubectlMirror" | "helmVersion" | "helmMirror"
 >;
 
 /** Access to the cluster and to Google. */
@@ -68,7 +68,12 @@ export async function reachCluster(settings: AccessSettings, job: Job): Promise<
     throw (google.cluster && unreachableCluster(google.cluster, messageOf(error))) ?? error;
   }
   const { env, leadingArgs } = contextOf(kubeconfig, "--kube-context");
-  return { api, helm: { ...helm, env: { ...env, ...KUBECONFIG_ONLY }, leadingArgs }, ...google, close };
+  return {
+    api,
+    helm: { ...helm, postRenderer: settings.postRenderer, env: { ...env, ...KUBECONFIG_ONLY }, leadingArgs },
+    ...google,
+    close,
+  };
 }
 
 interface ClusterConnection extends Pick<Access, "cluster" | "project" | "credentialsFile"> {

@@ -3,6 +3,7 @@ import { allOf } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
 import type { Job } from "../base/job.ts";
 import type { Program } from "../base/process.ts";
+import { parseManifest } from "../helm/manifest.ts";
 import { type Release, readRelease } from "../helm/release.ts";
 import { refuseUnfinished } from "../helm/release-state.ts";
 import { valueAt } from "../helm/values.ts";
@@ -27,6 +28,7 @@ import {
   otherHostsOf,
   referencesOf,
 } from "../loadbalancer/references.ts";
+import { milvusVersionIn } from "../milvus/rendered.ts";
 import type { Access } from "./access.ts";
 import { observeInstallation, serviceToCome } from "./installation.ts";
 import type { ClusterState } from "./observed.ts";
@@ -76,8 +78,14 @@ export async function observeCluster(
         chart: undefined,
       }
     : await observeMissing(settings, job, api, helm);
-  const formerHosts = otherHostsOf(ingress, settings.host, milvus.service.metadata.name);
-  return { ...found, ...milvus, formerHosts };
+  const { release, service } = milvus;
+  const formerHosts = otherHostsOf(ingress, settings.host, service.metadata.name);
+  return { ...found, ...milvus, formerHosts, milvusVersion: runningVersion(release, service) };
+}
+
+function runningVersion({ base, appVersion }: Release, service: Service): string {
+  const objects = [...parseManifest(base?.manifest ?? "").values()];
+  return milvusVersionIn(objects, service.metadata.name) ?? appVersion;
 }
 
 /** Describes the release to install; refuses a missing release that is not to be installed. */

@@ -10,6 +10,8 @@ import type { Plan } from "./plan.ts";
 
 /** Annotations of a Service with an internal layer-4 load balancer (cloud.google.com/kubernetes-engine). */
 const LOAD_BALANCER_TYPES = ["networking.gke.io/load-balancer-type", "cloud.google.com/load-balancer-type"];
+/** How many paths of values a sentence lists. */
+const MOST_PATHS = 20;
 const EVERYBODY = ["0.0.0.0/0", "::/0"];
 
 /** Returns sentences on clients that could not reach the layer-4 load balancer and can reach the new one. */
@@ -58,6 +60,14 @@ export function consequencesOf(
   const losesLayer4 =
     service.spec.type === "LoadBalancer" && (upgrade !== undefined || switchOver !== undefined);
   const sentences: string[] = [];
+  const kept = plan.release.keptDefaults;
+  if (kept.length > 0) {
+    const shown = kept.slice(0, MOST_PATHS).join(", ");
+    const more = kept.length > MOST_PATHS ? ` and ${kept.length - MOST_PATHS} more` : "";
+    sentences.push(
+      `The release has other defaults than its chart ${release.chartVersion}, as after helm upgrade --reuse-values. They become its own values, so that they stay as they are: ${shown}${more}.`,
+    );
+  }
   if (losesLayer4 && switchOver) {
     sentences.push(
       `The layer-4 load balancer at ${layer4 || "no address yet"} is deleted at Google once Milvus answers through the new one: from then on its clients reach nothing there.`,

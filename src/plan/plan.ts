@@ -5,11 +5,14 @@ import type { Observed } from "../observe/observed.ts";
 import type { ObjectChange } from "./changes.ts";
 import { googleChanges } from "./google.ts";
 import { type LoadBalancerPlan, planLoadBalancer } from "./load-balancer.ts";
-import { planRelease, type ReleasePlan } from "./release.ts";
+import type { ReleasePlan } from "./release.ts";
+import { planRendered, type Rendered, type RenderedPlan } from "./rendered.ts";
 
 /** What a deployment will do. */
 export interface Plan {
   release: ReleasePlan;
+  /** What the upgrade does to the release's objects; undefined when there is none. */
+  rendered: RenderedPlan | undefined;
   loadBalancer: LoadBalancerPlan;
   /** The user's own objects, which are applied before the load balancer's. */
   files: readonly FileManifest[];
@@ -20,12 +23,25 @@ export interface Plan {
 /**
  * Decides what a deployment will do. Pure: the same settings and observations give the same plan.
  *
+ * @param release what is to become of the release
+ * @param rendered what Helm would make of it; undefined when there is no upgrade
  * @param files the user's own objects
  * @throws ActionError when the release, as it is, can't be put behind the load balancer
  */
-export function makePlan(settings: Settings, observed: Observed, files: readonly FileManifest[]): Plan {
-  const release = planRelease(settings, observed);
+export function makePlan(
+  settings: Settings,
+  observed: Observed,
+  release: ReleasePlan,
+  rendered: Rendered | undefined,
+  files: readonly FileManifest[],
+): Plan {
   const loadBalancer = planLoadBalancer(settings, observed, release.port);
   refuseOwnObjects(files, loadBalancer.manifests);
-  return { release, loadBalancer, files, google: googleChanges(settings, observed.google) };
+  return {
+    release,
+    rendered: release.upgrade && rendered && planRendered(settings, observed, release.upgrade, rendered),
+    loadBalancer,
+    files,
+    google: googleChanges(settings, observed.google),
+  };
 }

@@ -34,14 +34,21 @@ export interface UpgradePlan {
 export interface ReleasePlan {
   port: GrpcPort;
   chartVersion: string;
+  /** The defaults of a former chart that become values of the release. */
+  keptDefaults: string[];
   /** Undefined when the release already is as it should be. */
   upgrade: UpgradePlan | undefined;
   /** The upgrade that takes the layer-4 load balancer away once Milvus answers through the new one. */
   switchOver: UpgradePlan | undefined;
 }
 
-/** @throws ActionError when the release can't be put behind the load balancer as it is */
-export function planRelease(settings: Settings, observed: Observed): ReleasePlan {
+/**
+ * Decides what becomes of the release's values.
+ *
+ * @param kept defaults that the release was made with and its chart has no more: they become its own values
+ * @throws ActionError when the release can't be put behind the load balancer as it is
+ */
+export function planRelease(settings: Settings, observed: Observed, kept: YamlMap = {}): ReleasePlan {
   const { release, service } = observed;
   const requested = requestedValues(settings);
   const effective = mergeValues(release.computedValues, requested);
@@ -64,11 +71,12 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   const overlay = keepsLayer4 ? joinValues(complete, { service: { type: "LoadBalancer" } }) : complete;
 
   const chartVersion = settings.chartVersion?.replace(/^v/, "") ?? release.chartVersion;
-  const given = layValues(release.values, requested, release.computedValues, hasDefaultIn(release));
+  const own = joinValues(kept, release.values);
+  const hasKept = Object.keys(kept).length > 0;
+  const given = layValues(own, requested, release.computedValues, hasDefaultIn(release));
   const upgraded = joinValues(given, overlay);
-  const changes = diffValues(release.values, upgraded);
   const reasons = [
-    ...changes.map(({ path }) => `value ${path} changes`),
+    ...diffValues(own, upgraded).map(({ path }) => `value ${path} changes`),
     ...(chartVersion === release.chartVersion
       ? []
       : [`chart ${release.chartVersion} becomes ${chartVersion}`]),
@@ -80,13 +88,20 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
   return {
     port,
     chartVersion,
+    keptDefaults: diffValues(release.values, own).map(({ path }) => path),
     upgrade:
-      reasons.length > 0 ? { reasons, changes, values: valuesFor(settings, given, overlay) } : undefined,
+      reasons.length > 0
+        ? {
+            reasons,
+            changes: diffValues(release.values, upgraded),
+            values: valuesFor(settings, given, overlay, hasKept),
+          }
+        : undefined,
     switchOver: keepsLayer4
       ? {
           reasons: ["value service.type changes"],
           changes: diffValues(upgraded, joinValues(given, complete)),
-          values: valuesFor(settings, given, complete),
+          values: valuesFor(settings, given, complete, hasKept),
         }
       : undefined,
   };
@@ -98,10 +113,11 @@ export function planRelease(settings: Settings, observed: Observed): ReleasePlan
  * pkg/chartutil/coalesce.go).
  *
  * @param given the release's own values with those of the inputs over them
+ * @param hasKept whether former defaults are among them, which Helm itself wouldn't reuse
  */
-function valuesFor(settings: Settings, given: YamlMap, overlay: YamlMap): HelmValues {
+function valuesFor(settings: Settings, given: YamlMap, overlay: YamlMap, hasKept: boolean): HelmValues {
   const all = joinValues(given, overlay);
-  if (hasNull(requestedValues(settings)) || hasNull(all)) return { kind: "instead", values: all };
+  if (hasKept || hasNull(requestedValues(settings)) || hasNull(all)) return { kind: "instead", values: all };
   return { kind: "over", files: settings.values, overlay };
 }
 

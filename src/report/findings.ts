@@ -5,8 +5,8 @@ import type { Observed } from "../observe/observed.ts";
 import type { Plan } from "../plan/plan.ts";
 
 /** Logs the release and the Service that the run found, and what it leaves alone. */
-export function logFindings({ release, service, objects }: Observed, plan: Plan): void {
-  const { name, namespace, revision, status, chart, chartVersion, appVersion } = release;
+export function logFindings({ release, service, objects, milvusVersion }: Observed, plan: Plan): void {
+  const { name, namespace, revision, status, chart, chartVersion } = release;
   const { port } = plan.release;
   for (const object of objects.filter(({ kind }) => kind === "ManagedCertificate")) {
     if (ownerOf(object).kind === "ours" || plan.loadBalancer.adopted.includes(object)) continue;
@@ -15,12 +15,12 @@ export function logFindings({ release, service, objects }: Observed, plan: Plan)
   }
   if (revision === 0) {
     info(
-      `Release ${namespace}/${name} will be installed: chart ${chart} ${chartVersion}, Milvus ${appVersion}.`,
+      `Release ${namespace}/${name} will be installed: chart ${chart} ${chartVersion}, Milvus ${milvusVersion}.`,
     );
     return;
   }
   info(
-    `Release ${namespace}/${name}: revision ${revision}, ${status}, chart ${chart} ${chartVersion}, Milvus ${appVersion}.`,
+    `Release ${namespace}/${name}: revision ${revision}, ${status}, chart ${chart} ${chartVersion}, Milvus ${milvusVersion}.`,
   );
   info(
     `Service ${namespace}/${service.metadata.name}: ${service.spec.type}, gRPC on port ${port.port} (${port.name}).`,

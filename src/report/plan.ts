@@ -1,15 +1,18 @@
 import type { LostValue } from "../helm/lost-values.ts";
-import type { ManifestChange, ObjectName } from "../helm/manifest.ts";
+import type { ObjectName } from "../helm/manifest.ts";
 import type { ValueChange } from "../helm/values.ts";
 import type { ObjectChange } from "../plan/changes.ts";
 import type { Plan } from "../plan/plan.ts";
+import { describeField } from "../plan/shown-fields.ts";
 import type { TeardownPlan } from "../plan/teardown.ts";
 import type { PlanReport } from "./run-report.ts";
 
+/** How many changed fields the log shows. */
+const MOST_FIELDS = 40;
+
 /** Returns what a run changes, without values that may be secret. */
 export function reportPlan(
-  { release: { upgrade, switchOver } }: Plan,
-  preview: ManifestChange | undefined,
+  { release: { upgrade, switchOver }, rendered }: Plan,
   objects: readonly ObjectChange[],
   consequences: readonly string[],
   lost: readonly LostValue[],
@@ -20,8 +23,13 @@ export function reportPlan(
     upgrade: upgrade?.reasons ?? [],
     later: switchOver?.reasons ?? [],
     values: [...(upgrade?.changes ?? []), ...(switchOver?.changes ?? [])].map(redacted),
-    objects: [...ofRelease(preview?.creates, "create"), ...ofRelease(preview?.deletes, "delete"), ...objects],
-    restarts: (preview?.restarts ?? []).map(({ kind, name }) => `${kind} ${name}`),
+    objects: [
+      ...ofRelease(rendered?.creates, "create"),
+      ...ofRelease(rendered?.deletes, "delete"),
+      ...objects,
+    ],
+    fields: rendered?.fields ?? [],
+    restarts: (rendered?.restarts ?? []).map(({ kind, name }) => `${kind} ${name}`),
     consequences: [...consequences],
     lost: lost.map(({ path, revision }) => ({ path, revision })),
   };
@@ -35,6 +43,7 @@ export function reportTeardown({ restore, deletions }: TeardownPlan): PlanReport
     later: [],
     values: changes.map(({ path }) => ({ path })),
     objects: deletions,
+    fields: [],
     restarts: [],
     consequences: [],
     lost: [],
@@ -53,9 +62,10 @@ function redacted({ path, before, after }: ValueChange): PlanReport["values"][nu
 }
 
 export function describePlan(plan: PlanReport): string[] {
-  const { upgrade, later, objects, restarts, consequences } = plan;
+  const { upgrade, later, objects, fields, restarts, consequences } = plan;
   return [
     ...(upgrade.length > 0 ? [`Helm changes the release:\n- ${upgrade.join("\n- ")}`] : []),
+    ...describeFields(fields),
     ...(restarts.length > 0 ? [`Helm replaces the pods of ${restarts.join(", ")}.`] : []),
     ...(later.length > 0
       ? [
@@ -66,4 +76,13 @@ export function describePlan(plan: PlanReport): string[] {
     ...objects.map(({ kind, name, action }) => `${kind} ${name}: ${action}`),
     ...consequences,
   ];
+}
+
+/** Returns the changed fields as lines of the log, an upgrade to another chart has thousands of them. */
+function describeFields(fields: PlanReport["fields"]): string[] {
+  if (fields.length === 0) return [];
+  const shown = fields.slice(0, MOST_FIELDS).map((field) => `- ${describeField(field)}`);
+  const more = fields.length - shown.length;
+  const rest = more > 0 ? [`- and ${more} more, which the output plan has`] : [];
+  return [["Fields of the release's objects that change:", ...shown, ...rest].join("\n")];
 }

@@ -1,6 +1,7 @@
 import { setOutput } from "@actions/core";
 import type { BackendHealth } from "../loadbalancer/health.ts";
 import type { ObjectChange } from "../plan/changes.ts";
+import type { FieldChange } from "../plan/shown-fields.ts";
 
 /** What a run changes, or in mode plan would change. */
 export interface PlanReport {
@@ -11,6 +12,8 @@ export interface PlanReport {
   /** The Helm values that change. `***` stands for a value of the user's own, which may be secret. */
   values: { path: string; before?: unknown; after?: unknown }[];
   objects: ObjectChange[];
+  /** What changes in the release's objects; no value is a secret. */
+  fields: FieldChange[];
   /** Workloads whose pods are replaced. */
   restarts: string[];
   /** What the changes mean for Milvus's clients. */

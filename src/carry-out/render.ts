@@ -1,0 +1,80 @@
+import { allOf } from "../base/async.ts";
+import type { YamlMap } from "../base/yaml.ts";
+import type { LocalChart } from "../helm/chart.ts";
+import { formerDefaults } from "../helm/former-defaults.ts";
+import type { HelmValues } from "../helm/helm-values.ts";
+import { manifestDifferences } from "../helm/manifest.ts";
+import { NOT_INSTALLED } from "../helm/release.ts";
+import { refuseOtherChart } from "../helm/release-state.ts";
+import { renderInstall, renderUpgrade } from "../helm/render.ts";
+import { chartFor } from "../helm/stored-chart.ts";
+import { joinValues } from "../helm/values.ts";
+import type { Settings } from "../inputs/settings.ts";
+import type { Access } from "../observe/access.ts";
+import type { Observed } from "../observe/observed.ts";
+import { planRelease, type ReleasePlan } from "../plan/release.ts";
+import type { Rendered } from "../plan/rendered.ts";
+import type { Session } from "../report/session.ts";
+
+/** What is to become of the release, with the chart for it and what Helm would make of it. */
+export interface RenderedRelease {
+  plan: ReleasePlan;
+  /** Undefined when the release stays as it is. */
+  chart: LocalChart | undefined;
+  /** Undefined when there is no upgrade before Milvus answers. */
+  rendered: Rendered | undefined;
+}
+
+/**
+ * Has Helm render the upgrade that a plan wants, with its values and with the release's own, side by side. A release
+ * that was made with the defaults of another chart is planned again, so that it keeps them.
+ *
+ * @throws ActionError when the chart can't be fetched or rendered
+ */
+export async function renderRelease(
+  settings: Settings,
+  { directory }: Pick<Session, "directory">,
+  { helm }: Pick<Access, "helm">,
+  observed: Observed,
+): Promise<RenderedRelease> {
+  const { release, chart: known } = observed;
+  const plan = planRelease(settings, observed);
+  const { chartVersion, upgrade, switchOver } = plan;
+  if (!upgrade && !switchOver) return { plan, chart: undefined, rendered: undefined };
+  const { chart: name, chartRepository: repository, chartLogin: login } = settings;
+  const reference = { chart: name, repository, login, version: chartVersion };
+  const chart = known ?? (await chartFor(helm, reference, release, directory));
+  refuseOtherChart(release, chart.name);
+  if (!upgrade) return { plan, chart, rendered: undefined };
+
+  const render = (values: HelmValues) => renderUpgrade(helm, { release, chart, values, directory });
+  const { base } = release;
+  if (release.status === NOT_INSTALLED || !base) {
+    const { manifest } = await renderInstall(helm, { release, chart, values: upgrade.values, directory });
+    return { plan, chart, rendered: { chart, baselines: [], wanted: manifest } };
+  }
+  if (chart.version !== release.chartVersion) {
+    const { manifest } = await render(upgrade.values);
+    return { plan, chart, rendered: { chart, baselines: [], wanted: manifest } };
+  }
+  const own = (kept: YamlMap): HelmValues =>
+    isEmpty(kept)
+      ? { kind: "over", files: [], overlay: {} }
+      : { kind: "instead", values: joinValues(kept, release.values) };
+  let final = { plan, upgrade };
+  let [baseline, wanted] = await allOf([render(own({})), render(upgrade.values)]);
+  const kept = formerDefaults(base.chart.values, baseline.defaults);
+  if (!isEmpty(kept)) {
+    const replanned = planRelease(settings, observed, kept);
+    final = { plan: replanned, upgrade: replanned.upgrade ?? upgrade };
+    [baseline, wanted] = await allOf([render(own(kept)), render(final.upgrade.values)]);
+  }
+  const isSame = manifestDifferences(base.manifest, baseline.manifest).length === 0;
+  const again = isSame ? [] : [await render(own(kept))];
+  const baselines = [baseline, ...again].map(({ manifest }) => manifest);
+  return { plan: final.plan, chart, rendered: { chart, baselines, wanted: wanted.manifest } };
+}
+
+function isEmpty(values: YamlMap): boolean {
+  return Object.keys(values).length === 0;
+}

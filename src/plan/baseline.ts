@@ -1,0 +1,115 @@
+import { isDeepStrictEqual } from "node:util";
+import { ActionError } from "../base/errors.ts";
+import { isMap, type YamlMap } from "../base/yaml.ts";
+import { type ManifestDifference, manifestDifferences } from "../helm/manifest.ts";
+import type { Release } from "../helm/release.ts";
+import { describeField, linesWithout, secretsIn, shownField } from "./shown-fields.ts";
+
+/** What an upgrade must not change by the way. Jobs and hooks may belong to the installation only. */
+const KEPT = /^(Deployment|StatefulSet|DaemonSet|Service|ConfigMap|PersistentVolumeClaim)$/;
+/** Says what another object is like, which is compared itself. */
+const CHECKSUM = /annotations\["checksum\//;
+const SHOWN = 10;
+
+/** What a release was rendered to, and what it would be rendered to now. */
+export interface Renderings {
+  stored: string;
+  /** With the release's own values, several times: what differs between two of these is random. */
+  baselines: readonly string[];
+  /** With the values of the upgrade. */
+  wanted: string;
+}
+
+/**
+ * Returns what an upgrade changes although no value asks for it: another chart of the same name and version, a
+ * post-renderer that isn't there, a number that Helm reads otherwise. What the values of the upgrade set themselves isn't
+ * among it.
+ */
+export function unaskedChanges({ stored, baselines, wanted }: Renderings): ManifestDifference[] {
+  const [baseline = stored, again = baseline] = baselines;
+  const random = new Set(manifestDifferences(baseline, again).map(placeOf));
+  const changes = manifestDifferences(stored, wanted);
+  return manifestDifferences(stored, baseline).filter(
+    (unasked) =>
+      KEPT.test(unasked.kind) &&
+      !CHECKSUM.test(unasked.path) &&
+      !random.has(placeOf(unasked)) &&
+      changes.some((change) => hasEffect(unasked, change)),
+  );
+}
+
+function placeOf({ kind, name, path }: ManifestDifference): string {
+  return JSON.stringify([kind, name, path]);
+}
+
+/** Tells whether an unasked change is part of what the upgrade changes. */
+function hasEffect(unasked: ManifestDifference, change: ManifestDifference): boolean {
+  if (unasked.kind !== change.kind || unasked.name !== change.name) return false;
+  if (unasked.path !== change.path) {
+    return unasked.path.startsWith(change.path) || change.path.startsWith(unasked.path);
+  }
+  const { before, after } = unasked;
+  if (typeof before !== "string" || typeof after !== "string" || typeof change.after !== "string") {
+    return isDeepStrictEqual(after, change.after);
+  }
+  const [gone, come] = [linesWithout(before, after), linesWithout(after, before)];
+  const [changeGone, changeCome] = [linesWithout(before, change.after), linesWithout(change.after, before)];
+  return (
+    (come.length > 0 && come.some((line) => changeCome.includes(line))) ||
+    (come.length === 0 && gone.some((line) => changeGone.includes(line)))
+  );
+}
+
+/** Returns the error for a release that its chart no longer renders as it is. */
+export function unaskedChangesError(release: Release, unasked: readonly ManifestDifference[]): ActionError {
+  const { name, namespace, chart, chartVersion } = release;
+  const secrets = secretsIn(release.values);
+  const lines = unasked.slice(0, SHOWN).map((difference) => describeField(shownField(difference, secrets)));
+  const more = unasked.length > SHOWN ? [`and ${unasked.length - SHOWN} more`] : [];
+  const numbers = [...new Set(unasked.flatMap(lostIntegers))];
+  const paths = numbers.flatMap((number) => pathsOf(release.values, number));
+  const isNumbersOnly = unasked.every((difference) => lostIntegers(difference).length > 0);
+  return new ActionError(
+    `The upgrade would change what no value asks to change in release ${name} in namespace ${namespace}; nothing was changed.`,
+    {
+      why: [
+        `with its own values, chart ${chart} ${chartVersion} makes something else of it:`,
+        ...lines,
+        ...more,
+      ].join("\n"),
+      fix: [
+        ...(numbers.length > 0
+          ? [
+              `Helm writes ${numbers.join(", ")} otherwise once it has read the number back: give ${paths.join(", ") || "the value"} in quotes with the input values.`,
+            ]
+          : []),
+        ...(isNumbersOnly
+          ? []
+          : [
+              `if the release was made from another chart of this name and version, set chart (and chart_repository) to that one; if a post-renderer has changed it, set post_renderer.`,
+            ]),
+        `To take this chart as it is, set chart_version: ${chartVersion}.`,
+      ].join(" "),
+    },
+  );
+}
+
+/** Returns the integers that a text has lost to Go's notation for large floating-point numbers. */
+function lostIntegers({ before, after }: ManifestDifference): string[] {
+  if (typeof before !== "string" || typeof after !== "string") return [];
+  const gone = linesWithout(before, after).join("\n");
+  const exponents =
+    linesWithout(after, before)
+      .join("\n")
+      .match(/\d(\.\d+)?e\+\d+/g) ?? [];
+  const integers = exponents.map((text) => BigInt(Number(text)).toString());
+  return integers.filter((integer) => new RegExp(`(?<!\\d)${integer}(?!\\d)`).test(gone));
+}
+
+function pathsOf(values: YamlMap, number: string, path: readonly string[] = []): string[] {
+  return Object.entries(values).flatMap(([key, value]) => {
+    const here = [...path, key];
+    if (isMap(value)) return pathsOf(value, number, here);
+    return typeof value === "number" && String(value) === number ? [here.join(".")] : [];
+  });
+}

@@ -1,0 +1,92 @@
+import { isMap } from "../base/yaml.ts";
+import type { LocalChart } from "../helm/chart.ts";
+import { givenValues } from "../helm/helm-values.ts";
+import {
+  compareManifests,
+  type ManifestChange,
+  manifestDifferences,
+  parseManifest,
+} from "../helm/manifest.ts";
+import { valueAt } from "../helm/values.ts";
+import { describeVersionChange, trapsBetween } from "../helm/version-change.ts";
+import type { Settings } from "../inputs/settings.ts";
+import { milvusVersionIn, refuseNoEffect } from "../milvus/rendered.ts";
+import type { Observed } from "../observe/observed.ts";
+import { unaskedChanges, unaskedChangesError } from "./baseline.ts";
+import type { UpgradePlan } from "./release.ts";
+import { type FieldChange, secretsIn, shownField } from "./shown-fields.ts";
+
+/** What Helm would make of the release. */
+export interface Rendered {
+  chart: LocalChart;
+  /** With the release's own values, once or twice; none when there is no release yet, or another chart version is wanted. */
+  baselines: string[];
+  /** With the values of the upgrade. */
+  wanted: string;
+}
+
+/** What the upgrade does to the objects of the release. */
+export interface RenderedPlan extends ManifestChange {
+  /** Every field that changes, in objects that stay. */
+  fields: FieldChange[];
+  /** The version of the Milvus that runs afterwards; undefined when the chart doesn't show it. */
+  milvusVersion: string | undefined;
+  warnings: string[];
+}
+
+/**
+ * Decides whether what Helm would make of the release may be made of it. Pure.
+ *
+ * @throws ActionError when the upgrade would change what no value asks for, or not have its effect
+ */
+export function planRendered(
+  settings: Pick<Settings, "chartVersion">,
+  { release, service, milvusVersion: before }: Observed,
+  upgrade: UpgradePlan,
+  { chart, baselines, wanted }: Rendered,
+): RenderedPlan {
+  const stored = release.base?.manifest ?? "";
+  const unasked = unaskedChanges({ stored, baselines, wanted });
+  if (unasked.length > 0 && settings.chartVersion === undefined) throw unaskedChangesError(release, unasked);
+
+  const objects = [...parseManifest(wanted).values()];
+  const given = givenValues(upgrade.values);
+  const annotations = valueAt(given, "service", "annotations");
+  refuseNoEffect(
+    objects,
+    {
+      name: service.metadata.name,
+      type: String(valueAt(given, "service", "type")),
+      annotations: isMap(annotations) ? stringsOf(annotations) : {},
+    },
+    chart,
+  );
+
+  const secrets = [...secretsIn(release.values), ...secretsIn(given)];
+  const change = compareManifests(stored, wanted);
+  const milvusVersion = milvusVersionIn(objects, service.metadata.name);
+  const announcement = describeVersionChange(
+    { chart: release.chartVersion, app: before },
+    { chart: chart.version, app: milvusVersion ?? "" },
+  );
+  return {
+    ...change,
+    fields: manifestDifferences(stored, wanted)
+      .filter(({ path }) => path !== "")
+      .map((difference) => shownField(difference, secrets)),
+    milvusVersion,
+    warnings: [
+      ...(announcement && release.revision > 0 ? [announcement] : []),
+      ...trapsBetween(release.chartVersion, chart.version),
+      ...change.deletes
+        .filter(({ kind }) => kind === "StatefulSet" || kind === "PersistentVolumeClaim")
+        .map(({ kind, name }) => `The upgrade deletes ${kind} ${name}: have a backup of what it stores.`),
+    ],
+  };
+}
+
+function stringsOf(values: Record<string, unknown>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])),
+  );
+}
