@@ -1,9 +1,7 @@
 import { readdirSync } from "node:fs";
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { processesOf } from "../../local-gke/control-plane/processes.ts";
-import { HELM, type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
 let cluster: TestCluster;
@@ -150,20 +148,6 @@ describe.concurrent("a run that is followed by another", () => {
       "app-protocols",
     );
   });
-});
-
-test("an upgrade that has succeeded doesn't fail for want of what it has replaced", async () => {
-  await cluster.installSmall("untold");
-  const bin = await mkdtemp(join(cluster.gke.directory, "bin-"));
-  const script = `#!/bin/sh\n[ "$2 $3" = "get manifest" ] && exit 1\nexec ${cluster.tools[HELM]} "$@"\n`;
-  await writeFile(join(bin, "helm"), script, { mode: 0o755 });
-  const PATH = `${bin}:${dirname(cluster.tools.kubectl)}:/usr/bin:/bin`;
-  const job = await cluster.job({ environment: { PATH } });
-  const result = await job.main({ ...inputsFor("untold"), wait_for: "none" });
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
-  expect(result.outputs).toMatchObject({ changed: "true", release_revision: "2" });
-  expect(result.lines.join("\n")).toContain("Which pods Helm replaced is not known");
-  expect(await cluster.revisions("untold")).toEqual(["superseded", "deployed"]);
 });
 
 test("keep_layer4: the layer-4 load balancer goes once Milvus answers through the new one, and not before", async () => {

@@ -34,7 +34,8 @@ export function isOf(manifest: { kind: string; metadata: { name: string } }) {
 export const KubernetesList = v.looseObject({
   kind: v.string(),
   metadata: v.optional(v.looseObject({ resourceVersion: v.optional(v.string()) })),
-  items: v.array(v.unknown()),
+  /** Go writes an empty list of metadata as null. */
+  items: v.nullish(v.array(v.unknown()), () => []),
 });
 
 export const Service = v.looseObject({
