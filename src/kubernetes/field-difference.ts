@@ -11,7 +11,7 @@ export interface FieldDifference {
 }
 
 /** By what the items of Kubernetes's lists are told apart, the first one that fits. */
-const ITEM_KEYS = ["name", "mountPath", "containerPort", "port", "key"];
+export const ITEM_KEYS = ["name", "mountPath", "containerPort", "port", "key"];
 
 /**
  * Returns the fields in which two objects differ, none when they mean the same. A field that is null counts as one that
@@ -29,9 +29,13 @@ export function differences(before: unknown, after: unknown, path = ""): FieldDi
 function mapDifferences(before: YamlMap, after: YamlMap, path: string): FieldDifference[] {
   const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...keys].flatMap((key) => {
-    const name = /^[\w-]+$/.test(key) ? `${path && `${path}.`}${key}` : `${path}[${JSON.stringify(key)}]`;
-    return differences(own(before, key), own(after, key), name);
+    return differences(own(before, key), own(after, key), fieldPath(path, key));
   });
+}
+
+/** Returns the path of a map's field, e.g. `metadata.annotations["a/b"]`. */
+export function fieldPath(path: string, key: string): string {
+  return /^[\w-]+$/.test(key) ? `${path && `${path}.`}${key}` : `${path}[${JSON.stringify(key)}]`;
 }
 
 function listDifferences(before: unknown[], after: unknown[], path: string): FieldDifference[] {

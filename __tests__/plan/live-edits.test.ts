@@ -1,0 +1,72 @@
+import { expect, test } from "vitest";
+import { liveEdits } from "../../src/plan/live-edits.ts";
+import { liveObject } from "../support/observed.ts";
+
+const CONTAINER = {
+  name: "proxy",
+  image: "milvusdb/milvus:v2.6.15",
+  resources: { limits: { cpu: 2, memory: "1024Mi" } },
+  env: [{ name: "A", value: "1" }],
+  ports: [{ containerPort: 19530, protocol: "TCP" }],
+  args: ["run", "proxy"],
+};
+
+function deployment(container: object, replicas = 1, annotations: Record<string, string> = {}) {
+  return liveObject({
+    kind: "Deployment",
+    metadata: { name: "my-release-milvus-proxy", annotations },
+    spec: { replicas, template: { spec: { containers: [{ ...CONTAINER, ...container }] } } },
+  });
+}
+
+function edits(live: ReturnType<typeof deployment>, wanted = deployment({})) {
+  return liveEdits([live], [deployment({})], [wanted]).map(({ path, before, after }) => [
+    path,
+    before,
+    after,
+  ]);
+}
+
+const AT = "spec.template.spec.containers[proxy]";
+
+test.each([
+  ["an image", { image: "mine:1" }, [[`${AT}.image`, "mine:1", "milvusdb/milvus:v2.6.15"]]],
+  [
+    "a limit",
+    { resources: { limits: { cpu: "4", memory: "1Gi" } } },
+    [[`${AT}.resources.limits.cpu`, "4", 2]],
+  ],
+  ["an environment variable", { env: [{ name: "A", value: "2" }] }, [[`${AT}.env[A].value`, "2", "1"]]],
+  ["a removed variable", { env: [] }, [[`${AT}.env[A]`, undefined, { name: "A", value: "1" }]]],
+  ["an argument", { args: ["run", "all"] }, [[`${AT}.args[1]`, "all", "proxy"]]],
+])("%s that somebody has changed is listed", (_, container, expected) => {
+  expect(edits(deployment(container))).toEqual(expected);
+});
+
+test.each([
+  ["quantities that mean the same", deployment({ resources: { limits: { cpu: "2000m", memory: "1Gi" } } })],
+  [
+    "fields that only the cluster has",
+    deployment({ terminationMessagePath: "/dev/termination-log", imagePullPolicy: "IfNotPresent" }, 1, {
+      "deployment.kubernetes.io/revision": "3",
+      "kubectl.kubernetes.io/restartedAt": "now",
+    }),
+  ],
+  [
+    "more variables than the manifest has",
+    deployment({
+      env: [
+        { name: "A", value: "1" },
+        { name: "B", value: "2" },
+      ],
+    }),
+  ],
+])("%s are no edits", (_, live) => {
+  expect(edits(live)).toEqual([]);
+});
+
+test("a field that the upgrade changes itself is no edit", () => {
+  expect(edits(deployment({ image: "mine:1" }), deployment({ image: "milvusdb/milvus:v2.6.16" }))).toEqual(
+    [],
+  );
+});
