@@ -38,6 +38,7 @@ const RENDERED = {
   creates: [{ kind: "ConfigMap", name: "c" }],
   deletes: [{ kind: "Service", name: "s" }],
   fields: [{ kind: "Service", name: "m", path: "spec.type", before: "LoadBalancer", after: "ClusterIP" }],
+  edits: [],
   milvusVersion: "2.6.15",
   warnings: [],
 };
@@ -112,6 +113,7 @@ describe("reportPlan", () => {
       values: [],
       objects: [],
       fields: [],
+      edits: [],
       restarts: [],
       consequences: [],
       lost: [],
@@ -126,6 +128,7 @@ describe("describePlan", () => {
     values: [],
     objects: [],
     fields: [],
+    edits: [],
     restarts: [],
     consequences: [],
     lost: [],

@@ -53,6 +53,7 @@ test("a successful run sets all outputs", async () => {
     values: [{ path: "a" }],
     objects: [],
     fields: [],
+    edits: [],
     restarts: ["Deployment my-release-milvus-standalone"],
     consequences: ["z"],
     lost: [{ path: "b", revision: 2 }],

@@ -108,6 +108,7 @@ export function observed(
     ingress: ingress && v.parse(Ingress, ingress),
     ingressAddress: ingress && addressOf(v.parse(Ingress, ingress)),
     otherIngresses: [],
+    workloads: [],
     formerHosts: otherHostsOf(ingress && v.parse(Ingress, ingress), host, "my-release-milvus"),
     tlsSecret: secret && v.parse(Secret, secret),
     managedCertificates: objects

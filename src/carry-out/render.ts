@@ -12,6 +12,7 @@ import { joinValues } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { Access } from "../observe/access.ts";
 import type { Observed } from "../observe/observed.ts";
+import { CONFIGURATION, observeReleaseObjects } from "../observe/release-objects.ts";
 import { planRelease, type ReleasePlan } from "../plan/release.ts";
 import type { Rendered } from "../plan/rendered.ts";
 import type { Session } from "../report/session.ts";
@@ -34,7 +35,7 @@ export interface RenderedRelease {
 export async function renderRelease(
   settings: Settings,
   { directory }: Pick<Session, "directory">,
-  { helm }: Pick<Access, "helm">,
+  { api, helm }: Pick<Access, "api" | "helm">,
   observed: Observed,
 ): Promise<RenderedRelease> {
   const { release, chart: known } = observed;
@@ -51,11 +52,14 @@ export async function renderRelease(
   const { base } = release;
   if (release.status === NOT_INSTALLED || !base) {
     const { manifest } = await renderInstall(helm, { release, chart, values: upgrade.values, directory });
-    return { plan, chart, rendered: { chart, baselines: [], wanted: manifest } };
+    return { plan, chart, rendered: { chart, baselines: [], wanted: manifest, live: [] } };
   }
+  const observing = observeReleaseObjects(api, release.name, release.namespace, CONFIGURATION);
+  // Rejects beside the rendering, which is awaited first.
+  observing.catch(() => {});
   if (chart.version !== release.chartVersion) {
     const { manifest } = await render(upgrade.values);
-    return { plan, chart, rendered: { chart, baselines: [], wanted: manifest } };
+    return { plan, chart, rendered: { chart, baselines: [], wanted: manifest, live: await observing } };
   }
   const own = (kept: YamlMap): HelmValues =>
     isEmpty(kept)
@@ -72,7 +76,11 @@ export async function renderRelease(
   const isSame = manifestDifferences(base.manifest, baseline.manifest).length === 0;
   const again = isSame ? [] : [await render(own(kept))];
   const baselines = [baseline, ...again].map(({ manifest }) => manifest);
-  return { plan: final.plan, chart, rendered: { chart, baselines, wanted: wanted.manifest } };
+  return {
+    plan: final.plan,
+    chart,
+    rendered: { chart, baselines, wanted: wanted.manifest, live: await observing },
+  };
 }
 
 function isEmpty(values: YamlMap): boolean {

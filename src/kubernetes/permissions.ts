@@ -10,8 +10,9 @@ export const DEPLOY: readonly Rights[] = [
   // Helm keeps each revision of a release in a Secret and removes the oldest ones.
   ["secrets", "get", "list", "watch", "create", "update", "patch", "delete"],
   ["services", "get", "list", "watch", "patch"],
-  ["configmaps", "get", "patch"],
-  ["deployments.apps", "get", "patch"],
+  ["configmaps", "get", "list", "patch"],
+  ["deployments.apps", "get", "list", "patch"],
+  ["statefulsets.apps", "list"],
   ["replicasets.apps", "list"],
   ["pods", "list", "watch"],
   ["events", "list", "watch"],

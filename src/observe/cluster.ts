@@ -32,6 +32,7 @@ import { milvusVersionIn } from "../milvus/rendered.ts";
 import type { Access } from "./access.ts";
 import { observeInstallation, serviceToCome } from "./installation.ts";
 import type { ClusterState } from "./observed.ts";
+import { observeReleaseObjects, WORKLOADS } from "./release-objects.ts";
 
 /** The name of Milvus's own chart. */
 const MILVUS_CHART = "milvus";
@@ -48,7 +49,7 @@ export async function observeCluster(
   { api, helm }: Pick<Access, "api" | "helm">,
 ): Promise<ClusterState> {
   const { namespace, release: name } = settings;
-  const [deployed, services, objects, otherIngresses] = await allOf([
+  const [deployed, services, objects, otherIngresses, workloads] = await allOf([
     readRelease(api, name, namespace),
     api.list(
       "Service",
@@ -57,6 +58,7 @@ export async function observeCluster(
     ),
     observeObjects(settings, api),
     observeOtherIngresses(settings, api),
+    observeReleaseObjects(api, name, namespace, WORKLOADS),
   ]);
   refuseDeletionInProgress(objects, namespace);
   const ingress = parsed(Ingress, find(objects, "Ingress", settings.ingressName));
@@ -65,6 +67,7 @@ export async function observeCluster(
     ingress,
     ingressAddress: ingress && addressOf(ingress),
     otherIngresses,
+    workloads,
     tlsSecret: parsed(Secret, find(objects, "Secret", settings.tlsSecret)),
     managedCertificates: objects
       .filter(({ kind }) => kind === "ManagedCertificate")

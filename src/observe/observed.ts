@@ -32,6 +32,8 @@ export interface ClusterState {
   /** The Secret that tls_secret names, whoever made it. */
   tlsSecret: Secret | undefined;
   managedCertificates: ManagedCertificate[];
+  /** The live Deployments and StatefulSets of the release. */
+  workloads: KubernetesObject[];
   /** The chart of a release that isn't installed yet. */
   chart: LocalChart | undefined;
 }

@@ -106,7 +106,7 @@ export function consequencesOf(
       `Ingress ${name} leads to Milvus too: it stays beside the new one, with its load balancer (ingress_name: ${name} keeps that one instead).`,
     );
   }
-  return [...sentences, ...exposuresOf(settings, observed, plan)];
+  return [...plan.release.replicaNotes, ...sentences, ...exposuresOf(settings, observed, plan)];
 }
 
 function userYamlIn(values: Record<string, unknown>): string | undefined {

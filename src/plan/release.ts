@@ -1,6 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
+import * as v from "valibot";
+import { parseJson } from "../base/json.ts";
 import { isMap, type YamlMap } from "../base/yaml.ts";
 import { chartNameIn } from "../helm/chart.ts";
 import type { HelmValues } from "../helm/helm-values.ts";
+import { parseManifest } from "../helm/manifest.ts";
 import { NOT_INSTALLED, type Release } from "../helm/release.ts";
 import { refuseOtherChart } from "../helm/release-state.ts";
 import {
@@ -19,6 +23,7 @@ import { refuseLayer4Leftovers } from "../milvus/layer-4-leftovers.ts";
 import { refuseOldProtocols, refuseRenaming, refuseUnsupportedValues } from "../milvus/value-checks.ts";
 import { loadBalancerValues } from "../milvus/values.ts";
 import type { Observed } from "../observe/observed.ts";
+import { type KeptReplicas, keptReplicas } from "./replicas.ts";
 
 /** One Helm upgrade. */
 export interface UpgradePlan {
@@ -36,11 +41,16 @@ export interface ReleasePlan {
   chartVersion: string;
   /** The defaults of a former chart that become values of the release. */
   keptDefaults: string[];
+  /** What becomes of numbers of pods that differ from Helm's record, in sentences. */
+  replicaNotes: string[];
   /** Undefined when the release already is as it should be. */
   upgrade: UpgradePlan | undefined;
   /** The upgrade that takes the layer-4 load balancer away once Milvus answers through the new one. */
   switchOver: UpgradePlan | undefined;
 }
+
+const AnyMap = v.custom<YamlMap>(isMap);
+const NO_REPLICAS: KeptReplicas = { values: {}, notes: [] };
 
 /**
  * Decides what becomes of the release's values.
@@ -85,23 +95,30 @@ export function planRelease(settings: Settings, observed: Observed, kept: YamlMa
       : [`revision ${release.revision} is ${release.status}`]),
     ...driftOf(observed, overlay),
   ];
+  const isChanging = reasons.length > 0 || keepsLayer4;
+  const recorded = [...parseManifest(release.base?.manifest ?? "").values()];
+  const replicas = isChanging ? keptReplicas(observed.workloads, recorded, requested) : NO_REPLICAS;
+  const first = joinValues(overlay, replicas.values);
+  const last = joinValues(complete, replicas.values);
+  const after = joinValues(given, first);
   return {
     port,
     chartVersion,
+    replicaNotes: replicas.notes,
     keptDefaults: diffValues(release.values, own).map(({ path }) => path),
     upgrade:
       reasons.length > 0
         ? {
             reasons,
-            changes: diffValues(release.values, upgraded),
-            values: valuesFor(settings, given, overlay, hasKept),
+            changes: diffValues(release.values, after),
+            values: valuesFor(settings, given, first, hasKept),
           }
         : undefined,
     switchOver: keepsLayer4
       ? {
           reasons: ["value service.type changes"],
-          changes: diffValues(upgraded, joinValues(given, complete)),
-          values: valuesFor(settings, given, complete, hasKept),
+          changes: diffValues(after, joinValues(given, last)),
+          values: valuesFor(settings, given, last, hasKept),
         }
       : undefined,
   };
@@ -137,11 +154,23 @@ function driftOf({ service, isServiceToCome, release }: Observed, overlay: YamlM
   // Not drift while the release itself doesn't have it yet.
   const deployed = diffValues(valueAt(release.values, "service"), valueAt(overlay, "service"));
   if (deployed.some(({ after }) => after !== undefined) || !isMap(wanted)) return [];
-  const changed = Object.entries(wanted).flatMap(([key, value]) => (annotations[key] === value ? [] : [key]));
+  const changed = Object.entries(wanted).flatMap(([key, value]) =>
+    saysAll(annotations[key], value) ? [] : [key],
+  );
   return [
     ...(service.spec.type === valueAt(overlay, "service", "type")
       ? []
       : [`Service ${name} was changed to type ${service.spec.type}`]),
     ...changed.map((key) => `Service ${name} has lost annotation ${key}`),
   ];
+}
+
+/**
+ * Tells whether an annotation of GKE's controllers says all that it needs to say: they read JSON, so spaces don't count,
+ * and somebody may have added more (a service mesh adds `exposed_ports` to `cloud.google.com/neg`).
+ */
+function saysAll(text: string | undefined, wanted: unknown): boolean {
+  if (text === undefined || typeof wanted !== "string") return text === wanted;
+  const [live, needed] = [parseJson(AnyMap, text), parseJson(AnyMap, wanted)];
+  return needed !== undefined && live !== undefined && isDeepStrictEqual(mergeValues(live, needed), live);
 }

@@ -10,11 +10,15 @@ import {
 import { valueAt } from "../helm/values.ts";
 import { describeVersionChange, trapsBetween } from "../helm/version-change.ts";
 import type { Settings } from "../inputs/settings.ts";
+import { requestedValues } from "../inputs/values.ts";
+import type { KubernetesObject } from "../kubernetes/objects.ts";
 import { milvusVersionIn, refuseNoEffect } from "../milvus/rendered.ts";
 import type { Observed } from "../observe/observed.ts";
 import { unaskedChanges, unaskedChangesError } from "./baseline.ts";
+import { liveEdits } from "./live-edits.ts";
 import type { UpgradePlan } from "./release.ts";
-import { type FieldChange, secretsIn, shownField } from "./shown-fields.ts";
+import { refuseScalingDown } from "./replicas.ts";
+import { describeField, type FieldChange, secretsIn, shownField } from "./shown-fields.ts";
 
 /** What Helm would make of the release. */
 export interface Rendered {
@@ -23,16 +27,23 @@ export interface Rendered {
   baselines: string[];
   /** With the values of the upgrade. */
   wanted: string;
+  /** The live objects of the release that people edit by hand. */
+  live: KubernetesObject[];
 }
 
 /** What the upgrade does to the objects of the release. */
 export interface RenderedPlan extends ManifestChange {
   /** Every field that changes, in objects that stay. */
   fields: FieldChange[];
+  /** Edits by hand that the upgrade sets back: from what is live to what the chart renders. */
+  edits: FieldChange[];
   /** The version of the Milvus that runs afterwards; undefined when the chart doesn't show it. */
   milvusVersion: string | undefined;
   warnings: string[];
 }
+
+/** Edits whose loss changes what runs, or with how much memory. */
+const COSTLY_EDIT = /\.(image$|resources\b)/;
 
 /**
  * Decides whether what Helm would make of the release may be made of it. Pure.
@@ -40,10 +51,10 @@ export interface RenderedPlan extends ManifestChange {
  * @throws ActionError when the upgrade would change what no value asks for, or not have its effect
  */
 export function planRendered(
-  settings: Pick<Settings, "chartVersion">,
-  { release, service, milvusVersion: before }: Observed,
+  settings: Pick<Settings, "chartVersion" | "values">,
+  { release, service, workloads, milvusVersion: before }: Observed,
   upgrade: UpgradePlan,
-  { chart, baselines, wanted }: Rendered,
+  { chart, baselines, wanted, live }: Rendered,
 ): RenderedPlan {
   const stored = release.base?.manifest ?? "";
   const unasked = unaskedChanges({ stored, baselines, wanted });
@@ -63,6 +74,11 @@ export function planRendered(
   );
 
   const secrets = [...secretsIn(release.values), ...secretsIn(given)];
+  const recorded = [...parseManifest(stored).values()];
+  const edits = liveEdits([...workloads, ...live], recorded, objects).map((edit) =>
+    shownField(edit, secrets),
+  );
+  refuseScalingDown(workloads, objects, requestedValues(settings));
   const change = compareManifests(stored, wanted);
   const milvusVersion = milvusVersionIn(objects, service.metadata.name);
   const announcement = describeVersionChange(
@@ -74,8 +90,10 @@ export function planRendered(
     fields: manifestDifferences(stored, wanted)
       .filter(({ path }) => path !== "")
       .map((difference) => shownField(difference, secrets)),
+    edits,
     milvusVersion,
     warnings: [
+      ...edits.filter(({ path }) => COSTLY_EDIT.test(path)).map(warningOf),
       ...(announcement && release.revision > 0 ? [announcement] : []),
       ...trapsBetween(release.chartVersion, chart.version),
       ...change.deletes
@@ -83,6 +101,10 @@ export function planRendered(
         .map(({ kind, name }) => `The upgrade deletes ${kind} ${name}: have a backup of what it stores.`),
     ],
   };
+}
+
+function warningOf(edit: FieldChange): string {
+  return `The upgrade sets back what was changed by hand: ${describeField(edit)}. To keep it, set it with the input values.`;
 }
 
 function stringsOf(values: Record<string, unknown>): Record<string, string> {

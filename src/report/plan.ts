@@ -29,6 +29,7 @@ export function reportPlan(
       ...objects,
     ],
     fields: rendered?.fields ?? [],
+    edits: rendered?.edits ?? [],
     restarts: (rendered?.restarts ?? []).map(({ kind, name }) => `${kind} ${name}`),
     consequences: [...consequences],
     lost: lost.map(({ path, revision }) => ({ path, revision })),
@@ -44,6 +45,7 @@ export function reportTeardown({ restore, deletions }: TeardownPlan): PlanReport
     values: changes.map(({ path }) => ({ path })),
     objects: deletions,
     fields: [],
+    edits: [],
     restarts: [],
     consequences: [],
     lost: [],
@@ -62,10 +64,11 @@ function redacted({ path, before, after }: ValueChange): PlanReport["values"][nu
 }
 
 export function describePlan(plan: PlanReport): string[] {
-  const { upgrade, later, objects, fields, restarts, consequences } = plan;
+  const { upgrade, later, objects, fields, edits, restarts, consequences } = plan;
   return [
     ...(upgrade.length > 0 ? [`Helm changes the release:\n- ${upgrade.join("\n- ")}`] : []),
-    ...describeFields(fields),
+    ...describeFields("Fields of the release's objects that change:", fields),
+    ...describeFields("Helm sets back what was changed by hand:", edits),
     ...(restarts.length > 0 ? [`Helm replaces the pods of ${restarts.join(", ")}.`] : []),
     ...(later.length > 0
       ? [
@@ -79,10 +82,10 @@ export function describePlan(plan: PlanReport): string[] {
 }
 
 /** Returns the changed fields as lines of the log, an upgrade to another chart has thousands of them. */
-function describeFields(fields: PlanReport["fields"]): string[] {
+function describeFields(title: string, fields: PlanReport["fields"]): string[] {
   if (fields.length === 0) return [];
   const shown = fields.slice(0, MOST_FIELDS).map((field) => `- ${describeField(field)}`);
   const more = fields.length - shown.length;
   const rest = more > 0 ? [`- and ${more} more, which the output plan has`] : [];
-  return [["Fields of the release's objects that change:", ...shown, ...rest].join("\n")];
+  return [[title, ...shown, ...rest].join("\n")];
 }

@@ -14,6 +14,8 @@ export interface PlanReport {
   objects: ObjectChange[];
   /** What changes in the release's objects; no value is a secret. */
   fields: FieldChange[];
+  /** Edits by hand that the upgrade sets back; no value is a secret. */
+  edits: FieldChange[];
   /** Workloads whose pods are replaced. */
   restarts: string[];
   /** What the changes mean for Milvus's clients. */
