@@ -4,7 +4,7 @@ import { info } from "./base/log.ts";
 import { reserveStaticAddress } from "./carry-out/address.ts";
 import { forgetHost, pointHost } from "./carry-out/dns-record.ts";
 import { checkByDryRun, type DryRun } from "./carry-out/dry-run.ts";
-import { applyLoadBalancer, settleLoadBalancer } from "./carry-out/load-balancer.ts";
+import { applyHealthCheck, applyLoadBalancer, settleLoadBalancer } from "./carry-out/load-balancer.ts";
 import { recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
 import { renderRelease } from "./carry-out/render.ts";
 import type { LocalChart } from "./helm/chart.ts";
@@ -20,6 +20,7 @@ import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
 import { type Access, reachCluster } from "./observe/access.ts";
 import { observe } from "./observe/observe.ts";
 import type { Observed } from "./observe/observed.ts";
+import type { ObjectChange } from "./plan/changes.ts";
 import { makePlan, type Plan } from "./plan/plan.ts";
 import { type Endpoint, proveCertificate } from "./prove/certificate.ts";
 import { proveMilvus } from "./prove/milvus.ts";
@@ -175,7 +176,13 @@ async function carryOut({
 
   let { release } = observed;
   const { upgrade } = plan.release;
+  const isChanging = ({ action }: ObjectChange) => action !== "keep" && action !== "delete";
   if (upgrade && chart) {
+    if (observed.ingress && objects.some((change) => change.kind === "BackendConfig" && isChanging(change))) {
+      await step(session, "Mend the health check", () =>
+        changing(report, () => applyHealthCheck(access.api, observed, plan)),
+      );
+    }
     const title = release.revision === 0 ? "Install the Helm release" : "Upgrade the Helm release";
     const helmUpgrade = { title, release, chart, plan: upgrade };
     const revision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
@@ -185,7 +192,7 @@ async function carryOut({
     report.milvusVersion = plan.rendered?.milvusVersion ?? report.milvusVersion ?? "";
   }
   watch.forgetWarnings();
-  if (objects.some(({ action }) => action !== "keep" && action !== "delete")) {
+  if (objects.some(isChanging)) {
     await step(session, "Apply the manifests", () =>
       changing(report, () => applyLoadBalancer(settings, access.api, observed, plan, signal)),
     );

@@ -5,7 +5,7 @@ import type { Settings } from "../inputs/settings.ts";
 import { adopt } from "../kubernetes/adopt.ts";
 import type { ApiServer, Manifest } from "../kubernetes/api.ts";
 import { applyManifests } from "../kubernetes/manifest-set.ts";
-import { Ingress, isOf } from "../kubernetes/objects.ts";
+import { Ingress, isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 import {
   cleanedPreSharedAnnotation,
   isManagedName,
@@ -28,22 +28,43 @@ export async function applyLoadBalancer(
   { loadBalancer, files }: Plan,
   signal: AbortSignal,
 ): Promise<void> {
-  const { names, manifests, adopted, givenUp } = loadBalancer;
+  const { names, manifests, givenUp } = loadBalancer;
   await applyManifests(api, files, { force, signal });
-  for (const manifest of manifests) {
-    const taken = adopted.find(isOf(manifest));
-    const isThere = objects.some(isOf(manifest));
-    if (manifest.kind === "Secret" && !isThere && !(await api.create(manifest))) throw overtaken(manifest);
-    if (taken) await adopt(api, manifest, taken);
-    // Manual changes to this action's object are reverted. An object made since the run looked is somebody
-    // else's.
-    else await api.apply(manifest, { dryRun: false, force: isThere });
-  }
+  for (const manifest of manifests) await applyOwn(api, manifest, objects, loadBalancer);
   if (givenUp) {
     const { name, uid } = givenUp.metadata;
     await api.delete("ManagedCertificate", names.namespace, name, { uid });
     info(`ManagedCertificate ${name} is deleted: Google gave it up.`);
   }
+}
+
+/**
+ * Mends the health check of a load balancer that exists, before an upgrade replaces pods. GKE keeps a new pod unready
+ * until the load balancer's health check passes, for up to 10 minutes a pod (kubernetes/ingress-gce,
+ * pkg/neg/readiness): with a wrong health check the rollout would wait for that.
+ */
+export async function applyHealthCheck(
+  api: ApiServer,
+  { objects }: Pick<Observed, "objects">,
+  { loadBalancer }: Pick<Plan, "loadBalancer">,
+): Promise<void> {
+  const backendConfigs = loadBalancer.manifests.filter(({ kind }) => kind === "BackendConfig");
+  for (const manifest of backendConfigs) await applyOwn(api, manifest, objects, loadBalancer);
+}
+
+async function applyOwn(
+  api: ApiServer,
+  manifest: Manifest,
+  objects: readonly KubernetesObject[],
+  { adopted }: Pick<LoadBalancerPlan, "adopted">,
+): Promise<void> {
+  const taken = adopted.find(isOf(manifest));
+  const isThere = objects.some(isOf(manifest));
+  if (manifest.kind === "Secret" && !isThere && !(await api.create(manifest))) throw overtaken(manifest);
+  if (taken) await adopt(api, manifest, taken);
+  // Manual changes to this action's object are reverted. An object made since the run looked is somebody
+  // else's.
+  else await api.apply(manifest, { dryRun: false, force: isThere });
 }
 
 /** The Secret's certificate isn't the one that this run made, reports and checks. */
