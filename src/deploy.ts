@@ -11,6 +11,7 @@ import type { LocalChart } from "./helm/chart.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
 import type { Release } from "./helm/release.ts";
 import { endsProven, type Settings } from "./inputs/settings.ts";
+import type { Manifest } from "./kubernetes/api.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
 import { addressRequirement, matchingAddress } from "./loadbalancer/address.ts";
@@ -177,9 +178,10 @@ async function carryOut({
   let { release } = observed;
   const { upgrade } = plan.release;
   const isChanging = ({ action }: ObjectChange) => action !== "keep" && action !== "delete";
+  let applied: Manifest[] = [];
   if (upgrade && chart) {
     if (observed.ingress && objects.some((change) => change.kind === "BackendConfig" && isChanging(change))) {
-      await step(session, "Mend the health check", () =>
+      applied = await step(session, "Mend the health check", () =>
         changing(report, () => applyHealthCheck(access.api, observed, plan)),
       );
     }
@@ -194,7 +196,7 @@ async function carryOut({
   watch.forgetWarnings();
   if (objects.some(isChanging)) {
     await step(session, "Apply the manifests", () =>
-      changing(report, () => applyLoadBalancer(settings, access.api, observed, plan, signal)),
+      changing(report, () => applyLoadBalancer(settings, access.api, observed, plan, applied, signal)),
     );
   }
   return { reserved, release };

@@ -9,6 +9,11 @@ const CONTAINER = {
   env: [{ name: "A", value: "1" }],
   ports: [{ containerPort: 19530, protocol: "TCP" }],
   args: ["run", "proxy"],
+  // Kubernetes tells mounts apart by their paths: two of one volume have the same name.
+  volumeMounts: [
+    { name: "config", mountPath: "/a", subPath: "a" },
+    { name: "config", mountPath: "/b", subPath: "b" },
+  ],
 };
 
 function deployment(container: object, replicas = 1, annotations: Record<string, string> = {}) {

@@ -20,17 +20,24 @@ import type { Plan } from "../plan/plan.ts";
 import { changing, changingAtomically } from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
 
-/** Applies the user's own objects, then the load balancer's: the Ingress comes last. */
+/**
+ * Applies the user's own objects, then the load balancer's: the Ingress comes last.
+ *
+ * @param applied those of the load balancer's manifests that this run has applied already
+ */
 export async function applyLoadBalancer(
   { adopt: force }: Pick<Settings, "adopt">,
   api: ApiServer,
   { objects }: Pick<Observed, "objects">,
   { loadBalancer, files }: Plan,
+  applied: readonly Manifest[],
   signal: AbortSignal,
 ): Promise<void> {
   const { names, manifests, givenUp } = loadBalancer;
   await applyManifests(api, files, { force, signal });
-  for (const manifest of manifests) await applyOwn(api, manifest, objects, loadBalancer);
+  for (const manifest of manifests) {
+    if (!applied.includes(manifest)) await applyOwn(api, manifest, objects, loadBalancer);
+  }
   if (givenUp) {
     const { name, uid } = givenUp.metadata;
     await api.delete("ManagedCertificate", names.namespace, name, { uid });
@@ -42,14 +49,17 @@ export async function applyLoadBalancer(
  * Mends the health check of a load balancer that exists, before an upgrade replaces pods. GKE keeps a new pod unready
  * until the load balancer's health check passes, for up to 10 minutes a pod (kubernetes/ingress-gce,
  * pkg/neg/readiness): with a wrong health check the rollout would wait for that.
+ *
+ * @returns the manifests that it has applied
  */
 export async function applyHealthCheck(
   api: ApiServer,
   { objects }: Pick<Observed, "objects">,
   { loadBalancer }: Pick<Plan, "loadBalancer">,
-): Promise<void> {
+): Promise<Manifest[]> {
   const backendConfigs = loadBalancer.manifests.filter(({ kind }) => kind === "BackendConfig");
   for (const manifest of backendConfigs) await applyOwn(api, manifest, objects, loadBalancer);
+  return backendConfigs;
 }
 
 async function applyOwn(

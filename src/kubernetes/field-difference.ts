@@ -11,7 +11,7 @@ export interface FieldDifference {
 }
 
 /** By what the items of Kubernetes's lists are told apart, the first one that fits. */
-export const ITEM_KEYS = ["name", "mountPath", "containerPort", "port", "key"];
+const ITEM_KEYS = ["name", "mountPath", "containerPort", "port", "key"];
 
 /**
  * Returns the fields in which two objects differ, none when they mean the same. A field that is null counts as one that
@@ -39,7 +39,7 @@ export function fieldPath(path: string, key: string): string {
 }
 
 function listDifferences(before: unknown[], after: unknown[], path: string): FieldDifference[] {
-  const key = ITEM_KEYS.find((each) => namesOf(before, each) && namesOf(after, each));
+  const key = itemKeyOf(before, after);
   const [old, wanted] = key === undefined ? [] : [namesOf(before, key), namesOf(after, key)];
   if (!old || !wanted) {
     const length = Math.max(before.length, after.length);
@@ -58,6 +58,11 @@ function listDifferences(before: unknown[], after: unknown[], path: string): Fie
     wanted.filter((name) => old.includes(name)),
   );
   return isReordered ? [...found, { path, before: old, after: wanted }] : found;
+}
+
+/** Returns the key that tells the items of two lists apart; undefined when none does. */
+export function itemKeyOf(before: readonly unknown[], after: readonly unknown[]): string | undefined {
+  return ITEM_KEYS.find((each) => namesOf(before, each) && namesOf(after, each));
 }
 
 /** Returns what tells the items of a list apart, undefined when this key doesn't. */

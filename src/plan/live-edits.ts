@@ -8,7 +8,7 @@ export interface LiveEdit {
   after: unknown;
 }
 
-import { differences, fieldPath, ITEM_KEYS } from "../kubernetes/field-difference.ts";
+import { differences, fieldPath, itemKeyOf } from "../kubernetes/field-difference.ts";
 import type { KubernetesObject } from "../kubernetes/objects.ts";
 import { quantityOf } from "../kubernetes/quantity.ts";
 
@@ -73,7 +73,7 @@ function editsIn(wanted: unknown, live: unknown, path: string): Edit[] {
     });
   }
   if (Array.isArray(wanted) && Array.isArray(live)) {
-    const key = ITEM_KEYS.find((each) => [...wanted, ...live].every((item) => isMap(item) && each in item));
+    const key = itemKeyOf(wanted, live);
     if (key !== undefined) {
       return wanted.filter(isMap).flatMap((item) => {
         const twin = live.filter(isMap).find((other) => String(other[key]) === String(item[key]));
