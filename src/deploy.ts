@@ -1,5 +1,5 @@
 import { warning } from "@actions/core";
-import { messageOf, OvertakenError } from "./base/errors.ts";
+import { ActionError, messageOf, OvertakenError } from "./base/errors.ts";
 import { info } from "./base/log.ts";
 import { reserveStaticAddress } from "./carry-out/address.ts";
 import { forgetHost, pointHost } from "./carry-out/dns-record.ts";
@@ -18,6 +18,7 @@ import { addressRequirement, matchingAddress } from "./loadbalancer/address.ts";
 import { healthOf } from "./loadbalancer/health.ts";
 import { waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
+import { layer4Of } from "./milvus/layer-4.ts";
 import { type Access, reachCluster } from "./observe/access.ts";
 import { observe } from "./observe/observe.ts";
 import type { Observed } from "./observe/observed.ts";
@@ -128,14 +129,36 @@ async function deployOnce(
   // Opened before the first change, so that a missing right to watch is noticed before it.
   const watch = await LoadBalancerWatch.open(access.api, plan.loadBalancer.names);
   try {
-    await carryOutAndProve({ settings, session, access, observed, plan, chart, dryRun, watch });
+    const deployment = { settings, session, access, observed, plan, chart, dryRun, watch };
+    const proven = await namingLayer4(deployment, () => carryOutAndProve(deployment));
+    if (proven) await removeLayer4(deployment, proven);
   } finally {
     report.backends ??= healthOf(watch.state).backends;
     await watch.close();
   }
 }
 
-async function carryOutAndProve(deployment: Deployment): Promise<void> {
+/** Runs work before the layer-4 load balancer is removed. An error says that clients still have it. */
+async function namingLayer4<T>(
+  { observed: { service }, plan }: Deployment,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const layer4 = plan.release.switchOver && layer4Of(service);
+    const isFinal = error instanceof ActionError && !(error instanceof OvertakenError);
+    if (!layer4 || !isFinal || error instanceof ReleaseBusyError) throw error;
+    const where = layer4.address && ` at ${layer4.address}`;
+    throw new ActionError(
+      `${error.message}\nThe layer-4 load balancer${where} still stands: it stays until Milvus answers through the new one.`,
+      { cause: error },
+    );
+  }
+}
+
+/** @returns the release as it is then, if Milvus is proven to answer through the load balancer */
+async function carryOutAndProve(deployment: Deployment): Promise<Release | undefined> {
   const { settings, session, observed, plan } = deployment;
   const isToBeProven = endsProven(settings);
   // gRPC is a third of this program: it is loaded while the cluster works.
@@ -147,7 +170,7 @@ async function carryOutAndProve(deployment: Deployment): Promise<void> {
     warning(`The layer-4 load balancer stays: ${why}.`);
   }
   await reportCertificate(settings, session, observed.certificate);
-  if (settings.waitFor === "none") return;
+  if (settings.waitFor === "none") return undefined;
 
   const address = await waitUntilReachable(deployment, reserved);
   const dial = settings.verifyAddress ?? `${address}:443`;
@@ -156,7 +179,7 @@ async function carryOutAndProve(deployment: Deployment): Promise<void> {
   dns.catch(() => {});
   const isProven = isToBeProven && (await prove(deployment, { address, dial, dns }, verifier));
   await dns;
-  if (isProven) await removeLayer4(deployment, release);
+  return isProven ? release : undefined;
 }
 
 /** @returns the reserved address, if there is one, and the release as it is then */

@@ -84,7 +84,11 @@ describe.concurrent("an upgrade that fails", () => {
     const flags = ["-n", "never", "--create-namespace", "--wait", "--timeout=2s", "--set", small.join(",")];
     await expect(cluster.helm("install", "my-release", CHART, ...flags)).rejects.toThrow();
     expect(await cluster.revisions("never")).toEqual(["failed"]);
-    const { errors } = await (await cluster.job()).main({ ...inputsFor("never"), helm_timeout: "30s" });
+    const { errors } = await (await cluster.job()).main({
+      ...inputsFor("never"),
+      allow_anonymous: "true",
+      helm_timeout: "30s",
+    });
     expect(errors).toEqual([
       expect.stringMatching(
         /CrashLoopBackOff[\s\S]*\nRelease my-release has no deployed revision to roll back to: it stays failed\.$/,

@@ -81,7 +81,13 @@ test("two first installations at the same moment: the later one waits, and goes 
   const namespace = "installed-together";
   await cluster.kubectl("create", "namespace", namespace);
   const jobs = await Promise.all(RUNS.map(() => cluster.job()));
-  const inputs = { ...inputsFor(namespace), install: "true", recover_pending: "10m", wait_for: "none" };
+  const inputs = {
+    ...inputsFor(namespace),
+    install: "true",
+    allow_anonymous: "true",
+    recover_pending: "10m",
+    wait_for: "none",
+  };
   const steps = jobs.map((job, index) =>
     job.start({
       ...inputs,

@@ -17,7 +17,10 @@ const TLS_WITH_LAYER_4 =
   "Milvus itself speaks TLS from the Helm upgrade on: clients that reach it directly (inside the cluster, through the layer-4 load balancer) must use TLS from then on.";
 const restOn = (port: number) =>
   `Milvus's REST API moves from its gRPC port to port ${port} of the pods, because with TLS the two can't share a port.`;
-const goesAtOnce = (address: string, hint = " (keep_layer4: true keeps it until Milvus answers there)") =>
+const goesAtOnce = (
+  address: string,
+  hint = " (without keep_layer4: false it stays until Milvus answers there)",
+) =>
   `The layer-4 load balancer at ${address} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${hint}.`;
 const goesLater = (address: string) =>
   `The layer-4 load balancer at ${address} is deleted at Google once Milvus answers through the new one: from then on its clients reach nothing there.`;
@@ -43,6 +46,7 @@ function withService(annotations: Record<string, string>, loadBalancerSourceRang
 
 const CLUSTER_IP: YamlMap = { minio: { enabled: false } };
 const userYaml = (text: string) => ({ extraConfigFiles: { "user.yaml": text } });
+const AT_ONCE = { keep_layer4: "false" };
 const KEEP = { keep_layer4: "true" };
 
 /** With an Ingress that leads another host to Milvus. */
@@ -64,7 +68,7 @@ function withAddresses(seen: Observed, ...ingress: object[]): Observed {
 
 /** The release as it is after a run with these inputs, before the layer-4 load balancer goes. */
 function after(inputs: Record<string, string>, values: YamlMap): YamlMap {
-  const { upgrade } = planRelease(settings(inputs), observed(values));
+  const { upgrade } = planRelease(settings({ ...AT_ONCE, ...inputs }), observed(values));
   return upgrade ? mergeValues(values, givenValues(upgrade.values)) : values;
 }
 
@@ -198,7 +202,7 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
   ["an Ingress that leads elsewhere", {}, beside(observed(after({}, STARTING)), "other"), []],
   ["nobody uses what isn't installed", {}, observed({}, { revision: 0, status: NOT_INSTALLED }), []],
 ])("%s", (_, inputs, seen, sentences) => {
-  const wanted = settings(inputs);
+  const wanted = settings({ ...AT_ONCE, allow_anonymous: "true", ...inputs });
   expect(
     consequencesOf(wanted, seen, makePlan(wanted, seen, planRelease(wanted, seen), undefined, [])),
   ).toEqual(sentences);

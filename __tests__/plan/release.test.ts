@@ -23,13 +23,16 @@ function upgraded(values: YamlMap, plan: ReleasePlan): YamlMap {
   return applied(values, plan.upgrade);
 }
 
+/** Without an upgrade for the layer-4 load balancer alone. */
+const AT_ONCE = { keep_layer4: "false" };
+
 function reasons(plan: ReleasePlan): string[] {
   return plan.upgrade?.reasons ?? [];
 }
 
 describe("the upgrade", () => {
   test("what the load balancer needs is laid over a release as the page's reader has it, and nothing is lost", () => {
-    const plan = planRelease(settings(), observed(STARTING));
+    const plan = planRelease(settings(AT_ONCE), observed(STARTING));
     expect(plan).toMatchObject({ chartVersion: "5.0.19", port: { name: "milvus", port: 19530 } });
     expect(reasons(plan)).toEqual([
       "value service.type changes",
@@ -48,7 +51,7 @@ describe("the upgrade", () => {
     });
   });
 
-  const settled = upgraded(STARTING, planRelease(settings(), observed(STARTING)));
+  const settled = upgraded(STARTING, planRelease(settings(AT_ONCE), observed(STARTING)));
 
   test("a second run needs none", () => {
     expect(planRelease(settings(), observed(settled)).upgrade).toBeUndefined();
@@ -245,8 +248,8 @@ describe("any values", () => {
   });
 });
 
-describe("keep_layer4", () => {
-  const keep = settings({ keep_layer4: "true" });
+describe("the layer-4 load balancer, which stays by default", () => {
+  const keep = settings();
   const TO_CLUSTER_IP = [{ path: "service.type", before: "LoadBalancer", after: "ClusterIP" }];
 
   test("the first run leaves the Service's type and switches it later, without touching anything else", () => {
@@ -264,7 +267,7 @@ describe("keep_layer4", () => {
       changes: TO_CLUSTER_IP,
     });
     expect(applied(kept, plan.switchOver)).toEqual(
-      upgraded(STARTING, planRelease(settings(), observed(STARTING))),
+      upgraded(STARTING, planRelease(settings(AT_ONCE), observed(STARTING))),
     );
   });
 
@@ -273,7 +276,7 @@ describe("keep_layer4", () => {
       extraConfigFiles: { "user.yaml": "common: { security: { authorizationEnabled: true } }\n" },
       service: { annotations: { "cloud.google.com/neg": "{}" } },
     };
-    const wanted = settings({ keep_layer4: "true", values: JSON.stringify(values) });
+    const wanted = settings({ values: JSON.stringify(values) });
     const plan = planRelease(wanted, observed(STARTING));
     const kept = upgraded(STARTING, plan);
     const switched = applied(kept, plan.switchOver);
@@ -299,7 +302,7 @@ describe("keep_layer4", () => {
   });
 
   test("no longer asked for, the type changes with the upgrade", () => {
-    const plan = planRelease(settings(), observed(kept));
+    const plan = planRelease(settings(AT_ONCE), observed(kept));
     expect(plan.upgrade?.changes).toEqual(TO_CLUSTER_IP);
     expect(plan.switchOver).toBeUndefined();
   });

@@ -28,6 +28,8 @@ export interface Settings extends LoadBalancerSettings, ChartSettings, ToolSetti
   manifests: string[];
   /** Keep the layer-4 load balancer until Milvus answers through the new one. */
   keepLayer4: boolean;
+  /** Consent to put a Milvus without authentication on the Internet. */
+  allowAnonymous: boolean;
   /** On teardown, restore the release's former Service type and TLS settings. */
   restoreLayer4: boolean;
   waitFor: "ready" | "certificate" | "address" | "none";
@@ -87,7 +89,8 @@ export function readSettings(input: (name: string) => string, workspace: string)
     google: readGoogle(reader),
     manifests: reader.lines("manifests"),
     ...readLoadBalancer(reader, host, release),
-    keepLayer4: flag("keep_layer4", false),
+    keepLayer4: flag("keep_layer4", true),
+    allowAnonymous: flag("allow_anonymous", false),
     restoreLayer4: flag("restore_layer4", false),
     waitFor: oneOf("wait_for", ["ready", "certificate", "address", "none"]),
     addressTimeout: limit("address_timeout", "45m"),

@@ -3,6 +3,7 @@ export const DEFAULT_GRPC_PORT = "19530";
 
 /** Paths of the settings that this action reads or sets, as in Milvus's own configuration files. */
 export const TLS_MODE = ["common", "security", "tlsMode"];
+export const AUTHORIZATION = ["common", "security", "authorizationEnabled"];
 export const HTTP_ENABLED = ["proxy", "http", "enabled"];
 export const HTTP_PORT = ["proxy", "http", "port"];
 export const PROXY_PORT = ["proxy", "port"];

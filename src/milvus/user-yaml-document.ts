@@ -87,10 +87,15 @@ function nodeAt(document: Document, setting: readonly string[]): unknown {
   return isAlias(node) ? node.resolve(document) : node;
 }
 
-/** Milvus reads plain scalars as YAML 1.1, and quoted ones with Go's strconv.ParseBool. */
+/** Tells whether Milvus serves its REST API, which it does by default. */
 export function isHttpEnabled(document: Document): boolean {
-  const node = nodeAt(document, HTTP_ENABLED);
-  if (!isScalar(node)) return true;
+  return !isScalar(nodeAt(document, HTTP_ENABLED)) || isTrueAt(document, HTTP_ENABLED);
+}
+
+/** Milvus reads plain scalars as YAML 1.1, and quoted ones with Go's strconv.ParseBool. */
+export function isTrueAt(document: Document, setting: readonly string[]): boolean {
+  const node = nodeAt(document, setting);
+  if (!isScalar(node)) return false;
   const text = String(node.value);
   return node.type === "PLAIN" ? /^(y|yes|on|true|t|1)$/i.test(text) : /^(1|t|T|true|True|TRUE)$/.test(text);
 }

@@ -90,11 +90,11 @@ async function callMilvus(
  * Tells whether the load balancer answered instead of Milvus, by the text that @grpc/grpc-js gives to HTTP
  * errors.
  */
-function isHttpAnswer({ details }: ServiceError): boolean {
+export function isHttpAnswer({ details }: ServiceError): boolean {
   return /HTTP status code \d{3}/.test(details);
 }
 
-function isServiceError(error: unknown): error is ServiceError {
+export function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && "details" in error && "metadata" in error;
 }
 

@@ -4,41 +4,14 @@ import { valueAt } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { addressWillChange } from "../loadbalancer/address.ts";
 import { servicesOf } from "../loadbalancer/references.ts";
+import { layer4Of } from "../milvus/layer-4.ts";
 import { networkSettings } from "../milvus/network-settings.ts";
 import type { Observed } from "../observe/observed.ts";
+import { exposuresOf } from "./exposure.ts";
 import type { Plan } from "./plan.ts";
 
-/** Annotations of a Service with an internal layer-4 load balancer (cloud.google.com/kubernetes-engine). */
-const LOAD_BALANCER_TYPES = ["networking.gke.io/load-balancer-type", "cloud.google.com/load-balancer-type"];
 /** How many paths of values a sentence lists. */
 const MOST_PATHS = 20;
-const EVERYBODY = ["0.0.0.0/0", "::/0"];
-
-/** Returns sentences on clients that could not reach the layer-4 load balancer and can reach the new one. */
-export function exposuresOf(
-  { loadBalancer, backendConfig }: Pick<Settings, "loadBalancer" | "backendConfig">,
-  { service: { metadata, spec } }: Observed,
-  { release: { upgrade, switchOver } }: Plan,
-): string[] {
-  if (spec.type !== "LoadBalancer" || (!upgrade && !switchOver) || loadBalancer === "internal") return [];
-  const isInternal = LOAD_BALANCER_TYPES.some(
-    (name) => metadata.annotations[name]?.toLowerCase() === "internal",
-  );
-  const ranges = spec.loadBalancerSourceRanges;
-  const isRestricted = ranges.length > 0 && !ranges.some((range) => EVERYBODY.includes(range));
-  return [
-    ...(isInternal
-      ? [
-          "Milvus's layer-4 load balancer is internal to the network; the new one is open to the internet (load_balancer: internal makes an internal one).",
-        ]
-      : []),
-    ...(isRestricted && backendConfig.securityPolicy === undefined
-      ? [
-          `Milvus's layer-4 load balancer admits ${ranges.join(", ")} only; the new one admits everybody (a Cloud Armor policy restricts it: securityPolicy in backend_config).`,
-        ]
-      : []),
-  ];
-}
 
 /** Returns sentences on what a run's changes mean for Milvus's clients. */
 export function consequencesOf(
@@ -53,12 +26,12 @@ export function consequencesOf(
   const { service, release, formerHosts, ingress, ingressAddress, otherIngresses } = observed;
   const { upgrade, switchOver } = plan.release;
   const { finalIngress } = plan.loadBalancer;
-  if (release.status === NOT_INSTALLED) return [];
+  const openDoor = plan.openDoor === undefined ? [] : [plan.openDoor];
+  if (release.status === NOT_INSTALLED) return openDoor;
   const before = networkSettings(userYamlIn(release.computedValues));
   const after = upgrade ? networkSettings(userYamlIn(givenValues(upgrade.values))) : before;
-  const layer4 = service.status.loadBalancer.ingress.map(({ ip, hostname }) => ip ?? hostname).join(", ");
-  const losesLayer4 =
-    service.spec.type === "LoadBalancer" && (upgrade !== undefined || switchOver !== undefined);
+  const layer4 = layer4Of(service);
+  const losesLayer4 = layer4 !== undefined && (upgrade !== undefined || switchOver !== undefined);
   const sentences: string[] = [];
   const kept = plan.release.keptDefaults;
   if (kept.length > 0) {
@@ -70,11 +43,11 @@ export function consequencesOf(
   }
   if (losesLayer4 && switchOver) {
     sentences.push(
-      `The layer-4 load balancer at ${layer4 || "no address yet"} is deleted at Google once Milvus answers through the new one: from then on its clients reach nothing there.`,
+      `The layer-4 load balancer at ${layer4.address || "no address yet"} is deleted at Google once Milvus answers through the new one: from then on its clients reach nothing there.`,
     );
   } else if (losesLayer4) {
     sentences.push(
-      `The layer-4 load balancer at ${layer4 || "no address yet"} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${keepLayer4 ? "" : " (keep_layer4: true keeps it until Milvus answers there)"}.`,
+      `The layer-4 load balancer at ${layer4.address || "no address yet"} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${keepLayer4 ? "" : " (without keep_layer4: false it stays until Milvus answers there)"}.`,
     );
   }
   if (!before.tls && after.tls) {
@@ -106,7 +79,12 @@ export function consequencesOf(
       `Ingress ${name} leads to Milvus too: it stays beside the new one, with its load balancer (ingress_name: ${name} keeps that one instead).`,
     );
   }
-  return [...plan.release.replicaNotes, ...sentences, ...exposuresOf(settings, observed, plan)];
+  return [
+    ...plan.release.replicaNotes,
+    ...sentences,
+    ...exposuresOf(settings, observed, plan.release),
+    ...openDoor,
+  ];
 }
 
 function userYamlIn(values: Record<string, unknown>): string | undefined {

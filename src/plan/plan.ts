@@ -3,6 +3,7 @@ import type { FileManifest } from "../kubernetes/manifest-documents.ts";
 import { refuseOwnObjects } from "../kubernetes/manifest-files.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { ObjectChange } from "./changes.ts";
+import { openDoorOf } from "./exposure.ts";
 import { googleChanges } from "./google.ts";
 import { type LoadBalancerPlan, planLoadBalancer } from "./load-balancer.ts";
 import type { ReleasePlan } from "./release.ts";
@@ -18,6 +19,8 @@ export interface Plan {
   files: readonly FileManifest[];
   /** What changes at Google, outside the cluster. */
   google: ObjectChange[];
+  /** The warning that everybody on the Internet can use Milvus without authentication. */
+  openDoor: string | undefined;
 }
 
 /**
@@ -43,5 +46,6 @@ export function makePlan(
     loadBalancer,
     files,
     google: googleChanges(settings, observed.google),
+    openDoor: openDoorOf(settings, observed),
   };
 }

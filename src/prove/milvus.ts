@@ -6,6 +6,13 @@ import type { ChosenCertificate } from "../loadbalancer/choose-certificate.ts";
 import type { verify as Verify } from "../milvus/verify.ts";
 import type { Session } from "../report/session.ts";
 
+const DEFAULT_PASSWORD = {
+  accepted:
+    "Milvus's user root still has the default password, which everybody knows: change it (update_password).",
+  given:
+    "The token in milvus_token is the default user with the default password, which everybody knows: change the password in Milvus (update_password), and then the token.",
+};
+
 /**
  * Calls Milvus through the load balancer until it answers.
  *
@@ -19,14 +26,14 @@ export async function proveMilvus(
   { certificate }: ChosenCertificate,
   dial: string,
 ): Promise<void> {
-  const { version, reasons } = await verify({
+  const target = {
     address: dial,
     host,
     ca: certificate && trustFor(certificate),
     token: milvusToken,
-    limit: backendsTimeout,
     signal,
-  });
+  };
+  const { version, reasons } = await verify({ ...target, limit: backendsTimeout });
   if (version === undefined) {
     info("Milvus answers and asks for a token. Set milvus_token to have its version and health checked.");
   } else {
@@ -34,4 +41,10 @@ export async function proveMilvus(
   }
   if (reasons.length > 0) warning(`Milvus answers, but reports itself unhealthy: ${reasons.join("; ")}`);
   report.milvusVersion = version ?? report.milvusVersion ?? "";
+  const { checkAuthentication } = await import("../milvus/authentication.ts");
+  const { authentication, defaultPassword } = await checkAuthentication(target);
+  report.authentication = authentication;
+  if (authentication === undefined) info("Whether Milvus requires a token is not known.");
+  if (authentication === "none") info("Milvus answers calls without a token.");
+  if (defaultPassword) warning(DEFAULT_PASSWORD[defaultPassword]);
 }

@@ -1,5 +1,6 @@
 import { setOutput } from "@actions/core";
 import type { BackendHealth } from "../loadbalancer/health.ts";
+import type { Authentication } from "../milvus/authentication.ts";
 import type { ObjectChange } from "../plan/changes.ts";
 import type { FieldChange } from "../plan/shown-fields.ts";
 
@@ -37,6 +38,10 @@ export interface RunReport {
   chartVersion?: string;
   milvusVersion?: string;
   backends?: BackendHealth;
+  /** Whether Milvus answers calls without a token. */
+  authentication?: Authentication | undefined;
+  /** The warning that everybody on the Internet can use Milvus without authentication. */
+  openDoor?: string | undefined;
   /** How many changes were begun, without those that proved to have changed nothing. */
   changes: number;
   plan?: PlanReport;
@@ -98,6 +103,7 @@ export function setOutputs(report: RunReport): void {
     release_revision: report.releaseRevision,
     chart_version: report.chartVersion,
     milvus_version: report.milvusVersion,
+    authentication: report.authentication,
     backends: report.backends && JSON.stringify(report.backends),
     changed: String(report.changes > 0),
     plan: report.plan && JSON.stringify(report.plan),

@@ -10,6 +10,7 @@ const CUT = "\n\n(The rest is left out, because the summary would be too long. T
 export function summaryOf(report: RunReport, mode: Settings["mode"], failure: string | undefined): string {
   const parts = [`## Milvus behind a layer-7 load balancer${report.host ? `: ${code(report.host)}` : ""}`];
   if (failure) parts.push(`**The run failed.**\n\n${fence(failure, "text")}`);
+  if (report.openDoor) parts.push(`> [!CAUTION]\n> ${plain(report.openDoor)}`);
   const plan = report.plan && planTable(report.plan, mode, failure !== undefined);
   // After a deployment the endpoint matters most; after a plan or a failure, the changes do.
   const planFirst = mode === "plan" || failure !== undefined;
@@ -49,6 +50,7 @@ function endpointRows(report: RunReport): string[][] {
         `${report.certificateStatus}${report.certificateExpires ? `, expires ${report.certificateExpires}` : ""}`,
     ],
     ["Milvus", report.milvusVersion && code(report.milvusVersion)],
+    ["authentication", report.authentication],
     ["chart", report.chartVersion && code(report.chartVersion)],
     ["release revision", report.releaseRevision?.toString()],
     [

@@ -330,7 +330,10 @@ export class TestCluster {
   }
 }
 
-/** The inputs of a job that deploys release my-release of a namespace. */
+/**
+ * The inputs of a job that deploys release my-release of a namespace. The release is upgraded once: tests of
+ * the default, which keeps the layer-4 load balancer first, leave keep_layer4 out.
+ */
 export function inputsFor(namespace: string) {
   return {
     host: HOST,
@@ -339,6 +342,7 @@ export function inputsFor(namespace: string) {
     cluster_name: "my-cluster",
     chart: CHART,
     milvus_token: "root:Milvus",
+    keep_layer4: "false",
     gcloud_version: "none",
   };
 }

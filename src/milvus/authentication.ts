@@ -1,0 +1,63 @@
+import { status as GrpcStatus, type ServiceError } from "@grpc/grpc-js";
+import { connect, type MilvusClient } from "./client.ts";
+import { isHttpAnswer, isServiceError, type Verification } from "./verify.ts";
+
+/** What Milvus asks of clients: nothing, or a token. */
+export type Authentication = "none" | "required";
+
+export interface AuthenticationCheck {
+  /** Undefined when the answer tells neither. */
+  authentication: Authentication | undefined;
+  /** Whether Milvus's user root still has the default password: in the given token, or not in it. */
+  defaultPassword: "given" | "accepted" | undefined;
+}
+
+/** The user and password that every new Milvus has (milvus-io/milvus, configs/milvus.yaml, defaultRootPassword). */
+const DEFAULT_TOKEN = "root:Milvus";
+const CALL_MS = 10_000;
+
+/**
+ * Asks a Milvus that answers whether it takes calls without a token, and if not, calls with the default
+ * password. What can't be asked is unknown, and no failure: the connection is proven already.
+ */
+export async function checkAuthentication(
+  request: Pick<Verification, "address" | "host" | "ca" | "token" | "signal">,
+): Promise<AuthenticationCheck> {
+  const client = connect(request);
+  try {
+    const authentication = await answerTo(client, undefined, request.signal);
+    if (authentication !== "required") return { authentication, defaultPassword: undefined };
+    // A given token has been accepted already.
+    if (request.token === DEFAULT_TOKEN) return { authentication, defaultPassword: "given" };
+    const isAccepted = (await answerTo(client, DEFAULT_TOKEN, request.signal)) === "none";
+    return { authentication, defaultPassword: isAccepted ? "accepted" : undefined };
+  } finally {
+    client.close();
+  }
+}
+
+/** @returns `none` if Milvus asks for nothing more than this token, `required` if it refuses the token */
+async function answerTo(
+  client: MilvusClient,
+  token: string | undefined,
+  signal: AbortSignal,
+): Promise<Authentication | undefined> {
+  signal.throwIfAborted();
+  try {
+    await client.getVersion({ deadline: Date.now() + CALL_MS, token, signal });
+    return "none";
+  } catch (error) {
+    if (!isServiceError(error)) throw error;
+    signal.throwIfAborted();
+    return meaningOf(error);
+  }
+}
+
+function meaningOf(error: ServiceError): Authentication | undefined {
+  if (isHttpAnswer(error)) return undefined;
+  // Older versions answer UNKNOWN.
+  if (error.code === GrpcStatus.UNAUTHENTICATED || /auth check failure/.test(error.details))
+    return "required";
+  // Milvus knows the user, who lacks a right.
+  return error.code === GrpcStatus.PERMISSION_DENIED ? "none" : undefined;
+}
