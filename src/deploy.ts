@@ -2,7 +2,7 @@ import { warning } from "@actions/core";
 import { ActionError, messageOf, OvertakenError } from "./base/errors.ts";
 import { info } from "./base/log.ts";
 import { reserveStaticAddress } from "./carry-out/address.ts";
-import { forgetHost, pointHost } from "./carry-out/dns-record.ts";
+import { forgetHost, introduceHost, pointHost } from "./carry-out/dns-record.ts";
 import { checkByDryRun, type DryRun } from "./carry-out/dry-run.ts";
 import { applyHealthCheck, applyLoadBalancer, settleLoadBalancer } from "./carry-out/load-balancer.ts";
 import { recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
@@ -174,11 +174,19 @@ async function carryOutAndProve(deployment: Deployment): Promise<Release | undef
 
   const address = await waitUntilReachable(deployment, reserved);
   const dial = settings.verifyAddress ?? `${address}:443`;
+  const elsewhere = await introduceHost(settings, session, observed.google.zone, address);
   const dns = reportDns(settings, session, address);
   // Rejects on cancellation; the concurrent wait reports it.
   dns.catch(() => {});
-  const isProven = isToBeProven && (await prove(deployment, { address, dial, dns }, verifier));
+  const isProven = isToBeProven && (await prove(deployment, { address, dial, dns, elsewhere }, verifier));
   await dns;
+  // Only now: until here clients of the name had the old way in.
+  if (isProven) await pointHost(settings, session, observed.google.zone, address);
+  else if (elsewhere !== undefined) {
+    info(
+      `The DNS record of ${settings.host} stays at ${elsewhere} until a run has proven the load balancer.`,
+    );
+  }
   return isProven ? release : undefined;
 }
 
@@ -196,7 +204,7 @@ async function carryOut({
   const { report, signal } = session;
   const { zone, reservedAddress } = observed.google;
   const reserved = await reserveStaticAddress(settings, session, access, reservedAddress);
-  if (reserved !== undefined) await pointHost(settings, session, zone, reserved);
+  if (reserved !== undefined) await introduceHost(settings, session, zone, reserved);
 
   let { release } = observed;
   const { upgrade } = plan.release;
@@ -225,12 +233,12 @@ async function carryOut({
   return { reserved, release };
 }
 
-/** Waits for the load balancer's address and points the host's DNS record at it. */
+/** Waits for the load balancer's address. */
 async function waitUntilReachable(
   { settings, session, observed, dryRun, watch }: Deployment,
   reserved: string | undefined,
 ): Promise<string> {
-  const { ingress, certificate, google } = observed;
+  const { ingress, certificate } = observed;
   const address = await step(session, "Wait for the address", async () => {
     const isKept = dryRun.objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
     const wanted = addressRequirement(ingress, settings, reserved);
@@ -242,7 +250,6 @@ async function waitUntilReachable(
     return address;
   });
   session.report.address = address;
-  if (reserved === undefined) await pointHost(settings, session, google.zone, address);
   return address;
 }
 

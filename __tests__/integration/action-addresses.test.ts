@@ -296,7 +296,20 @@ describe.concurrent("an address and a record of one's own", () => {
       deletions: [{ name: `${host}.`, type: "A", ttl: 300, rrdatas: [address] }],
       additions: [{ name: `${host}.`, type: "A", ttl: 60, rrdatas: ["192.0.2.1"] }],
     });
-    const mended = await deploy(given);
+    // A run that proves nothing leaves the name where clients use it.
+    const unproven = await deploy(given);
+    expect(unproven.lines).toContain(
+      `The DNS record of ${host} stays at 192.0.2.1 until a run has proven the load balancer.`,
+    );
+    expect(await recordOf(namespace)).toMatchObject({ address: "192.0.2.1" });
+    const mended = await deploy({ ...given, wait_for: "ready" });
+    expect(mended.lines).toContain(
+      `The DNS record of ${host} moves from 192.0.2.1 to ${address} once Milvus answers there.`,
+    );
+    const at = (pattern: RegExp) => mended.lines.findIndex((each) => pattern.test(each));
+    expect(at(/now says that moved\.milvus\.io is at/)).toBeGreaterThan(
+      at(/^::group::Call Milvus through the load balancer/),
+    );
     expect(mended.outputs).toMatchObject({ changed: "true", release_revision: "2" });
     expect(JSON.parse(mended.outputs.plan ?? "").objects).toContainEqual({
       kind: "DNS record",
@@ -308,7 +321,7 @@ describe.concurrent("an address and a record of one's own", () => {
     );
     expect(await recordOf(namespace)).toEqual({ address, ttl: 60, owner: owned(namespace) });
 
-    const moved = await deploy({ ...given, static_ip_name: "moved-too" });
+    const moved = await deploy({ ...given, static_ip_name: "moved-too", wait_for: "ready" });
     const to = moved.outputs.address;
     expect(to).not.toBe(address);
     expect(await cluster.cloudOf(namespace)).toMatchObject({
@@ -329,6 +342,24 @@ describe.concurrent("an address and a record of one's own", () => {
     expect((await deploy(another)).outputs.changed).toBe("false");
   });
 
+  test("an upgrade that fails leaves the name at the old address", async () => {
+    const namespace = "name-stays";
+    const host = hostOf(namespace);
+    await cluster.installSmall(namespace);
+    await deploy(inputs(namespace, { dns_zone: ZONE }));
+    const { address = "" } = await recordOf(namespace);
+    await cluster.changeRecords(ZONE, {
+      deletions: [{ name: `${host}.`, type: "A", ttl: 300, rrdatas: [address] }],
+      additions: [{ name: `${host}.`, type: "A", ttl: 300, rrdatas: ["192.0.2.7"] }],
+    });
+    const failed = await run({
+      ...inputs(namespace, { dns_zone: ZONE, wait_for: "ready", helm_timeout: "3s" }),
+      values: "annotations:\n  local-gke/ready-after: 1h\n",
+    });
+    expect(failed.exitCode, failed.lines.join("\n")).toBe(1);
+    expect(await recordOf(namespace)).toMatchObject({ address: "192.0.2.7" });
+  });
+
   test("a record alone follows whatever address the load balancer gets", async () => {
     const namespace = "followed";
     await cluster.installSmall(namespace);
@@ -338,13 +369,14 @@ describe.concurrent("an address and a record of one's own", () => {
     expect(again.outputs.changed).toBe("false");
 
     // The HTTP rule has an address of its own at first, to which the HTTPS one then moves.
-    const http = await deploy(inputs(namespace, { dns_zone: ZONE, allow_http: "true" }));
+    const ready = { dns_zone: ZONE, wait_for: "ready" };
+    const http = await deploy(inputs(namespace, { ...ready, allow_http: "true" }));
     expect(http.outputs.address).not.toBe(outputs.address);
     expect(http.lines).toContainEqual(
       expect.stringContaining(`The load balancer at ${outputs.address} moves to another address`),
     );
     expect(await recordOf(namespace)).toMatchObject({ address: http.outputs.address });
-    const https = await deploy(inputs(namespace, { dns_zone: ZONE }));
+    const https = await deploy(inputs(namespace, ready));
     expect(https.outputs.address).toBe(http.outputs.address);
   });
 

@@ -1,12 +1,41 @@
 import { info } from "../base/log.ts";
-import { removeHostRecord, setHostRecord } from "../gke/cloud-dns.ts";
+import { createHostRecord, removeHostRecord, setHostRecord } from "../gke/cloud-dns.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { Zone } from "../observe/dns-zone.ts";
 import { changingAtomically } from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
 
 /**
- * Points the host's DNS record at the load balancer, if its zone is given.
+ * Creates the host's DNS record if it doesn't exist and its zone is given. Google looks for it before it issues a
+ * certificate. A record that points elsewhere stays: clients still use it.
+ *
+ * @returns where the record points instead; undefined when it points at the load balancer, or no zone is given
+ * @throws ActionError when the record is someone else's or may not be created
+ */
+export async function introduceHost(
+  { host }: Pick<Settings, "host">,
+  { report }: Session,
+  dns: Zone | undefined,
+  address: string,
+): Promise<string | undefined> {
+  if (!dns) return undefined;
+  const { zone, owner, project } = dns;
+  const { action, before, staleSeconds } = await changingAtomically(
+    report,
+    () => createHostRecord(zone, { host, address, owner }, project),
+    ({ action }) => action === "create",
+  );
+  if (action === "change") return before;
+  if (action === "create") {
+    info(
+      `The Cloud DNS zone ${zone.name} now says that ${host} is at ${address}, which resolvers may not know for ${staleSeconds}s.`,
+    );
+  }
+  return undefined;
+}
+
+/**
+ * Points the host's DNS record at the load balancer, if its zone is given. Call it once Milvus answers there.
  *
  * @throws ActionError when the record is someone else's or may not be changed
  */

@@ -78,11 +78,30 @@ export async function setHostRecord(
   wanted: HostRecord,
   project: GoogleProject,
 ): Promise<RecordChange> {
+  return await decideAndApply(zone, wanted.host, project, (records) => changeOf(records, wanted, zone));
+}
+
+/**
+ * Creates a host's A record if there is none. Returns the change that would set it: one that would change an
+ * existing record is not made.
+ *
+ * @throws ActionError if the record belongs to someone else, or the credentials may not create it
+ */
+export async function createHostRecord(
+  zone: ManagedZone,
+  wanted: HostRecord,
+  project: GoogleProject,
+): Promise<RecordChange> {
   return await decideAndApply(zone, wanted.host, project, (records) => {
-    const decision = decideRecord(records, wanted);
-    if (decision.action === "refuse") throw refusedRecord(decision, zone);
-    return decision;
+    const change = changeOf(records, wanted, zone);
+    return change.action === "create" ? change : { ...change, deletions: [], additions: [] };
   });
+}
+
+function changeOf(records: readonly RecordSet[], wanted: HostRecord, zone: ManagedZone): RecordChange {
+  const decision = decideRecord(records, wanted);
+  if (decision.action === "refuse") throw refusedRecord(decision, zone);
+  return decision;
 }
 
 /**

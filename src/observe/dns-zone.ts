@@ -51,9 +51,8 @@ export async function recordChangeOf(
 ): Promise<GoogleState["recordChange"]> {
   const decision = decideRecord(await readRecords(zone, host, project), { host, address, owner });
   if (decision.action === "refuse") throw refusedRecord(decision, zone);
-  // Without the address it isn't known whether an existing record is right.
-  if (decision.action === "keep" || (address === TO_COME && decision.action === "change")) return undefined;
-  return decision.action;
+  const { action, before } = decision;
+  return action === "keep" ? undefined : { action, before };
 }
 
 /**

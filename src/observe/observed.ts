@@ -45,8 +45,8 @@ export interface GoogleState {
   /** The pre-shared certificates; undefined when there are none, or Google can't be asked. */
   sslCertificates: SslCertificate[] | undefined;
   zone: Zone | undefined;
-  /** What a run does to the host's record; undefined for nothing, or while that isn't known. */
-  recordChange: "create" | "change" | undefined;
+  /** What a run does to the host's record, and where that points now; undefined for nothing. */
+  recordChange: { action: "create" | "change"; before: string | undefined } | undefined;
   /** Former hosts with a record that this action made. */
   formerRecords: string[];
 }

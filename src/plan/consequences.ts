@@ -41,6 +41,13 @@ export function consequencesOf(
       `The release has other defaults than its chart ${release.chartVersion}, as after helm upgrade --reuse-values. They become its own values, so that they stay as they are: ${shown}${more}.`,
     );
   }
+  const { recordChange, reservedAddress } = observed.google;
+  if (recordChange?.action === "change") {
+    const target = ingressAddress ?? reservedAddress ?? "the load balancer's address";
+    sentences.push(
+      `The DNS record of ${host} moves from ${recordChange.before} to ${target} once Milvus answers there.`,
+    );
+  }
   if (losesLayer4 && switchOver) {
     sentences.push(
       `The layer-4 load balancer at ${layer4.address || "no address yet"} is deleted at Google once Milvus answers through the new one: from then on its clients reach nothing there.`,

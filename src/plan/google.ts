@@ -11,7 +11,7 @@ export function googleChanges(
     ...(createStaticIp && staticIpName && !reservedAddress
       ? [{ kind: "static address", name: staticIpName, action: "create" as const }]
       : []),
-    ...(recordChange ? [{ kind: "DNS record", name: host, action: recordChange }] : []),
+    ...(recordChange ? [{ kind: "DNS record", name: host, action: recordChange.action }] : []),
     ...formerRecords.map((name) => ({ kind: "DNS record", name, action: "delete" as const })),
   ];
 }

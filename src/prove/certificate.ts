@@ -1,3 +1,4 @@
+import { warning } from "@actions/core";
 import type { Settings } from "../inputs/settings.ts";
 import type { DnsResult, HostAddresses } from "../loadbalancer/dns.ts";
 import { waitForTrustedCertificate } from "../loadbalancer/handshake.ts";
@@ -13,6 +14,8 @@ export interface Endpoint {
   dial: string;
   /** What DNS says of the host. */
   dns: Promise<DnsResult<HostAddresses>>;
+  /** Where the record of dns_zone leads until Milvus is proven; undefined if it leads to the load balancer. */
+  elsewhere: string | undefined;
 }
 
 /**
@@ -29,12 +32,16 @@ export async function proveCertificate(
   session: Session,
   { finalIngress }: Pick<LoadBalancerPlan, "finalIngress">,
   watch: LoadBalancerWatch,
-  { address, dial, dns }: Endpoint,
+  { address, dial, dns, elsewhere }: Endpoint,
 ): Promise<boolean> {
   const { report, environment, signal } = session;
   const { certificateTimeout: limit, waitFor, dnsZone } = settings;
   if (settings.certificate.kind === "google-managed") {
-    const insist = waitFor === "certificate" || dnsZone !== undefined;
+    if (dnsZone !== undefined && elsewhere !== undefined) {
+      warning(nameInUse(settings.host, dnsZone, elsewhere, address));
+    }
+    // Nobody else will lead the name here while the run waits.
+    const insist = dnsZone === undefined ? waitFor === "certificate" : elsewhere === undefined;
     const found = await dns;
     const isActive = await step(session, "Wait for the certificate", () =>
       waitForCertificate(watch, { address, found, insist, limit, environment, signal }),
@@ -54,4 +61,9 @@ export async function proveCertificate(
   }
   report.certificateStatus = "Active";
   return true;
+}
+
+/** Google issues a certificate only for a name that leads to the load balancer: until then the name has no way in. */
+function nameInUse(host: string, zone: string, elsewhere: string, address: string): string {
+  return `The record of ${host} in the Cloud DNS zone ${zone} stays at ${elsewhere}, where clients find Milvus today. Google issues the certificate only once the name leads to ${address}, and takes up to an hour then, in which clients of the name have no way in. Change the record to ${address} when that gap suits you, and run again; or use certificate: self-managed, which has no such gap.`;
 }
