@@ -63,7 +63,7 @@ test.each([
   ["a:\n\tb: 1", "values is not valid YAML at line 2, column 1: "],
   ["a: 1\na: 2", "values is not valid YAML at line 2, column 1: duplicated mapping key"],
   ["a: *b", "values is not valid YAML at line 1, column 5: unidentified alias."],
-  ["a: 1\n---\nb: 2", "values must be one YAML document, but holds 2."],
+  ["a: 1\n---\nb: 2", "values must be one YAML document, but holds 2: Helm reads the first one only."],
   ["- a", "values must be a YAML map, but holds a list."],
   ["service.type=ClusterIP", "values must be a YAML map, but holds a string."],
   ["5", "values must be a YAML map, but holds a number."],

@@ -134,6 +134,36 @@ describe("an answer", () => {
     expect(await check(address, { token: "reader:secret" })).toEqual({ version: undefined, reasons: [] });
   });
 
+  test.each(["auth check failure", "missing authorization in header"])(
+    "can be that Milvus 2.3 requires a token, which it says with UNKNOWN: %s",
+    async (details) => {
+      const { address } = await startMilvus(refusal(status.UNKNOWN, details));
+      expect(await check(address, { limit: HOURS })).toEqual({ version: undefined, reasons: [] });
+    },
+  );
+
+  test("can come from a Milvus without CheckHealth", async () => {
+    const { address } = await startMilvus((method) =>
+      method === "GetVersion"
+        ? VERSION
+        : { code: status.UNIMPLEMENTED, details: "unknown method CheckHealth" },
+    );
+    expect(await check(address, { limit: HOURS })).toEqual({ version: "v2.6.15", reasons: [] });
+  });
+
+  test.each([401, 302])(
+    "isn't Milvus's if a log-in gives it, with HTTP %i: the wait ends at once",
+    async (code) => {
+      const address = await startLoadBalancer((stream) => {
+        stream.respond({ ":status": code, "content-type": "text/html" });
+        stream.end("<html>log in</html>");
+      });
+      const result = check(address, { limit: HOURS });
+      await expect(result).rejects.toThrow(`Not Milvus, but a log-in answers at ${address}`);
+      await expect(result).rejects.toThrow("Identity-Aware Proxy");
+    },
+  );
+
   test("can be that Milvus requires a token, if none was given", async () => {
     const { address } = await startMilvus(refusal(status.UNAUTHENTICATED, "auth check failure"));
     expect(await check(address, { limit: HOURS })).toEqual({ version: undefined, reasons: [] });

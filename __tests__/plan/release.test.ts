@@ -400,10 +400,10 @@ describe("refused", () => {
     ["a ConfigMap of the user's own", { customConfigMap: "mine" }, {}, "customConfigMap: mine"],
     ["user.yaml as a map", {}, { values: "extraConfigFiles: {user.yaml: {a: 1}}" }, "is not text"],
     [
-      "a layer-4 load balancer that this run would make",
+      "a Service with node ports",
       {},
-      { values: "service: {type: LoadBalancer}", keep_layer4: "true" },
-      "The input values sets service.type: LoadBalancer",
+      { values: "service: {type: NodePort}" },
+      "The input values sets service.type: NodePort",
     ],
     [
       "another name",
@@ -422,4 +422,14 @@ describe("refused", () => {
       "value ingress.enabled changes",
     );
   });
+});
+
+test("the layer-4 load balancer of the file that the release was made with is no new wish", () => {
+  const inputs = { values: "service: {type: LoadBalancer}" };
+  const first = planRelease(settings(AT_ONCE), observed(STARTING)).upgrade;
+  const seen = observed(joinValues(STARTING, first ? givenValues(first.values) : {}));
+  const { upgrade, switchOver, notes } = planRelease(settings(inputs), seen);
+  expect(upgrade).toBeUndefined();
+  expect(switchOver).toBeUndefined();
+  expect(notes).toEqual([]);
 });

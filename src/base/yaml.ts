@@ -67,9 +67,13 @@ export function parseYamlMap(text: string, origin: string): YamlMap {
     const reason = error.reason.replace(/ ?(with |for )?("|!<|: ).*$/s, "");
     throw new ActionError(`${origin} is not valid YAML${place}: ${reason}.`);
   }
-  if (documents.length > 1)
-    throw new ActionError(`${origin} must be one YAML document, but holds ${documents.length}.`);
-  const [value] = documents;
+  // Helm reads the first document. One that is empty, as behind a trailing `---`, loses nothing by that.
+  const [value, ...others] = documents;
+  if (others.some((document) => document !== null && document !== undefined)) {
+    throw new ActionError(
+      `${origin} must be one YAML document, but holds ${documents.length}: Helm reads the first one only.`,
+    );
+  }
   if (value === null || value === undefined) return {};
   if (!isMap(value)) {
     const kind = Array.isArray(value) ? "a list" : `a ${typeof value}`;

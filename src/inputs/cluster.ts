@@ -55,7 +55,7 @@ export function readCluster({ text, oneOf, mistakes }: InputReader): ClusterSett
 
 export function readGoogle({ text, optional, refuse, mistakes }: InputReader): GoogleSettings {
   const [, project, location] = CLUSTER_PATH.exec(text("cluster_name")) ?? [];
-  const credentialsJson = optional("credentials_json");
+  const credentialsJson = decoded(optional("credentials_json"));
   const workloadIdentityProvider = optional("workload_identity_provider");
   const serviceAccount = optional("service_account");
   if (workloadIdentityProvider && !PROVIDER.test(workloadIdentityProvider)) {
@@ -75,4 +75,11 @@ export function readGoogle({ text, optional, refuse, mistakes }: InputReader): G
     location: location ?? optional("location"),
     credentials: { credentialsJson, workloadIdentityProvider, serviceAccount },
   };
+}
+
+/** Returns the JSON of credentials that are stored in base64, as many do to keep them on one line. */
+function decoded(text: string | undefined): string | undefined {
+  if (text === undefined || !/^[\w+/=\s-]+$/.test(text)) return text;
+  const json = Buffer.from(text, "base64").toString();
+  return json.trimStart().startsWith("{") ? json : text;
 }

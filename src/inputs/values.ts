@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { warning } from "@actions/core";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { textOf } from "../base/utf8.ts";
 import type { YamlMap } from "../base/yaml.ts";
-import { parseYamlMap } from "../base/yaml.ts";
+import { isMap, parseYamlMap } from "../base/yaml.ts";
 import { joinValues } from "../helm/values.ts";
 import type { InputReader } from "./reader.ts";
 
@@ -21,7 +22,16 @@ export function readValues({ raw, lines, mistakes }: InputReader, workspace: str
   const add = (origin: string, read: () => string) => {
     try {
       const text = read();
-      sources.push({ origin, text, values: parseYamlMap(text, origin) });
+      const values = parseYamlMap(text, origin);
+      if (isEncrypted(values)) {
+        mistakes.push(`${origin} is encrypted (sops): decrypt it in a step before (sops --decrypt)`);
+      }
+      for (const path of placeholdersIn(values)) {
+        warning(
+          `${origin}: the value ${path} is a placeholder that nothing has filled in. Helm takes it as it is.`,
+        );
+      }
+      sources.push({ origin, text, values });
     } catch (error) {
       mistakes.push(
         error instanceof ActionError ? error.message : `${origin} can't be read: ${messageOf(error)}`,
@@ -38,4 +48,22 @@ export function readValues({ raw, lines, mistakes }: InputReader, workspace: str
 /** Joins the values of the inputs, the later ones over the earlier ones. */
 export function requestedValues({ values }: { values: readonly ValuesSource[] }): YamlMap {
   return values.reduce<YamlMap>((over, source) => joinValues(over, source.values), {});
+}
+
+/** Tells a file that sops has encrypted: it keeps its own data beside the values (getsops.io). */
+function isEncrypted(value: unknown): boolean {
+  if (typeof value === "string") return value.startsWith("ENC[AES256_GCM,");
+  if (Array.isArray(value)) return value.some(isEncrypted);
+  if (!isMap(value)) return false;
+  return (isMap(value.sops) && "mac" in value.sops) || Object.values(value).some(isEncrypted);
+}
+
+/** Returns the paths of values that are nothing but a placeholder, such as `${NAME}` or `{{ NAME }}`. */
+function placeholdersIn(value: unknown, path: readonly string[] = []): string[] {
+  if (typeof value === "string")
+    return /^(\$\{\w+\}|\{\{[^{}]*\}\})$/.test(value.trim()) ? [path.join(".")] : [];
+  if (Array.isArray(value))
+    return value.flatMap((item, index) => placeholdersIn(item, [...path, String(index)]));
+  if (!isMap(value)) return [];
+  return Object.entries(value).flatMap(([key, below]) => placeholdersIn(below, [...path, key]));
 }

@@ -1,6 +1,6 @@
 import { status as GrpcStatus, type ServiceError } from "@grpc/grpc-js";
 import { connect, type MilvusClient } from "./client.ts";
-import { isHttpAnswer, isServiceError, type Verification } from "./verify.ts";
+import { isHttpAnswer, isServiceError, refusesToken, type Verification } from "./verify.ts";
 
 /** What Milvus asks of clients: nothing, or a token. */
 export type Authentication = "none" | "required";
@@ -55,9 +55,7 @@ async function answerTo(
 
 function meaningOf(error: ServiceError): Authentication | undefined {
   if (isHttpAnswer(error)) return undefined;
-  // Older versions answer UNKNOWN.
-  if (error.code === GrpcStatus.UNAUTHENTICATED || /auth check failure/.test(error.details))
-    return "required";
+  if (refusesToken(error)) return "required";
   // Milvus knows the user, who lacks a right.
   return error.code === GrpcStatus.PERMISSION_DENIED ? "none" : undefined;
 }

@@ -54,9 +54,12 @@ export async function verify(request: Verification): Promise<Verified> {
             if (reasons.length === 0 || Date.now() >= settled) return answer.verified;
             last = `it answers, but reports itself unhealthy: ${reasons.join("; ")}`;
           } else {
-            last = answer.error.message;
-            const final = answer.error.code === GrpcStatus.PERMISSION_DENIED;
-            if (final || Date.now() >= giveUp) throw notVerified(answer.error, request);
+            const { error } = answer;
+            last = error.message;
+            const isRefusedToken = error.code === GrpcStatus.UNAUTHENTICATED && Date.now() >= settled;
+            const isFinal =
+              isOtherServer(error) || error.code === GrpcStatus.PERMISSION_DENIED || isRefusedToken;
+            if (isFinal || Date.now() >= giveUp) throw notVerified(error, request);
           }
           await pause(PAUSE_MS, request.signal);
         }
@@ -74,16 +77,41 @@ async function callMilvus(
   if (signal.aborted) throw signal.reason;
   try {
     const options = { deadline: Date.now() + CALL_MS, token, signal };
-    const [version, health] = await Promise.all([client.getVersion(options), client.checkHealth(options)]);
+    const [version, health] = await Promise.all([
+      client.getVersion(options),
+      client.checkHealth(options).catch(healthyIfUnknown),
+    ]);
     const reasons = health.reasons.length > 0 ? health.reasons : ["it gives no reason"];
     return { verified: { version: version.version, reasons: health.isHealthy ? [] : reasons } };
   } catch (error) {
     if (!isServiceError(error)) throw error;
+    if (isHttpAnswer(error)) return { error };
     // Only Milvus itself asks for a token or checks a user's rights, so the call has reached it.
-    const asksForToken = error.code === GrpcStatus.UNAUTHENTICATED && token === undefined;
-    const refusesUser = error.code === GrpcStatus.PERMISSION_DENIED && !isHttpAnswer(error);
+    const asksForToken = refusesToken(error) && token === undefined;
+    const refusesUser = error.code === GrpcStatus.PERMISSION_DENIED;
     return asksForToken || refusesUser ? { verified: { version: undefined, reasons: [] } } : { error };
   }
+}
+
+/** Milvus up to 2.1 doesn't have the call. Without an HTTP status the answer is Milvus's own. */
+function healthyIfUnknown(error: unknown): { isHealthy: boolean; reasons: string[] } {
+  const isMissing = isServiceError(error) && error.code === GrpcStatus.UNIMPLEMENTED && !isHttpAnswer(error);
+  if (isMissing) return { isHealthy: true, reasons: [] };
+  throw error;
+}
+
+/** Tells whether Milvus refuses a token. Milvus 2.3.0 to 2.3.4 says so with UNKNOWN (milvus-io/milvus#33974). */
+export function refusesToken({ code, details }: ServiceError): boolean {
+  if (code === GrpcStatus.UNAUTHENTICATED) return true;
+  return code === GrpcStatus.UNKNOWN && /auth check failure|missing authorization in header/.test(details);
+}
+
+/**
+ * Tells whether something answers that is neither Milvus nor a load balancer that is being programmed: a log-in
+ * page of Identity-Aware Proxy or of a proxy (HTTP 401, 407, a redirect).
+ */
+function isOtherServer(error: ServiceError): boolean {
+  return /HTTP status code (401|407|30\d)/.test(error.details);
 }
 
 /**
@@ -102,13 +130,18 @@ function notVerified(error: ServiceError, { address, host, limit }: Verification
   const what =
     error.code === GrpcStatus.PERMISSION_DENIED
       ? `The load balancer at ${address} refuses calls for ${host}.`
-      : `Milvus has not answered at ${address} as ${host} within ${formatDuration(limit)}.`;
+      : isOtherServer(error)
+        ? `Not Milvus, but a log-in answers at ${address} as ${host}.`
+        : `Milvus has not answered at ${address} as ${host} within ${formatDuration(limit)}.`;
   return new ActionError(what, { why: error.message, fix: remedyOf(error) });
 }
 
 function remedyOf({ code, details }: ServiceError): string {
   if (/certificate|self.signed|altnames|SSL|TLS/i.test(details)) {
     return "the load balancer presents another certificate than the one in the cluster: check that no other Ingress uses the address, and check the Secret that tls_secret names.";
+  }
+  if (/HTTP status code (401|407|30\d)/.test(details)) {
+    return "Identity-Aware Proxy or another proxy in front of Milvus asks for a log-in that gRPC clients can't give: switch it off (iap in backend_config, HTTPS_PROXY of this runner), or set verify: false.";
   }
   if (code === GrpcStatus.UNAUTHENTICATED) return "Milvus refuses the token: check milvus_token.";
   if (code === GrpcStatus.UNIMPLEMENTED) {

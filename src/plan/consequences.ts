@@ -86,12 +86,7 @@ export function consequencesOf(
       `Ingress ${name} leads to Milvus too: it stays beside the new one, with its load balancer (ingress_name: ${name} keeps that one instead).`,
     );
   }
-  return [
-    ...plan.release.replicaNotes,
-    ...sentences,
-    ...exposuresOf(settings, observed, plan.release),
-    ...openDoor,
-  ];
+  return [...plan.release.notes, ...sentences, ...exposuresOf(settings, observed, plan.release), ...openDoor];
 }
 
 function userYamlIn(values: Record<string, unknown>): string | undefined {

@@ -41,8 +41,8 @@ export interface ReleasePlan {
   chartVersion: string;
   /** The defaults of a former chart that become values of the release. */
   keptDefaults: string[];
-  /** What becomes of numbers of pods that differ from Helm's record, in sentences. */
-  replicaNotes: string[];
+  /** What becomes of the live numbers of pods and of inputs without effect, in sentences. */
+  notes: string[];
   /** Undefined when the release already is as it should be. */
   upgrade: UpgradePlan | undefined;
   /** The upgrade that takes the layer-4 load balancer away once Milvus answers through the new one. */
@@ -50,6 +50,8 @@ export interface ReleasePlan {
 }
 
 const AnyMap = v.custom<YamlMap>(isMap);
+const OVERRIDDEN_TYPE =
+  "service.type: LoadBalancer of the input values has no effect: behind the layer-7 load balancer the Service is ClusterIP.";
 const NO_REPLICAS: KeptReplicas = { values: {}, notes: [] };
 
 /**
@@ -76,7 +78,9 @@ export function planRelease(settings: Settings, observed: Observed, kept: YamlMa
   const port = grpcPort(service, effective);
   refuseOldProtocols(service, release.computedValues, effective, port);
   const complete = loadBalancerValues(effective, port, settings.backendConfigName);
-  const hasLayer4 = [service.spec.type, valueAt(effective, "service", "type")].includes("LoadBalancer");
+  const hasLayer4 = [service.spec.type, valueAt(release.computedValues, "service", "type")].includes(
+    "LoadBalancer",
+  );
   const keepsLayer4 = settings.keepLayer4 && hasLayer4;
   const overlay = keepsLayer4 ? joinValues(complete, { service: { type: "LoadBalancer" } }) : complete;
 
@@ -104,7 +108,10 @@ export function planRelease(settings: Settings, observed: Observed, kept: YamlMa
   return {
     port,
     chartVersion,
-    replicaNotes: replicas.notes,
+    notes: [
+      ...replicas.notes,
+      ...(isChanging && valueAt(requested, "service", "type") === "LoadBalancer" ? [OVERRIDDEN_TYPE] : []),
+    ],
     keptDefaults: diffValues(release.values, own).map(({ path }) => path),
     upgrade:
       reasons.length > 0
