@@ -27,8 +27,10 @@ import { makePlan, type Plan } from "./plan/plan.ts";
 import { type Endpoint, proveCertificate } from "./prove/certificate.ts";
 import { proveMilvus } from "./prove/milvus.ts";
 import { reportCertificate } from "./report/certificate.ts";
+import { describeCounts, hasChanges } from "./report/change-counts.ts";
 import { reportDns } from "./report/dns.ts";
 import { logFindings } from "./report/findings.ts";
+import type { PlanReport } from "./report/run-report.ts";
 import { changing } from "./report/run-report.ts";
 import { type Session, step } from "./report/session.ts";
 import { startGcloud } from "./tools/gcloud.ts";
@@ -76,6 +78,7 @@ async function deployLoadBalancer(settings: Settings, session: Session): Promise
   const files = await readManifests(settings.manifests, session.workspace, settings.namespace);
 
   const access = await step(session, "Tools and cluster", () => reachCluster(settings, session));
+  report.projectId = access.cluster?.projectId;
   try {
     await replanWhenOvertaken(settings, () => deployOnce(settings, session, access, files));
   } finally {
@@ -124,7 +127,10 @@ async function deployOnce(
   const dryRun = await step(session, "Check before changing anything", () =>
     checkByDryRun(settings, session, access, observed, plan),
   );
-  if (settings.mode === "plan") return;
+  if (settings.mode === "plan") {
+    if (settings.failOnChanges && report.plan && hasChanges(report.plan)) throw drift(report.plan);
+    return;
+  }
 
   // Opened before the first change, so that a missing right to watch is noticed before it.
   const watch = await LoadBalancerWatch.open(access.api, plan.loadBalancer.names);
@@ -295,4 +301,14 @@ async function removeLayer4(
   const title = "Remove the layer-4 load balancer";
   const helmUpgrade = { title, release, chart, plan: switchOver };
   session.report.releaseRevision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
+}
+
+function drift(plan: PlanReport): ActionError {
+  return new ActionError(
+    `A deployment would change something: ${describeCounts(plan)}; nothing was changed.`,
+    {
+      why: "fail_on_changes is true, and the cluster isn't as these inputs say.",
+      fix: "see the plan above; a run with mode: deploy makes it so.",
+    },
+  );
 }

@@ -7,7 +7,7 @@ import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
 import { secretsIn } from "./inputs/secrets.ts";
 import { readSettings, type Settings } from "./inputs/settings.ts";
 import { type RunReport, setOutputs } from "./report/run-report.ts";
-import { summaryOf } from "./report/summary.ts";
+import { shortened, wantedSummary } from "./report/summary.ts";
 import { teardown } from "./teardown.ts";
 
 /** State whose presence marks the post step. */
@@ -50,14 +50,15 @@ async function main(): Promise<void> {
 
 /** Sets the outputs and writes the summary. Only missing outputs fail the run: later steps need them. */
 function writeReport(report: RunReport, settings: Settings | undefined, failure: string | undefined): void {
+  const summary = wantedSummary(report, settings ?? { mode: "deploy", summary: "changes" }, failure);
   try {
-    setOutputs(report);
+    setOutputs(report, shortened(summary));
   } catch (error) {
     setFailed(`The outputs can't be set: ${messageOf(error)}`);
   }
   try {
-    const summary = process.env.GITHUB_STEP_SUMMARY;
-    if (summary) appendFileSync(summary, summaryOf(report, settings?.mode ?? "deploy", failure));
+    const file = process.env.GITHUB_STEP_SUMMARY;
+    if (file) appendFileSync(file, summary);
   } catch (error) {
     warning(`The job summary can't be written: ${messageOf(error)}`);
   }

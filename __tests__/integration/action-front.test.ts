@@ -79,7 +79,7 @@ describe.concurrent("backend_config", () => {
     const namespace = "backend-config";
     await cluster.installSmall(namespace);
     const first = await deploy(namespace, {
-      backend_timeout: "10m",
+      request_timeout: "10m",
       backend_config: stringify({
         securityPolicy: { name: "my-policy" },
         logging: { enable: true, sampleRate: 0.5 },
@@ -98,7 +98,7 @@ describe.concurrent("backend_config", () => {
       healthCheck: { ...healthCheck, checkIntervalSec: 5, timeoutSec: 4 },
     });
 
-    const second = await deploy(namespace, { backend_timeout: "10m" });
+    const second = await deploy(namespace, { request_timeout: "10m" });
     expect(changesIn(second)).toEqual([`change BackendConfig ${BACKEND_CONFIG}`]);
     expect(await spec()).toEqual({
       timeoutSec: 600,
@@ -108,7 +108,7 @@ describe.concurrent("backend_config", () => {
       logging: { enable: false },
       healthCheck: { ...healthCheck, checkIntervalSec: 15, timeoutSec: 10 },
     });
-    expect((await deploy(namespace, { backend_timeout: "10m" })).outputs.changed).toBe("false");
+    expect((await deploy(namespace, { request_timeout: "10m" })).outputs.changed).toBe("false");
   });
 
   test.each([

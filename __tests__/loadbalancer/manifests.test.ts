@@ -47,8 +47,8 @@ describe("the BackendConfig", () => {
     });
   });
 
-  test("has the limit of backend_timeout and the fields of backend_config", () => {
-    const inputs = { backend_timeout: "90s", backend_config: "securityPolicy: {name: armor}" };
+  test("has the limit of request_timeout and the fields of backend_config", () => {
+    const inputs = { request_timeout: "90s", backend_config: "securityPolicy: {name: armor}" };
     expect(backendConfig(NAMES, settings(inputs))).toMatchObject({
       spec: { timeoutSec: 90, securityPolicy: { name: "armor" }, healthCheck: { port: 9091 } },
     });

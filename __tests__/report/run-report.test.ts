@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
   changing,
   changingAtomically,
+  endpointOf,
   type PlanReport,
   type RunReport,
   setOutputs,
@@ -24,7 +25,7 @@ afterEach(async () => {
 
 /** Returns the outputs as a runner reads them from its file. */
 async function outputs(known: RunReport): Promise<Record<string, string>> {
-  setOutputs(known);
+  setOutputs(known, "");
   const lines = (await readFile(join(folder, "output"), "utf8")).split("\n");
   const found: Record<string, string> = {};
   while (lines.length > 1) {
@@ -77,6 +78,12 @@ test("a successful run sets all outputs", async () => {
   };
   expect(await outputs(known)).toEqual({
     address: "203.0.113.1",
+    endpoint: "https://203.0.113.1:443",
+    dns_record: "my-release.milvus.io. 300 IN A 203.0.113.1",
+    would_change: "true",
+    to_create: "0",
+    to_change: "0",
+    to_delete: "0",
     host: "my-release.milvus.io",
     port: "443",
     uri: "https://203.0.113.1:443",
@@ -137,4 +144,24 @@ test("work that changed nothing leaves what other work has changed meanwhile", a
   end(false);
   await first;
   expect(report.changes).toBe(1);
+});
+
+test.each([
+  ["by name once DNS and the certificate allow it", { isInDns: true }, "https://a.example:443"],
+  ["by address while DNS leads elsewhere", { isInDns: false }, "https://203.0.113.1:443"],
+  [
+    "by address while the certificate is to come",
+    { isInDns: true, certificateStatus: "Provisioning" as const },
+    "https://203.0.113.1:443",
+  ],
+])("the endpoint is %s", (_, more, endpoint) => {
+  const report: RunReport = {
+    host: "a.example",
+    address: "203.0.113.1",
+    certificateStatus: "Active",
+    changes: 0,
+    steps: [],
+    ...more,
+  };
+  expect(endpointOf(report)).toBe(endpoint);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import type { PlanReport, RunReport } from "../../src/report/run-report.ts";
-import { summaryOf } from "../../src/report/summary.ts";
+import { shortened, summaryOf, wantedSummary } from "../../src/report/summary.ts";
 
 const EMPTY: RunReport = { changes: 0, steps: [] };
 const READY: RunReport = {
@@ -253,4 +253,59 @@ test("text from elsewhere makes no link, image, HTML or heading in the summary",
   // Nothing in code is markup, nor what has a backslash before it.
   const markup = summary.replace(/\\.|`[^`\n]*`/g, "");
   expect(markup.replaceAll(/<\/?(br|details|summary)>/g, "")).not.toMatch(/[<[]|^# /m);
+});
+
+describe("the first line", () => {
+  const PLAN: PlanReport = {
+    upgrade: [],
+    later: [],
+    values: [],
+    objects: [{ kind: "Ingress", name: "i", action: "create" }],
+    fields: [],
+    edits: [],
+    restarts: [],
+    consequences: [],
+    lost: [],
+  };
+  const NOTHING: PlanReport = { ...PLAN, objects: [{ kind: "Ingress", name: "i", action: "keep" }] };
+
+  test.each<[string, RunReport, "deploy" | "plan" | "teardown", string | undefined, string]>([
+    [
+      "that Milvus answers",
+      { ...READY, plan: PLAN, authentication: "required" },
+      "deploy",
+      undefined,
+      "## Milvus 2.6.15 answers at https://203.0.113.1 (41m 5s, 1 change)",
+    ],
+    [
+      "nothing to change",
+      { ...READY, changes: 0, plan: NOTHING },
+      "deploy",
+      undefined,
+      "## Nothing to change (41m 5s)",
+    ],
+    ["a plan", { ...EMPTY, plan: PLAN }, "plan", undefined, "## Plan: 1 object to create"],
+    ["a plan without changes", { ...EMPTY, plan: NOTHING }, "plan", undefined, "## Nothing to change (0.0s)"],
+    ["a teardown", { ...READY, plan: PLAN }, "teardown", undefined, "## Torn down (41m 5s, 1 change)"],
+    ["where it failed", READY, "deploy", "x", "## Failed in step: Wait for the address (41m 5s)"],
+  ])("says %s", (_, report, mode, failure, line) => {
+    expect(summaryOf(report, mode, failure).split("\n")[0]).toBe(line);
+  });
+
+  test("is followed by a fold when nothing changed, unless all is wanted", () => {
+    const report = { ...READY, changes: 0, plan: NOTHING };
+    const short = wantedSummary(report, { mode: "deploy", summary: "changes" }, undefined);
+    expect(short).toMatch(
+      /^## Nothing to change \(41m 5s\)\n\nEndpoint `https:\/\/203\.0\.113\.1:443`, Ingress `default\/my-release-milvus`\.\n\n<details>/,
+    );
+    const full = wantedSummary(report, { mode: "deploy", summary: "full" }, undefined);
+    expect(full).toBe(summaryOf(report, "deploy", undefined));
+    expect(wantedSummary(report, { mode: "deploy", summary: "none" }, undefined)).toBe("");
+  });
+
+  test("stays when the output is shortened", () => {
+    const long = `## Verdict\n\n${"x\n".repeat(100_000)}`;
+    expect(shortened(long).length).toBeLessThanOrEqual(64_000);
+    expect(shortened(long)).toMatch(/^## Verdict\n/);
+  });
 });

@@ -24,9 +24,13 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
     }
     return value;
   };
-  const backendTimeout = reader.duration("backend_timeout", "1h");
+  const timeoutInput = reader.optional("backend_timeout") ? "backend_timeout" : "request_timeout";
+  if (reader.optional("backend_timeout") && reader.optional("request_timeout")) {
+    mistakes.push("backend_timeout is the old name of request_timeout: set request_timeout alone");
+  }
+  const backendTimeout = reader.duration(timeoutInput, "1h");
   if (backendTimeout % 1000 !== 0 || backendTimeout / 1000 > MAX_BACKEND_TIMEOUT_SECONDS) {
-    refuse("backend_timeout", `a duration in whole seconds, at most ${MAX_BACKEND_TIMEOUT_SECONDS}s`);
+    refuse(timeoutInput, `a duration in whole seconds, at most ${MAX_BACKEND_TIMEOUT_SECONDS}s`);
   }
 
   const loadBalancer = oneOf("load_balancer", ["external", "internal"]);

@@ -28,6 +28,10 @@ export interface Settings extends LoadBalancerSettings, ChartSettings, ToolSetti
   manifests: string[];
   /** Keep the layer-4 load balancer until Milvus answers through the new one. */
   keepLayer4: boolean;
+  /** In mode plan: fail when a deployment would change something. */
+  failOnChanges: boolean;
+  /** How much the job summary shows. */
+  summary: "changes" | "full" | "none";
   /** Consent to put a Milvus without authentication on the Internet. */
   allowAnonymous: boolean;
   /** On teardown, restore the release's former Service type and TLS settings. */
@@ -91,6 +95,8 @@ export function readSettings(input: (name: string) => string, workspace: string)
     ...readLoadBalancer(reader, host, release),
     keepLayer4: flag("keep_layer4", true),
     allowAnonymous: flag("allow_anonymous", false),
+    failOnChanges: flag("fail_on_changes", false),
+    summary: oneOf("summary", ["changes", "full", "none"]),
     restoreLayer4: flag("restore_layer4", false),
     waitFor: oneOf("wait_for", ["ready", "certificate", "address", "none"]),
     addressTimeout: limit("address_timeout", "45m"),

@@ -11,7 +11,7 @@ const BRIEF_LOOK_UP_MS = 3000;
 /** Looks the host up in DNS, logs what must change there, and returns the answer. */
 export async function reportDns(
   { host, dnsZone: zone, certificate }: Pick<Settings, "host" | "dnsZone" | "certificate">,
-  { environment, signal }: Session,
+  { report, environment, signal }: Session,
   address: string,
 ): Promise<DnsResult<HostAddresses>> {
   const isGoogleManaged = certificate.kind === "google-managed";
@@ -19,6 +19,7 @@ export async function reportDns(
   const advice = dnsAdvice(host, address, found, { zone });
   // Clients can do without DNS, by the address and server_name, but a name that leads elsewhere misleads
   // them. The wait for a Google-managed certificate warns by itself.
+  report.isInDns = !advice;
   if (!advice) info(`DNS leads ${host} to the load balancer.`);
   else if (found.state === "resolved" && !zone && !isGoogleManaged) warning(advice);
   else info(advice);

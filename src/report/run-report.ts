@@ -3,6 +3,7 @@ import type { BackendHealth } from "../loadbalancer/health.ts";
 import type { Authentication } from "../milvus/authentication.ts";
 import type { ObjectChange } from "../plan/changes.ts";
 import type { FieldChange } from "../plan/shown-fields.ts";
+import { countChanges, hasChanges } from "./change-counts.ts";
 
 /** What a run changes, or in mode plan would change. */
 export interface PlanReport {
@@ -38,6 +39,10 @@ export interface RunReport {
   chartVersion?: string;
   milvusVersion?: string;
   backends?: BackendHealth;
+  /** Whether DNS leads the host to the load balancer. */
+  isInDns?: boolean;
+  /** The project with the load balancer; undefined while it isn't known. */
+  projectId?: string | undefined;
   /** Whether Milvus answers calls without a token. */
   authentication?: Authentication | undefined;
   /** The warning that everybody on the Internet can use Milvus without authentication. */
@@ -89,7 +94,7 @@ export async function changingAtomically<T>(
 }
 
 /** Sets the outputs whose values are known. */
-export function setOutputs(report: RunReport): void {
+export function setOutputs(report: RunReport, summary: string): void {
   const outputs: Record<string, string | number | undefined> = {
     address: report.address,
     host: report.host,
@@ -107,8 +112,39 @@ export function setOutputs(report: RunReport): void {
     backends: report.backends && JSON.stringify(report.backends),
     changed: String(report.changes > 0),
     plan: report.plan && JSON.stringify(report.plan),
+    summary: summary || undefined,
+    endpoint: endpointOf(report),
+    dns_record: report.address && report.host && dnsRecord(report.host, report.address),
+    console_url: report.projectId && consoleUrl(report.projectId),
+    ...planOutputs(report.plan),
   };
   for (const [name, value] of Object.entries(outputs)) if (value !== undefined) setOutput(name, value);
+}
+
+function planOutputs(plan: PlanReport | undefined): Record<string, string | number> {
+  if (!plan) return {};
+  const { create, change, delete: deleted } = countChanges(plan);
+  return {
+    would_change: String(hasChanges(plan)),
+    to_create: create,
+    to_change: change,
+    to_delete: deleted,
+  };
+}
+
+/** Returns the URL for clients: by name once DNS and the certificate allow it, else by address. */
+export function endpointOf({ address, host, isInDns, certificateStatus }: RunReport): string | undefined {
+  if (!address) return undefined;
+  return host && isInDns && certificateStatus === "Active" ? `https://${host}:443` : uriOf(address);
+}
+
+/** Returns the DNS record that leads a host to the load balancer, in zone file format. */
+export function dnsRecord(host: string, address: string): string {
+  return `${host}. 300 IN ${address.includes(":") ? "AAAA" : "A"} ${address}`;
+}
+
+function consoleUrl(projectId: string): string {
+  return `https://console.cloud.google.com/net-services/loadbalancing/list/loadBalancers?project=${encodeURIComponent(projectId)}`;
 }
 
 /** Returns what `MilvusClient(uri=...)` takes. */

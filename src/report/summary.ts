@@ -1,14 +1,67 @@
 import { formatDuration } from "../base/duration.ts";
 import type { Settings } from "../inputs/settings.ts";
-import { type PlanReport, type RunReport, uriOf } from "./run-report.ts";
+import { describeCounts, hasChanges } from "./change-counts.ts";
+import { dnsRecord, endpointOf, type PlanReport, type RunReport, uriOf } from "./run-report.ts";
 
 /** The runner drops a longer summary (actions/runner, CreateStepSummaryCommand), in bytes. */
 const MAX_BYTES = 1024 * 1024;
 const CUT = "\n\n(The rest is left out, because the summary would be too long. The output `plan` has it.)\n";
 
-/** Returns the job summary as Markdown. */
+/** The longest summary that fits into a comment of a pull request with room to spare, in characters. */
+const MAX_OUTPUT = 64_000;
+
+/** Returns the job summary as it is wanted; empty for none. */
+export function wantedSummary(
+  report: RunReport,
+  { mode, summary }: Pick<Settings, "mode" | "summary">,
+  failure: string | undefined,
+): string {
+  if (summary === "none") return "";
+  const full = summaryOf(report, mode, failure);
+  const isUneventful =
+    failure === undefined && report.changes === 0 && report.plan !== undefined && !hasChanges(report.plan);
+  if (summary === "full" || !isUneventful || report.openDoor) return full;
+  const [verdict = "", ...rest] = full.split("\n\n");
+  const endpoint = endpointOf(report);
+  return [
+    verdict,
+    ...(endpoint ? [`Endpoint ${code(endpoint)}, Ingress ${code(report.ingress ?? "")}.`] : []),
+    `<details><summary>Details</summary>\n\n${rest.join("\n\n")}\n</details>\n`,
+  ].join("\n\n");
+}
+
+/** Returns the summary for the output `summary`, which workflows put into comments. */
+export function shortened(summary: string): string {
+  if (summary.length <= MAX_OUTPUT) return summary;
+  const cut = summary.slice(0, MAX_OUTPUT - CUT.length);
+  return `${cut.slice(0, cut.lastIndexOf("\n"))}${CUT}`;
+}
+
+/** Returns the first line: how the run ended, and how long it took. */
+function verdictOf(report: RunReport, mode: Settings["mode"], failure: string | undefined): string {
+  const { steps, plan, changes, milvusVersion, host } = report;
+  const time = formatDuration(steps.reduce((sum, { duration }) => sum + duration, 0));
+  const last = steps.at(-1)?.name;
+  const count = `${changes} ${changes === 1 ? "change" : "changes"}`;
+  if (failure !== undefined)
+    return last ? `Failed in step: ${last} (${time})` : "Failed before the first step";
+  if (mode === "teardown") return plan ? `Torn down (${time}, ${count})` : "Teardown";
+  if (plan && mode === "plan") {
+    return hasChanges(plan) ? `Plan: ${describeCounts(plan)}` : `Nothing to change (${time})`;
+  }
+  if (plan && changes === 0) return `Nothing to change (${time})`;
+  const endpoint = endpointOf(report);
+  if (report.authentication !== undefined && endpoint) {
+    return `Milvus ${milvusVersion ?? ""} answers at ${endpoint.replace(/:443$/, "")} (${time}, ${count})`;
+  }
+  return plan
+    ? `Deployed (${time}, ${count})`
+    : `Milvus behind a layer-7 load balancer${host ? `: ${host}` : ""}`;
+}
+
+/** Returns the whole job summary as Markdown. */
 export function summaryOf(report: RunReport, mode: Settings["mode"], failure: string | undefined): string {
-  const parts = [`## Milvus behind a layer-7 load balancer${report.host ? `: ${code(report.host)}` : ""}`];
+  const parts = [`## ${plain(verdictOf(report, mode, failure))}`];
   if (failure) parts.push(`**The run failed.**\n\n${fence(failure, "text")}`);
   if (report.openDoor) parts.push(`> [!CAUTION]\n> ${plain(report.openDoor)}`);
   const plan = report.plan && planTable(report.plan, mode, failure !== undefined);
@@ -41,7 +94,14 @@ function withinLimit(summary: string): string {
 
 function endpointRows(report: RunReport): string[][] {
   const rows: [string, string | undefined][] = [
+    ["endpoint", report.address && code(endpointOf(report) ?? "")],
     ["URI", report.address && code(uriOf(report.address))],
+    [
+      "DNS record to create",
+      report.isInDns === false && report.address && report.host
+        ? code(dnsRecord(report.host, report.address))
+        : undefined,
+    ],
     ["server name", report.host && code(report.host)],
     ["Ingress", report.ingress && code(report.ingress)],
     [
@@ -65,7 +125,7 @@ function endpointRows(report: RunReport): string[][] {
 }
 
 function planTable(
-  { upgrade, later, values, objects, restarts, consequences, lost }: PlanReport,
+  { upgrade, later, values, objects, edits, restarts, consequences, lost }: PlanReport,
   mode: Settings["mode"],
   failed: boolean,
 ): string {
@@ -76,6 +136,11 @@ function planTable(
     ...objects
       .filter(({ action }) => action !== "keep")
       .map(({ kind, name, action }) => [`${plain(kind)} ${code(name)}`, "", action]),
+    ...edits.map(({ kind, name, path, before = "", after = "" }) => [
+      `${plain(kind)} ${code(name)}: ${code(path)}, changed by hand`,
+      code(before),
+      code(after),
+    ]),
     ...restarts.map((workload) => [`pods of ${plain(workload)}`, "", "replaced"]),
   ];
   if (rows.length + upgrade.length + later.length === 0)
