@@ -129,7 +129,7 @@ MilvusClient(uri=f"https://{address}:443", secure=True, server_pem_path=pem, ser
     expect(exitCode).toBe(1);
   });
 
-  it("is told of a 502 when Milvus was left without TLS", async () => {
+  it("gets a 502 when Milvus was left without TLS", async () => {
     await pods.add("", milvus);
     await program();
     const { stdout } = await python(

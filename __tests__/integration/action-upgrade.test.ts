@@ -133,7 +133,7 @@ describe.concurrent("a run that is followed by another", () => {
     });
   });
 
-  test("makes a Service anew that somebody has deleted, whatever others have its labels", async () => {
+  test("makes a deleted Service again, whatever others have its labels", async () => {
     const namespace = "deleted-service";
     await cluster.installSmall(namespace);
     await deploy(namespace);

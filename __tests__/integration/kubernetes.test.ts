@@ -283,7 +283,7 @@ describe("kubectl proxy", () => {
     expect(await failure(done)).toMatch(message);
   });
 
-  test.each([429, 503])("a request that the API server has no time for (%d) is sent anew", async (code) => {
+  test.each([429, 503])("a request that the API server has no time for (%d) is sent again", async (code) => {
     const api = await lab.throughGateway();
     let refused = 0;
     lab.gateway.intercept = (_, response) => {
@@ -561,7 +561,7 @@ describe("follow", () => {
     ]);
   });
 
-  test("takes a stream that the API server has ended up anew, without a word", async () => {
+  test("opens a stream again after the API server ended it", async () => {
     const api = await lab.throughGateway();
     const namespace = await lab.newNamespace();
     const { seen, troubles } = record(api, namespace);
@@ -826,7 +826,7 @@ describe("the load balancer as the cluster shows it", () => {
     expect(Date.parse(version)).not.toBeNaN();
   });
 
-  test("an account that may not watch it is told so", async () => {
+  test("an account that may not watch it gets an error that says so", async () => {
     const { api } = await lab.open({ flags: ["--as=nobody"] });
     expect(await failure(LoadBalancerWatch.open(api, names("default")))).toContain(
       "roles/container.developer",

@@ -60,7 +60,7 @@ test("a summary that can't be written is a warning beside the one error", async 
   expect(await readFile(files.GITHUB_OUTPUT, "utf8")).toMatch(/^changed<<.*\nfalse\n/);
 });
 
-test("a Node.js that is too old is told so", () => {
+test("a Node.js that is too old is refused", () => {
   const { output, status } = start(
     `Object.defineProperty(process.versions, "node", { value: "20.20.2", configurable: true });`,
   );

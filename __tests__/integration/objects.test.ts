@@ -385,7 +385,7 @@ describe("delete", () => {
     expect(await api.find(secret)).toBeUndefined();
   });
 
-  test("an account without the right is told so", async () => {
+  test("an account without the right gets an error that says so", async () => {
     const { api } = await lab.open({ flags: ["--as=nobody"] });
     expect(await failure(api.delete("Ingress", "default", "it"))).toMatch(
       /does not delete Ingress default\/it\.\nWhy: .*cannot delete resource "ingresses".*\nWhat to do: give the account/,

@@ -57,7 +57,7 @@ describe("the upgrade", () => {
     expect(planRelease(settings(), observed(settled)).upgrade).toBeUndefined();
   });
 
-  test("a Service that somebody has deleted is made anew", () => {
+  test("a deleted Service is made again", () => {
     const seen = { ...observed(settled), isServiceToCome: true };
     expect(reasons(planRelease(settings(), seen))).toEqual(["Service my-release-milvus is gone"]);
   });

@@ -32,19 +32,19 @@ export function isPath({ chart, repository }: Pick<ChartReference, "chart" | "re
   return !repository && !chart.startsWith("oci://");
 }
 
-/** Returns the name of a chart in a repository or registry, undefined for one on this machine, which says it itself. */
+/** Returns the name of a chart in a repository or registry; undefined for a path, whose Chart.yaml has the name. */
 export function chartNameIn(reference: Pick<ChartReference, "chart" | "repository">): string | undefined {
   return isPath(reference) ? undefined : reference.chart.split("/").at(-1)?.split(":")[0];
 }
 
 const PULL_PAUSES_MS = [1000, 5000];
 
-/** What Helm prints when a second try can't help. */
+/** What Helm prints when another try would fail too. */
 const NOT_THERE = /not found|no chart version|\b40[134]\b|denied|unauthorized/i;
 
 /**
- * Brings a chart onto this machine: one in a repository or registry is downloaded into `directory` (Helm itself
- * tries only once), a path stays where it is.
+ * Fetches a chart. A chart in a repository or registry is downloaded into `directory`, with retries, because Helm
+ * tries only once. A path stays where it is.
  *
  * @throws ActionError when the chart or the version isn't there, or a local chart has another version than `version`
  */
@@ -83,7 +83,7 @@ export async function fetchChart(
   return { path, name, version: version ?? metadataIn(await showChart(helm, path)).version };
 }
 
-/** The name that Helm knows the repository by for as long as it takes. */
+/** The repository's name in a Helm configuration that only this download uses. */
 const REPOSITORY_NAME = "chart-repository";
 
 async function pull(
@@ -126,7 +126,7 @@ async function readLocalChart(helm: Program, path: string, version: string | und
   return { path, name, version: found };
 }
 
-/** Lets Helm read the metadata of a chart that isn't a folder, or say why it can't. */
+/** Has Helm read the metadata of a chart that isn't a folder. Helm's error says why it can't. */
 async function showChart(helm: Program, path: string): Promise<string> {
   const output = await run(helm, ["show", "chart", path]);
   if (output.exitCode === 0) return output.stdout;

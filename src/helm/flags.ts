@@ -3,12 +3,12 @@ export function waitFlags(version: string): string[] {
   return version.startsWith("3.") ? ["--wait"] : ["--wait=legacy"];
 }
 
-/** Milvus's page has its readers annotate the Service by hand, and a server-side change refuses to share that. */
+/** Readers of Milvus's page annotate the Service by hand. A server-side upgrade would stop at that conflict. */
 export function conflictFlags({ serverSide }: { serverSide: boolean }): string[] {
   return serverSide ? ["--force-conflicts"] : [];
 }
 
-/** Without it, an upgrade would undo what the post-renderer has changed. */
+/** Without it an upgrade would undo what the post-renderer changed. */
 export function postRendererFlags({ postRenderer }: { postRenderer?: string | undefined }): string[] {
   return postRenderer === undefined ? [] : ["--post-renderer", postRenderer];
 }

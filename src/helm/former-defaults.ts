@@ -3,13 +3,12 @@ import { isMap, type YamlMap } from "../base/yaml.ts";
 import { valueAt } from "./values.ts";
 
 /**
- * Returns what has to be laid over a chart's defaults to get those that a release was made with. They differ although
- * chart and version are the same when the release was once upgraded with --reuse-values: Helm then keeps the old chart's
- * defaults under the new chart's name (helm pkg/action/upgrade.go, reuseValues). A default that the release was made
- * without becomes null.
+ * Returns the values that restore the defaults with which a release was made. They differ from those of the same chart
+ * and version after `helm upgrade --reuse-values`: Helm then stores the old chart's defaults under the new chart's name
+ * (helm pkg/action/upgrade.go, reuseValues). A default that the release does not have becomes null.
  *
  * @param former the defaults in the release's Secret
- * @param current those that Helm would store there now
+ * @param current the defaults that Helm would store now
  */
 export function formerDefaults(former: YamlMap, current: YamlMap): YamlMap {
   const keys = new Set([...Object.keys(former), ...Object.keys(current)]);

@@ -4,7 +4,7 @@ import { dump } from "js-yaml";
 import type { YamlMap } from "../base/yaml.ts";
 import { joinValues } from "./values.ts";
 
-/** The values that one call of Helm gets. */
+/** The values of one Helm command. */
 export type HelmValues =
   /** Laid over the release's own values: the user's files in their order, then the overlay. */
   | { kind: "over"; files: readonly ValuesFile[]; overlay: YamlMap }
@@ -17,15 +17,15 @@ export interface ValuesFile {
   values: YamlMap;
 }
 
-/** Returns what Helm is given, in one. */
+/** Returns the values joined into one map. */
 export function givenValues(values: HelmValues): YamlMap {
   if (values.kind === "instead") return values.values;
   return [...values.files.map((file) => file.values), values.overlay].reduce<YamlMap>(joinValues, {});
 }
 
 /**
- * Calls Helm with values, which may be secrets: they reach it by private files, which are gone when the call has ended,
- * and by standard input.
+ * Runs a Helm command with values. They may be secrets: Helm reads them from private files, which are deleted after the
+ * command, and from standard input.
  *
  * @param directory a private folder for the files while Helm runs
  */

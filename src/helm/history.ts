@@ -3,15 +3,15 @@ export interface Revision {
   revision: number;
   /** `deployed`, `superseded`, `failed`, `pending-upgrade`, ... */
   status: string;
-  /** When Helm began with it (RFC 3339). */
+  /** When Helm began the revision (RFC 3339). */
   updated: string;
   description: string;
 }
 
 /**
- * Returns the revision to go back to: the deployed one. Helm ends an upgrade by superseding the old revision and only
- * then calls the new one deployed (helm pkg/action/upgrade.go, releasingUpgrade): when it was killed in between, it is
- * the newest that was once deployed.
+ * Returns the revision to roll back to: the deployed one. Helm marks the old revision superseded before it marks the new
+ * one deployed (helm pkg/action/upgrade.go, releasingUpgrade). If Helm was killed in between, returns the newest
+ * revision that was once deployed.
  */
 export function lastDeployed<T extends Pick<Revision, "status" | "description">>(
   history: readonly T[],
@@ -20,14 +20,14 @@ export function lastDeployed<T extends Pick<Revision, "status" | "description">>
 }
 
 /**
- * Tells whether a revision is or once was the deployed one. A failed revision can be superseded too, its description
- * then still says so.
+ * Tells whether a revision is or was the deployed one. A failed revision can be superseded too: its description says
+ * that it failed.
  */
 export function wasDeployed({ status, description }: Pick<Revision, "status" | "description">): boolean {
   return status === "deployed" || (status === "superseded" && !/failed/i.test(description));
 }
 
-/** Tells whether a Helm run is at work on a revision, or was killed at it. */
+/** Tells whether a Helm run works on a revision, or was killed while it did. */
 export function isPending({ status }: Pick<Revision, "status">): boolean {
   return status.startsWith("pending-");
 }

@@ -19,7 +19,7 @@ export interface Install {
   signal: AbortSignal;
 }
 
-/** The start of an installation's arguments, so that a dry run makes what the installation does. */
+/** Returns the first arguments of an installation. A dry run has the same ones. */
 export function installArgs(helm: Helm, { release, chart }: Pick<Install, "release" | "chart">): string[] {
   const which = [release.name, chart.path, "--namespace", release.namespace];
   return ["install", ...which, ...postRendererFlags(helm), "--output", "json"];
@@ -37,7 +37,7 @@ export async function install(helm: Helm, request: Install): Promise<MadeRevisio
     run(helm, [...installArgs(helm, request), ...flags, ...waiting], { input, signal }),
   );
   if (output.exitCode === 0) return v.parse(MadeRevision, JSON.parse(output.stdout));
-  // Whoever has ended the installation knows better than Helm why.
+  // The reason for the end says more than Helm's error.
   if (signal.aborted && signal.reason instanceof Error) throw signal.reason;
   throw installError(output, request);
 }

@@ -5,7 +5,7 @@ import { lastDeployed, wasDeployed } from "./history.ts";
 import { type ReleaseName, readHistory } from "./stored-release.ts";
 import { diffValues, joinValues } from "./values.ts";
 
-/** A value that a user once gave a release and that the release has no more. The value itself may be a secret. */
+/** A value that a user gave a release and that the release no longer has. The value may be a secret. */
 export interface LostValue {
   /** As in {@link diffValues}; of a map that is gone as a whole only the map. */
   path: string;
@@ -14,9 +14,9 @@ export interface LostValue {
 }
 
 /**
- * Returns what former revisions had and `current` has not, what was lost last first. The text of a
- * YAML file (`extraConfigFiles."user.yaml"`) counts as the map in it, of which a part may be lost where the whole text was
- * replaced. What has changed, to null too, isn't lost.
+ * Returns the values that former revisions had and `current` does not have; the last lost value comes first. The text of
+ * a YAML file (`extraConfigFiles."user.yaml"`) is compared as the map in it. A changed value is not lost, nor is one that
+ * became null.
  *
  * @param history former revisions, in any order
  */
@@ -46,7 +46,7 @@ function opened(values: YamlMap): YamlMap {
   );
 }
 
-/** Returns the map that a YAML file holds, the text itself when it holds none. */
+/** Returns the map in a YAML text; the text itself if it holds no map. */
 function settingsIn(text: string): unknown {
   try {
     const [content = {}, ...others] = loadAll(text);
@@ -58,10 +58,9 @@ function settingsIn(text: string): unknown {
 }
 
 /**
- * Returns what the revisions before the deployed one had and the release will not have, from all of them at once.
+ * Returns the values of revisions before the deployed one that the release will not have.
  *
- * @param wanted the release's values with all that this run lays over them, joined: what a user removes with null
- *   isn't lost
+ * @param wanted the values after this run. A value that a user removes with null is not lost
  * @throws ActionError when the release's Secrets can't be read
  */
 export async function readLostValues(
@@ -75,7 +74,7 @@ export async function readLostValues(
   return lostValues(wanted, former);
 }
 
-/** Returns what to tell about lost values: which revision had what, and the commands that show them. */
+/** Returns the warning about lost values: which revision had which, and the commands that show them. */
 export function describeLostValues(
   { name, namespace }: { name: string; namespace: string },
   lost: readonly LostValue[],

@@ -3,7 +3,7 @@ import { loadAll } from "js-yaml";
 import * as v from "valibot";
 import { differences, type FieldDifference } from "../kubernetes/field-difference.ts";
 
-/** An object as a chart renders it: what is empty may be null. */
+/** An object as a chart renders it. Empty fields may be null. */
 const Rendered = v.looseObject({
   apiVersion: v.string(),
   kind: v.string(),
@@ -15,7 +15,7 @@ const Rendered = v.looseObject({
 });
 type Rendered = v.InferOutput<typeof Rendered>;
 
-/** An object in words of its own: what the log and the plan call it by. */
+/** The name of an object in the log and the plan. */
 export interface ObjectName {
   kind: string;
   name: string;
@@ -34,13 +34,13 @@ const WORKLOADS = new Set(["Deployment", "StatefulSet", "DaemonSet"]);
 const Workload = v.looseObject({ spec: v.looseObject({ template: v.unknown() }) });
 
 /**
- * Returns the objects of a rendered manifest by group, kind, namespace and name, which is what Helm tells them apart by
- * (helm pkg/kube/resource.go, isMatchingInfo).
+ * Returns the objects of a rendered manifest by group, kind, namespace and name, as Helm tells them apart (helm
+ * pkg/kube/resource.go, isMatchingInfo).
  *
  * @param text several YAML documents
  */
 export function parseManifest(text: string): Map<string, Rendered> {
-  // As Helm does, the last of two equal keys is taken.
+  // Of two equal keys the last one counts, as for Helm.
   const documents = loadAll(text, { json: true }).filter((document) => document !== null);
   return new Map(
     documents.map((document) => {
@@ -52,8 +52,8 @@ export function parseManifest(text: string): Map<string, Rendered> {
 }
 
 /**
- * Compares what a release was rendered to with what an upgrade would render. Pods are replaced when their template
- * changes in any way; an object that Helm is told to keep isn't deleted.
+ * Compares the manifest of a release with the one that an upgrade would make. Any change of a pod template replaces the
+ * pods. An object with the annotation helm.sh/resource-policy: keep is not deleted.
  */
 export function compareManifests(before: string, after: string): ManifestChange {
   const [old, wanted] = [parseManifest(before), parseManifest(after)];
@@ -73,7 +73,7 @@ export function compareManifests(before: string, after: string): ManifestChange 
   };
 }
 
-/** A field in which two manifests differ; without a path, an object that only one of them has. */
+/** A field in which two manifests differ. Without a path: an object that only one of them has. */
 export interface ManifestDifference extends ObjectName, FieldDifference {}
 
 /** Returns the fields in which two manifests differ. */

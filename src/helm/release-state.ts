@@ -4,7 +4,7 @@ import type { Release } from "./release.ts";
 import { isUpgradable, NOT_INSTALLED } from "./release.ts";
 
 /**
- * Refuses a chart that isn't the release's own: Helm would put it in the place of everything that the release has.
+ * Refuses another chart than the release's own: Helm would replace all objects of the release.
  *
  * @param chart its name; undefined while that isn't known
  * @throws ActionError naming both
@@ -39,7 +39,7 @@ export function refuseUnfinished(release: Release): void {
 }
 
 /**
- * Returns the error for a release on which another Helm run is, or was, at work.
+ * Returns the error for a release on which another Helm run works, or worked until it was killed.
  *
  * @param otherwise a sentence on what else can be done
  */

@@ -6,18 +6,18 @@ import { isPending, type Revision } from "./history.ts";
 import { listRevisions, readRevision, type StoredRelease } from "./stored-release.ts";
 import { computeValues } from "./values.ts";
 
-/** Tells whether Helm upgrades a release of this status, if only from an older revision of it. */
+/** Tells whether Helm can upgrade a release with this status. */
 export function isUpgradable({ status }: Pick<Release, "status">): boolean {
   return ["deployed", "failed", "superseded", NOT_INSTALLED].includes(status);
 }
 
-/** The status of a release that is yet to be installed, whose revision is 0; Helm has no word for it. */
+/** The status of a release that is not installed yet. Its revision is 0. Helm has no word for it. */
 export const NOT_INSTALLED = "not-installed";
 
 /**
- * A release as Helm has it: its newest revision. When that one isn't the deployed one (it has failed, or two rollbacks
- * have overtaken each other), chart and values are those of the deployed revision, from which Helm's next upgrade goes
- * on (helm pkg/action/upgrade.go, prepareUpgrade).
+ * The newest revision of a release. If that is not the deployed one (it failed, or two rollbacks ran at once), chart and
+ * values are those of the deployed revision: Helm's next upgrade starts from it (helm pkg/action/upgrade.go,
+ * prepareUpgrade).
  */
 export interface Release {
   name: string;
@@ -25,9 +25,9 @@ export interface Release {
   revision: number;
   /** `deployed`, `failed`, `pending-upgrade`, ..., or {@link NOT_INSTALLED}. */
   status: string;
-  /** While it is `pending-*`: when Helm began with it (RFC 3339). */
+  /** For `pending-*`: when Helm began (RFC 3339). */
   pendingSince?: string;
-  /** Whether Helm 4 applies this release server-side: it goes on as the newest revision was applied. */
+  /** Whether Helm 4 applies this release server-side. Helm keeps the method of the newest revision. */
   serverSide: boolean;
   chart: string;
   chartVersion: string;
@@ -36,7 +36,7 @@ export interface Release {
   values: YamlMap;
   /** The chart's defaults with `values` over them. */
   computedValues: YamlMap;
-  /** The revision that chart and values are of; undefined when there is none yet. */
+  /** The revision with the chart and the values; undefined when there is none yet. */
   base: StoredRelease | undefined;
 }
 
@@ -60,7 +60,7 @@ export async function readRelease(
 }
 
 /**
- * Returns the numbers of the newest revision and of the one that Helm's next upgrade goes on from; undefined when there
+ * Returns the numbers of the newest revision and of the one from which Helm's next upgrade starts; undefined when there
  * is no revision.
  *
  * @param revisions the oldest first
@@ -77,7 +77,7 @@ export function revisionsThatCount(
 
 /**
  * @param newest the newest revision
- * @param base the one that Helm's next upgrade goes on from
+ * @param base the revision from which Helm's next upgrade starts
  */
 function releaseOf(name: string, namespace: string, newest: StoredRelease, base: StoredRelease): Release {
   const { metadata, values: defaults } = base.chart;
@@ -97,7 +97,7 @@ function releaseOf(name: string, namespace: string, newest: StoredRelease, base:
   };
 }
 
-/** Returns a release that is yet to be installed, as its chart will have it when no values are given. */
+/** Returns a release that is not installed yet, with its chart's defaults. */
 export function releaseToInstall(name: string, namespace: string, chart: ChartDefaults): Release {
   return {
     name,

@@ -6,7 +6,7 @@ import { withValues } from "./helm-values.ts";
 import { type Install, installArgs } from "./install.ts";
 import { type Helm, type Upgrade, upgradeArgs } from "./upgrade.ts";
 
-/** What Helm would make of a release. */
+/** The objects that Helm would make of a release. */
 export interface Rendering {
   /** Its objects, several YAML documents, without hooks. */
   manifest: string;
@@ -20,9 +20,9 @@ const DryRun = v.looseObject({
 });
 
 /**
- * Returns what an upgrade would make of a release. Helm renders it against the cluster: charts ask for objects (Milvus's
- * for the message queue of a standalone Deployment), API versions and the revision's number, none of which `helm
- * template` knows.
+ * Returns the manifest that an upgrade would make. Helm renders it against the cluster, because `helm template` knows
+ * neither the objects for which charts look (Milvus's for the message queue of a standalone Deployment), nor the API
+ * versions, nor the revision's number.
  *
  * @throws ActionError with Helm's own words
  */
@@ -34,7 +34,7 @@ export async function renderUpgrade(
 }
 
 /**
- * Returns what an installation would make.
+ * Returns the manifest that an installation would make.
  *
  * @throws ActionError with Helm's own words
  */

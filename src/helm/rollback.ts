@@ -6,7 +6,7 @@ import type { Helm } from "./upgrade.ts";
 
 export interface Rollback {
   release: Pick<Release, "name" | "namespace" | "serverSide">;
-  /** The revision to go back to. */
+  /** The revision to roll back to. */
   revision: number;
   /** Milliseconds. */
   timeout: number;
@@ -15,11 +15,10 @@ export interface Rollback {
 }
 
 /**
- * Runs `helm rollback`, which makes a new revision, a copy of the one gone back to. Other
- * than the next upgrade it also removes what only the newest revision has: Helm merges from that one, and a client-side
- * upgrade from the deployed one.
+ * Runs `helm rollback`, which makes a new revision, a copy of the target. It also removes what only the newest revision
+ * has, because Helm compares with that one. A client-side upgrade compares with the deployed revision, and would not.
  *
- * It isn't ended on a cancellation: Helm minds no signal here and would leave the release pending.
+ * A cancellation doesn't end it: Helm ignores signals here and would leave the release pending.
  *
  * @throws ActionError with Helm's own words
  */
@@ -40,7 +39,7 @@ export async function rollback(helm: Helm, { release, revision, timeout, wait }:
     ],
     {},
   );
-  // Of two that begin at the same moment one can't record its revision, as it is there already.
+  // Of two that begin at the same moment, one can't record its revision, because it exists already.
   if (/release: already exists/.test(output.stderr)) {
     const fix = "run again: it goes on from what the other run has left.";
     throw new ReleaseBusyError(`${what} failed: another run was faster.`, evidenceIn(output, { fix }));

@@ -8,14 +8,14 @@ import { follow } from "../kubernetes/watch.ts";
 
 /** How long a pod may be in a state that rarely mends itself, in seconds, before the rollout counts as failed. */
 const PATIENCE_SECONDS: Record<string, number> = {
-  // What a pod names may come with the same upgrade.
+  // The same upgrade may still create what a pod refers to.
   InvalidImageName: 60,
   CreateContainerConfigError: 60,
   CreateContainerError: 60,
-  // Registries have weak moments.
+  // Registries fail for moments.
   ErrImagePull: 120,
   ImagePullBackOff: 120,
-  // Milvus's parts crash until etcd, the object store and the message queue are there; nodes are added in minutes.
+  // Milvus's components crash until etcd, the object store and the message queue run. New nodes take minutes.
   CrashLoopBackOff: 300,
   Unschedulable: 300,
 };
@@ -23,7 +23,7 @@ const LOG_LINES = 25;
 
 /** What keeps a pod from getting ready. */
 export interface PodProblem {
-  /** A key of {@link PATIENCE_SECONDS}, or another word of Kubernetes's for a state that is no cause for alarm. */
+  /** A key of {@link PATIENCE_SECONDS}, or another of Kubernetes's reasons, which is no cause for alarm. */
   reason: string;
   /** The container in question; undefined when it is the pod as a whole. */
   container: string | undefined;
@@ -33,8 +33,8 @@ export interface PodProblem {
 }
 
 /**
- * Tells a pod that no rollout waits for: on its way out, done, or dead for good, as those are that a node has evicted or
- * lost at its shutdown. Kubernetes makes others in their place and keeps them a while.
+ * Tells whether a rollout doesn't wait for a pod: it is being deleted, has completed, or a node evicted it. Kubernetes
+ * replaces such a pod and keeps it for a while.
  */
 function isOver({ metadata, status }: Pod): boolean {
   return metadata.deletionTimestamp !== undefined || /^(Succeeded|Failed)$/.test(status.phase);
@@ -70,7 +70,7 @@ export function problemOfPod(pod: Pod): PodProblem | undefined {
       };
     }
     if (exit) {
-      // Between two crashes a container runs for a moment: the loop goes on all the same.
+      // Between two crashes a container runs for a moment. The loop isn't over then.
       const reason = restarts > 0 ? "CrashLoopBackOff" : status.phase;
       return { reason, container: name, restarts, description: `restarted ${restarts} times${last}` };
     }
@@ -84,8 +84,8 @@ export function problemOfPod(pod: Pod): PodProblem | undefined {
 }
 
 /**
- * Returns for how many milliseconds an ailment is put up with: never longer than a third of the upgrade's own limit.
- * Undefined: for as long as the upgrade takes.
+ * Returns how long a problem may last, in milliseconds: at most a third of the upgrade's limit. Undefined: as long as the
+ * upgrade takes.
  */
 export function patienceWith({ reason }: PodProblem, upgradeLimit: number): number | undefined {
   const seconds = PATIENCE_SECONDS[reason];
@@ -94,7 +94,7 @@ export function patienceWith({ reason }: PodProblem, upgradeLimit: number): numb
 
 /** The pods of a release while it is being upgraded. */
 export interface Rollout {
-  /** Aborted with an ActionError when a pod has ailed for too long. */
+  /** Aborted with an ActionError when a pod has had a problem for too long. */
   failed: AbortSignal;
   /** Returns one line about how far the rollout is. */
   describe(): string;
@@ -103,8 +103,8 @@ export interface Rollout {
 }
 
 /**
- * Watches a release's pods during an upgrade, so that one that can't get ready ends it early: Helm itself waits
- * until its limit and then says only that it has passed.
+ * Watches a release's pods during an upgrade. A pod that can't get ready ends the upgrade early: Helm would wait until
+ * its limit and then say only that it timed out.
  *
  * @param upgradeLimit milliseconds
  */
@@ -124,7 +124,7 @@ export function watchRollout(
     const { container, restarts } = ailment;
     // A container that has never started has no log.
     const log = container && restarts > 0 ? await lastWords(name, container) : "";
-    // The error has room for the end of it only.
+    // The error has room only for the end of the log.
     if (log) info(`The last lines of container ${container} of pod ${namespace}/${name}:\n${log}`);
     failed.abort(
       new ActionError(
@@ -173,7 +173,7 @@ export function watchRollout(
     },
     ended.signal,
     (trouble) => info(trouble.message),
-    // Helm's own limit still holds: without this watch the upgrade only fails later.
+    // Without this watch the upgrade only fails later, at Helm's own limit.
   ).catch((error: unknown) => info(`The release's pods can't be watched: ${messageOf(error)}`));
 
   return {
@@ -187,7 +187,7 @@ export function watchRollout(
   };
 }
 
-/** Returns one line about the pods of a rollout; those that are over don't count. */
+/** Returns one line about the pods of a rollout. Completed and evicted pods don't count. */
 export function describePods(pods: readonly Pod[]): string {
   const counted = pods.filter((pod) => !isOver(pod));
   const problems = counted.flatMap((pod) => {

@@ -12,7 +12,7 @@ import { renderUpgrade } from "./render.ts";
 import { Dependencies, type StoredChart } from "./stored-release.ts";
 import type { Helm } from "./upgrade.ts";
 
-/** A chart with where it was had. */
+/** A chart and where it came from. */
 export type FoundChart = LocalChart & { origin: "repository" | "path" | "release" };
 
 /** A file of a chart: its path below the chart's folder. */
@@ -22,11 +22,11 @@ interface File {
 }
 
 /**
- * Brings the chart of an upgrade onto this machine: from where the user says, or, when the deployed version can't be
- * had there any more, from the release itself, which is said.
+ * Fetches the chart. If the repository no longer has the deployed version, rebuilds it from the release's Secret and
+ * warns.
  *
  * @param directory a private folder for it
- * @throws ActionError when the chart can't be had, and why not from the release
+ * @throws ActionError when neither works, with both reasons
  */
 export async function chartFor(
   helm: Helm,
@@ -55,8 +55,7 @@ function isDeployed(reference: ChartReference, release: Release): boolean {
 }
 
 /**
- * Rebuilds the chart that Helm keeps with the deployed revision, and proves it: without new values it renders that
- * revision's objects.
+ * Rebuilds the chart that Helm stored with the deployed revision. Checks that it renders that revision's objects.
  */
 async function chartInRelease(helm: Helm, release: Release, directory: string): Promise<LocalChart> {
   const { base } = release;
@@ -76,7 +75,7 @@ async function chartInRelease(helm: Helm, release: Release, directory: string): 
     values: { kind: "over", files: [], overlay: {} },
     directory,
   });
-  // Charts generate what is in a Secret at each rendering.
+  // Charts generate the contents of Secrets at each rendering.
   const different = manifestDifferences(base.manifest, manifest)
     .filter(({ kind, path }) => kind !== "Secret" || path === "")
     .map(({ kind, name }) => `${kind} ${name}`);
@@ -97,8 +96,8 @@ function unusable({ name, chart, chartVersion }: Release, why: string): ActionEr
 }
 
 /**
- * Returns the names of the subcharts without which a stored chart can't be used: the enabled ones, and those of which
- * nothing tells when they are enabled. Only charts of apiVersion v1 keep that, in requirements.yaml.
+ * Returns the names of the subcharts that a stored chart needs: the enabled ones, and those whose condition isn't known.
+ * Only charts of apiVersion v1 keep the conditions, in requirements.yaml.
  */
 export function missingSubcharts(chart: StoredChart): string[] {
   const enabled = chart.metadata.dependencies.filter((dependency) => dependency.enabled);
@@ -107,14 +106,14 @@ export function missingSubcharts(chart: StoredChart): string[] {
 }
 
 /**
- * Returns the files of a stored chart. The place of each subchart is taken by one that can't be rendered, so that
- * values that enable it fail instead of leaving out what it makes.
+ * Returns the files of a stored chart. Each subchart is replaced by one that fails to render: values that enable it fail
+ * instead of leaving its objects out.
  */
 export function chartFiles(chart: StoredChart): File[] {
   const { dependencies: _, ...metadata } = chart.metadata;
   const subcharts = (requirementsOf(chart) ?? []).flatMap(({ name, version }, index) => {
     const folder = `charts/${index}-${name}`;
-    // requirements.yaml may have a range of versions where the lock has the one.
+    // requirements.yaml may have a range of versions; the lock file has the exact one.
     const exact = chart.lock?.dependencies[index]?.version ?? version;
     const complaint = `subchart ${name} ${exact} is enabled, but Helm keeps no subcharts in a release`;
     return [
@@ -140,7 +139,7 @@ function requirementsOf({ files }: StoredChart) {
   return file && v.parse(Dependencies, load(file.data.toString())).dependencies;
 }
 
-/** The names come from the cluster: none may lead elsewhere. */
+/** The names come from the cluster: none may lead out of the folder. */
 async function writeBelow(folder: string, { path, content }: File): Promise<void> {
   const target = join(folder, path);
   if (relative(folder, target).startsWith(`..${sep}`)) {

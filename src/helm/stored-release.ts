@@ -30,7 +30,7 @@ const StoredChart = v.looseObject({
     name: v.string(),
     version: v.string(),
     appVersion: v.optional(v.string()),
-    /** Those that were enabled: Helm drops all others before it stores a chart. */
+    /** The enabled ones: Helm drops all others before it stores a chart. */
     dependencies: list(
       v.looseObject({
         name: v.string(),
@@ -41,7 +41,7 @@ const StoredChart = v.looseObject({
   }),
   lock: v.nullish(Dependencies),
   templates: list(ChartFile),
-  /** All files but the templates and those that are parsed. */
+  /** All files except the templates and the parsed ones. */
   files: list(ChartFile),
   values: Values,
   schema: v.nullish(Base64),
@@ -65,13 +65,13 @@ const ReleaseSecret = v.looseObject({ data: v.looseObject({ release: v.string() 
 
 /** A revision of a release as Helm keeps it in a Secret. */
 export interface StoredRelease extends Revision {
-  /** Whether Helm 4 has applied it server-side: it does so for the releases that it has installed itself. */
+  /** Whether Helm 4 applied it server-side. Helm 4 does so for releases that it installed. */
   serverSide: boolean;
   /** The chart without its subcharts, which Helm doesn't keep. */
   chart: StoredChart;
   /** What users have set over the chart's defaults. */
   values: YamlMap;
-  /** What it was rendered to, several YAML documents. */
+  /** The rendered objects, several YAML documents. */
   manifest: string;
 }
 
@@ -93,8 +93,8 @@ export const RevisionLabels = v.looseObject({
 });
 
 /**
- * Returns the numbers and statuses of a release's revisions, the oldest first; none when there is no such release. A
- * revision itself may be of a megabyte, and Helm keeps ten.
+ * Returns the numbers and statuses of a release's revisions, the oldest first; none when there is no such release. Does
+ * not read the revisions: each may have a megabyte, and Helm keeps ten.
  *
  * @throws ActionError when the Secrets can't be read, or Helm is told to keep releases elsewhere
  */
@@ -146,7 +146,7 @@ export async function readHistory(api: ApiServer, release: ReleaseName): Promise
 }
 
 /**
- * Returns the revision to go back to, as {@link lastDeployed} does. Nearly always its status alone tells.
+ * Returns the revision to roll back to, as {@link lastDeployed} does. Nearly always the status is enough.
  *
  * @param revisions the release's, the oldest first
  */
@@ -159,7 +159,7 @@ export async function findLastDeployed(
   return deployed ?? lastDeployed(await readHistory(api, release));
 }
 
-/** What Helm takes for its Secrets (helm pkg/action/action.go, Init). */
+/** The values of HELM_DRIVER with which Helm uses Secrets (helm pkg/action/action.go, Init). */
 const SECRET_DRIVERS = ["", "secret", "secrets"];
 
 function refuseOtherDriver(): void {

@@ -25,12 +25,12 @@ export interface Upgrade {
   signal: AbortSignal;
 }
 
-/** What Helm prints of a revision that it has made: its number, and what the chart was rendered to. */
+/** What Helm prints about a new revision: its number and its manifest. */
 export const MadeRevision = v.looseObject({ version: v.number(), manifest: v.optional(v.string(), "") });
 export type MadeRevision = v.InferOutput<typeof MadeRevision>;
 
 /**
- * The start of every upgrade's arguments, so that a dry run sees the values that the upgrade has.
+ * Returns the first arguments of an upgrade. A dry run has the same ones.
  *
  * `--reset-then-reuse-values`: the chart's defaults, then the release's own values, then the new ones. Without it
  * Helm drops the release's values as soon as any new one is given (helm pkg/action/upgrade.go, reuseValues).
@@ -59,16 +59,16 @@ export async function upgrade(helm: Helm, request: Upgrade): Promise<MadeRevisio
   return v.parse(MadeRevision, JSON.parse(output.stdout));
 }
 
-/** Tells a rollout that Helm no longer waits for from a request that the API server had no time for. */
+/** Tells whether Helm's wait for the rollout timed out, and not a request to the API server. */
 export function isTooSlow({ stderr }: Output): boolean {
   return /timed out|deadline exceeded/.test(stderr) && !/failed calling webhook|etcdserver/.test(stderr);
 }
 
 function upgradeError(output: Output, { release, signal, timeout }: Upgrade): Error {
-  // Whoever has ended the upgrade knows better than Helm why.
+  // The reason for the end says more than Helm's error.
   if (signal.aborted && signal.reason instanceof Error) return signal.reason;
   const what = `helm upgrade of release ${release.name} in namespace ${release.namespace} failed.`;
-  // Of two that begin at the same moment one can't record its revision, as it is there already.
+  // Of two that begin at the same moment, one can't record its revision, because it exists already.
   if (/another operation .* is in progress|release: already exists/.test(output.stderr)) {
     const fix = `another run is at work on the release, or one was killed: see \`helm history ${release.name} -n ${release.namespace}\`, and \`helm rollback\` to the last deployed revision when nobody is.`;
     return new ReleaseBusyError(what, evidenceIn(output, { fix }));

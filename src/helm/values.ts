@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import { isMap, type YamlMap } from "../base/yaml.ts";
 
 /**
- * Lays `over` over `base` as Helm does with several `--values`: maps merge, everything else is replaced. Null is a
- * value like any other here: it is still to remove something from what all of it is laid over.
+ * Lays `over` over `base` as Helm does with several `--values`: maps merge, everything else is replaced. A null stays: it
+ * removes a default later.
  */
 export function joinValues(base: YamlMap, over: YamlMap): YamlMap {
   const joined = new Map(Object.entries(base));
@@ -51,9 +51,9 @@ function withoutNull(value: unknown): unknown {
 }
 
 /**
- * Lays `over` over a release's own values `base` so that null removes what it stands for, however often: a default of the
- * chart's stays away by a null among the values, anything else by not being there. A null with nothing to remove is left
- * out: charts would render it, and Kubernetes takes it for an empty text.
+ * Lays `over` over a release's own values `base`. A null removes the value. If the chart has a default there, the null
+ * stays, because it keeps the default away. Otherwise the null goes too: charts would render it, and Kubernetes reads it
+ * as an empty text.
  *
  * @param computed the chart's defaults with `base` over them
  * @param hasDefault tells whether the chart has a default at a path
@@ -82,7 +82,7 @@ export function layValues(
   return Object.fromEntries(laid);
 }
 
-/** Tells whether a tree of values has a null, which is to remove one of the chart's defaults. */
+/** Tells whether values have a null, which removes a default of the chart. */
 export function hasNull(values: YamlMap): boolean {
   return Object.values(values).some((value) => value === null || (isMap(value) && hasNull(value)));
 }
@@ -95,7 +95,7 @@ export function valueAt(values: YamlMap, ...path: string[]): unknown {
   );
 }
 
-/** One difference between two trees of values. The values themselves may be secrets: they are not for the log. */
+/** A value that differs. Both values may be secrets: they are not for the log. */
 export interface ValueChange {
   /** e.g. `service.type`; keys that hold dots are quoted: `extraConfigFiles."user.yaml"` */
   path: string;
