@@ -21,15 +21,14 @@ import type { Plan } from "../plan/plan.ts";
 import { describePlan, reportPlan } from "../report/plan.ts";
 import type { Session } from "../report/session.ts";
 
-/** What is known once everything was tried that changes nothing. */
+/** The outcome of all checks that change nothing. */
 export interface DryRun {
-  /** What becomes of the load balancer's objects, of the user's manifests, and of what there is at Google. */
+  /** The changes of the load balancer's objects, of the user's manifests, and at Google. */
   objects: ObjectChange[];
 }
 
 /**
- * Finds out everything that could be refused before anything is changed (chart, values, each object), and reports what
- * the run will change.
+ * Checks everything that could be refused before anything is changed, and reports what the run will change.
  */
 export async function checkByDryRun(
   settings: Settings,
@@ -59,7 +58,7 @@ export async function checkByDryRun(
   return { objects: all };
 }
 
-/** Values that are gone are told when the release first comes under this action's care: nothing else brings them back. */
+/** Returns lost values at this action's first upgrade of the release. Later ones lose none. */
 async function lostValuesOf(
   api: ApiServer,
   { release }: Observed,

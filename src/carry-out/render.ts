@@ -17,7 +17,7 @@ import { planRelease, type ReleasePlan } from "../plan/release.ts";
 import type { Rendered } from "../plan/rendered.ts";
 import type { Session } from "../report/session.ts";
 
-/** What is to become of the release, with the chart for it and what Helm would make of it. */
+/** The plan for the release, its chart, and what Helm would make of it. */
 export interface RenderedRelease {
   plan: ReleasePlan;
   /** Undefined when the release stays as it is. */
@@ -27,8 +27,8 @@ export interface RenderedRelease {
 }
 
 /**
- * Has Helm render the upgrade that a plan wants, with its values and with the release's own, side by side. A release
- * that was made with the defaults of another chart is planned again, so that it keeps them.
+ * Has Helm render the planned upgrade: with the wanted values and with the release's own, side by side. A release with
+ * the defaults of another chart is planned again, so that it keeps them.
  *
  * @throws ActionError when the chart can't be fetched or rendered
  */
@@ -55,7 +55,7 @@ export async function renderRelease(
     return { plan, chart, rendered: { chart, baselines: [], wanted: manifest, live: [] } };
   }
   const observing = observeReleaseObjects(api, release.name, release.namespace, CONFIGURATION);
-  // Rejects beside the rendering, which is awaited first.
+  // The rendering is awaited first. A rejection until then is reported below.
   observing.catch(() => {});
   if (chart.version !== release.chartVersion) {
     const { manifest } = await render(upgrade.values);

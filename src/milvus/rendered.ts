@@ -76,8 +76,8 @@ export function milvusVersionIn(objects: readonly unknown[], service: string): s
 }
 
 /**
- * Makes sure that the values have the effect that they are to have. A chart may not know them, and then Milvus would
- * lose its layer-4 load balancer without ever answering behind the new one.
+ * Checks that the values have their effect. With a chart that doesn't know them, Milvus would lose its layer-4 load
+ * balancer and never answer behind the new one.
  *
  * @param objects the release's, as rendered with the values that the load balancer needs
  * @param chart which chart, for the error

@@ -5,13 +5,13 @@ import { type ManifestDifference, manifestDifferences } from "../helm/manifest.t
 import type { Release } from "../helm/release.ts";
 import { describeField, linesWithout, secretsIn, shownField } from "./shown-fields.ts";
 
-/** What an upgrade must not change by the way. Jobs and hooks may belong to the installation only. */
+/** Kinds that an upgrade must not change unasked. Jobs and hooks may belong to the installation only. */
 const KEPT = /^(Deployment|StatefulSet|DaemonSet|Service|ConfigMap|PersistentVolumeClaim)$/;
-/** Says what another object is like, which is compared itself. */
+/** A checksum of another object, which is compared itself. */
 const CHECKSUM = /annotations\["checksum\//;
 const SHOWN = 10;
 
-/** What a release was rendered to, and what it would be rendered to now. */
+/** The manifest of a release, and those that its chart renders now. */
 export interface Renderings {
   stored: string;
   /** With the release's own values, several times: what differs between two of these is random. */
@@ -21,9 +21,8 @@ export interface Renderings {
 }
 
 /**
- * Returns what an upgrade changes although no value asks for it: another chart of the same name and version, a
- * post-renderer that isn't there, a number that Helm reads otherwise. What the values of the upgrade set themselves isn't
- * among it.
+ * Returns the changes of an upgrade for which no value asks. Their causes are another chart of the same name and version,
+ * a missing post-renderer, or a number that Helm reads differently.
  */
 export function unaskedChanges({ stored, baselines, wanted }: Renderings): ManifestDifference[] {
   const [baseline = stored, again = baseline] = baselines;
@@ -60,7 +59,7 @@ function hasEffect(unasked: ManifestDifference, change: ManifestDifference): boo
   );
 }
 
-/** Returns the error for a release that its chart no longer renders as it is. */
+/** Returns the error for a release that its chart renders differently now. */
 export function unaskedChangesError(release: Release, unasked: readonly ManifestDifference[]): ActionError {
   const { name, namespace, chart, chartVersion } = release;
   const secrets = secretsIn(release.values);

@@ -31,17 +31,17 @@ export interface UpgradePlan {
   reasons: string[];
   /** What Helm is given: the values of the inputs, and over them those that the load balancer needs. */
   values: HelmValues;
-  /** What becomes of the release's own values. */
+  /** The changes of the release's own values. */
   changes: ValueChange[];
 }
 
-/** What becomes of the release. */
+/** What a run does to the release. */
 export interface ReleasePlan {
   port: GrpcPort;
   chartVersion: string;
   /** The defaults of a former chart that become values of the release. */
   keptDefaults: string[];
-  /** What becomes of the live numbers of pods and of inputs without effect, in sentences. */
+  /** Sentences on numbers of pods that are kept, and on inputs without effect. */
   notes: string[];
   /** Undefined when the release already is as it should be. */
   upgrade: UpgradePlan | undefined;
@@ -55,9 +55,9 @@ const OVERRIDDEN_TYPE =
 const NO_REPLICAS: KeptReplicas = { values: {}, notes: [] };
 
 /**
- * Decides what becomes of the release's values.
+ * Decides which values the release gets.
  *
- * @param kept defaults that the release was made with and its chart has no more: they become its own values
+ * @param kept defaults of the release that its chart no longer has. They become values of the release
  * @throws ActionError when the release can't be put behind the load balancer as it is
  */
 export function planRelease(settings: Settings, observed: Observed, kept: YamlMap = {}): ReleasePlan {
@@ -66,10 +66,10 @@ export function planRelease(settings: Settings, observed: Observed, kept: YamlMa
   const effective = mergeValues(release.computedValues, requested);
   refuseOtherChart(release, chartNameIn({ chart: settings.chart, repository: settings.chartRepository }));
   refuseUnsupportedValues(effective, requested, release);
-  // What isn't there yet can have any name.
+  // A release that isn't installed yet can have any name.
   if (release.status !== NOT_INSTALLED) {
     refuseRenaming(release.computedValues, effective, service.metadata.name);
-    // A failed upgrade has perhaps rendered others.
+    // A failed upgrade may have changed the Service.
     const deployed = release.status === "deployed" ? release.computedValues : undefined;
     refuseLayer4Leftovers(effective, deployed, service);
     if (deployed) refuseEditedPort(service, deployed);
@@ -132,9 +132,8 @@ export function planRelease(settings: Settings, observed: Observed, kept: YamlMa
 }
 
 /**
- * Returns what Helm is given. With a null among the values it is given all of them: what a null does to the values that
- * Helm itself reuses, and whether it is still there the next time, differs from version to version (helm
- * pkg/chartutil/coalesce.go).
+ * Returns the values for Helm. With a null among them Helm gets all values of the release: Helm's versions differ in what
+ * a null does to reused values, and in whether it is stored (helm pkg/chartutil/coalesce.go).
  *
  * @param given the release's own values with those of the inputs over them
  * @param hasKept whether former defaults are among them, which Helm itself wouldn't reuse
@@ -145,7 +144,7 @@ function valuesFor(settings: Settings, given: YamlMap, overlay: YamlMap, hasKept
   return { kind: "over", files: settings.values, overlay };
 }
 
-/** What isn't known counts as a default: a subchart has its own, which Helm doesn't keep. */
+/** An unknown value counts as a default: a subchart has defaults that Helm doesn't store. */
 function hasDefaultIn({ base }: Release): (path: readonly string[]) => boolean {
   if (!base) return () => true;
   const { metadata, values } = base.chart;
@@ -153,12 +152,12 @@ function hasDefaultIn({ base }: Release): (path: readonly string[]) => boolean {
   return ([key = "", ...rest]) => subcharts.includes(key) || valueAt(values, key, ...rest) !== undefined;
 }
 
-/** What someone has changed on the Service outside Helm: only an upgrade puts it back. */
+/** Returns what somebody changed on the Service outside Helm. Only an upgrade restores it. */
 function driftOf({ service, isServiceToCome, release }: Observed, overlay: YamlMap): string[] {
   const { name, annotations } = service.metadata;
   if (isServiceToCome) return release.status === NOT_INSTALLED ? [] : [`Service ${name} is gone`];
   const wanted = valueAt(overlay, "service", "annotations");
-  // Not drift while the release itself doesn't have it yet.
+  // It is no drift while the release itself doesn't have it.
   const deployed = diffValues(valueAt(release.values, "service"), valueAt(overlay, "service"));
   if (deployed.some(({ after }) => after !== undefined) || !isMap(wanted)) return [];
   const changed = Object.entries(wanted).flatMap(([key, value]) =>

@@ -23,7 +23,7 @@ import { describeField, type FieldChange, secretsIn, shownField } from "./shown-
 /** What Helm would make of the release. */
 export interface Rendered {
   chart: LocalChart;
-  /** With the release's own values, once or twice; none when there is no release yet, or another chart version is wanted. */
+  /** Rendered with the release's own values, once or twice; empty for an installation or another chart version. */
   baselines: string[];
   /** With the values of the upgrade. */
   wanted: string;
@@ -46,9 +46,9 @@ export interface RenderedPlan extends ManifestChange {
 const COSTLY_EDIT = /\.(image$|resources\b)/;
 
 /**
- * Decides whether what Helm would make of the release may be made of it. Pure.
+ * Checks the objects that Helm would make of the release, and lists what changes. Pure.
  *
- * @throws ActionError when the upgrade would change what no value asks for, or not have its effect
+ * @throws ActionError when the upgrade would change something unasked, or would not have its effect
  */
 export function planRendered(
   settings: Pick<Settings, "chartVersion" | "values">,

@@ -1,7 +1,7 @@
 import { isMap } from "../base/yaml.ts";
 import type { ManifestDifference } from "../helm/manifest.ts";
 
-/** A field that changes, as it may be shown: no part of it is a secret. */
+/** A field that changes, without secrets. */
 export interface FieldChange {
   kind: string;
   name: string;
@@ -22,7 +22,7 @@ const PASSWORD_IN_URL = /(:\/\/[^\s/:@]*):[^\s/@]*@/g;
 const SHORTEST_SECRET = 4;
 
 /**
- * Returns a difference as it may be shown; of a text of several lines only the lines that differ.
+ * Returns a difference without secrets. Of a text of several lines it has only the lines that differ.
  *
  * @param secrets texts that mustn't be shown, wherever they are
  */
