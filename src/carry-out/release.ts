@@ -4,6 +4,7 @@ import { info } from "../base/log.ts";
 import { withProgress } from "../base/progress.ts";
 import type { LocalChart } from "../helm/chart.ts";
 import { ReleaseBusyError } from "../helm/error.ts";
+import { appliesServerSide } from "../helm/flags.ts";
 import { isPending, type Revision } from "../helm/history.ts";
 import { install } from "../helm/install.ts";
 import { compareManifests, type ManifestChange } from "../helm/manifest.ts";
@@ -51,7 +52,7 @@ export async function upgradeOrRollBack(
   return await changing(report, async (nothingChanged) => {
     try {
       return await step(session, title, async () => {
-        if (release.status === "failed" && !release.serverSide) {
+        if (release.status === "failed" && !appliesServerSide(access.helm.version, release)) {
           await rollBackFailed(access, report, release, settings.helmTimeout);
         }
         return upgradeRelease(settings, session, access, helmUpgrade);

@@ -4,8 +4,13 @@ export function waitFlags(version: string): string[] {
 }
 
 /** Readers of Milvus's page annotate the Service by hand. A server-side upgrade would stop at that conflict. */
-export function conflictFlags({ serverSide }: { serverSide: boolean }): string[] {
-  return serverSide ? ["--force-conflicts"] : [];
+export function conflictFlags(version: string, release: { serverSide: boolean }): string[] {
+  return appliesServerSide(version, release) ? ["--force-conflicts"] : [];
+}
+
+/** Tells whether Helm will apply a release server-side. Helm 3 never does, whatever Helm 4 did before. */
+export function appliesServerSide(version: string, { serverSide }: { serverSide: boolean }): boolean {
+  return serverSide && !version.startsWith("3.");
 }
 
 /** Without it an upgrade would undo what the post-renderer changed. */

@@ -34,7 +34,7 @@ export async function rollback(helm: Helm, { release, revision, timeout, wait }:
       "--namespace",
       namespace,
       ...(wait ? waitFlags(helm.version) : []),
-      ...conflictFlags(release),
+      ...conflictFlags(helm.version, release),
       ...timeoutFlags(timeout),
     ],
     {},

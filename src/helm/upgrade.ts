@@ -51,7 +51,11 @@ export function upgradeArgs(
  */
 export async function upgrade(helm: Helm, request: Upgrade): Promise<MadeRevision> {
   const { release, values, directory, timeout, signal } = request;
-  const waiting = [...waitFlags(helm.version), ...conflictFlags(release), ...timeoutFlags(timeout)];
+  const waiting = [
+    ...waitFlags(helm.version),
+    ...conflictFlags(helm.version, release),
+    ...timeoutFlags(timeout),
+  ];
   const output = await withValues(values, directory, (flags, input) =>
     run(helm, [...upgradeArgs(helm, request), ...flags, ...waiting], { input, signal }),
   );
