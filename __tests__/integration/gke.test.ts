@@ -177,7 +177,7 @@ describe("the rights that a deployment needs", () => {
       "limited",
       {
         apiGroups: ["", "apps"],
-        resources: ["pods", "events", "services", "configmaps", "deployments", "replicasets"],
+        resources: ["pods", "events", "services", "configmaps", "deployments", "statefulsets", "replicasets"],
         verbs: ["*"],
       },
       { apiGroups: [""], resources: ["secrets"], verbs: ["get", "list", "watch"] },
