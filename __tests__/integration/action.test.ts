@@ -247,7 +247,12 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
       changed: "false",
       ca_certificate_file: expect.any(String),
       plan: expect.stringContaining('"upgrade":[]'),
+      would_change: "false",
+      to_create: "0",
+      to_change: "0",
+      summary: expect.stringMatching(/^## Nothing to change \(/),
     });
+    expect(second.summary).toBe(second.outputs.summary);
     expect((await cluster.writes(namespace)).slice(writes.length)).toEqual([]);
     expect(await cluster.snapshot(namespace)).toEqual(snapshot);
   });

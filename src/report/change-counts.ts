@@ -7,6 +7,8 @@ export interface ChangeCounts {
   delete: number;
 }
 
+export const NO_CHANGES: ChangeCounts = { create: 0, change: 0, delete: 0 };
+
 /** Counts the objects of a plan: the load balancer's, the user's, those at Google and the release's own. */
 export function countChanges({ objects, fields, edits }: PlanReport): ChangeCounts {
   const count = (...actions: string[]) => objects.filter(({ action }) => actions.includes(action)).length;

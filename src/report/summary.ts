@@ -1,6 +1,6 @@
 import { formatDuration } from "../base/duration.ts";
 import type { Settings } from "../inputs/settings.ts";
-import { describeCounts, hasChanges } from "./change-counts.ts";
+import { countChanges, describeCounts, hasChanges, NO_CHANGES } from "./change-counts.ts";
 import { dnsRecord, endpointOf, type PlanReport, type RunReport, uriOf } from "./run-report.ts";
 
 /** The runner drops a longer summary (actions/runner, CreateStepSummaryCommand), in bytes. */
@@ -42,7 +42,9 @@ function verdictOf(report: RunReport, mode: Settings["mode"], failure: string | 
   const { steps, plan, changes, milvusVersion, host } = report;
   const time = formatDuration(steps.reduce((sum, { duration }) => sum + duration, 0));
   const last = steps.at(-1)?.name;
-  const count = `${changes} ${changes === 1 ? "change" : "changes"}`;
+  const { create, change, delete: deleted } = plan ? countChanges(plan) : NO_CHANGES;
+  const total = Math.max(create + change + deleted, changes > 0 ? 1 : 0);
+  const count = `${total} ${total === 1 ? "change" : "changes"}`;
   if (failure !== undefined)
     return last ? `Failed in step: ${last} (${time})` : "Failed before the first step";
   if (mode === "teardown") return plan ? `Torn down (${time}, ${count})` : "Teardown";
