@@ -88,6 +88,7 @@ function planned(
   return planRendered(wishes, seen, upgrade, {
     chart: { path: "/chart", name: "milvus", version: "5.0.19" },
     baselines: baselines.map((objects) => manifest(...objects)),
+    installed: undefined,
     wanted: manifest(...wanted),
     live: [],
   });
@@ -285,6 +286,7 @@ test("unaskedChanges: whatever a baseline changes is in what the upgrade changes
       const unasked = unaskedChanges({
         stored: rendered(stored),
         baselines: [rendered(baseline)],
+        installed: undefined,
         wanted: rendered(wanted),
       }).map(({ path }) => path);
       for (const key of ["x", "y"] as const) {

@@ -4,9 +4,9 @@ import type { LocalChart } from "../helm/chart.ts";
 import { formerDefaults } from "../helm/former-defaults.ts";
 import type { HelmValues } from "../helm/helm-values.ts";
 import { manifestDifferences } from "../helm/manifest.ts";
-import { NOT_INSTALLED } from "../helm/release.ts";
+import { NOT_INSTALLED, type Release } from "../helm/release.ts";
 import { refuseOtherChart } from "../helm/release-state.ts";
-import { renderInstall, renderUpgrade } from "../helm/render.ts";
+import { renderAsInstalled, renderInstall, renderUpgrade } from "../helm/render.ts";
 import { chartFor } from "../helm/stored-chart.ts";
 import { joinValues } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
@@ -52,19 +52,25 @@ export async function renderRelease(
   const { base } = release;
   if (release.status === NOT_INSTALLED || !base) {
     const { manifest } = await renderInstall(helm, { release, chart, values: upgrade.values, directory });
-    return { plan, chart, rendered: { chart, baselines: [], wanted: manifest, live: [] } };
+    return {
+      plan,
+      chart,
+      rendered: { chart, baselines: [], installed: undefined, wanted: manifest, live: [] },
+    };
   }
   const observing = observeReleaseObjects(api, release.name, release.namespace, CONFIGURATION);
   // The rendering is awaited first. A rejection until then is reported below.
   observing.catch(() => {});
   if (chart.version !== release.chartVersion) {
     const { manifest } = await render(upgrade.values);
-    return { plan, chart, rendered: { chart, baselines: [], wanted: manifest, live: await observing } };
+    return {
+      plan,
+      chart,
+      rendered: { chart, baselines: [], installed: undefined, wanted: manifest, live: await observing },
+    };
   }
   const own = (kept: YamlMap): HelmValues =>
-    isEmpty(kept)
-      ? { kind: "over", files: [], overlay: {} }
-      : { kind: "instead", values: joinValues(kept, release.values) };
+    isEmpty(kept) ? { kind: "over", files: [], overlay: {} } : ownInWhole(release, kept);
   let final = { plan, upgrade };
   let [baseline, wanted] = await allOf([render(own({})), render(upgrade.values)]);
   const kept = formerDefaults(base.chart.values, baseline.defaults);
@@ -74,13 +80,23 @@ export async function renderRelease(
     [baseline, wanted] = await allOf([render(own(kept)), render(final.upgrade.values)]);
   }
   const isSame = manifestDifferences(base.manifest, baseline.manifest).length === 0;
-  const again = isSame ? [] : [await render(own(kept))];
-  const baselines = [baseline, ...again].map(({ manifest }) => manifest);
+  const [again, installed] = isSame
+    ? [undefined, undefined]
+    : await allOf([
+        render(own(kept)),
+        renderAsInstalled(helm, { release, chart, values: ownInWhole(release, kept), directory }),
+      ]);
+  const baselines = [baseline, ...(again ? [again] : [])].map(({ manifest }) => manifest);
   return {
     plan: final.plan,
     chart,
-    rendered: { chart, baselines, wanted: wanted.manifest, live: await observing },
+    rendered: { chart, baselines, installed, wanted: wanted.manifest, live: await observing },
   };
+}
+
+/** Returns all values of a release, with the defaults that it keeps beneath them. */
+function ownInWhole({ values }: Pick<Release, "values">, kept: YamlMap): HelmValues {
+  return { kind: "instead", values: joinValues(kept, values) };
 }
 
 function isEmpty(values: YamlMap): boolean {

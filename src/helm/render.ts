@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { run } from "../base/process.ts";
 import { isMap, type YamlMap } from "../base/yaml.ts";
 import { helmError } from "./error.ts";
+import { postRendererFlags } from "./flags.ts";
 import { withValues } from "./helm-values.ts";
 import { type Install, installArgs } from "./install.ts";
 import { type Helm, type Upgrade, upgradeArgs } from "./upgrade.ts";
@@ -43,6 +44,28 @@ export async function renderInstall(
   request: Omit<Install, "timeout" | "signal">,
 ): Promise<Rendering> {
   return render(helm, installArgs(helm, request), request, "installed");
+}
+
+/**
+ * Returns the manifest that a release's chart makes at an installation, without hooks. Charts render some fields at an
+ * installation only (etcd's `ETCD_INITIAL_CLUSTER_STATE: new`): a release that was never upgraded still has them.
+ *
+ * @throws ActionError with Helm's own words
+ */
+export async function renderAsInstalled(
+  helm: Helm,
+  { release, chart, values, directory }: Omit<Install, "timeout" | "signal">,
+): Promise<string> {
+  const which = ["template", release.name, chart.path, "--namespace", release.namespace];
+  const how = ["--no-hooks", "--dry-run=server", ...postRendererFlags(helm)];
+  const output = await withValues(values, directory, (flags, input) =>
+    run(helm, [...which, ...how, ...flags], { input }),
+  );
+  if (output.exitCode === 0) return output.stdout;
+  throw helmError(
+    `Chart ${chart.name} ${chart.version} can't be rendered with the values of release ${release.name}; nothing was changed.`,
+    output,
+  );
 }
 
 async function render(

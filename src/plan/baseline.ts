@@ -16,6 +16,8 @@ export interface Renderings {
   stored: string;
   /** With the release's own values, several times: what differs between two of these is random. */
   baselines: readonly string[];
+  /** With the release's own values, as at its installation; undefined when the baseline is what is stored. */
+  installed: string | undefined;
   /** With the values of the upgrade. */
   wanted: string;
 }
@@ -24,15 +26,23 @@ export interface Renderings {
  * Returns the changes of an upgrade for which no value asks. Their causes are another chart of the same name and version,
  * a missing post-renderer, or a number that Helm reads differently.
  */
-export function unaskedChanges({ stored, baselines, wanted }: Renderings): ManifestDifference[] {
+export function unaskedChanges({ stored, baselines, installed, wanted }: Renderings): ManifestDifference[] {
   const [baseline = stored, again = baseline] = baselines;
   const random = new Set(manifestDifferences(baseline, again).map(placeOf));
   const changes = manifestDifferences(stored, wanted);
+  // A field that an installation renders as it is stored is no sign of another chart.
+  const otherAtInstallation = installed === undefined ? undefined : manifestDifferences(stored, installed);
+  const isOfInstallation = (unasked: ManifestDifference) =>
+    otherAtInstallation !== undefined &&
+    // An installation reads the number from a file, not from the release, and loses nothing.
+    lostIntegers(unasked).length === 0 &&
+    !otherAtInstallation.some((other) => isSamePlace(unasked, other));
   return manifestDifferences(stored, baseline).filter(
     (unasked) =>
       KEPT.test(unasked.kind) &&
       !CHECKSUM.test(unasked.path) &&
       !random.has(placeOf(unasked)) &&
+      !isOfInstallation(unasked) &&
       changes.some((change) => hasEffect(unasked, change)),
   );
 }
@@ -41,12 +51,16 @@ function placeOf({ kind, name, path }: ManifestDifference): string {
   return JSON.stringify([kind, name, path]);
 }
 
+/** Tells whether two differences are at the same field of an object, or one is within the other. */
+function isSamePlace(one: ManifestDifference, other: ManifestDifference): boolean {
+  if (one.kind !== other.kind || one.name !== other.name) return false;
+  return one.path.startsWith(other.path) || other.path.startsWith(one.path);
+}
+
 /** Tells whether an unasked change is part of what the upgrade changes. */
 function hasEffect(unasked: ManifestDifference, change: ManifestDifference): boolean {
-  if (unasked.kind !== change.kind || unasked.name !== change.name) return false;
-  if (unasked.path !== change.path) {
-    return unasked.path.startsWith(change.path) || change.path.startsWith(unasked.path);
-  }
+  if (!isSamePlace(unasked, change)) return false;
+  if (unasked.path !== change.path) return true;
   const { before, after } = unasked;
   if (typeof before !== "string" || typeof after !== "string" || typeof change.after !== "string") {
     return isDeepStrictEqual(after, change.after);

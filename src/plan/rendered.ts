@@ -25,6 +25,8 @@ export interface Rendered {
   chart: LocalChart;
   /** Rendered with the release's own values, once or twice; empty for an installation or another chart version. */
   baselines: string[];
+  /** Rendered as at an installation; undefined when the baseline is what is stored. */
+  installed: string | undefined;
   /** With the values of the upgrade. */
   wanted: string;
   /** The live objects of the release that people edit by hand. */
@@ -54,10 +56,10 @@ export function planRendered(
   settings: Pick<Settings, "chartVersion" | "values">,
   { release, service, workloads, milvusVersion: before }: Observed,
   upgrade: UpgradePlan,
-  { chart, baselines, wanted, live }: Rendered,
+  { chart, baselines, installed, wanted, live }: Rendered,
 ): RenderedPlan {
   const stored = release.base?.manifest ?? "";
-  const unasked = unaskedChanges({ stored, baselines, wanted });
+  const unasked = unaskedChanges({ stored, baselines, installed, wanted });
   if (unasked.length > 0 && settings.chartVersion === undefined) throw unaskedChangesError(release, unasked);
 
   const objects = [...parseManifest(wanted).values()];
