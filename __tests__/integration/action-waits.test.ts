@@ -84,6 +84,14 @@ describe("what Google refuses ends the wait, and the next run goes on once it is
       says: ["Quota 'BACKEND_SERVICES' exceeded", "What to do: raise that quota"],
     },
     {
+      fault: "organization-policy" as const,
+      says: [
+        "the organisation policy constraints/compute.restrictLoadBalancerCreationForTypes forbids it",
+        /Why: .*conditionNotMet \(repeated/,
+        "What to do: have an administrator of organisation policies permit it",
+      ],
+    },
+    {
       fault: "unhealthy-backends" as const,
       says: [
         /has no healthy backend after 15s\./,

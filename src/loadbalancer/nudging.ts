@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { warning } from "@actions/core";
 import { messageOf } from "../base/errors.ts";
-import { type ControllerWarning, diagnose, LASTING_MS } from "./diagnosis.ts";
+import { type ControllerWarning, diagnose, LASTING_MS } from "./diagnosis/diagnosis.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 
 /** Pauses between nudges, in milliseconds. The last one repeats. */

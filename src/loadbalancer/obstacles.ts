@@ -1,5 +1,5 @@
 import { ActionError } from "../base/errors.ts";
-import { isTelling, LASTING_MS, lastingCause } from "./diagnosis.ts";
+import { isTelling, LASTING_MS, lastingCause } from "./diagnosis/diagnosis.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 
 /**

@@ -4,7 +4,7 @@ import { info } from "../base/log.ts";
 import type { ApiServer, Selector } from "../kubernetes/api.ts";
 import { Event, Ingress, ManagedCertificate, Secret, Service } from "../kubernetes/objects.ts";
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
-import { type ControllerWarning, recordWarning } from "./diagnosis.ts";
+import { type ControllerWarning, recordWarning } from "./diagnosis/diagnosis.ts";
 import type { LoadBalancerNames } from "./manifests.ts";
 
 /** What a watch knows of one object. */
