@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
 import { filesIn } from "../../local-gke/control-plane/programs.ts";
 import { DEPLOYER } from "../../local-gke/control-plane/tokens.ts";
 import { HELM, inputsFor, TestCluster } from "./support/cluster.ts";
@@ -94,6 +95,67 @@ test.each([
     expect(writes((await requests()).slice(asked))).not.toEqual([]);
   },
 );
+
+test("mode plan needs no right to change anything: what can't be rehearsed is compared and said", async () => {
+  const namespace = "plan-reader";
+  await cluster.installSmall(namespace);
+  const kubeconfig = await readerIn(namespace);
+  const plan = async () => {
+    const result = await (await cluster.job()).main({ ...inputsFor(namespace), kubeconfig, mode: "plan" });
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    return result;
+  };
+  const first = await plan();
+  expect(first.outputs).toMatchObject({ would_change: "true", to_create: "3" });
+  expect(JSON.parse(first.outputs.plan ?? "").objects).toContainEqual({
+    kind: "BackendConfig",
+    name: "my-release-backendconfig",
+    action: "create",
+    rehearsed: false,
+  });
+  expect(first.summary).toContain("Not rehearsed: this account may not apply these objects");
+
+  const deployed = await (await cluster.job()).main({ ...inputsFor(namespace), wait_for: "none" });
+  expect(deployed.outputs.changed).toBe("true");
+  expect((await plan()).outputs.would_change).toBe("false");
+
+  const change = JSON.stringify({ spec: { timeoutSec: 7 } });
+  const merge = ["--type=merge", "-p", change, "-n", namespace];
+  await cluster.kubectl("patch", "backendconfig", "my-release-backendconfig", ...merge);
+  const drifted = await plan();
+  expect(drifted.outputs).toMatchObject({ would_change: "true", to_change: "1", to_create: "0" });
+  expect(drifted.lines).toContain("BackendConfig my-release-backendconfig: change (not rehearsed)");
+});
+
+/** Returns a kubeconfig of an account that may only look, at what a plan reads. */
+async function readerIn(namespace: string): Promise<string> {
+  const rbac = "rbac.authorization.k8s.io";
+  const name = "planner-of-milvus";
+  const metadata = { name, namespace };
+  const read = (apiGroup: string, ...resources: string[]) => ({
+    apiGroups: [apiGroup],
+    resources,
+    verbs: ["get", "list"],
+  });
+  const rules = [
+    read("", "secrets", "services", "configmaps", "pods", "events"),
+    read("apps", "deployments", "statefulsets", "replicasets"),
+    read("networking.k8s.io", "ingresses"),
+    read("cloud.google.com", "backendconfigs"),
+  ];
+  const binding = {
+    roleRef: { apiGroup: rbac, kind: "Role", name },
+    subjects: [{ kind: "User", apiGroup: rbac, name }],
+  };
+  const items = [
+    { apiVersion: `${rbac}/v1`, kind: "Role", metadata, rules },
+    { apiVersion: `${rbac}/v1`, kind: "RoleBinding", metadata, ...binding },
+  ];
+  await cluster.kubectlWith(JSON.stringify({ apiVersion: "v1", kind: "List", items }), "apply", "-f", "-");
+  const config = parse(await cluster.kubectl("config", "view", "--raw", "-o", "yaml"));
+  config.users[0].user.as = name;
+  return stringify(config);
+}
 
 test("mode plan on a pending release recovers nothing: it says who is at work", async () => {
   await cluster.installSmall("plan-pending");

@@ -1,34 +1,21 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { KubernetesObject } from "../../src/kubernetes/objects.ts";
-import { objectChanges } from "../../src/plan/changes.ts";
+import { objectChange, unrehearsedChange } from "../../src/plan/changes.ts";
 
-describe("objectChanges", () => {
-  const object = (kind: string, name: string, spec: object, metadata: object = {}) =>
-    v.parse(KubernetesObject, { apiVersion: "v1", kind, metadata: { name, ...metadata }, spec });
+function object(kind: string, name: string, spec: object, metadata: object = {}): KubernetesObject {
+  return v.parse(KubernetesObject, { apiVersion: "v1", kind, metadata: { name, ...metadata }, spec });
+}
+
+describe("objectChange", () => {
+  const bookkeeping = { resourceVersion: "1", generation: 1, managedFields: [{ time: "t" }] };
 
   test.each([
-    ["not there", [], "create"],
-    [
-      "there under another kind or name",
-      [object("Secret", "a", { x: 1 }), object("Ingress", "b", { x: 1 })],
-      "create",
-    ],
-    ["the same", [object("Ingress", "a", { x: 1 })], "keep"],
-    [
-      "the same but for bookkeeping",
-      [
-        object(
-          "Ingress",
-          "a",
-          { x: 1 },
-          { resourceVersion: "1", generation: 1, managedFields: [{ time: "t" }] },
-        ),
-      ],
-      "keep",
-    ],
-    ["another spec", [object("Ingress", "a", { x: 2 })], "change"],
-    ["another annotation", [object("Ingress", "a", { x: 1 }, { annotations: { y: "z" } })], "change"],
+    ["not there", undefined, "create"],
+    ["the same", object("Ingress", "a", { x: 1 }), "keep"],
+    ["the same but for bookkeeping", object("Ingress", "a", { x: 1 }, bookkeeping), "keep"],
+    ["another spec", object("Ingress", "a", { x: 2 }), "change"],
+    ["another annotation", object("Ingress", "a", { x: 1 }, { annotations: { y: "z" } }), "change"],
   ])("%s", (_, before, action) => {
     const after = object(
       "Ingress",
@@ -36,6 +23,74 @@ describe("objectChanges", () => {
       { x: 1 },
       { resourceVersion: "2", generation: 2, managedFields: [] },
     );
-    expect(objectChanges(before, [after])).toEqual([{ kind: "Ingress", name: "a", action }]);
+    expect(objectChange(before, after)).toEqual({ kind: "Ingress", name: "a", action });
+  });
+});
+
+describe("unrehearsedChange", () => {
+  const ours = (fieldsV1: object, metadata: object = {}) => ({
+    ...metadata,
+    managedFields: [{ manager: "milvus-gke-load-balancer", operation: "Apply", fieldsV1 }],
+  });
+  const annotated = { annotations: { y: "z" } };
+  const manifest = {
+    apiVersion: "v1",
+    kind: "Ingress",
+    metadata: { name: "a", namespace: "n", ...annotated },
+    spec: { timeoutSec: 30, off: false, tls: [] },
+  };
+
+  test.each([
+    ["not there", undefined, "create"],
+    ["as the manifest says", object("Ingress", "a", { timeoutSec: 30 }, annotated), "keep"],
+    [
+      "with defaults of the API server's and annotations of controllers'",
+      object("Ingress", "a", { timeoutSec: 30, x: 1 }, { annotations: { y: "z", other: "w" } }),
+      "keep",
+    ],
+    ["with another number", object("Ingress", "a", { timeoutSec: 31 }, annotated), "change"],
+    ["on instead of off", object("Ingress", "a", { timeoutSec: 30, off: true }, annotated), "change"],
+    ["without the annotation", object("Ingress", "a", { timeoutSec: 30 }), "change"],
+    [
+      "with a field that an earlier run applied and this one doesn't",
+      object("Ingress", "a", { timeoutSec: 30, old: 1 }, ours({ "f:spec": { "f:old": {} } }, annotated)),
+      "change",
+    ],
+    [
+      "with fields that this run applies too",
+      object(
+        "Ingress",
+        "a",
+        { timeoutSec: 30 },
+        ours({ "f:spec": { ".": {}, "f:timeoutSec": {} } }, annotated),
+      ),
+      "keep",
+    ],
+  ])("%s", (_, live, action) => {
+    expect(unrehearsedChange(live, manifest)).toEqual({
+      kind: "Ingress",
+      name: "a",
+      action,
+      rehearsed: false,
+    });
+  });
+
+  test.each([
+    ["the same", "Zm9v", "keep"],
+    ["another one", "YmFy", "change"],
+  ])("a Secret's stringData is compared with data: %s", (_, stored, action) => {
+    const secret = {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "s", namespace: "n" },
+      stringData: { key: "foo" },
+    };
+    const live = v.parse(KubernetesObject, {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "s", namespace: "n" },
+      data: { key: stored },
+    });
+    expect(unrehearsedChange(live, secret).action).toBe(action);
   });
 });

@@ -6,15 +6,15 @@ import { describeLostValues, type LostValue, readLostValues } from "../helm/lost
 import { NOT_INSTALLED } from "../helm/release.ts";
 import { joinValues } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
-import type { ApiServer } from "../kubernetes/api.ts";
+import type { ApiServer, Manifest } from "../kubernetes/api.ts";
 import { dryRunManifests } from "../kubernetes/manifest-set.ts";
-import { isOf } from "../kubernetes/objects.ts";
+import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 import { CLEAR, refuseMissingRights } from "../kubernetes/permissions.ts";
 import { hasLoadBalancerValues } from "../milvus/values.ts";
 import type { Access } from "../observe/access.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { ObjectChange } from "../plan/changes.ts";
-import { objectChanges } from "../plan/changes.ts";
+import { objectChange, unrehearsedChange } from "../plan/changes.ts";
 import { consequencesOf } from "../plan/consequences.ts";
 import { exposuresOf } from "../plan/exposure.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -40,11 +40,13 @@ export async function checkByDryRun(
   const [objects, lost] = await allOf([
     dryRunObjects(settings, access.api, observed, plan),
     lostValuesOf(access.api, observed, plan),
-    refuseMissingRights(
-      access.api,
-      settings.namespace,
-      plan.loadBalancer.orphans.map(({ kind }) => CLEAR[kind]),
-    ),
+    settings.mode === "plan"
+      ? undefined
+      : refuseMissingRights(
+          access.api,
+          settings.namespace,
+          plan.loadBalancer.orphans.map(({ kind }) => CLEAR[kind]),
+        ),
   ]);
   const all = [...plan.google, ...objects];
   const consequences = consequencesOf(settings, observed, plan);
@@ -69,21 +71,36 @@ async function lostValuesOf(
 }
 
 async function dryRunObjects(
-  { adopt: adopts }: Settings,
+  { adopt: adopts, mode }: Pick<Settings, "adopt" | "mode">,
   api: ApiServer,
   observed: Observed,
   { loadBalancer, files }: Plan,
 ): Promise<ObjectChange[]> {
+  // A plan is also made for accounts that may only read.
+  const asReader = mode === "plan";
   const [ours, theirs] = await allOf([
-    allOf(loadBalancer.manifests.map((manifest) => api.apply(manifest, { dryRun: true, force: true }))),
-    dryRunManifests(api, files, { force: adopts }),
+    allOf(loadBalancer.manifests.map((manifest) => dryRunOwn(api, manifest, observed.objects, asReader))),
+    dryRunManifests(api, files, { force: adopts, asReader }),
   ]);
-  const changes = objectChanges(observed.objects, ours).map((change) => {
+  const changes = ours.map((change) => {
     const { kind, name } = change;
     const isAdopted = loadBalancer.adopted.some(isOf({ kind, metadata: { name } }));
     return isAdopted ? { ...change, action: "take over" as const } : change;
   });
   const orphans = loadBalancer.orphans.map(({ kind, name }) => ({ kind, name, action: "delete" as const }));
-  const others = theirs.flatMap(({ before, after }) => objectChanges(before ? [before] : [], [after]));
+  const others = theirs.map(({ before, after, isRehearsed }) =>
+    isRehearsed ? objectChange(before, after) : unrehearsedChange(before, after),
+  );
   return [...changes, ...others, ...orphans];
+}
+
+async function dryRunOwn(
+  api: ApiServer,
+  manifest: Manifest,
+  objects: readonly KubernetesObject[],
+  asReader: boolean,
+): Promise<ObjectChange> {
+  const live = objects.find(isOf(manifest));
+  if (asReader && !(await api.mayApply(manifest))) return unrehearsedChange(live, manifest);
+  return objectChange(live, await api.apply(manifest, { dryRun: true, force: true }));
 }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { allOf } from "../base/async.ts";
 import type { ActionError } from "../base/errors.ts";
 import type { Program } from "../base/process.ts";
 import { Discovery } from "./discovery.ts";
@@ -163,6 +164,18 @@ export class ApiServer {
     if (response.code !== 201)
       throw apiError("The API server does not say what the account may do.", response);
     return v.parse(AccessReview, JSON.parse(response.body)).status.allowed;
+  }
+
+  /** Tells whether the account may apply a manifest. False if the cluster doesn't know its kind. */
+  async mayApply({ apiVersion, kind, metadata }: Manifest): Promise<boolean> {
+    const resource = await this.#discovery.find(apiVersion, kind);
+    if (!resource) return false;
+    const [group = "", version] = apiVersion.split("/");
+    const name = version === undefined ? resource.plural : `${resource.plural}.${group}`;
+    const scope = resource.namespaced ? (metadata.namespace ?? "") : "";
+    // Server-side apply is a PATCH that may create (kubernetes/apiserver, endpoints/handlers/patch.go).
+    const allowed = await allOf(["create", "patch"].map((verb) => this.allows(scope, name, verb)));
+    return allowed.every(Boolean);
   }
 
   /** Returns the metadata of a collection's objects: what is in them may be a thousand times as much. */

@@ -10,6 +10,8 @@ export interface DryRunResult {
   /** Undefined if there is none. */
   before: KubernetesObject | undefined;
   after: KubernetesObject;
+  /** Whether `after` is the API server's answer; else it is the manifest as it is written. */
+  isRehearsed: boolean;
 }
 
 /**
@@ -40,23 +42,25 @@ const DefinitionStatus = v.looseObject({
  * Makes a server-side dry run of all manifests. It is impossible for an object whose namespace or definition
  * is among the manifests and doesn't exist yet: such an object is returned as it is written.
  *
- * @param options `force`: take fields from other managers
+ * @param options `force`: take fields from other managers; `asReader`: so is an object that the account may not apply
  * @throws ActionError naming the origin of the first manifest that the API server refuses
  */
 export async function dryRunManifests(
   api: ApiServer,
   files: readonly FileManifest[],
-  options: { force: boolean },
+  { force, asReader = false }: { force: boolean; asReader?: boolean },
 ): Promise<DryRunResult[]> {
   const live = await allOf(files.map(({ manifest, origin }) => api.find(manifest, origin)));
   const coming = files.filter((_, index) => live[index] === undefined).map(({ manifest }) => manifest);
   return allOf(
     files.map(async ({ manifest, origin }, index) => {
       const before = live[index];
-      if (coming.some((other) => isNeededBy(other, manifest))) {
-        return { before, after: v.parse(KubernetesObject, manifest) };
+      const isComing = coming.some((other) => isNeededBy(other, manifest));
+      if (isComing || (asReader && (await api.knows(manifest)) && !(await api.mayApply(manifest)))) {
+        return { before, after: v.parse(KubernetesObject, manifest), isRehearsed: false };
       }
-      return { before, after: await api.apply(manifest, { ...options, dryRun: true, origin }) };
+      const after = await api.apply(manifest, { force, dryRun: true, origin });
+      return { before, after, isRehearsed: true };
     }),
   );
 }

@@ -5,6 +5,14 @@ import type { ApiServer } from "./api.ts";
 /** A resource with its API group, e.g. `deployments.apps`, and the verbs that a run needs for it. */
 export type Rights = readonly [resource: string, ...verbs: string[]];
 
+/** The verbs of accounts that may only look. A plan watches nothing. */
+const READING = ["get", "list"];
+
+/** Returns what of these rights a plan needs. */
+export function reading(rights: readonly Rights[]): Rights[] {
+  return rights.map(([resource, ...verbs]) => [resource, ...verbs.filter((verb) => READING.includes(verb))]);
+}
+
 /** What every deployment does in the release's namespace, directly or through Helm. */
 export const DEPLOY: readonly Rights[] = [
   // Helm keeps each revision of a release in a Secret and removes the oldest ones.

@@ -6,6 +6,7 @@ import {
   FRONTEND_CONFIG,
   MANAGED_CERTIFICATE,
   type Rights,
+  reading,
   refuseMissingRights,
 } from "../kubernetes/permissions.ts";
 import { chooseCertificate } from "../loadbalancer/choose-certificate.ts";
@@ -32,10 +33,12 @@ export async function observe(settings: Settings, job: Job, access: Access): Pro
 function rightsFor({
   certificate,
   frontendConfig,
-}: Pick<Settings, "certificate" | "frontendConfig">): Rights[] {
-  return [
+  mode,
+}: Pick<Settings, "certificate" | "frontendConfig" | "mode">): Rights[] {
+  const rights = [
     ...DEPLOY,
     ...(certificate.kind === "google-managed" ? MANAGED_CERTIFICATE : []),
     ...(frontendConfig ? FRONTEND_CONFIG : []),
   ];
+  return mode === "plan" ? reading(rights) : rights;
 }

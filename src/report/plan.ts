@@ -63,6 +63,15 @@ function redacted({ path, before, after }: ValueChange): PlanReport["values"][nu
   return { path, before: hidden(before), after: hidden(after) };
 }
 
+/** What a plan says when it was made without the rights of a deployment. */
+export const NOT_REHEARSED =
+  "Not rehearsed: this account may not apply these objects, so they are only compared with what is there. Whether the API server takes them, a run with the rights of a deployment tells.";
+
+/** Returns what happens to an object, e.g. `create (not rehearsed)`. */
+export function describeAction({ action, rehearsed }: ObjectChange): string {
+  return rehearsed === false ? `${action} (not rehearsed)` : action;
+}
+
 export function describePlan(plan: PlanReport): string[] {
   const { upgrade, later, objects, fields, edits, restarts, consequences } = plan;
   return [
@@ -76,7 +85,8 @@ export function describePlan(plan: PlanReport): string[] {
         ]
       : []),
     ...(upgrade.length + later.length === 0 ? ["The release stays as it is: no Helm upgrade."] : []),
-    ...objects.map(({ kind, name, action }) => `${kind} ${name}: ${action}`),
+    ...objects.map((change) => `${change.kind} ${change.name}: ${describeAction(change)}`),
+    ...(objects.some(({ rehearsed }) => rehearsed === false) ? [NOT_REHEARSED] : []),
     ...consequences,
   ];
 }

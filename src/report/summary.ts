@@ -1,6 +1,7 @@
 import { formatDuration } from "../base/duration.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { countChanges, describeCounts, hasChanges, NO_CHANGES } from "./change-counts.ts";
+import { describeAction, NOT_REHEARSED } from "./plan.ts";
 import { dnsRecord, endpointOf, type PlanReport, type RunReport, uriOf } from "./run-report.ts";
 
 /** The runner drops a longer summary (actions/runner, CreateStepSummaryCommand), in bytes. */
@@ -137,7 +138,7 @@ function planTable(
     ...values.map(({ path, before, after }) => [`value ${code(path)}`, show(before), show(after)]),
     ...objects
       .filter(({ action }) => action !== "keep")
-      .map(({ kind, name, action }) => [`${plain(kind)} ${code(name)}`, "", action]),
+      .map((change) => [`${plain(change.kind)} ${code(change.name)}`, "", describeAction(change)]),
     ...edits.map(({ kind, name, path, before = "", after = "" }) => [
       `${plain(kind)} ${code(name)}: ${code(path)}, changed by hand`,
       code(before),
@@ -159,6 +160,7 @@ function planTable(
       : []),
     ...(upgrade.length + later.length === 0 ? ["No Helm upgrade."] : []),
     ...(rows.length > 0 ? [table(["what", "before", "after"], rows)] : []),
+    ...(objects.some(({ rehearsed }) => rehearsed === false) ? [NOT_REHEARSED] : []),
     ...consequences.map((consequence) => `> ${plain(consequence)}`),
     ...(lost.length > 0
       ? [
