@@ -207,7 +207,7 @@ async function carryOut({
   dryRun: { objects },
   watch,
 }: Deployment): Promise<{ reserved: string | undefined; release: Release }> {
-  const { report, signal } = session;
+  const { report } = session;
   const { zone, reservedAddress } = observed.google;
   const reserved = await reserveStaticAddress(settings, session, access, reservedAddress);
   if (reserved !== undefined) await introduceHost(settings, session, zone, reserved);
@@ -219,7 +219,7 @@ async function carryOut({
   if (upgrade && chart) {
     if (observed.ingress && objects.some((change) => change.kind === "BackendConfig" && isChanging(change))) {
       applied = await step(session, "Mend the health check", () =>
-        changing(report, () => applyHealthCheck(access.api, observed, plan)),
+        changing(report, () => applyHealthCheck(session, access.api, observed, plan)),
       );
     }
     const title = release.revision === 0 ? "Install the Helm release" : "Upgrade the Helm release";
@@ -233,7 +233,9 @@ async function carryOut({
   watch.forgetWarnings();
   if (objects.some(isChanging)) {
     await step(session, "Apply the manifests", () =>
-      changing(report, () => applyLoadBalancer(settings, access.api, observed, plan, applied, signal)),
+      changing(report, () =>
+        applyLoadBalancer(settings, session, access.api, observed, plan, objects, applied),
+      ),
     );
   }
   return { reserved, release };

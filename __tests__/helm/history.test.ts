@@ -33,6 +33,17 @@ test.each<[string, [status: string, description: string][], number | undefined]>
     1,
   ],
   [
+    "one whose description is somebody's own words, whatever they say",
+    [
+      [
+        "superseded",
+        "acme/failed-experiments@1a2b3c4, https://github.com/acme/failed-experiments/actions/runs/1",
+      ],
+      ["pending-upgrade", "Preparing upgrade"],
+    ],
+    1,
+  ],
+  [
     "never deployed",
     [
       ["failed", "Release failed"],

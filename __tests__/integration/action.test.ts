@@ -59,7 +59,7 @@ async function firstRun(helm: HelmName): Promise<FirstRun> {
   const namespace = namespaceOf(helm);
   await cluster.install(namespace, helm);
   const before = await cluster.values(namespace);
-  const job = await cluster.job({ helm });
+  const job = await cluster.job({ helm, environment: runNumber("1") });
   const step = job.start(firstInputs(helm));
   await step.line(/Look and plan/);
   const credentials = filesBelow(job.temp);
@@ -71,6 +71,12 @@ async function firstRun(helm: HelmName): Promise<FirstRun> {
   const post = await job.post();
   return { before, job, main, post, modes, token, caCertificateFile };
 }
+
+/** The variables by which the runner names a run. */
+function runNumber(run: string): Record<string, string> {
+  return { GITHUB_REPOSITORY: "acme/search", GITHUB_SHA: "1a2b3c4d5e6f", GITHUB_RUN_ID: run };
+}
+const FIRST_RUN = "acme/search@1a2b3c4, https://github.com/acme/search/actions/runs/1";
 
 function namespaceOf(helm: HelmName): string {
   return `first-${helm}`;
@@ -131,7 +137,11 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
   });
 
   test("is upgraded once, and keeps every value", async () => {
-    expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed"]);
+    const history = await cluster.helm("history", "my-release", "-n", namespace, "-o", "json");
+    expect(JSON.parse(history)).toMatchObject([
+      { status: "superseded" },
+      { status: "deployed", description: FIRST_RUN },
+    ]);
     const { service, extraConfigFiles, externalS3, ...others } = await cluster.values(namespace);
     const { service: _, extraConfigFiles: userYamlBefore, externalS3: storage, ...othersBefore } = run.before;
     expect(others).toEqual(othersBefore);
@@ -178,6 +188,7 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
     });
     for (const { metadata } of [backendConfig, secret, ingress]) {
       expect(metadata.managedFields.map(({ manager }) => manager)).toContain(FIELD_MANAGER);
+      expect(metadata.annotations).toMatchObject({ "milvus-gke-load-balancer/changed-by": FIRST_RUN });
     }
     expect(secret.type).toBe("kubernetes.io/tls");
     const certificate = new X509Certificate(Buffer.from(secret.data?.["tls.crt"] ?? "", "base64"));
@@ -240,7 +251,9 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
   test("is left alone by the second run", async () => {
     const [snapshot, writes] = [await cluster.snapshot(namespace), await cluster.writes(namespace)];
     expect(writes).toContain("patch ingresses/my-release-milvus");
-    const second = await (await cluster.job({ helm })).main(firstInputs(helm));
+    // The run that changed the objects is still the first one.
+    const again = await cluster.job({ helm, environment: runNumber("2") });
+    const second = await again.main(firstInputs(helm));
     expect(second.errors, second.lines.join("\n")).toEqual([]);
     expect(second.outputs).toEqual({
       ...first.outputs,

@@ -10,6 +10,7 @@ import type { ApiServer, Manifest } from "../kubernetes/api.ts";
 import { dryRunManifests } from "../kubernetes/manifest-set.ts";
 import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 import { CLEAR, refuseMissingRights } from "../kubernetes/permissions.ts";
+import { changedAsBefore } from "../loadbalancer/origin.ts";
 import { hasLoadBalancerValues } from "../milvus/values.ts";
 import type { Access } from "../observe/access.ts";
 import type { Observed } from "../observe/observed.ts";
@@ -101,6 +102,7 @@ async function dryRunOwn(
   asReader: boolean,
 ): Promise<ObjectChange> {
   const live = objects.find(isOf(manifest));
-  if (asReader && !(await api.mayApply(manifest))) return unrehearsedChange(live, manifest);
-  return objectChange(live, await api.apply(manifest, { dryRun: true, force: true }));
+  const marked = changedAsBefore(manifest, live);
+  if (asReader && !(await api.mayApply(manifest))) return unrehearsedChange(live, marked);
+  return objectChange(live, await api.apply(marked, { dryRun: true, force: true }));
 }

@@ -1,11 +1,13 @@
 import * as v from "valibot";
 import { OvertakenError } from "../base/errors.ts";
 import { info } from "../base/log.ts";
+import { originOf } from "../base/origin.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { adopt } from "../kubernetes/adopt.ts";
 import type { ApiServer, Manifest } from "../kubernetes/api.ts";
 import { applyManifests } from "../kubernetes/manifest-set.ts";
-import { Ingress, isOf, type KubernetesObject } from "../kubernetes/objects.ts";
+import { Ingress, isOf, KubernetesObject } from "../kubernetes/objects.ts";
+import { changedAsBefore, changedBy } from "../loadbalancer/origin.ts";
 import {
   cleanedPreSharedAnnotation,
   isManagedName,
@@ -15,6 +17,7 @@ import {
 } from "../loadbalancer/references.ts";
 import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
 import type { Observed } from "../observe/observed.ts";
+import type { ObjectChange } from "../plan/changes.ts";
 import type { LoadBalancerPlan } from "../plan/load-balancer.ts";
 import type { Plan } from "../plan/plan.ts";
 import { changing, changingAtomically } from "../report/run-report.ts";
@@ -23,20 +26,29 @@ import type { Session } from "../report/session.ts";
 /**
  * Applies the user's own objects, then the load balancer's: the Ingress comes last.
  *
+ * @param changes what the dry run has said
  * @param applied those of the load balancer's manifests that this run has applied already
  */
 export async function applyLoadBalancer(
   { adopt: force }: Pick<Settings, "adopt">,
+  { environment, signal }: Session,
   api: ApiServer,
   { objects }: Pick<Observed, "objects">,
   { loadBalancer, files }: Plan,
+  changes: readonly ObjectChange[],
   applied: readonly Manifest[],
-  signal: AbortSignal,
 ): Promise<void> {
   const { names, manifests, givenUp } = loadBalancer;
   await applyManifests(api, files, { force, signal });
   for (const manifest of manifests) {
-    if (!applied.includes(manifest)) await applyOwn(api, manifest, objects, loadBalancer);
+    if (applied.includes(manifest)) continue;
+    const isKept = changes.some(
+      ({ kind, name, action }) =>
+        action === "keep" && kind === manifest.kind && name === manifest.metadata.name,
+    );
+    const live = objects.find(isOf(manifest));
+    const marked = isKept ? changedAsBefore(manifest, live) : changedBy(manifest, originOf(environment));
+    await applyOwn(api, marked, objects, loadBalancer);
   }
   if (givenUp) {
     const { name, uid } = givenUp.metadata;
@@ -53,12 +65,15 @@ export async function applyLoadBalancer(
  * @returns the manifests that it has applied
  */
 export async function applyHealthCheck(
+  { environment }: Session,
   api: ApiServer,
   { objects }: Pick<Observed, "objects">,
   { loadBalancer }: Pick<Plan, "loadBalancer">,
 ): Promise<Manifest[]> {
   const backendConfigs = loadBalancer.manifests.filter(({ kind }) => kind === "BackendConfig");
-  for (const manifest of backendConfigs) await applyOwn(api, manifest, objects, loadBalancer);
+  for (const manifest of backendConfigs) {
+    await applyOwn(api, changedBy(manifest, originOf(environment)), objects, loadBalancer);
+  }
   return backendConfigs;
 }
 
@@ -115,7 +130,8 @@ export async function settleLoadBalancer(
     // While the annotation has this action's names, leaving it out of the manifest could remove Google's
     // names too.
     await clear(ingress, (name) => isWanted(name) || isManagedName(name));
-    const settled = await changing(report, () => api.apply(finalIngress, { dryRun: false, force: true }));
+    const marked = changedAsBefore(finalIngress, v.parse(KubernetesObject, found));
+    const settled = await changing(report, () => api.apply(marked, { dryRun: false, force: true }));
     // While the Ingress names its ManagedCertificate, Google's controller restores what is removed here.
     await clear(v.parse(Ingress, settled), isWanted);
   } else {

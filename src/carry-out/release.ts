@@ -1,6 +1,7 @@
 import { formatDuration } from "../base/duration.ts";
 import { ActionError, messageOf, OvertakenError } from "../base/errors.ts";
 import { info } from "../base/log.ts";
+import { originOf } from "../base/origin.ts";
 import { withProgress } from "../base/progress.ts";
 import type { LocalChart } from "../helm/chart.ts";
 import { ReleaseBusyError } from "../helm/error.ts";
@@ -99,7 +100,7 @@ async function hasMadeRevision(api: ApiServer, release: Release): Promise<boolea
 
 async function upgradeRelease(
   settings: ReleaseSettings,
-  { report, signal, directory }: Session,
+  { report, signal, directory, environment }: Session,
   { api, helm }: Access,
   { release, chart, plan: { values } }: HelmUpgrade,
 ): Promise<number> {
@@ -112,6 +113,7 @@ async function upgradeRelease(
       values,
       timeout,
       directory,
+      description: originOf(environment),
       signal: AbortSignal.any([signal, failed]),
     }),
   );

@@ -22,3 +22,8 @@ export function postRendererFlags({ postRenderer }: { postRenderer?: string | un
 export function timeoutFlags(limit: number): string[] {
   return ["--timeout", `${Math.ceil(limit / 1000)}s`];
 }
+
+/** What `helm history` shows for the revision, instead of "Upgrade complete". */
+export function descriptionFlags(description: string | undefined): string[] {
+  return description === undefined ? [] : ["--description", description];
+}

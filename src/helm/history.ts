@@ -19,12 +19,15 @@ export function lastDeployed<T extends Pick<Revision, "status" | "description">>
   return history.findLast(({ status }) => status === "deployed") ?? history.findLast(wasDeployed);
 }
 
+/** How the description of a failed revision begins (helm pkg/action, failRelease). Other words may be the user's. */
+const FAILED = /^(?:Install|Upgrade|Release|Rollback)(?: ".*")? failed/;
+
 /**
  * Tells whether a revision is or was the deployed one. A failed revision can be superseded too: its description says
  * that it failed.
  */
 export function wasDeployed({ status, description }: Pick<Revision, "status" | "description">): boolean {
-  return status === "deployed" || (status === "superseded" && !/failed/i.test(description));
+  return status === "deployed" || (status === "superseded" && !FAILED.test(description));
 }
 
 /** Tells whether a Helm run works on a revision, or was killed while it did. */

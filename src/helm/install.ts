@@ -3,7 +3,7 @@ import type { ActionError } from "../base/errors.ts";
 import { type Output, run } from "../base/process.ts";
 import type { LocalChart } from "./chart.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
-import { postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
+import { descriptionFlags, postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import { type HelmValues, withValues } from "./helm-values.ts";
 import { type Helm, isTooSlow, MadeRevision } from "./upgrade.ts";
 
@@ -11,6 +11,8 @@ export interface Install {
   release: { name: string; namespace: string };
   chart: LocalChart;
   values: HelmValues;
+  /** What the release's history says of the revision; undefined: Helm's own words. */
+  description?: string | undefined;
   /** A private folder. */
   directory: string;
   /** Milliseconds. */
@@ -31,8 +33,8 @@ export function installArgs(helm: Helm, { release, chart }: Pick<Install, "relea
  * @throws ActionError with Helm's own words when it fails, what `signal` carries when that ended it
  */
 export async function install(helm: Helm, request: Install): Promise<MadeRevision> {
-  const { values, directory, timeout, signal } = request;
-  const waiting = [...waitFlags(helm.version), ...timeoutFlags(timeout)];
+  const { values, description, directory, timeout, signal } = request;
+  const waiting = [...waitFlags(helm.version), ...timeoutFlags(timeout), ...descriptionFlags(description)];
   const output = await withValues(values, directory, (flags, input) =>
     run(helm, [...installArgs(helm, request), ...flags, ...waiting], { input, signal }),
   );

@@ -29,7 +29,7 @@ const DryRun = v.looseObject({
  */
 export async function renderUpgrade(
   helm: Helm,
-  request: Omit<Upgrade, "timeout" | "signal">,
+  request: Omit<Upgrade, "description" | "timeout" | "signal">,
 ): Promise<Rendering> {
   return render(helm, upgradeArgs(helm, request), request, "upgraded");
 }
@@ -41,7 +41,7 @@ export async function renderUpgrade(
  */
 export async function renderInstall(
   helm: Helm,
-  request: Omit<Install, "timeout" | "signal">,
+  request: Omit<Install, "description" | "timeout" | "signal">,
 ): Promise<Rendering> {
   return render(helm, installArgs(helm, request), request, "installed");
 }
@@ -54,7 +54,7 @@ export async function renderInstall(
  */
 export async function renderAsInstalled(
   helm: Helm,
-  { release, chart, values, directory }: Omit<Install, "timeout" | "signal">,
+  { release, chart, values, directory }: Omit<Install, "description" | "timeout" | "signal">,
 ): Promise<string> {
   const which = ["template", release.name, chart.path, "--namespace", release.namespace];
   const how = ["--no-hooks", "--dry-run=server", ...postRendererFlags(helm)];
@@ -71,7 +71,7 @@ export async function renderAsInstalled(
 async function render(
   helm: Helm,
   args: string[],
-  { release, chart, values, directory }: Omit<Install, "timeout" | "signal">,
+  { release, chart, values, directory }: Omit<Install, "description" | "timeout" | "signal">,
   done: "installed" | "upgraded",
 ): Promise<Rendering> {
   const output = await withValues(values, directory, (flags, input) =>

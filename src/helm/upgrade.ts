@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { type Output, type Program, run } from "../base/process.ts";
 import type { LocalChart } from "./chart.ts";
 import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
-import { conflictFlags, postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
+import { conflictFlags, descriptionFlags, postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import { type HelmValues, withValues } from "./helm-values.ts";
 import type { Release } from "./release.ts";
 
@@ -17,6 +17,8 @@ export interface Upgrade {
   release: Release;
   chart: LocalChart;
   values: HelmValues;
+  /** What the release's history says of the revision; undefined: Helm's own words. */
+  description?: string | undefined;
   /** A private folder. */
   directory: string;
   /** Milliseconds. */
@@ -50,11 +52,12 @@ export function upgradeArgs(
  * @throws ActionError with Helm's own words when the upgrade fails, what `signal` carries when that ended it
  */
 export async function upgrade(helm: Helm, request: Upgrade): Promise<MadeRevision> {
-  const { release, values, directory, timeout, signal } = request;
+  const { release, values, description, directory, timeout, signal } = request;
   const waiting = [
     ...waitFlags(helm.version),
     ...conflictFlags(helm.version, release),
     ...timeoutFlags(timeout),
+    ...descriptionFlags(description),
   ];
   const output = await withValues(values, directory, (flags, input) =>
     run(helm, [...upgradeArgs(helm, request), ...flags, ...waiting], { input, signal }),
