@@ -16,7 +16,7 @@ import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
 import { addressRequirement, matchingAddress } from "./loadbalancer/address.ts";
 import { healthOf } from "./loadbalancer/health.ts";
-import { waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
+import { waitForAddress, waitForBackends, waitUntilGone } from "./loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
 import { layer4Of } from "./milvus/layer-4.ts";
 import { type Access, reachCluster } from "./observe/access.ts";
@@ -219,7 +219,7 @@ async function carryOut({
   if (upgrade && chart) {
     if (observed.ingress && objects.some((change) => change.kind === "BackendConfig" && isChanging(change))) {
       applied = await step(session, "Mend the health check", () =>
-        changing(report, () => applyHealthCheck(session, access.api, observed, plan)),
+        changing(report, () => applyHealthCheck(session, access.api, plan)),
       );
     }
     const title = release.revision === 0 ? "Install the Helm release" : "Upgrade the Helm release";
@@ -230,12 +230,16 @@ async function carryOut({
     report.chartVersion = chart.version;
     report.milvusVersion = plan.rendered?.milvusVersion ?? report.milvusVersion ?? "";
   }
+  const leaving = plan.leavingIngress;
+  if (leaving) {
+    await step(session, "Wait until the chart's Ingress is gone", () =>
+      waitUntilGone(watch, leaving, settings.addressTimeout, session.signal),
+    );
+  }
   watch.forgetWarnings();
   if (objects.some(isChanging)) {
     await step(session, "Apply the manifests", () =>
-      changing(report, () =>
-        applyLoadBalancer(settings, session, access.api, observed, plan, objects, applied),
-      ),
+      changing(report, () => applyLoadBalancer(settings, session, access.api, plan, objects, applied)),
     );
   }
   return { reserved, release };
@@ -243,10 +247,11 @@ async function carryOut({
 
 /** Waits for the load balancer's address. */
 async function waitUntilReachable(
-  { settings, session, observed, dryRun, watch }: Deployment,
+  { settings, session, observed, plan, dryRun, watch }: Deployment,
   reserved: string | undefined,
 ): Promise<string> {
-  const { ingress, certificate } = observed;
+  const { certificate } = observed;
+  const ingress = plan.leavingIngress ? undefined : observed.ingress;
   const address = await step(session, "Wait for the address", async () => {
     const isKept = dryRun.objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
     const wanted = addressRequirement(ingress, settings, reserved);

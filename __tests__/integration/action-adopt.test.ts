@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { type ApiObject, CHART, HOST, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
@@ -395,4 +395,59 @@ test("an Ingress and a BackendConfig of ours that someone has edited are mended,
     securityPolicy,
   });
   expect((await deploy(namespace, inputs)).outputs.changed).toBe("false");
+});
+
+test("the chart's own Ingress goes and ours comes, in one run", async () => {
+  const namespace = "chart-ingress";
+  const ingress = {
+    enabled: true,
+    annotations: { "kubernetes.io/ingress.class": "gce" },
+    rules: [{ host: HOST, path: "/", pathType: "Prefix" }],
+  };
+  await cluster.installSmall(namespace, { ingress });
+  const where = ["ingress", INGRESS, "-n", namespace];
+  await cluster.kubectl("wait", ...where, "--for=jsonpath={.status.loadBalancer.ingress}", "--timeout=60s");
+  const finalizers = (...more: string[]) =>
+    cluster.kubectl(
+      "patch",
+      ...where,
+      "--type=merge",
+      "--patch",
+      JSON.stringify({ metadata: { finalizers: more } }),
+    );
+  const held = "networking.gke.io/ingress-finalizer-V2";
+  await finalizers(held, "example.com/hold");
+  onTestFailed(async () => {
+    await finalizers();
+  });
+  const before = await cluster.get(namespace, "Ingress", INGRESS);
+
+  const inputs = { ...inputsFor(namespace), values: "ingress: {enabled: false}" };
+  const planned = await (await cluster.job()).main({ ...inputs, mode: "plan" });
+  const says = "of the chart goes, and its load balancer at";
+  expect(planned.errors).toEqual([]);
+  expect(planned.summary).toContain(says);
+  const changes = planOf(planned).objects.filter(({ kind }) => kind === "Ingress");
+  expect(changes.map(({ action }) => action)).toEqual(["delete", "create"]);
+
+  const cut = await (await cluster.job()).main({ ...inputs, address_timeout: "1s" });
+  expect(cut.errors).toHaveLength(1);
+  expect(cut.errors[0]).toContain(
+    `Ingress ${namespace}/${INGRESS} is still there 1.0s after it was deleted.`,
+  );
+  expect(cut.errors[0]).toContain("example.com/hold");
+  expect(cut.lines).toContainEqual(expect.stringContaining(says));
+  expect(cut.summary).toContain(says);
+
+  // Like a run that comes after one that was killed: the Ingress is on its way out.
+  const step = (await cluster.job()).start(inputs);
+  await step.line(/Wait until the chart's Ingress is gone/);
+  await finalizers();
+  const result = await step.ended;
+  expect(result.errors, result.lines.join("\n")).toEqual([]);
+  expect(result.outputs).toMatchObject({ authentication: "required", changed: "true" });
+  const after = await cluster.get(namespace, "Ingress", INGRESS);
+  expect(after.metadata.uid).not.toBe(before.metadata.uid);
+  await expectAdopted(namespace);
+  expect((await deploy(namespace, { values: inputs.values })).outputs.changed).toBe("false");
 });

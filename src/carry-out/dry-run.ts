@@ -39,7 +39,7 @@ export async function checkByDryRun(
   plan: Plan,
 ): Promise<DryRun> {
   const [objects, lost] = await allOf([
-    dryRunObjects(settings, access.api, observed, plan),
+    dryRunObjects(settings, access.api, plan),
     lostValuesOf(access.api, observed, plan),
     settings.mode === "plan"
       ? undefined
@@ -74,13 +74,12 @@ async function lostValuesOf(
 async function dryRunObjects(
   { adopt: adopts, mode }: Pick<Settings, "adopt" | "mode">,
   api: ApiServer,
-  observed: Observed,
   { loadBalancer, files }: Plan,
 ): Promise<ObjectChange[]> {
   // A plan is also made for accounts that may only read.
   const asReader = mode === "plan";
   const [ours, theirs] = await allOf([
-    allOf(loadBalancer.manifests.map((manifest) => dryRunOwn(api, manifest, observed.objects, asReader))),
+    allOf(loadBalancer.manifests.map((manifest) => dryRunOwn(api, manifest, loadBalancer.live, asReader))),
     dryRunManifests(api, files, { force: adopts, asReader }),
   ]);
   const changes = ours.map((change) => {

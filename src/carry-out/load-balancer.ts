@@ -16,7 +16,6 @@ import {
   referencesOf,
 } from "../loadbalancer/references.ts";
 import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
-import type { Observed } from "../observe/observed.ts";
 import type { ObjectChange } from "../plan/changes.ts";
 import type { LoadBalancerPlan } from "../plan/load-balancer.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -33,7 +32,6 @@ export async function applyLoadBalancer(
   { adopt: force }: Pick<Settings, "adopt">,
   { environment, signal }: Session,
   api: ApiServer,
-  { objects }: Pick<Observed, "objects">,
   { loadBalancer, files }: Plan,
   changes: readonly ObjectChange[],
   applied: readonly Manifest[],
@@ -46,9 +44,9 @@ export async function applyLoadBalancer(
       ({ kind, name, action }) =>
         action === "keep" && kind === manifest.kind && name === manifest.metadata.name,
     );
-    const live = objects.find(isOf(manifest));
+    const live = loadBalancer.live.find(isOf(manifest));
     const marked = isKept ? changedAsBefore(manifest, live) : changedBy(manifest, originOf(environment));
-    await applyOwn(api, marked, objects, loadBalancer);
+    await applyOwn(api, marked, loadBalancer);
   }
   if (givenUp) {
     const { name, uid } = givenUp.metadata;
@@ -67,12 +65,11 @@ export async function applyLoadBalancer(
 export async function applyHealthCheck(
   { environment }: Session,
   api: ApiServer,
-  { objects }: Pick<Observed, "objects">,
   { loadBalancer }: Pick<Plan, "loadBalancer">,
 ): Promise<Manifest[]> {
   const backendConfigs = loadBalancer.manifests.filter(({ kind }) => kind === "BackendConfig");
   for (const manifest of backendConfigs) {
-    await applyOwn(api, changedBy(manifest, originOf(environment)), objects, loadBalancer);
+    await applyOwn(api, changedBy(manifest, originOf(environment)), loadBalancer);
   }
   return backendConfigs;
 }
@@ -80,11 +77,10 @@ export async function applyHealthCheck(
 async function applyOwn(
   api: ApiServer,
   manifest: Manifest,
-  objects: readonly KubernetesObject[],
-  { adopted }: Pick<LoadBalancerPlan, "adopted">,
+  { adopted, live }: Pick<LoadBalancerPlan, "adopted" | "live">,
 ): Promise<void> {
   const taken = adopted.find(isOf(manifest));
-  const isThere = objects.some(isOf(manifest));
+  const isThere = live.some(isOf(manifest));
   if (manifest.kind === "Secret" && !isThere && !(await api.create(manifest))) throw overtaken(manifest);
   if (taken) await adopt(api, manifest, taken);
   // Manual changes to this action's object are reverted. An object made since the run looked is somebody

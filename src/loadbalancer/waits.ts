@@ -1,6 +1,7 @@
 import { formatDuration } from "../base/duration.ts";
 import { ActionError } from "../base/errors.ts";
 import { withProgress } from "../base/progress.ts";
+import type { Ingress } from "../kubernetes/objects.ts";
 import { type AddressRequirement, addressOf, matchingAddress } from "./address.ts";
 import { type BackendHealth, healthOf } from "./health.ts";
 import { nudgeAfterCauses, nudgeRegularly } from "./nudging.ts";
@@ -107,6 +108,44 @@ export async function waitForBackends(
   } finally {
     nudging.stop();
   }
+}
+
+/**
+ * Waits until an Ingress that is being deleted is gone. Google's controller holds it with a finalizer until its load
+ * balancer is gone too.
+ *
+ * @param limit milliseconds
+ * @throws ActionError naming what holds the Ingress, at the limit
+ */
+export async function waitUntilGone(
+  watch: LoadBalancerWatch,
+  { metadata: { uid } }: Ingress,
+  limit: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, ingress: name } = watch.names;
+  const title = `Ingress ${namespace}/${name}`;
+  const isThere = ({ ingress }: LoadBalancerState) =>
+    ingress.state === "present" && ingress.object.metadata.uid === uid;
+  const holders = () => {
+    const { ingress } = watch.state;
+    const finalizers = ingress.state === "present" ? ingress.object.metadata.finalizers : [];
+    return `finalizers: ${finalizers.join(", ") || "none"}; ${describeWarnings(watch.state)}`;
+  };
+  await withProgress(
+    () => `waiting until ${title} is gone, and Google's load balancer with it (${holders()})`,
+    () =>
+      watch.until((state) => (isThere(state) ? undefined : true), {
+        limit,
+        signal,
+        onLimit: () =>
+          new ActionError(`${title} is still there ${formatDuration(limit)} after it was deleted.`, {
+            why: `${holders()}.`,
+            fix: "see its events (`kubectl describe ingress`) for what holds it, then run again: the deletion goes on by itself. If it only needs more time, raise address_timeout.",
+          }),
+      }),
+  );
+  watch.forgetIngress();
 }
 
 /** Waits until `look` returns something. A deleted object or a lasting cause ends the wait early. */

@@ -108,6 +108,11 @@ export class LoadBalancerWatch {
     this.state.warnings = [];
   }
 
+  /** Lets the waits go on after the Ingress was deleted, because this run makes another one. */
+  forgetIngress(): void {
+    this.state.ingress = { state: "unknown" };
+  }
+
   /** Stops the watches and returns when all have stopped. */
   async close(): Promise<void> {
     this.#ended.abort();

@@ -60,7 +60,7 @@ export async function observeCluster(
     observeOtherIngresses(settings, api),
     observeReleaseObjects(api, name, namespace, WORKLOADS),
   ]);
-  refuseDeletionInProgress(objects, namespace);
+  refuseDeletionInProgress(objects, settings);
   const ingress = parsed(Ingress, find(objects, "Ingress", settings.ingressName));
   const found = {
     objects,
@@ -142,8 +142,15 @@ function hasServiceIn({ chart, computedValues }: Release): boolean {
   return chart === MILVUS_CHART && (!isCluster || Boolean(valueAt(computedValues, "proxy", "enabled")));
 }
 
-function refuseDeletionInProgress(objects: readonly KubernetesObject[], namespace: string): void {
-  const deleted = objects.find(({ metadata }) => metadata.deletionTimestamp);
+/** A run that was killed may have left the chart's Ingress on its way out: this run waits for it. */
+function refuseDeletionInProgress(
+  objects: readonly KubernetesObject[],
+  { release, namespace }: Pick<Settings, "release" | "namespace">,
+): void {
+  const deleted = objects.find(
+    ({ kind, metadata }) =>
+      metadata.deletionTimestamp && !(kind === "Ingress" && metadata.annotations[HELM_RELEASE] === release),
+  );
   if (!deleted) return;
   const { name, deletionTimestamp, finalizers } = deleted.metadata;
   throw new ActionError(`${deleted.kind} ${namespace}/${name} is being deleted; nothing was changed.`, {

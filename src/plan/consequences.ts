@@ -8,6 +8,7 @@ import { layer4Of } from "../milvus/layer-4.ts";
 import { networkSettings } from "../milvus/network-settings.ts";
 import type { Observed } from "../observe/observed.ts";
 import { exposuresOf } from "./exposure.ts";
+import { describeLeaving } from "./leaving-ingress.ts";
 import type { Plan } from "./plan.ts";
 
 /** How many paths of values a sentence lists. */
@@ -67,7 +68,9 @@ export function consequencesOf(
       `Milvus's REST API moves from its gRPC port to port ${after.httpPort} of the pods, because with TLS the two can't share a port.`,
     );
   }
-  if (ingress && ingressAddress && addressWillChange(ingress, settings)) {
+  if (plan.leavingIngress) {
+    sentences.push(describeLeaving(settings, plan.leavingIngress, ingressAddress));
+  } else if (ingress && ingressAddress && addressWillChange(ingress, settings)) {
     sentences.push(
       `The load balancer at ${ingressAddress} moves to another address: its clients reach nothing there from then on.`,
     );

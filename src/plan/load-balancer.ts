@@ -40,6 +40,8 @@ export interface LoadBalancerPlan {
   names: LoadBalancerNames;
   /** The certificates that the Ingress names when the run is done. */
   certificates: CertificateReferences;
+  /** The objects that are there when the manifests are applied. */
+  live: KubernetesObject[];
   /** Objects that somebody else made: their fields become this action's own first. */
   adopted: KubernetesObject[];
   /** This action's ManagedCertificate that failed for good at Google: a new one replaces it. */
@@ -90,6 +92,7 @@ export function planLoadBalancer(given: PlanSettings, observed: Observed, port: 
   return {
     names,
     certificates: wanted,
+    live: observed.objects,
     adopted: adoptOrRefuse(observed.objects, manifests, names, settings.adopt),
     givenUp:
       names.managedCertificate === undefined

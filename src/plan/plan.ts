@@ -1,10 +1,12 @@
 import type { Settings } from "../inputs/settings.ts";
 import type { FileManifest } from "../kubernetes/manifest-documents.ts";
 import { refuseOwnObjects } from "../kubernetes/manifest-files.ts";
+import type { Ingress } from "../kubernetes/objects.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { ObjectChange } from "./changes.ts";
 import { openDoorOf } from "./exposure.ts";
 import { googleChanges } from "./google.ts";
+import { leavingIngress, withoutIngress } from "./leaving-ingress.ts";
 import { type LoadBalancerPlan, planLoadBalancer } from "./load-balancer.ts";
 import type { ReleasePlan } from "./release.ts";
 import { planRendered, type Rendered, type RenderedPlan } from "./rendered.ts";
@@ -15,6 +17,8 @@ export interface Plan {
   /** What the upgrade does to the release's objects; undefined when there is none. */
   rendered: RenderedPlan | undefined;
   loadBalancer: LoadBalancerPlan;
+  /** The Ingress of the same name that must be gone before this action's own can be made. */
+  leavingIngress: Ingress | undefined;
   /** The user's own objects, which are applied before the load balancer's. */
   files: readonly FileManifest[];
   /** What changes at Google, outside the cluster. */
@@ -38,12 +42,16 @@ export function makePlan(
   rendered: Rendered | undefined,
   files: readonly FileManifest[],
 ): Plan {
-  const loadBalancer = planLoadBalancer(settings, observed, release.port);
+  const change = release.upgrade && rendered && planRendered(settings, observed, release.upgrade, rendered);
+  const leaving = leavingIngress(observed, change);
+  const remaining = leaving ? withoutIngress(observed, leaving) : observed;
+  const loadBalancer = planLoadBalancer(settings, remaining, release.port);
   refuseOwnObjects(files, loadBalancer.manifests);
   return {
     release,
-    rendered: release.upgrade && rendered && planRendered(settings, observed, release.upgrade, rendered),
+    rendered: change,
     loadBalancer,
+    leavingIngress: leaving,
     files,
     google: googleChanges(settings, observed.google),
     openDoor: openDoorOf(settings, observed),

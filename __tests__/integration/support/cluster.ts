@@ -36,6 +36,7 @@ export const HELM = helmNamed(process.env.TEST_HELM ?? "helm4");
 /** An object of the API server's, as far as tests look into it. */
 export interface ApiObject {
   metadata: {
+    uid: string;
     annotations?: Record<string, string>;
     managedFields: { manager: string; fieldsV1: object }[];
   };
