@@ -1,6 +1,8 @@
 import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { stringify } from "yaml";
 import { processesOf } from "../../local-gke/control-plane/processes.ts";
+import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
@@ -101,6 +103,43 @@ describe.concurrent("an upgrade that fails", () => {
     const { errors } = await failure("no-image", "image:\n  all:\n    tag: no-such-tag\n", "9s");
     expect(errors[0]).toMatch(/Pod no-image\/my-release-milvus-\S+ of release my-release can't get ready/);
     expect(errors[0]).toMatch(/ImagePullBackOff .*milvusdb\/milvus:no-such-tag/);
+  });
+});
+
+describe("an upgrade that only takes its time succeeds", () => {
+  test.each<[what: string, namespace: string, values: object]>([
+    [
+      "four crashes, longer and longer waits, then a long start",
+      "slow-start",
+      {
+        annotations: {
+          "local-gke/crashes": "4",
+          "local-gke/back-off-ms": "500",
+          "local-gke/ready-after": "5s",
+        },
+      },
+    ],
+    [
+      "no node fits until the cluster autoscaler has made one",
+      "late-node",
+      { nodeSelector: { "cloud.google.com/gke-nodepool": "autoscaled-late" } },
+    ],
+  ])("%s", async (_, namespace, values) => {
+    await cluster.installSmall(namespace);
+    await cluster.setTime("nodeProvisionMs", 12_000);
+    try {
+      // A third of helm_timeout is less than either takes.
+      const inputs = { ...inputsFor(namespace), wait_for: "none", helm_timeout: "30s" };
+      const { errors, outputs, lines } = await (await cluster.job()).main({
+        ...inputs,
+        values: stringify(values),
+      });
+      expect(errors, lines.join("\n")).toEqual([]);
+      expect(outputs).toMatchObject({ changed: "true", release_revision: "2" });
+    } finally {
+      await cluster.setTime("nodeProvisionMs", DEFAULT_TIMING.nodeProvisionMs);
+      await cluster.kubectl("delete", "node", "gke-my-cluster-autoscaled-late-1", "--ignore-not-found");
+    }
   });
 });
 

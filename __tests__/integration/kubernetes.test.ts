@@ -867,7 +867,10 @@ describe("the pods of a release while it is being upgraded", () => {
     lab.kubectl(["create", "-f", "-"], object.map((each) => JSON.stringify(each)).join("\n---\n"));
 
   function watch(api: ApiServer, namespace: string, upgradeLimit: number) {
-    const rollout = watchRollout(api, namespace, "my-release", upgradeLimit);
+    const rollout = watchRollout(api, namespace, "my-release", {
+      timeout: upgradeLimit,
+      isInstallation: false,
+    });
     onTestFinished(() => rollout.close());
     const ended = new Promise<string>((resolve) => {
       rollout.failed.addEventListener("abort", () => {
@@ -887,10 +890,10 @@ describe("the pods of a release while it is being upgraded", () => {
     expect(await ended).toBe(
       [
         `Pod ${namespace}/proxy of release my-release can't get ready: CrashLoopBackOff, last exit: Error (code 134).`,
-        "Why: it has been so for 1.0s. The last lines of container milvus:",
+        "Why: it has waited for its next start for 1.8s in all. The last lines of container milvus:",
         "Welcome to use Milvus!",
         "panic: proxy server(http) and external grpc server share the same port, tls mode must be 0",
-        "What to do: mend what the pod complains of (values, image, Secrets, room on the nodes) and run again; the upgrade was ended, Helm has recorded it as failed.",
+        "What to do: mend what the pod complains of (values, image, Secrets, room on the nodes) and run again; the upgrade was ended, Helm has recorded it as failed. If it only needs more time, raise helm_timeout: the patience grows with it.",
       ].join("\n"),
     );
     expect(rollout.describe()).toBe(
@@ -921,7 +924,7 @@ describe("the pods of a release while it is being upgraded", () => {
   test("a pod that mends in time, one that goes away and another release's don't", async () => {
     const { api } = await lab.open();
     const namespace = await lab.newNamespace();
-    const { rollout, ended } = watch(api, namespace, 18_000);
+    const { rollout, ended } = watch(api, namespace, 10_000);
     const other = pod(namespace, "other", "crash-loop");
     await start(
       { ...other, metadata: { ...other.metadata, labels: { "app.kubernetes.io/instance": "other" } } },

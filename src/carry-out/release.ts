@@ -9,6 +9,7 @@ import { appliesServerSide } from "../helm/flags.ts";
 import { isPending, type Revision } from "../helm/history.ts";
 import { install } from "../helm/install.ts";
 import { compareManifests, type ManifestChange } from "../helm/manifest.ts";
+import type { RolloutLimit } from "../helm/patience.ts";
 import { untilSettled } from "../helm/pending.ts";
 import { NOT_INSTALLED, type Release, readRelease } from "../helm/release.ts";
 import { rollback } from "../helm/rollback.ts";
@@ -105,8 +106,10 @@ async function upgradeRelease(
   { release, chart, plan: { values } }: HelmUpgrade,
 ): Promise<number> {
   const { helmTimeout: timeout } = settings;
-  const make = release.status === NOT_INSTALLED ? install : upgrade;
-  const made = await followRollout("upgrade", settings, api, (failed) =>
+  const isInstallation = release.status === NOT_INSTALLED;
+  const make = isInstallation ? install : upgrade;
+  const limit = { timeout, isInstallation };
+  const made = await followRollout("upgrade", settings, limit, api, (failed) =>
     make(helm, {
       release,
       chart,
@@ -118,7 +121,7 @@ async function upgradeRelease(
     }),
   );
   info(`Release ${release.name} is at revision ${made.version}, chart ${chart.version}.`);
-  if (release.status !== NOT_INSTALLED) {
+  if (!isInstallation) {
     await readRevision(api, release, made.version - 1).then(
       ({ manifest }) => reportRestarts(report, compareManifests(manifest, made.manifest).restarts),
       // The upgrade succeeded nevertheless.
@@ -247,8 +250,9 @@ async function rollBack(
   { revision: target }: Pick<Revision, "revision">,
 ): Promise<void> {
   session.report.releaseRevision = await step(session, `Roll back to revision ${target}`, async () => {
-    await followRollout("rollback", settings, api, () =>
-      rollback(helm, { release, revision: target, timeout: settings.helmTimeout, wait: true }),
+    const { helmTimeout: timeout } = settings;
+    await followRollout("rollback", settings, { timeout, isInstallation: false }, api, () =>
+      rollback(helm, { release, revision: target, timeout, wait: true }),
     );
     const revision = (await listRevisions(api, release)).at(-1)?.revision;
     info(`Release ${release.name} is at revision ${revision}, the same as revision ${target}.`);
@@ -259,11 +263,12 @@ async function rollBack(
 /** Logs the state of the release's pods while Helm changes them. */
 async function followRollout<T>(
   what: "upgrade" | "rollback",
-  { release, namespace, helmTimeout }: ReleaseSettings,
+  { release, namespace }: Pick<ReleaseSettings, "release" | "namespace">,
+  limit: RolloutLimit,
   api: ApiServer,
   work: (failed: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const rollout = watchRollout(api, namespace, release, helmTimeout);
+  const rollout = watchRollout(api, namespace, release, limit);
   try {
     return await withProgress(
       () => `waiting for the rollout of release ${release}: ${rollout.describe()}`,

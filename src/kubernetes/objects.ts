@@ -167,6 +167,12 @@ const ContainerStatuses = v.optional(
 
 export const Pod = v.looseObject({
   metadata: Metadata,
+  spec: v.optional(
+    v.looseObject({
+      readinessGates: v.optional(v.array(v.looseObject({ conditionType: v.string() })), []),
+    }),
+    {},
+  ),
   status: v.optional(
     v.looseObject({
       phase: v.optional(v.string(), ""),

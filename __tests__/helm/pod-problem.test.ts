@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
-import { describePods, patienceWith, problemOfPod } from "../../src/helm/rollout.ts";
-import { Pod } from "../../src/kubernetes/objects.ts";
+import { AWAITS_NODE, describePods, problemOfPod } from "../../src/helm/pod-problem.ts";
+import { Event, Pod } from "../../src/kubernetes/objects.ts";
 
 const NOT_READY = [{ type: "Ready", status: "False" }];
 const container = (state: object, lastState: object = {}, restartCount = 0) => ({
@@ -89,31 +89,72 @@ test.each<[string, object | undefined, string | undefined]>([
   expect(problemOfPod(v.parse(Pod, { metadata: { name: "p" }, status }))?.description).toBe(problem);
 });
 
-const ailment = (reason: string) => ({ reason, container: "c", restarts: 1, description: reason });
-
-test.each<[string, number, number | undefined]>([
-  ["CrashLoopBackOff", 900_000, 300_000],
-  ["CrashLoopBackOff", 60_000, 20_000],
-  ["ImagePullBackOff", 900_000, 120_000],
-  ["CreateContainerConfigError", 900_000, 60_000],
-  ["Unschedulable", 900_000, 300_000],
-  ["ContainerCreating", 900_000, undefined],
-  ["Running", 900_000, undefined],
-])("%s is put up with, when the upgrade may take %d ms, for %s ms", (reason, limit, patience) => {
-  expect(patienceWith(ailment(reason), limit)).toBe(patience);
-});
-
-test("a container that runs between two crashes is in a crash loop still", () => {
+test("a container that runs again is not in a crash loop", () => {
   const status = {
     phase: "Running",
     conditions: NOT_READY,
     containerStatuses: [container({ running: {} }, { terminated: { reason: "Error", exitCode: 2 } }, 3)],
   };
   expect(problemOfPod(v.parse(Pod, { metadata: { name: "p" }, status }))).toMatchObject({
-    reason: "CrashLoopBackOff",
+    reason: "Running",
     container: "c",
     restarts: 3,
   });
+});
+
+test.each<[string, object | undefined, string, string]>([
+  ["nothing", undefined, "Unschedulable", "Unschedulable (no node fits)"],
+  [
+    "that a node comes",
+    { reason: "TriggeredScaleUp", message: "pod triggered scale-up: [{a 0->1 (max: 3)}]" },
+    AWAITS_NODE,
+    "Unschedulable (no node fits; a node is on its way: pod triggered scale-up: [{a 0->1 (max: 3)}])",
+  ],
+  [
+    "that no node would help",
+    { reason: "NotTriggerScaleUp", message: "pod didn't trigger scale-up: 1 max node group size reached" },
+    "Unschedulable",
+    "Unschedulable (no node fits; pod didn't trigger scale-up: 1 max node group size reached)",
+  ],
+  [
+    "that Google has no machines",
+    { reason: "FailedScaleUp", message: "Node scale up failed: GCE out of resources." },
+    "Unschedulable",
+    "Unschedulable (no node fits; Node scale up failed: GCE out of resources.)",
+  ],
+])("a pod that no node takes, of which the cluster autoscaler says %s", (_, said, reason, description) => {
+  const condition = {
+    type: "PodScheduled",
+    status: "False",
+    reason: "Unschedulable",
+    message: "no node fits",
+  };
+  const pod = v.parse(Pod, {
+    metadata: { name: "p" },
+    status: { phase: "Pending", conditions: [condition] },
+  });
+  const event = said && v.parse(Event, { metadata: { name: "e" }, involvedObject: { name: "p" }, ...said });
+  expect(problemOfPod(pod, event)).toMatchObject({ reason, description });
+});
+
+test.each<[string, object[], string]>([
+  ["isn't there yet", [], ""],
+  [
+    "is closed",
+    [{ type: "cloud.google.com/load-balancer-neg-ready", status: "False", message: "Waiting for pod." }],
+    " (Waiting for pod.)",
+  ],
+])("a pod whose readiness gate's condition %s", (_, condition, evidence) => {
+  const gate = "cloud.google.com/load-balancer-neg-ready";
+  const conditions = [...NOT_READY, { type: "ContainersReady", status: "True" }, ...condition];
+  const pod = v.parse(Pod, {
+    metadata: { name: "p" },
+    spec: { readinessGates: [{ conditionType: gate }] },
+    status: { phase: "Running", conditions },
+  });
+  expect(problemOfPod(pod)?.description).toBe(
+    `Running, its containers are ready, but not its readiness gate ${gate}${evidence}`,
+  );
 });
 
 test("one that a node has evicted or lost ails no more, however often it had restarted", () => {
