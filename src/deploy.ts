@@ -5,7 +5,7 @@ import { reserveStaticAddress } from "./carry-out/address.ts";
 import { forgetHost, introduceHost, pointHost } from "./carry-out/dns-record.ts";
 import { checkByDryRun, type DryRun } from "./carry-out/dry-run.ts";
 import { applyHealthCheck, applyLoadBalancer, settleLoadBalancer } from "./carry-out/load-balancer.ts";
-import { recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
+import { type HelmUpgrade, recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
 import { renderRelease } from "./carry-out/render.ts";
 import type { LocalChart } from "./helm/chart.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
@@ -30,8 +30,7 @@ import { reportCertificate } from "./report/certificate.ts";
 import { describeCounts, hasChanges } from "./report/change-counts.ts";
 import { reportDns } from "./report/dns.ts";
 import { logFindings } from "./report/findings.ts";
-import type { PlanReport } from "./report/run-report.ts";
-import { changing } from "./report/run-report.ts";
+import { changing, LATER_UPGRADE, type PlanReport, UPGRADE } from "./report/run-report.ts";
 import { type Session, step } from "./report/session.ts";
 import { startGcloud } from "./tools/gcloud.ts";
 
@@ -223,7 +222,7 @@ async function carryOut({
       );
     }
     const title = release.revision === 0 ? "Install the Helm release" : "Upgrade the Helm release";
-    const helmUpgrade = { title, release, chart, plan: upgrade };
+    const helmUpgrade: HelmUpgrade = { title, change: UPGRADE, release, chart, plan: upgrade };
     const revision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
     release = { ...release, revision, status: "deployed" };
     report.releaseRevision = revision;
@@ -232,14 +231,20 @@ async function carryOut({
   }
   const leaving = plan.leavingIngress;
   if (leaving) {
-    await step(session, "Wait until the chart's Ingress is gone", () =>
-      waitUntilGone(watch, leaving, settings.addressTimeout, session.signal),
+    await step(
+      session,
+      "Wait until the chart's Ingress is gone",
+      () => waitUntilGone(watch, leaving, settings.addressTimeout, session.signal),
+      "address",
     );
   }
   watch.forgetWarnings();
   if (objects.some(isChanging)) {
-    await step(session, "Apply the manifests", () =>
-      changing(report, () => applyLoadBalancer(settings, session, access.api, plan, objects, applied)),
+    await step(
+      session,
+      "Apply the manifests",
+      () => changing(report, () => applyLoadBalancer(settings, session, access.api, plan, objects, applied)),
+      "address",
     );
   }
   return { reserved, release };
@@ -252,7 +257,7 @@ async function waitUntilReachable(
 ): Promise<string> {
   const { certificate } = observed;
   const ingress = plan.leavingIngress ? undefined : observed.ingress;
-  const address = await step(session, "Wait for the address", async () => {
+  const wait = async () => {
     const isKept = dryRun.objects.some(({ kind, action }) => kind === "Ingress" && action === "keep");
     const wanted = addressRequirement(ingress, settings, reserved);
     const isServed = ingress && matchingAddress(ingress, wanted) !== undefined;
@@ -261,7 +266,8 @@ async function waitUntilReachable(
     const address = await waitForAddress(watch, wanted, settings.addressTimeout, session.signal);
     info(`The load balancer's address is ${address}.`);
     return address;
-  });
+  };
+  const address = await step(session, "Wait for the address", wait, "address");
   session.report.address = address;
   return address;
 }
@@ -280,8 +286,11 @@ async function prove(
   const { zone } = observed.google;
   const { preShared } = loadBalancer.certificates;
   const presented = { secretHash: certificate.secretHash, preShared };
-  session.report.backends = await step(session, "Wait for healthy backends", () =>
-    waitForBackends(watch, presented, settings.backendsTimeout, session.signal),
+  session.report.backends = await step(
+    session,
+    "Wait for healthy backends",
+    () => waitForBackends(watch, presented, settings.backendsTimeout, session.signal),
+    "backends",
   );
   if (!(await proveCertificate(settings, session, loadBalancer, watch, endpoint))) {
     if (release.switchOver) info("The layer-4 load balancer stays until the certificate is Active.");
@@ -292,8 +301,11 @@ async function prove(
   if (zone) for (const host of formerHosts) await forgetHost(host, session, zone, ingressAddress);
   if (verifier) {
     const { verify } = await verifier;
-    await step(session, "Call Milvus through the load balancer", () =>
-      proveMilvus(verify, settings, session, certificate, endpoint.dial),
+    await step(
+      session,
+      "Call Milvus through the load balancer",
+      () => proveMilvus(verify, settings, session, certificate, endpoint.dial),
+      "pods",
     );
   }
   return true;
@@ -306,7 +318,7 @@ async function removeLayer4(
   const { switchOver } = plan.release;
   if (!switchOver || !chart) return;
   const title = "Remove the layer-4 load balancer";
-  const helmUpgrade = { title, release, chart, plan: switchOver };
+  const helmUpgrade: HelmUpgrade = { title, change: LATER_UPGRADE, release, chart, plan: switchOver };
   session.report.releaseRevision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
 }
 

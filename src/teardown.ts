@@ -1,7 +1,7 @@
 import { warning } from "@actions/core";
 import { info } from "./base/log.ts";
 import { forgetHost } from "./carry-out/dns-record.ts";
-import { recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
+import { type HelmUpgrade, recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
 import { refuseIrremovable, releaseStaticAddress, removeObjects } from "./carry-out/teardown.ts";
 import type { LocalChart } from "./helm/chart.ts";
 import { refuseOtherChart } from "./helm/release-state.ts";
@@ -12,6 +12,7 @@ import { type Access, reachCluster } from "./observe/access.ts";
 import { observeTeardown } from "./observe/teardown.ts";
 import { planTeardown, type TeardownPlan } from "./plan/teardown.ts";
 import { describePlan, reportTeardown } from "./report/plan.ts";
+import { UPGRADE } from "./report/run-report.ts";
 import { type Session, step } from "./report/session.ts";
 
 /**
@@ -58,7 +59,8 @@ async function removeLoadBalancer(settings: Settings, session: Session, access: 
   });
   if (plan.restore && chart) {
     const { release, upgrade } = plan.restore;
-    const helmUpgrade = { title: "Restore the Helm release", release, chart, plan: upgrade };
+    const title = "Restore the Helm release";
+    const helmUpgrade: HelmUpgrade = { title, change: UPGRADE, release, chart, plan: upgrade };
     session.report.releaseRevision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
   }
 }

@@ -88,7 +88,7 @@ describe.concurrent("an upgrade that fails", () => {
 
   test("pods that crash end it early, with their reason and last log lines", async () => {
     const values = "annotations:\n  local-gke/pod: crash-loop\n";
-    const { errors, lines } = await failure("crashing", values, "9s");
+    const { errors, lines, summary } = await failure("crashing", values, "9s");
     expect(errors[0]).toMatch(/Pod crashing\/my-release-milvus-\S+ of release my-release can't get ready/);
     expect(errors[0]).toContain("CrashLoopBackOff, last exit: Error (code 134)");
     const panic = "panic: proxy server(http) and external grpc server share the same port";
@@ -97,6 +97,10 @@ describe.concurrent("an upgrade that fails", () => {
     expect(lines).toContainEqual(expect.stringMatching(/^The last lines of container .* of pod crashing\//));
     expect(lines).toContainEqual(expect.stringContaining(panic));
     expect(errors[0]).toContain("What to do:");
+    const rows = summary.split("\n");
+    expect(rows).toContain("| value `service.type` | `LoadBalancer` | `ClusterIP` | failed |");
+    expect(rows).toContain("| Ingress `my-release-milvus` |  | create | not reached |");
+    expect(rows).toContainEqual(expect.stringMatching(/^ {2}pods\[".*"\]:::broken$/));
   });
 
   test("an image that isn't there ends it early", async () => {

@@ -39,6 +39,8 @@ describe("while the address is waited for", () => {
       ]);
       expect(errors[0]).toContain("What to do:");
       expect(summary).toContain("**The run failed.**");
+      expect(summary).toContain("| Ingress `my-release-milvus` |  | create | done |");
+      expect(summary).toContain('address["Address"]:::broken');
       expect(outputs).toMatchObject({
         changed: "true",
         release_revision: "2",

@@ -219,7 +219,17 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
       "::group::Wait for healthy backends",
       "::group::Call Milvus through the load balancer",
     ]);
-    expect(first.lines.filter((line) => line === "::endgroup::")).toHaveLength(groups.length);
+    // A step's time follows its group, so that the log tells it while the group is closed.
+    const closing = first.lines.flatMap((line, index) =>
+      line === "::endgroup::" ? [first.lines[index + 1]] : [],
+    );
+    expect(closing).toEqual(
+      groups.map((group) =>
+        expect.stringMatching(new RegExp(`^${group.slice("::group::".length)}: [\\dms .]+$`)),
+      ),
+    );
+    expect(first.summary).toContain("| Ingress `my-release-milvus` |  | create | done |");
+    expect(first.summary).toMatch(/```mermaid\nflowchart LR\n/);
     const events = await cluster.kubectl("get", "events", "-n", namespace, "-o", "json");
     expect(events).toContain("was not found, notFound");
   });

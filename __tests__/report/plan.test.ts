@@ -61,11 +61,10 @@ describe("reportPlan", () => {
     ].join("\n");
     expect(everything).not.toContain(SECRET);
     expect(everything).not.toContain(REMOVED);
-    expect(everything).not.toContain("authorizationEnabled");
   });
 
   test("has the paths of all changes, and this action's own values", () => {
-    const changes = new Map(report.values.map(({ path, ...change }) => [path, change]));
+    const changes = new Map(report.values.map(({ path, before, after }) => [path, { before, after }]));
     const added = { before: undefined, after: "***" };
     const changed = { before: "***", after: "***" };
     for (const [path, change] of [
@@ -75,7 +74,9 @@ describe("reportPlan", () => {
       ["service.loadBalancerIP", added],
       ["service.typeOfSecret", added],
       ["externalS3", { before: "***", after: undefined }],
-      ['extraConfigFiles."user.yaml"', changed],
+      ['extraConfigFiles."user.yaml".common.security.defaultRootPassword', added],
+      ['extraConfigFiles."user.yaml".common.security.tlsMode', { before: undefined, after: "1" }],
+      ['extraConfigFiles."user.yaml".proxy.http.port', { before: undefined, after: "8080" }],
       ["metrics.enabled", { before: undefined, after: true }],
     ] as const) {
       expect(changes.get(path), path).toEqual(change);
@@ -91,8 +92,8 @@ describe("reportPlan", () => {
     expect(report).toMatchObject({
       later: ["value service.type changes"],
       objects: [
-        { kind: "ConfigMap", name: "c", action: "create" },
-        { kind: "Service", name: "s", action: "delete" },
+        { kind: "ConfigMap", name: "c", action: "create", ofRelease: true },
+        { kind: "Service", name: "s", action: "delete", ofRelease: true },
         ...OBJECTS,
       ],
       restarts: ["Deployment d"],

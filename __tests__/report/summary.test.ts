@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
-import type { PlanReport, RunReport } from "../../src/report/run-report.ts";
+import type { Outcome, PlanReport, RunReport } from "../../src/report/run-report.ts";
 import { shortened, summaryOf, wantedSummary } from "../../src/report/summary.ts";
 
 const EMPTY: RunReport = { changes: 0, steps: [] };
@@ -16,8 +16,8 @@ const READY: RunReport = {
   backends: { "k8s1-neg": "HEALTHY", "k8s-be-30291--uid": "HEALTHY" },
   changes: 1,
   steps: [
-    { name: "Look and plan", duration: 400 },
-    { name: "Wait for the address", duration: 2_465_000 },
+    { name: "Look and plan", begun: 1000, duration: 400 },
+    { name: "Wait for the address", begun: 1400, duration: 2_465_000, hop: "address" },
   ],
 };
 
@@ -43,7 +43,7 @@ test("the summary has the endpoint, the certificate, Milvus and the backends", (
     "| chart | `5.0.19` |",
     "| release revision | 4 |",
     "| backends | `k8s1-neg` HEALTHY<br>`k8s-be-30291--uid` HEALTHY |",
-    "| Wait for the address | 41m 5s |",
+    "  Wait for the address, 41m 5s :400, 2465000ms",
   ]) {
     expect(summary.split("\n")).toContain(row);
   }
@@ -196,6 +196,76 @@ describe("the plan", () => {
   });
 });
 
+describe("the state of each change", () => {
+  const PLAN: PlanReport = {
+    upgrade: ["values change"],
+    later: ["value service.type changes"],
+    values: [
+      { path: "image.tag", before: "a", after: "b" },
+      { path: "service.type", before: "LoadBalancer", after: "ClusterIP", later: true },
+    ],
+    objects: [
+      { kind: "ConfigMap", name: "c", action: "create", ofRelease: true },
+      { kind: "BackendConfig", name: "b", action: "change" },
+      { kind: "Ingress", name: "i", action: "create" },
+    ],
+    fields: [],
+    edits: [],
+    restarts: ["Deployment d"],
+    consequences: [],
+    lost: [],
+  };
+  const rows = (outcomes: Record<string, Outcome>, mode: "deploy" | "plan", failure?: string) =>
+    summaryOf({ ...EMPTY, plan: PLAN, outcomes }, mode, failure)
+      .split("\n")
+      .filter((line) => /^\| (?!what|---)/.test(line))
+      .map((line) => line.split(" | ").at(-1)?.replace(" |", ""));
+
+  test.each<[string, Record<string, Outcome>, string[]]>([
+    [
+      "a failed upgrade that was rolled back",
+      { upgrade: "taken back", "BackendConfig b": "done" },
+      ["taken back", "not reached", "taken back", "done", "not reached", "taken back"],
+    ],
+    [
+      "a refused Ingress",
+      { upgrade: "done", "BackendConfig b": "done", "Ingress i": "failed" },
+      ["done", "not reached", "done", "done", "failed", "done"],
+    ],
+    [
+      "a run that did all",
+      { upgrade: "done", "BackendConfig b": "done", "Ingress i": "done", "later upgrade": "done" },
+      ["done", "done", "done", "done", "done", "done"],
+    ],
+  ])("%s", (_, outcomes, states) => {
+    expect(rows(outcomes, "deploy", "x")).toEqual(states);
+  });
+
+  test("there is none in a plan, nor before the first change", () => {
+    const summary = summaryOf({ ...EMPTY, plan: PLAN, outcomes: {} }, "deploy", "x");
+    expect(summary).toContain("### What the run would have changed");
+    expect(summary).toContain("| what | before | after |\n");
+    expect(summaryOf({ ...EMPTY, plan: PLAN }, "plan", undefined)).toContain("| what | before | after |\n");
+  });
+});
+
+test("the DNS record stands ready to be copied while the name leads elsewhere", () => {
+  const record = "my-release.milvus.io. 300 IN A 203.0.113.1";
+  const summary = summaryOf({ ...READY, isInDns: false }, "deploy", undefined);
+  expect(block(summary, "text")).toBe(record);
+  expect(summary).toContain("### Next: the DNS record");
+  expect(summaryOf({ ...READY, isInDns: true }, "deploy", undefined)).not.toContain(record);
+});
+
+test("the diagram stands in a deployment's summary once the load balancer is begun", () => {
+  expect(block(summaryOf(READY, "deploy", undefined), "mermaid")).toMatch(/^flowchart LR\n/);
+  for (const mode of ["plan", "teardown"] as const) {
+    expect(summaryOf(READY, mode, undefined)).not.toContain("flowchart");
+  }
+  const early = { ...READY, steps: [{ name: "Look and plan", begun: 1000, duration: 400 }] };
+  expect(summaryOf(early, "deploy", "x")).not.toContain("flowchart");
+});
+
 describe("a summary that is too long for the runner", () => {
   const LIMIT = 1024 * 1024;
 
@@ -296,7 +366,7 @@ describe("the first line", () => {
     const report = { ...READY, changes: 0, plan: NOTHING };
     const short = wantedSummary(report, { mode: "deploy", summary: "changes" }, undefined);
     expect(short).toMatch(
-      /^## Nothing to change \(41m 5s\)\n\nEndpoint `https:\/\/203\.0\.113\.1:443`, Ingress `default\/my-release-milvus`\.\n\n<details>/,
+      /^## Nothing to change \(41m 5s\)\n\nEndpoint `https:\/\/203\.0\.113\.1:443`, Ingress `default\/my-release-milvus`\.\n\nCertificate: Active, expires 2027-02-16T11:00:00Z\. Milvus: `2\.6\.15`\.\n\n<details>/,
     );
     const full = wantedSummary(report, { mode: "deploy", summary: "full" }, undefined);
     expect(full).toBe(summaryOf(report, "deploy", undefined));

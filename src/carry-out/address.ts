@@ -4,7 +4,7 @@ import { problemOfAddress } from "../gke/static-address.ts";
 import type { Access } from "../observe/access.ts";
 import { type AddressSettings, useOf } from "../observe/address.ts";
 import { scopeOf } from "../observe/scope.ts";
-import { changingAtomically } from "../report/run-report.ts";
+import { changingAtomically, objectChangeKey, recording } from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
 
 /**
@@ -24,10 +24,13 @@ export async function reserveStaticAddress(
   const description = `Milvus's load balancer, Ingress ${namespace}/${ingressName}`;
   const details = { description, subnetwork: access.cluster?.subnetwork };
   const project = await access.project();
-  const address = await changingAtomically(
-    report,
-    () => reserveAddress(scopeOf(settings), name, details, project),
-    () => true,
+  const change = objectChangeKey({ kind: "static address", name });
+  const address = await recording(report, change, () =>
+    changingAtomically(
+      report,
+      () => reserveAddress(scopeOf(settings), name, details, project),
+      () => true,
+    ),
   );
   // Another run may have reserved it first, for another load balancer.
   const problem = problemOfAddress(

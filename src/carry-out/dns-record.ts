@@ -2,8 +2,12 @@ import { info } from "../base/log.ts";
 import { createHostRecord, removeHostRecord, setHostRecord } from "../gke/cloud-dns.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { Zone } from "../observe/dns-zone.ts";
-import { changingAtomically } from "../report/run-report.ts";
+import { changingAtomically, objectChangeKey, recording, recordOutcome } from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
+
+function recordKey(host: string): string {
+  return objectChangeKey({ kind: "DNS record", name: host });
+}
 
 /**
  * Creates the host's DNS record if it doesn't exist and its zone is given. Google looks for it before it issues a
@@ -20,12 +24,17 @@ export async function introduceHost(
 ): Promise<string | undefined> {
   if (!dns) return undefined;
   const { zone, owner, project } = dns;
-  const { action, before, staleSeconds } = await changingAtomically(
-    report,
-    () => createHostRecord(zone, { host, address, owner }, project),
-    ({ action }) => action === "create",
+  const { action, before, staleSeconds } = await recording(report, recordKey(host), () =>
+    changingAtomically(
+      report,
+      () => createHostRecord(zone, { host, address, owner }, project),
+      ({ action }) => action === "create",
+    ),
   );
-  if (action === "change") return before;
+  if (action === "change") {
+    recordOutcome(report, recordKey(host), undefined);
+    return before;
+  }
   if (action === "create") {
     info(
       `The Cloud DNS zone ${zone.name} now says that ${host} is at ${address}, which resolvers may not know for ${staleSeconds}s.`,
@@ -47,10 +56,12 @@ export async function pointHost(
 ): Promise<void> {
   if (!dns) return;
   const { zone, owner, project } = dns;
-  const { action, before, staleSeconds } = await changingAtomically(
-    report,
-    () => setHostRecord(zone, { host, address, owner }, project),
-    ({ action }) => action !== "keep",
+  const { action, before, staleSeconds } = await recording(report, recordKey(host), () =>
+    changingAtomically(
+      report,
+      () => setHostRecord(zone, { host, address, owner }, project),
+      ({ action }) => action !== "keep",
+    ),
   );
   if (action === "keep") {
     info(`The Cloud DNS zone ${zone.name} says that ${host} is at ${address}.`);
@@ -76,10 +87,12 @@ export async function forgetHost(
   { zone, owner, project }: Zone,
   address: string | undefined,
 ): Promise<void> {
-  const { deletions, kept } = await changingAtomically(
-    report,
-    () => removeHostRecord(zone, { host, address, owner }, project),
-    ({ deletions }) => deletions.length > 0,
+  const { deletions, kept } = await recording(report, recordKey(host), () =>
+    changingAtomically(
+      report,
+      () => removeHostRecord(zone, { host, address, owner }, project),
+      ({ deletions }) => deletions.length > 0,
+    ),
   );
   if (deletions.length > 0) {
     info(`The record of ${host} was removed from the Cloud DNS zone ${zone.name}.`);

@@ -19,7 +19,13 @@ import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
 import type { ObjectChange } from "../plan/changes.ts";
 import type { LoadBalancerPlan } from "../plan/load-balancer.ts";
 import type { Plan } from "../plan/plan.ts";
-import { changing, changingAtomically } from "../report/run-report.ts";
+import {
+  changing,
+  changingAtomically,
+  objectChangeKey,
+  type RunReport,
+  recording,
+} from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
 
 /**
@@ -30,14 +36,18 @@ import type { Session } from "../report/session.ts";
  */
 export async function applyLoadBalancer(
   { adopt: force }: Pick<Settings, "adopt">,
-  { environment, signal }: Session,
+  { environment, signal, report }: Session,
   api: ApiServer,
   { loadBalancer, files }: Plan,
   changes: readonly ObjectChange[],
   applied: readonly Manifest[],
 ): Promise<void> {
   const { names, manifests, givenUp } = loadBalancer;
-  await applyManifests(api, files, { force, signal });
+  await applyManifests(api, files, {
+    force,
+    signal,
+    around: (manifest, apply) => recordingObject(report, manifest, apply),
+  });
   for (const manifest of manifests) {
     if (applied.includes(manifest)) continue;
     const isKept = changes.some(
@@ -46,7 +56,7 @@ export async function applyLoadBalancer(
     );
     const live = loadBalancer.live.find(isOf(manifest));
     const marked = isKept ? changedAsBefore(manifest, live) : changedBy(manifest, originOf(environment));
-    await applyOwn(api, marked, loadBalancer);
+    await recordingObject(report, marked, () => applyOwn(api, marked, loadBalancer));
   }
   if (givenUp) {
     const { name, uid } = givenUp.metadata;
@@ -63,15 +73,24 @@ export async function applyLoadBalancer(
  * @returns the manifests that it has applied
  */
 export async function applyHealthCheck(
-  { environment }: Session,
+  { environment, report }: Session,
   api: ApiServer,
   { loadBalancer }: Pick<Plan, "loadBalancer">,
 ): Promise<Manifest[]> {
   const backendConfigs = loadBalancer.manifests.filter(({ kind }) => kind === "BackendConfig");
   for (const manifest of backendConfigs) {
-    await applyOwn(api, changedBy(manifest, originOf(environment)), loadBalancer);
+    const marked = changedBy(manifest, originOf(environment));
+    await recordingObject(report, marked, () => applyOwn(api, marked, loadBalancer));
   }
   return backendConfigs;
+}
+
+function recordingObject<T>(
+  report: RunReport,
+  { kind, metadata: { name } }: Manifest,
+  work: () => Promise<T>,
+): Promise<T> {
+  return recording(report, objectChangeKey({ kind, name }), work);
 }
 
 async function applyOwn(
@@ -143,10 +162,12 @@ export async function settleLoadBalancer(
   }
   // After the Ingress: the controller's sync fails when an object that it names is missing.
   for (const { kind, namespace, name, uid } of orphans) {
-    const wasThere = await changingAtomically(
-      report,
-      () => api.delete(kind, namespace, name, { uid }),
-      (wasDeleted) => wasDeleted,
+    const wasThere = await recording(report, objectChangeKey({ kind, name }), () =>
+      changingAtomically(
+        report,
+        () => api.delete(kind, namespace, name, { uid }),
+        (wasDeleted) => wasDeleted,
+      ),
     );
     if (wasThere) info(`${kind} ${name} is deleted: nothing needs it any more.`);
   }

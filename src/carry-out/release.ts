@@ -20,7 +20,14 @@ import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import type { Access } from "../observe/access.ts";
 import type { UpgradePlan } from "../plan/release.ts";
-import { changing, type RunReport } from "../report/run-report.ts";
+import {
+  changing,
+  type LATER_UPGRADE,
+  type RunReport,
+  recording,
+  recordOutcome,
+  type UPGRADE,
+} from "../report/run-report.ts";
 import { type Session, step } from "../report/session.ts";
 
 type ReleaseSettings = Pick<Settings, "release" | "namespace" | "helmTimeout" | "rollbackOnFailure">;
@@ -29,6 +36,8 @@ type ReleaseSettings = Pick<Settings, "release" | "namespace" | "helmTimeout" | 
 export interface HelmUpgrade {
   /** The step's name in the log. */
   title: string;
+  /** By what the report knows it. */
+  change: typeof UPGRADE | typeof LATER_UPGRADE;
   /** The release before the upgrade. */
   release: Release;
   chart: LocalChart;
@@ -48,25 +57,30 @@ export async function upgradeOrRollBack(
   helmUpgrade: HelmUpgrade,
 ): Promise<number> {
   const { report, signal } = session;
-  const { release, title } = helmUpgrade;
+  const { release, title, change } = helmUpgrade;
   await refuseOvertaken(access.api, release);
   signal.throwIfAborted();
   return await changing(report, async (nothingChanged) => {
     try {
-      return await step(session, title, async () => {
+      const work = async () => {
         if (release.status === "failed" && !appliesServerSide(access.helm.version, release)) {
           await rollBackFailed(access, report, release, settings.helmTimeout);
         }
         return upgradeRelease(settings, session, access, helmUpgrade);
-      });
+      };
+      return await recording(report, change, () => step(session, title, work, "pods"));
     } catch (error) {
-      if (error instanceof ReleaseBusyError) nothingChanged();
+      const notBegun = () => {
+        nothingChanged();
+        recordOutcome(report, change, undefined);
+      };
+      if (error instanceof ReleaseBusyError) notBegun();
       // The runner gives a cancelled job ten seconds: not enough for a rollback.
       if (error instanceof ReleaseBusyError || signal.aborted) throw error;
       const isMade = await hasMadeRevision(access.api, release);
-      if (!isMade) nothingChanged();
+      if (!isMade) notBegun();
       if (!isMade || !settings.rollbackOnFailure) throw error;
-      const ending = await undoUpgrade(settings, session, access, release).catch(
+      const ending = await undoUpgrade(settings, session, access, helmUpgrade).catch(
         (failure: unknown) => `The release could not be rolled back either. ${messageOf(failure)}`,
       );
       if (ending === undefined) throw error;
@@ -165,7 +179,7 @@ async function undoUpgrade(
   settings: ReleaseSettings,
   session: Session,
   access: Access,
-  release: Release,
+  { release, change }: HelmUpgrade,
 ): Promise<string | undefined> {
   const { name } = release;
   const revisions = await listRevisions(access.api, release);
@@ -174,6 +188,7 @@ async function undoUpgrade(
   const target = await findLastDeployed(access.api, release, revisions);
   if (!target) return `Release ${name} has no deployed revision to roll back to: it stays failed.`;
   await rollBack(settings, session, access, release, target);
+  recordOutcome(session.report, change, "taken back");
   return `Release ${name} was rolled back to revision ${target.revision}.`;
 }
 

@@ -7,7 +7,7 @@ import { deleteAndAwait, type ObjectReference } from "../kubernetes/deletion.ts"
 import { REMOVE, refuseMissingRights } from "../kubernetes/permissions.ts";
 import type { UnwantedAddress } from "../observe/address.ts";
 import type { TeardownPlan } from "../plan/teardown.ts";
-import { changing, changingAtomically } from "../report/run-report.ts";
+import { changing, changingAtomically, objectChangeKey, recording } from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
 
 /** How long an object without finalizers may take to go, in milliseconds. */
@@ -40,9 +40,11 @@ export async function removeObjects(
   { objects, manifests }: Pick<TeardownPlan, "objects" | "manifests">,
 ): Promise<void> {
   const remove = async (object: ObjectReference, limit: number) => {
-    await changing(report, async (nothingChanged) => {
-      if (!(await deleteAndAwait(api, object, limit, signal))) nothingChanged();
-    });
+    await recording(report, objectChangeKey(object), () =>
+      changing(report, async (nothingChanged) => {
+        if (!(await deleteAndAwait(api, object, limit, signal))) nothingChanged();
+      }),
+    );
     info(`${object.kind} ${object.namespace}/${object.name} is gone.`);
   };
   // The Ingress goes first: its finalizer holds until Google's load balancer is gone, which uses the other
@@ -51,10 +53,13 @@ export async function removeObjects(
   const others = objects.filter(({ kind }) => kind !== "Ingress");
   await allOf(others.map((object) => remove(object, DELETION_MS)));
   for (const manifest of manifests) {
-    await changingAtomically(
-      report,
-      () => api.remove(manifest),
-      (wasThere) => wasThere,
+    const change = objectChangeKey({ kind: manifest.kind, name: manifest.metadata.name });
+    await recording(report, change, () =>
+      changingAtomically(
+        report,
+        () => api.remove(manifest),
+        (wasThere) => wasThere,
+      ),
     );
     info(`${manifest.kind} ${manifest.metadata.name} is deleted.`);
   }
@@ -68,10 +73,12 @@ export async function releaseStaticAddress(
 ): Promise<void> {
   if (unwanted) {
     const { name, scope, project } = unwanted;
-    const wasThere = await changingAtomically(
-      report,
-      () => releaseAddress(scope, name, project),
-      (wasReleased) => wasReleased,
+    const wasThere = await recording(report, objectChangeKey({ kind: "static address", name }), () =>
+      changingAtomically(
+        report,
+        () => releaseAddress(scope, name, project),
+        (wasReleased) => wasReleased,
+      ),
     );
     info(`The static address ${name} ${wasThere ? "is released" : "is gone already"}.`);
   } else if (staticIpName) {

@@ -14,6 +14,9 @@ export interface DryRunResult {
   isRehearsed: boolean;
 }
 
+/** Runs what applies a manifest. */
+type Around = (manifest: Manifest, apply: () => Promise<void>) => Promise<void>;
+
 /**
  * How long to wait until a new definition is served. Replicated API servers wait five seconds for each other.
  */
@@ -68,19 +71,21 @@ export async function dryRunManifests(
 /**
  * Applies all manifests in order. Waits until a kind is served if its definition is among them.
  *
- * @param options `force`: take fields from other managers
+ * @param options `force`: take fields from other managers; `around`: called with each manifest and what applies it
  * @throws ActionError naming the origin of the manifest that the API server refuses
  */
 export async function applyManifests(
   api: ApiServer,
   files: readonly FileManifest[],
-  options: { force: boolean; signal: AbortSignal },
+  options: { force: boolean; signal: AbortSignal; around?: Around },
 ): Promise<void> {
-  const { force, signal } = options;
+  const { force, signal, around = (_, apply) => apply() } = options;
   for (const { manifest, origin } of files) {
-    const definition = files.find((other) => defines(other.manifest, manifest));
-    if (definition) await untilServed(api, definition.manifest, manifest, signal);
-    await api.apply(manifest, { dryRun: false, force, origin });
+    await around(manifest, async () => {
+      const definition = files.find((other) => defines(other.manifest, manifest));
+      if (definition) await untilServed(api, definition.manifest, manifest, signal);
+      await api.apply(manifest, { dryRun: false, force, origin });
+    });
   }
 }
 

@@ -43,8 +43,11 @@ export async function proveCertificate(
     // Nobody else will lead the name here while the run waits.
     const insist = dnsZone === undefined ? waitFor === "certificate" : elsewhere === undefined;
     const found = await dns;
-    const isActive = await step(session, "Wait for the certificate", () =>
-      waitForCertificate(watch, { address, found, insist, limit, environment, signal }),
+    const isActive = await step(
+      session,
+      "Wait for the certificate",
+      () => waitForCertificate(watch, { address, found, insist, limit, environment, signal }),
+      "certificate",
     );
     const { managedCertificate } = watch.state;
     if (managedCertificate.state === "present") {
@@ -54,8 +57,11 @@ export async function proveCertificate(
     // Google presents a certificate some time after it has issued it. A former certificate must stay until
     // then.
     if (finalIngress && settings.verify) {
-      await step(session, "Wait for the certificate to be presented", () =>
-        waitForTrustedCertificate(dial, settings.host, settings.backendsTimeout, signal),
+      await step(
+        session,
+        "Wait for the certificate to be presented",
+        () => waitForTrustedCertificate(dial, settings.host, settings.backendsTimeout, signal),
+        "certificate",
       );
     }
   }

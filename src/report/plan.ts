@@ -1,11 +1,12 @@
 import type { LostValue } from "../helm/lost-values.ts";
 import type { ObjectName } from "../helm/manifest.ts";
 import type { ValueChange } from "../helm/values.ts";
+import { userYamlChanges } from "../milvus/user-yaml-changes.ts";
 import type { ObjectChange } from "../plan/changes.ts";
 import type { Plan } from "../plan/plan.ts";
 import { describeField } from "../plan/shown-fields.ts";
 import type { TeardownPlan } from "../plan/teardown.ts";
-import type { PlanReport } from "./run-report.ts";
+import type { PlannedObject, PlannedValue, PlanReport } from "./run-report.ts";
 
 /** How many changed fields the log shows. */
 const MOST_FIELDS = 40;
@@ -18,11 +19,14 @@ export function reportPlan(
   lost: readonly LostValue[],
 ): PlanReport {
   const ofRelease = (names: readonly ObjectName[] = [], action: ObjectChange["action"]) =>
-    names.map(({ kind, name }) => ({ kind, name, action }));
+    names.map(({ kind, name }): PlannedObject => ({ kind, name, action, ofRelease: true }));
   return {
     upgrade: upgrade?.reasons ?? [],
     later: switchOver?.reasons ?? [],
-    values: [...(upgrade?.changes ?? []), ...(switchOver?.changes ?? [])].map(redacted),
+    values: [
+      ...(upgrade?.changes ?? []).flatMap(planned),
+      ...(switchOver?.changes ?? []).flatMap(planned).map((value) => ({ ...value, later: true as const })),
+    ],
     objects: [
       ...ofRelease(rendered?.creates, "create"),
       ...ofRelease(rendered?.deletes, "delete"),
@@ -55,12 +59,23 @@ export function reportTeardown({ restore, deletions }: TeardownPlan): PlanReport
 /** The values that this action sets, except Milvus's `user.yaml`. */
 const OURS = /^service\.(type|annotations\."cloud\.google\.com\/(app-protocols|backend-config|neg)")$/;
 
+const USER_YAML = 'extraConfigFiles."user.yaml"';
+
+/** Returns a value as the plan shows it, Milvus's `user.yaml` by the settings that change in it. */
+function planned({ path, before, after }: ValueChange): PlannedValue[] {
+  if (OURS.test(path)) return [{ path, before, after }];
+  const settings = path === USER_YAML ? userYamlChanges(before, after) : [];
+  if (settings.length === 0) return [{ path, before: hidden(before), after: hidden(after) }];
+  return settings.map(({ path: setting, before, after, isOurs }) => ({
+    path: `${path}.${setting}`,
+    before: isOurs ? before : hidden(before),
+    after: isOurs ? after : hidden(after),
+  }));
+}
+
 /** Hides the user's own values, except those that can't hold a secret. */
-function redacted({ path, before, after }: ValueChange): PlanReport["values"][number] {
-  if (OURS.test(path)) return { path, before, after };
-  const hidden = (value: unknown) =>
-    value === undefined || value === null || typeof value === "boolean" ? value : "***";
-  return { path, before: hidden(before), after: hidden(after) };
+function hidden(value: unknown): unknown {
+  return value === undefined || value === null || typeof value === "boolean" ? value : "***";
 }
 
 /** What a plan says when it was made without the rights of a deployment. */

@@ -4,6 +4,7 @@ import type { Authentication } from "../milvus/authentication.ts";
 import type { ObjectChange } from "../plan/changes.ts";
 import type { FieldChange } from "../plan/shown-fields.ts";
 import { countChanges, hasChanges } from "./change-counts.ts";
+import type { Hop } from "./hop.ts";
 
 /** What a run changes, or in mode plan would change. */
 export interface PlanReport {
@@ -12,8 +13,8 @@ export interface PlanReport {
   /** Why the release is upgraded again once Milvus answers through the load balancer. */
   later: string[];
   /** The Helm values that change. `***` stands for a value of the user's own, which may be secret. */
-  values: { path: string; before?: unknown; after?: unknown }[];
-  objects: ObjectChange[];
+  values: PlannedValue[];
+  objects: PlannedObject[];
   /** What changes in the release's objects; no value is a secret. */
   fields: FieldChange[];
   /** Edits by hand that the upgrade sets back; no value is a secret. */
@@ -24,6 +25,21 @@ export interface PlanReport {
   consequences: string[];
   /** Values that only earlier revisions of the release have, with the newest such revision. */
   lost: { path: string; revision: number }[];
+}
+
+/** A Helm value that changes. */
+export interface PlannedValue {
+  path: string;
+  before?: unknown;
+  after?: unknown;
+  /** It changes in the upgrade once Milvus answers through the load balancer. */
+  later?: true;
+}
+
+/** An object that a run makes, changes, deletes or keeps. */
+export interface PlannedObject extends ObjectChange {
+  /** Helm makes or deletes it, with the release. */
+  ofRelease?: true;
 }
 
 /** What a run has found out so far. It is reported even when the run fails. */
@@ -50,8 +66,49 @@ export interface RunReport {
   /** How many changes were begun, without those that proved to have changed nothing. */
   changes: number;
   plan?: PlanReport;
-  /** The steps that were begun; durations are in milliseconds. */
-  steps: { name: string; duration: number }[];
+  /** What became of the plan's changes, by {@link objectChangeKey}, UPGRADE or LATER_UPGRADE. */
+  outcomes?: Record<string, Outcome>;
+  /** The steps that were begun. */
+  steps: StepRecord[];
+}
+
+/** What became of a change that the run has begun. */
+export type Outcome = "done" | "failed" | "taken back";
+
+/** A step that was begun. */
+export interface StepRecord {
+  name: string;
+  /** When, in milliseconds since 1970. */
+  begun: number;
+  /** Milliseconds. */
+  duration: number;
+  /** The part of the traffic's way that the step makes or checks. */
+  hop?: Hop | undefined;
+  hasFailed?: true;
+}
+
+/** The Helm upgrade of a run. */
+export const UPGRADE = "upgrade";
+/** The upgrade once Milvus answers through the load balancer. */
+export const LATER_UPGRADE = "later upgrade";
+
+/** Returns by what the outcome of an object's change is found. */
+export function objectChangeKey({ kind, name }: Pick<ObjectChange, "kind" | "name">): string {
+  return `${kind} ${name}`;
+}
+
+/** Runs the work for one change of the plan and records what became of it. */
+export async function recording<T>(report: RunReport, change: string, work: () => Promise<T>): Promise<T> {
+  recordOutcome(report, change, "failed");
+  const result = await work();
+  recordOutcome(report, change, "done");
+  return result;
+}
+
+/** Records what became of a change; undefined: it was not reached after all. */
+export function recordOutcome(report: RunReport, change: string, outcome: Outcome | undefined): void {
+  const { [change]: _, ...others } = report.outcomes ?? {};
+  report.outcomes = outcome === undefined ? others : { ...others, [change]: outcome };
 }
 
 /**
@@ -143,7 +200,8 @@ export function dnsRecord(host: string, address: string): string {
   return `${host}. 300 IN ${address.includes(":") ? "AAAA" : "A"} ${address}`;
 }
 
-function consoleUrl(projectId: string): string {
+/** Returns Google's page of a project's load balancers. */
+export function consoleUrl(projectId: string): string {
   return `https://console.cloud.google.com/net-services/loadbalancing/list/loadBalancers?project=${encodeURIComponent(projectId)}`;
 }
 

@@ -1,8 +1,10 @@
-import { formatDuration } from "../base/duration.ts";
 import type { Settings } from "../inputs/settings.ts";
-import { countChanges, describeCounts, hasChanges, NO_CHANGES } from "./change-counts.ts";
-import { describeAction, NOT_REHEARSED } from "./plan.ts";
-import { dnsRecord, endpointOf, type PlanReport, type RunReport, uriOf } from "./run-report.ts";
+import { hasChanges } from "./change-counts.ts";
+import { changesTable } from "./changes-table.ts";
+import { timeline, trafficDiagram } from "./diagrams.ts";
+import { code, fence, fold, plain, table } from "./markdown.ts";
+import { consoleUrl, dnsRecord, endpointOf, type RunReport, uriOf } from "./run-report.ts";
+import { verdictOf } from "./verdict.ts";
 
 /** The runner drops a longer summary (actions/runner, CreateStepSummaryCommand), in bytes. */
 const MAX_BYTES = 1024 * 1024;
@@ -24,10 +26,14 @@ export function wantedSummary(
   if (summary === "full" || !isUneventful || report.openDoor) return full;
   const [verdict = "", ...rest] = full.split("\n\n");
   const endpoint = endpointOf(report);
+  const certificate = certificateState(report);
   return [
     verdict,
     ...(endpoint ? [`Endpoint ${code(endpoint)}, Ingress ${code(report.ingress ?? "")}.`] : []),
-    `<details><summary>Details</summary>\n\n${rest.join("\n\n")}\n</details>\n`,
+    ...(certificate
+      ? [`Certificate: ${certificate}. Milvus: ${code(report.milvusVersion ?? "unknown")}.`]
+      : []),
+    `${fold("Details", rest.join("\n\n").trimEnd())}\n`,
   ].join("\n\n");
 }
 
@@ -38,53 +44,53 @@ export function shortened(summary: string): string {
   return `${cut.slice(0, cut.lastIndexOf("\n"))}${CUT}`;
 }
 
-/** Returns the first line: how the run ended, and how long it took. */
-function verdictOf(report: RunReport, mode: Settings["mode"], failure: string | undefined): string {
-  const { steps, plan, changes, milvusVersion, host } = report;
-  const time = formatDuration(steps.reduce((sum, { duration }) => sum + duration, 0));
-  const last = steps.at(-1)?.name;
-  const { create, change, delete: deleted } = plan ? countChanges(plan) : NO_CHANGES;
-  const total = Math.max(create + change + deleted, changes > 0 ? 1 : 0);
-  const count = `${total} ${total === 1 ? "change" : "changes"}`;
-  if (failure !== undefined)
-    return last ? `Failed in step: ${last} (${time})` : "Failed before the first step";
-  if (mode === "teardown") return plan ? `Torn down (${time}, ${count})` : "Teardown";
-  if (plan && mode === "plan") {
-    return hasChanges(plan) ? `Plan: ${describeCounts(plan)}` : `Nothing to change (${time})`;
-  }
-  if (plan && changes === 0) return `Nothing to change (${time})`;
-  const endpoint = endpointOf(report);
-  if (report.authentication !== undefined && endpoint) {
-    return `Milvus ${milvusVersion ?? ""} answers at ${endpoint.replace(/:443$/, "")} (${time}, ${count})`;
-  }
-  return plan
-    ? `Deployed (${time}, ${count})`
-    : `Milvus behind a layer-7 load balancer${host ? `: ${host}` : ""}`;
-}
-
 /** Returns the whole job summary as Markdown. */
 export function summaryOf(report: RunReport, mode: Settings["mode"], failure: string | undefined): string {
-  const parts = [`## ${plain(verdictOf(report, mode, failure))}`];
-  if (failure) parts.push(`**The run failed.**\n\n${fence(failure, "text")}`);
-  if (report.openDoor) parts.push(`> [!CAUTION]\n> ${plain(report.openDoor)}`);
-  const plan = report.plan && planTable(report.plan, mode, failure !== undefined);
-  // After a deployment the endpoint matters most; after a plan or a failure, the changes do.
-  const planFirst = mode === "plan" || failure !== undefined;
-  if (plan && planFirst) parts.push(plan);
-  const rows = endpointRows(report);
-  if (rows.length > 0) parts.push(table(["", ""], rows));
-  if (!failure && report.address && report.host) {
-    const program = pymilvus(report.address, report.host, report.caCertificate);
-    parts.push(`### Connect with PyMilvus\n\n${fence(program, "python")}`);
-  }
-  if (plan && !planFirst) parts.push(plan);
-  if (report.steps.length > 0) {
-    const steps = report.steps.map(({ name, duration }) => [name, formatDuration(duration)]);
-    parts.push(
-      `<details><summary>How long each step took</summary>\n\n${table(["step", "time"], steps)}\n</details>`,
-    );
-  }
+  const failed = failure !== undefined;
+  const changes = report.plan && changesTable(report, report.plan, mode, failed);
+  const endpoint = failed ? [] : connectionParts(report);
+  const about = [...trafficPart(report, mode, failed), ...endpointTable(report)];
+  const parts = [
+    `## ${plain(verdictOf(report, mode, failure))}`,
+    ...(failed ? [`**The run failed.**\n\n${fence(failure, "text")}`] : []),
+    ...(report.openDoor ? [`> [!CAUTION]\n> ${plain(report.openDoor)}`] : []),
+    // After a deployment the endpoint matters most; after a plan or a failure, the changes do.
+    ...(mode === "plan" || failed
+      ? [...(changes ? [changes] : []), ...about, ...endpoint]
+      : [...about, ...endpoint, ...(changes ? [changes] : [])]),
+    ...(report.steps.length > 0 ? [fold("Timeline", fence(timeline(report.steps), "mermaid"))] : []),
+  ];
   return withinLimit(`${parts.join("\n\n")}\n`);
+}
+
+/** Returns the way of the traffic as a diagram, once a run has begun to make or check it. */
+function trafficPart(report: RunReport, mode: Settings["mode"], failed: boolean): string[] {
+  const isBegun = report.steps.some(({ hop }) => hop !== undefined);
+  return mode === "deploy" && isBegun ? [fence(trafficDiagram(report, failed), "mermaid")] : [];
+}
+
+function endpointTable(report: RunReport): string[] {
+  const rows = endpointRows(report);
+  const links = report.projectId
+    ? [`[The project's load balancers in Google's console](${consoleUrl(report.projectId)})`]
+    : [];
+  return [...(rows.length > 0 ? [table(["", ""], rows)] : []), ...(report.address ? links : [])];
+}
+
+/** Returns what is left to do for clients to reach Milvus, and a program that does. */
+function connectionParts({ address, host, isInDns, caCertificate }: RunReport): string[] {
+  if (!address || !host) return [];
+  const record = fence(dnsRecord(host, address), "text");
+  const next = `### Next: the DNS record\n\n${code(host)} doesn't lead to the load balancer yet. Create this record, or set \`dns_zone\`:\n\n${record}`;
+  const program = fence(pymilvus(address, host, caCertificate), "python");
+  return [...(isInDns === false ? [next] : []), fold("Connect with PyMilvus", program)];
+}
+
+function certificateState({ certificateStatus, certificateExpires }: RunReport): string | undefined {
+  return (
+    certificateStatus &&
+    [certificateStatus, ...(certificateExpires ? [`expires ${certificateExpires}`] : [])].join(", ")
+  );
 }
 
 function withinLimit(summary: string): string {
@@ -99,19 +105,9 @@ function endpointRows(report: RunReport): string[][] {
   const rows: [string, string | undefined][] = [
     ["endpoint", report.address && code(endpointOf(report) ?? "")],
     ["URI", report.address && code(uriOf(report.address))],
-    [
-      "DNS record to create",
-      report.isInDns === false && report.address && report.host
-        ? code(dnsRecord(report.host, report.address))
-        : undefined,
-    ],
     ["server name", report.host && code(report.host)],
     ["Ingress", report.ingress && code(report.ingress)],
-    [
-      "certificate",
-      report.certificateStatus &&
-        `${report.certificateStatus}${report.certificateExpires ? `, expires ${report.certificateExpires}` : ""}`,
-    ],
+    ["certificate", certificateState(report)],
     ["Milvus", report.milvusVersion && code(report.milvusVersion)],
     ["authentication", report.authentication],
     ["chart", report.chartVersion && code(report.chartVersion)],
@@ -125,53 +121,6 @@ function endpointRows(report: RunReport): string[][] {
     ],
   ];
   return rows.flatMap(([name, value]) => (value ? [[name, value]] : []));
-}
-
-function planTable(
-  { upgrade, later, values, objects, edits, restarts, consequences, lost }: PlanReport,
-  mode: Settings["mode"],
-  failed: boolean,
-): string {
-  const show = (value: unknown) =>
-    value === undefined ? "" : code(typeof value === "string" ? value : JSON.stringify(value));
-  const rows = [
-    ...values.map(({ path, before, after }) => [`value ${code(path)}`, show(before), show(after)]),
-    ...objects
-      .filter(({ action }) => action !== "keep")
-      .map((change) => [`${plain(change.kind)} ${code(change.name)}`, "", describeAction(change)]),
-    ...edits.map(({ kind, name, path, before = "", after = "" }) => [
-      `${plain(kind)} ${code(name)}: ${code(path)}, changed by hand`,
-      code(before),
-      code(after),
-    ]),
-    ...restarts.map((workload) => [`pods of ${plain(workload)}`, "", "replaced"]),
-  ];
-  if (rows.length + upgrade.length + later.length === 0)
-    return mode === "plan" ? "Nothing to change." : "Nothing had to be changed.";
-  const title =
-    mode === "plan" ? "What a run would change" : failed ? "What the run would have changed" : "What changed";
-  const parts = [
-    `### ${title}`,
-    ...(upgrade.length > 0 ? [`Helm upgrade, because ${plain(upgrade.join("; "))}.`] : []),
-    ...(later.length > 0
-      ? [
-          `${upgrade.length > 0 ? "Another" : "A"} Helm upgrade once Milvus answers through the load balancer, because ${plain(later.join("; "))}.`,
-        ]
-      : []),
-    ...(upgrade.length + later.length === 0 ? ["No Helm upgrade."] : []),
-    ...(rows.length > 0 ? [table(["what", "before", "after"], rows)] : []),
-    ...(objects.some(({ rehearsed }) => rehearsed === false) ? [NOT_REHEARSED] : []),
-    ...consequences.map((consequence) => `> ${plain(consequence)}`),
-    ...(lost.length > 0
-      ? [
-          `Values that only earlier revisions have (the input \`values\` can set them again):\n\n${table(
-            ["value", "last in revision"],
-            lost.map(({ path, revision }) => [code(path), String(revision)]),
-          )}`,
-        ]
-      : []),
-  ];
-  return parts.join("\n\n");
 }
 
 /** Returns a Python program that works when pasted, as it has the certificate in it. */
@@ -195,27 +144,4 @@ function pymilvus(address: string, host: string, caCertificate: string | undefin
     "print(client.get_server_version())",
   );
   return lines.join("\n");
-}
-
-function table(head: string[], rows: string[][]): string {
-  const line = (cells: string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replace(/[\r\n]+/g, " ")).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
-function code(text: string): string {
-  return `\`${text.replaceAll("`", "'")}\``;
-}
-
-/** Escapes a text from elsewhere, so that it makes no link, image, HTML or heading. */
-function plain(text: string): string {
-  return text.replace(/[\r\n]+/g, " ").replace(/[\\`<[]/g, "\\$&");
-}
-
-/** The fence is longer than any in the text, so that the text can't close it. */
-function fence(text: string, language: string): string {
-  let longest = 2;
-  for (const [run] of text.matchAll(/`+/g)) longest = Math.max(longest, run.length);
-  const marks = "`".repeat(longest + 1);
-  return `${marks}${language}\n${text}\n${marks}`;
 }
