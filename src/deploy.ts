@@ -174,7 +174,7 @@ async function carryOutAndProve(deployment: Deployment): Promise<Release | undef
     const why = `wait_for: ${settings.waitFor} doesn't tell whether Milvus answers`;
     warning(`The layer-4 load balancer stays: ${why}.`);
   }
-  await reportCertificate(settings, session, observed.certificate);
+  await reportCertificate(session, observed.certificate);
   if (settings.waitFor === "none") return undefined;
 
   const address = await waitUntilReachable(deployment, reserved);

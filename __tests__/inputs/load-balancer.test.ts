@@ -1,9 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { readLoadBalancer } from "../../src/inputs/load-balancer.ts";
 import { inputReader } from "../../src/inputs/reader.ts";
-import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import type { LoadBalancerSettings } from "../../src/loadbalancer/settings.ts";
-import { certificateWith, DAY, ECDSA_P384, encrypted, rsa } from "../support/certificates.ts";
+import { certificateWith, DAY, ECDSA_P384, encrypted, rsa, selfSigned } from "../support/certificates.ts";
 import { HOST } from "../support/observed.ts";
 
 function read(inputs: Record<string, string>, host = HOST) {
@@ -346,7 +345,7 @@ describe("the certificate in tls_certificate", async () => {
 
   const expired = await certificateWith({ ...request, from: from - 100 * DAY });
   const early = await certificateWith({ ...request, from: from + 3 * DAY });
-  const elsewhere = await makeCertificate("other.example.com", Date.now());
+  const elsewhere = await selfSigned("other.example.com");
   test("may have expired on a teardown", () => {
     const inputs = pair(expired.certificate, expired.privateKey);
     expect(read({ ...inputs, mode: "teardown" }).mistakes).toEqual([]);

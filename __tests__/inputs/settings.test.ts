@@ -287,6 +287,11 @@ describe("inputs that are refused, naming the input, the value and what is allow
     ],
     ["request_timeout", "soon", `request_timeout: "soon" is not ${DURATION}`],
     ["tls_secret", "My-TLS", `tls_secret: "My-TLS" is not ${NAME}`],
+    [
+      "tls_secret",
+      "t".repeat(251),
+      `tls_secret: "${"t".repeat(100)}…" is not a name of at most 250 characters`,
+    ],
     ["ingress_name", "a/b", `ingress_name: "a/b" is not ${NAME}`],
     ["backend_config_name", "--all", `backend_config_name: "--all" is not ${NAME}`],
     ["backend_config_name", "b".repeat(254), `backend_config_name: "${"b".repeat(100)}…" is not ${NAME}`],

@@ -1,15 +1,18 @@
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { processesOf } from "../../local-gke/control-plane/processes.ts";
 import { milvusPython } from "../../local-gke/milvus/python.ts";
 import { run } from "../../src/base/process.ts";
-import type { KeyPair } from "../../src/loadbalancer/certificate.ts";
-import { type Authority, certificateWith, DAY, encrypted } from "../support/certificates.ts";
+import { certificatesIn, type KeyPair } from "../../src/loadbalancer/certificate.ts";
+import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
+import { type Authority, certificateWith, DAY, encrypted, selfSigned } from "../support/certificates.ts";
 import { applySecret, certificatesAtGoogle, secretWith } from "./support/certificates.ts";
 import { CHART, HOST, hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { Job, Step, StepResult } from "./support/job.ts";
@@ -79,6 +82,31 @@ async function presents(result: StepResult, certificate: string): Promise<void> 
   expect(presented?.fingerprint256).toBe(new X509Certificate(certificate).fingerprint256);
 }
 
+/** Connects as a Node.js client that trusts `ca`, and returns the chain that is presented: the host's own, its authority. */
+async function presentsUnder(
+  { outputs: { address = "", host = "" } }: StepResult,
+  ca: string,
+): Promise<[X509Certificate, X509Certificate]> {
+  const socket = connect({ host: address, port: 443, servername: host, ca });
+  try {
+    await once(socket, "secureConnect");
+  } finally {
+    socket.destroy();
+  }
+  const [own, authority, ...others] = await handshake(address, host);
+  if (!own || !authority) throw new Error("no chain of two certificates is presented");
+  expect(others).toEqual([]);
+  expect(own.subjectAltName).toBe(`DNS:${host}`);
+  return [own, authority];
+}
+
+/** The certificate and the key in a Secret. */
+async function keyPairIn(namespace: string, name: string): Promise<KeyPair> {
+  const { data } = await cluster.get(namespace, "secret", name);
+  const text = (key: string) => Buffer.from(data?.[key] ?? "", "base64").toString();
+  return { certificate: text("tls.crt"), privateKey: text("tls.key") };
+}
+
 /** The warnings of a run, without the one about the password of the tests' Milvus. */
 function warningsOf({ lines }: StepResult): string[] {
   const warnings = lines.flatMap((line) => /^::warning[^:]*::(.*)$/.exec(line)?.[1] ?? []);
@@ -142,35 +170,79 @@ async function pymilvus({ outputs }: StepResult, ca: string): Promise<string> {
 }
 
 describe.concurrent("self-managed", () => {
-  test("made, kept, renewed near its end, replaced for another host", async () => {
+  test("made, kept, renewed under the same authority near its end, replaced for another host", async () => {
     const namespace = "made";
     await cluster.installSmall(namespace);
     const first = await deploy(namespace);
-    const { ca_certificate: made = "", certificate_expires, milvus_version } = first.outputs;
-    await presents(first, made);
-    expect(await pymilvus(first, made)).toBe(milvus_version);
-    expect(Date.parse(certificate_expires ?? "")).toBe(new X509Certificate(made).validToDate.getTime());
+    const { ca_certificate: authority = "", certificate_expires, milvus_version } = first.outputs;
+    const [made] = await presentsUnder(first, authority);
+    expect(await pymilvus(first, authority)).toBe(milvus_version);
+    expect(Date.parse(certificate_expires ?? "")).toBe(made.validToDate.getTime());
 
     const second = await isSettled(namespace);
-    expect(second.outputs).toMatchObject({ ca_certificate: made, certificate_expires });
+    expect(second.outputs).toMatchObject({ ca_certificate: authority, certificate_expires });
     expect(second.lines.join("\n")).toContain(`The certificate in Secret ${TLS_SECRET} stays`);
 
-    const old = await certificateFor(hostOf(namespace), 11);
+    const old = await makeCertificate(
+      hostOf(namespace),
+      await keyPairIn(namespace, `${TLS_SECRET}-ca`),
+      Date.now() - (397 - 20) * DAY,
+    );
     await applySecret(cluster, secretWith(namespace, TLS_SECRET, old), OURS);
     const before = await annotationsOf(namespace);
     const third = await deploy(namespace);
-    expect(third.lines.join("\n")).toMatch(/is replaced: it expires in \d+ days/);
-    const { ca_certificate: renewed = "" } = third.outputs;
-    expect([old.certificate, made]).not.toContain(renewed);
-    expect(third.outputs.changed).toBe("true");
-    await presents(third, renewed);
+    expect(third.lines.join("\n")).toMatch(/is replaced: it expires in (19|20) days/);
+    expect(third.outputs).toMatchObject({ ca_certificate: authority, changed: "true" });
+    const changes: { kind: string; name: string }[] = JSON.parse(third.outputs.plan ?? "").objects;
+    expect(changes).not.toContainEqual(expect.objectContaining({ name: `${TLS_SECRET}-ca` }));
+    expect(warningsOf(third)).toEqual([]);
+    // Clients that have the first run's file go on.
+    const [renewed] = await presentsUnder(third, authority);
+    expect([made.serialNumber, new X509Certificate(old.certificate).serialNumber]).not.toContain(
+      renewed.serialNumber,
+    );
+    expect(await pymilvus(third, authority)).toBe(milvus_version);
     const nudged = "milvus-gke-load-balancer/synced-at";
     expect((await annotationsOf(namespace))[nudged]).not.toBe(before[nudged]);
 
     const other = await deploy(namespace, { host: "other.made.milvus.io" });
     expect(other.lines.join("\n")).toContain("is replaced: it is not for other.made.milvus.io");
-    await presents(other, other.outputs.ca_certificate ?? "");
+    expect(other.outputs.ca_certificate).not.toBe(authority);
+    await presentsUnder(other, other.outputs.ca_certificate ?? "");
     await isSettled(namespace, { host: "other.made.milvus.io" });
+  });
+
+  test("one that is its own authority stays; clients are given the next authority before it signs", async () => {
+    const namespace = "own-authority";
+    const host = hostOf(namespace);
+    await cluster.installSmall(namespace);
+    const old = await selfSigned(host, 46);
+    await applySecret(cluster, secretWith(namespace, TLS_SECRET, old), OURS);
+    const announced = await deploy(namespace);
+    await presents(announced, old.certificate);
+    const { ca_certificate: both = "" } = announced.outputs;
+    const [former, next = ""] = certificatesIn(both).split(/(?<=END CERTIFICATE-----\n)/);
+    expect(former).toBe(old.certificate);
+    expect(warningsOf(announced)).toEqual([
+      expect.stringMatching(
+        `^From [0-9TZ:-]+ on a run renews the certificate of ${host} under another authority: give clients the output ca_certificate before`,
+      ),
+    ]);
+    expect(await pymilvus(announced, both)).toBe(announced.outputs.milvus_version);
+    expect((await isSettled(namespace)).outputs.ca_certificate).toBe(both);
+
+    const late = await selfSigned(host, 21);
+    await applySecret(cluster, secretWith(namespace, TLS_SECRET, late), OURS);
+    const moved = await deploy(namespace);
+    expect(moved.outputs.ca_certificate).toBe(next + late.certificate);
+    expect(warningsOf(moved)).toEqual([
+      expect.stringMatching(`^From this run on the certificate of ${host} has another authority`),
+    ]);
+    await presentsUnder(moved, both);
+    expect(await pymilvus(moved, both)).toBe(moved.outputs.milvus_version);
+    const settled = await isSettled(namespace);
+    expect(settled.outputs.ca_certificate).toBe(next);
+    expect(warningsOf(settled)).toEqual([]);
   });
 
   test("the user's own, with what signed it; changed; and back to one that is made", async () => {
@@ -213,7 +285,7 @@ describe.concurrent("self-managed", () => {
 
     const made = await deploy(namespace);
     expect(made.lines.join("\n")).toContain("is replaced: it came from the input tls_certificate");
-    await presents(made, made.outputs.ca_certificate ?? "");
+    await presentsUnder(made, made.outputs.ca_certificate ?? "");
     await isSettled(namespace);
   });
 
@@ -564,7 +636,7 @@ describe.concurrent("google-managed", () => {
     const internal = await deploy(namespace, inputs);
     expect(internal.outputs.certificate_status).toBe("Active");
     expect(internal.outputs.address).not.toBe(external.outputs.address);
-    await presents(internal, internal.outputs.ca_certificate ?? "");
+    await presentsUnder(internal, internal.outputs.ca_certificate ?? "");
     expect(await annotationsOf(namespace)).not.toHaveProperty([PRE_SHARED]);
     expect(await managedCertificates(namespace)).toEqual([]);
     await isSettled(namespace, inputs);
@@ -704,7 +776,7 @@ describe("the workflows of docs/certificates.md", () => {
   const namespace = "documented";
   /** What each finds, beside the release; and the objects that it is to make. */
   const WORKFLOWS: Record<string, { secrets?: () => Promise<Record<string, string>>; makes: string[] }> = {
-    "Made by the action": { makes: ["BackendConfig", "Secret", "Ingress"] },
+    "Made by the action": { makes: ["BackendConfig", "Secret", "Secret", "Ingress"] },
     "Of your own authority, or a public one": {
       secrets: async () => {
         const { certificate, privateKey } = await certificateFor(HOST, 200, intermediate);

@@ -129,7 +129,7 @@ async function remainsOf(namespace: string) {
 /** What is to be left of a front of each kind. */
 const REMAINS: Record<Kind, Awaited<ReturnType<typeof remainsOf>>> = {
   "self-managed": {
-    secrets: ["mine", TLS_SECRET],
+    secrets: ["mine", TLS_SECRET, `${TLS_SECRET}-ca`],
     managed: [],
     named: undefined,
     preShared: [],
@@ -198,17 +198,17 @@ describe("from each kind of certificate to each other one, on one live front", (
     expectUnbroken(watched);
     expect(watched.presented).toEqual([before, after]);
     expect(outputs).toMatchObject({ address, changed: "true", certificate_status: "Active" });
-    expect(after).toBe(await fingerprintOf(to, outputs));
+    expect(after).toBe(await fingerprintOf(to));
 
     const again = await deploy(namespace, to);
     expect(again.outputs.changed).toBe("false");
   });
 
   /** The fingerprint of the certificate that a kind is to present; of Google's it is known only who has issued it. */
-  async function fingerprintOf(kind: Kind, outputs: Record<string, string>): Promise<string> {
-    if (kind === "self-managed") return new X509Certificate(outputs.ca_certificate ?? "").fingerprint256;
-    if (kind === "secret") {
-      const { data } = await cluster.get(namespace, "secret", "mine");
+  async function fingerprintOf(kind: Kind): Promise<string> {
+    if (kind === "self-managed" || kind === "secret") {
+      const name = kind === "secret" ? "mine" : TLS_SECRET;
+      const { data } = await cluster.get(namespace, "secret", name);
       return new X509Certificate(Buffer.from(data?.["tls.crt"] ?? "", "base64")).fingerprint256;
     }
     if (kind === "pre-shared") return new X509Certificate(shared.certificate).fingerprint256;
@@ -232,7 +232,7 @@ describe.concurrent("on the way to Google's certificate", () => {
     const { presented, ...watched } = await watch.stop();
     expectUnbroken({ presented, ...watched });
     expect(presented).toEqual([before]);
-    expect(await names(namespace, "secrets")).toEqual(["mine", TLS_SECRET]);
+    expect(await names(namespace, "secrets")).toEqual(["mine", TLS_SECRET, `${TLS_SECRET}-ca`]);
 
     // And back.
     const { outputs } = await deploy(namespace, "self-managed");
@@ -261,7 +261,7 @@ describe.concurrent("on the way to Google's certificate", () => {
     step.kill("SIGKILL");
     await step.ended;
     expect(await names(namespace, "managedcertificates")).toEqual([TLS_SECRET]);
-    expect(await names(namespace, "secrets")).toEqual(["mine", TLS_SECRET]);
+    expect(await names(namespace, "secrets")).toEqual(["mine", TLS_SECRET, `${TLS_SECRET}-ca`]);
     expect(await fingerprintAt(address, namespace)).toBe(before);
 
     await pointHere(host, address);

@@ -116,6 +116,7 @@ describe.concurrent("the way back", () => {
         "FrontendConfig/my-release-frontendconfig",
         `Ingress/${INGRESS}`,
         "Secret/my-release-milvus-tls",
+        "Secret/my-release-milvus-tls-ca",
       ]),
     );
 
@@ -130,6 +131,7 @@ describe.concurrent("the way back", () => {
         { kind: "FrontendConfig", name: "my-release-frontendconfig" },
         { kind: "BackendConfig", name: "my-release-backendconfig" },
         { kind: "Secret", name: "my-release-milvus-tls" },
+        { kind: "Secret", name: "my-release-milvus-tls-ca" },
         { kind: "ConfigMap", name: "mine" },
         { kind: "DNS record", name: hostOf(namespace) },
         { kind: "static address", name: namespace },
@@ -298,6 +300,7 @@ describe.concurrent("the way back", () => {
       expect.arrayContaining([
         `BackendConfig ${namespace}/my-release-backendconfig is left alone: Ingress other needs it.`,
         `Secret ${namespace}/my-release-milvus-tls is left alone: Ingress other needs it.`,
+        `Secret ${namespace}/my-release-milvus-tls-ca is left alone: Ingress other needs it.`,
       ]),
     );
     expect(JSON.parse(outputs.plan ?? "").objects).toEqual([

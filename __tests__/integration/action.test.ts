@@ -106,8 +106,12 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
     expect(first.exitCode).toBe(0);
     const { address } = first.outputs;
     const ingress = await cluster.get(namespace, "ingress", "my-release-milvus");
-    const secret = await cluster.get(namespace, "secret", "my-release-milvus-tls");
-    const certificate = Buffer.from(secret.data?.["tls.crt"] ?? "", "base64").toString();
+    const [certificate, authority] = await Promise.all(
+      ["my-release-milvus-tls", "my-release-milvus-tls-ca"].map(async (name) => {
+        const { data } = await cluster.get(namespace, "secret", name);
+        return Buffer.from(data?.["tls.crt"] ?? "", "base64").toString();
+      }),
+    );
     expect(ingress).toMatchObject({ status: { loadBalancer: { ingress: [{ ip: address }] } } });
     expect(first.outputs).toMatchObject({
       host: HOST,
@@ -115,14 +119,16 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
       uri: `https://${address}:443`,
       ingress: `${namespace}/my-release-milvus`,
       certificate_status: "Active",
-      certificate_expires: new X509Certificate(certificate).validToDate.toISOString().replace(".000Z", "Z"),
-      ca_certificate: certificate,
+      certificate_expires: new X509Certificate(certificate ?? "").validToDate
+        .toISOString()
+        .replace(".000Z", "Z"),
+      ca_certificate: authority,
       release_revision: "2",
       chart_version: "5.0.19",
       milvus_version: expect.stringMatching(/\d+\.\d+/),
       changed: "true",
     });
-    expect(run.caCertificateFile).toBe(certificate);
+    expect(run.caCertificateFile).toBe(authority);
     const health: Record<string, string> = JSON.parse(first.outputs.backends ?? "{}");
     expect(Object.keys(health).some((name) => name.startsWith("k8s1-"))).toBe(true);
     expect(new Set(Object.values(health))).toEqual(new Set(["HEALTHY"]));
@@ -130,6 +136,7 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
       values: expect.arrayContaining([{ path: "service.type", before: "LoadBalancer", after: "ClusterIP" }]),
       objects: [
         { kind: "BackendConfig", name: "my-release-backendconfig", action: "create" },
+        { kind: "Secret", name: "my-release-milvus-tls-ca", action: "create" },
         { kind: "Secret", name: "my-release-milvus-tls", action: "create" },
         { kind: "Ingress", name: "my-release-milvus", action: "create" },
       ],

@@ -716,6 +716,7 @@ describe("the load balancer as the cluster shows it", () => {
     frontendConfig: "my-release-frontendconfig",
     managedCertificate: undefined,
     tlsSecret: "my-release-milvus-tls",
+    authoritySecret: "my-release-milvus-tls-ca",
     service: "my-release-milvus",
   });
 

@@ -1,9 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Manifest } from "../../src/kubernetes/api.ts";
 import { adoptOrRefuse } from "../../src/loadbalancer/adopt.ts";
-import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import type { LoadBalancerNames } from "../../src/loadbalancer/manifests.ts";
-import { certificateWith, DAY } from "../support/certificates.ts";
+import { certificateWith, DAY, selfSigned } from "../support/certificates.ts";
 import { HOST, liveObject } from "../support/observed.ts";
 
 const NAMES: LoadBalancerNames = {
@@ -13,6 +12,7 @@ const NAMES: LoadBalancerNames = {
   backendConfig: "x",
   frontendConfig: "x",
   tlsSecret: "x",
+  authoritySecret: "x-ca",
   managedCertificate: "x",
   service: "my-release-milvus",
 };
@@ -46,7 +46,7 @@ const rule = (host: string | undefined, ...services: string[]) => ({
 const rules = (...all: object[]) => ({ spec: { rules: all } });
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
-const { certificate: selfSigned } = await makeCertificate(HOST, Date.now());
+const { certificate: ownAuthority } = await selfSigned(HOST);
 const from = Date.now() - DAY;
 const authority = await certificateWith({ subject: "CN=CA", days: 900, from, isAuthority: true });
 const issued = await certificateWith({ subject: `CN=${HOST}`, names: [HOST], days: 90, from }, authority);
@@ -68,7 +68,7 @@ describe("objects made as Milvus's page says are taken over", () => {
     ],
     [
       "a self-signed certificate",
-      live("Secret", { data: { "tls.crt": base64(selfSigned), "tls.key": "YQ==" } }),
+      live("Secret", { data: { "tls.crt": base64(ownAuthority), "tls.key": "YQ==" } }),
     ],
     ["the BackendConfig", live("BackendConfig", { spec: { healthCheck: { port: 9091 } } })],
     ["the Secret", live("Secret", { data: { "tls.crt": "YQ==", "tls.key": "YQ==" } })],
@@ -181,6 +181,16 @@ describe("objects of somebody else are refused, and taken over with adopt", () =
     ["FrontendConfig", {}, "(fields that it doesn't know are removed)."],
   ])("the error names a way out for a %s", (kind, content, way) => {
     expect(() => adoptOrRefuse([live(kind, content)], [manifest(kind)], NAMES, false)).toThrow(way);
+  });
+
+  test("nobody's Secret is taken for this action's authority, not even one that the page's reader could have", () => {
+    const data = { "tls.crt": base64(ownAuthority), "tls.key": "YQ==" };
+    const secret = live("Secret", { data }, { name: NAMES.authoritySecret });
+    const wanted = { ...manifest("Secret"), metadata: secret.metadata };
+    expect(() => adoptOrRefuse([secret], [wanted], NAMES, false)).toThrow(
+      /^Secret default\/x-ca belongs to somebody else; nothing was changed\.\n.*\n.*or choose another name with tls_secret\.$/,
+    );
+    expect(adoptOrRefuse([secret], [wanted], NAMES, true)).toEqual([secret]);
   });
 
   test("the error doesn't show what a Secret holds", () => {

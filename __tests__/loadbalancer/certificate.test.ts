@@ -1,65 +1,21 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { describe, expect, test } from "vitest";
 import {
   authorityIn,
   certificatesIn,
-  expiryOf,
   problemOf,
   problemOfGiven,
   trustFor,
 } from "../../src/loadbalancer/certificate.ts";
-import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { certificateWith, DAY, ECDSA_P384, encrypted, NOW, rsa } from "../support/certificates.ts";
 
 const HOST = "my-release.milvus.io";
-const LONG_HOST = `${"a".repeat(60)}.${"b".repeat(60)}.example.com`;
-
-describe("makeCertificate", () => {
-  test("makes an X.509 v3 server certificate for the host, valid for 397 days", async () => {
-    const { certificate, privateKey } = await makeCertificate(HOST, NOW);
-    const parsed = new X509Certificate(certificate);
-    expect(parsed.subjectAltName).toBe(`DNS:${HOST}`);
-    expect(parsed.subject).toBe(`CN=${HOST}`);
-    expect(parsed.keyUsage).toEqual(["1.3.6.1.5.5.7.3.1"]);
-    expect(parsed.ca).toBe(false);
-    expect(parsed.verify(parsed.publicKey)).toBe(true);
-    expect(parsed.checkPrivateKey(createPrivateKey(privateKey))).toBe(true);
-    expect(parsed.publicKey.asymmetricKeyDetails).toEqual({ namedCurve: "prime256v1" });
-    expect(parsed.validToDate.getTime() - parsed.validFromDate.getTime()).toBe(397 * DAY);
-    expect(parsed.validFromDate.getTime()).toBeLessThan(NOW);
-    expect(certificate.split("\n").every((line) => line.length <= 64)).toBe(true);
-    expect(privateKey.split("\n").every((line) => line.length <= 64)).toBe(true);
-    expect(privateKey).toMatch(/^-----BEGIN PRIVATE KEY-----\n[\s\S]+\n-----END PRIVATE KEY-----\n$/);
-  });
-
-  test.each([
-    ["a", "CN=a"],
-    [`${"a".repeat(61)}.io`, `CN=${"a".repeat(61)}.io`],
-    [`${"a".repeat(62)}.io`, undefined],
-    [LONG_HOST, undefined],
-  ])("the common name holds a host of at most 64 characters (%s)", async (host, subject) => {
-    const pair = await makeCertificate(host, NOW);
-    expect(new X509Certificate(pair.certificate).subject || undefined).toBe(subject);
-    expect(problemOf(pair, host, NOW)).toBeUndefined();
-  });
-
-  test("makes a different certificate each time", async () => {
-    const [one, other] = [await makeCertificate(HOST, NOW), await makeCertificate(HOST, NOW)];
-    expect(new X509Certificate(one.certificate).serialNumber).not.toBe(
-      new X509Certificate(other.certificate).serialNumber,
-    );
-    expect(one.privateKey).not.toBe(other.privateKey);
-  });
-
-  test("expiryOf returns when it expires, as RFC 3339", async () => {
-    const { certificate } = await makeCertificate(HOST, NOW);
-    expect(expiryOf(certificate)).toBe("2027-02-16T11:00:00Z");
-  });
-});
+/** In milliseconds. */
+const HOUR = 3_600_000;
 
 describe("problemOf", () => {
-  const good = makeCertificate(HOST, NOW);
+  const made = { subject: `CN=${HOST}`, names: [HOST], from: NOW - HOUR, days: 397 };
+  const good = certificateWith(made);
 
   test.each([
     ["on its first day", 0],
@@ -100,7 +56,7 @@ describe("problemOf", () => {
 
   test("reports the key of another certificate", async () => {
     const { certificate } = await good;
-    const { privateKey } = await makeCertificate(HOST, NOW);
+    const { privateKey } = await certificateWith(made);
     expect(problemOf({ certificate, privateKey }, HOST, NOW)).toBe(
       "its private key belongs to another certificate",
     );
@@ -120,23 +76,36 @@ describe("problemOf", () => {
   });
 });
 
-describe("trustFor", () => {
-  test.each([HOST, LONG_HOST])("returns a self-signed certificate alone (%s)", async (host) => {
-    const { certificate } = await makeCertificate(host, NOW);
-    expect(trustFor(certificate)).toBe(certificate);
+describe("trustFor", async () => {
+  const root = await certificateWith({ subject: "CN=Root", days: 900, isAuthority: true });
+  const between = await certificateWith({ subject: "CN=Between", days: 900, isAuthority: true }, root);
+  const own = await certificateWith({ subject: `CN=${HOST}`, names: [HOST], days: 365 });
+  const issued = await certificateWith({ subject: `CN=${HOST}`, names: [HOST], days: 365 }, between);
+  const stranger = await certificateWith({ subject: "CN=Between", days: 900, isAuthority: true }, root);
+  const chain = (...links: { certificate: string }[]) => links.map(({ certificate }) => certificate).join("");
+
+  test.each([
+    ["a self-signed certificate", chain(own), chain(own)],
+    ["a chain that ends with its authority", chain(issued, between, root), chain(root)],
+    ["two chains, each with its authority", chain(own, issued, between, root), chain(own, root)],
+  ])("returns the authority of %s alone", (_, certificates, trusted) => {
+    expect(trustFor(certificates)).toBe(trusted);
   });
 
-  test("adds the authorities if an authority signed the certificate", async () => {
-    const authority = await certificateWith({ subject: "CN=Authority", days: 900 });
-    const signed = await certificateWith({ subject: `CN=${HOST}`, names: [HOST], days: 365 }, authority);
-    const trusted = trustFor(signed.certificate);
-    expect(trusted).toContain(signed.certificate);
+  test.each([
+    ["no authority in the chain", chain(issued, between)],
+    ["a chain with a gap", chain(issued, root)],
+    ["an issuer of the same name with another key", chain(issued, stranger, root)],
+    ["two chains, one without its authority", chain(own, issued, between)],
+  ])("adds Node's own authorities to %s", (_, certificates) => {
+    const trusted = trustFor(certificates);
+    expect(trusted).toContain(certificates);
     expect(trusted).toContain(rootCertificates[0]);
   });
 });
 
 test("certificatesIn leaves out the text between certificates", async () => {
-  const { certificate } = await makeCertificate(HOST, NOW);
+  const { certificate } = await certificateWith({ subject: `CN=${HOST}`, days: 9 });
   const text = `subject=CN=x\n"""\nimport os # not a certificate\n${certificate}issuer=y\n${certificate.trim()}`;
   expect(certificatesIn(text)).toBe(certificate.repeat(2));
   expect(certificatesIn("nothing")).toBe("");
@@ -273,7 +242,7 @@ describe("problemOfGiven", async () => {
   test("authorityIn returns what a client must be given, if anything", () => {
     expect(authorityIn(leaf.certificate)).toBeUndefined();
     expect(authorityIn(chain(leaf, between))).toBeUndefined();
-    expect(authorityIn(chain(leaf, between, root))).toBe(chain(leaf, between, root));
+    expect(authorityIn(chain(leaf, between, root))).toBe(root.certificate);
     expect(authorityIn(selfSigned.certificate)).toBe(selfSigned.certificate);
   });
 });

@@ -1,12 +1,20 @@
+import { X509Certificate } from "node:crypto";
 import * as v from "valibot";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { SslCertificate } from "../../src/gke/compute-resources.ts";
 import { Secret } from "../../src/kubernetes/objects.ts";
-import { type KeyPair, problemOf } from "../../src/loadbalancer/certificate.ts";
-import { type ChosenCertificate, chooseCertificate } from "../../src/loadbalancer/choose-certificate.ts";
-import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
+import {
+  authorityIn,
+  chainIn,
+  isIssuedBy,
+  type KeyPair,
+  problemOf,
+} from "../../src/loadbalancer/certificate.ts";
+import { chooseCertificate } from "../../src/loadbalancer/choose-certificate.ts";
+import type { ChosenCertificate } from "../../src/loadbalancer/chosen-certificate.ts";
+import { makeAuthority, makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { secretHashOf } from "../../src/loadbalancer/references.ts";
-import { certificateWith, DAY } from "../support/certificates.ts";
+import { certificateWith, DAY, selfSigned } from "../support/certificates.ts";
 import { HOST, settings } from "../support/observed.ts";
 
 let log = "";
@@ -19,7 +27,9 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-const NOWHERE: ChosenCertificate = { newPair: undefined, certificate: undefined, secretHash: undefined };
+/** What is chosen where this action writes nothing. */
+const NOTHING_NEW = { newPair: undefined, newAuthority: undefined, authority: undefined, move: undefined };
+const NOWHERE: ChosenCertificate = { ...NOTHING_NEW, certificate: undefined, secretHash: undefined };
 
 function hashOf(certificate: string | undefined): string {
   return secretHashOf(Buffer.from(certificate ?? ""));
@@ -36,30 +46,91 @@ function secretWith({ certificate, privateKey }: KeyPair, metadata: object = {})
 const lasting = (days: number, names = [HOST]) =>
   certificateWith({ subject: `CN=${HOST}`, names, days: days + 1, from: Date.now() - DAY });
 
-const choose = (inputs: Record<string, string>, secret?: Secret, atGoogle?: SslCertificate[]) =>
-  chooseCertificate(settings(inputs), secret, atGoogle);
+const OURS = {
+  managedFields: [{ manager: "milvus-gke-load-balancer", operation: "Apply", fieldsV1: { "f:data": {} } }],
+};
+const THEIRS = {
+  managedFields: [{ manager: "cert-manager", operation: "Update", fieldsV1: { "f:data": {} } }],
+};
 
-describe("a certificate that this action makes", () => {
-  test("is made if there is none", async () => {
-    const chosen = await choose({});
-    const { newPair } = chosen;
-    expect(newPair && problemOf(newPair, HOST, Date.now())).toBeUndefined();
-    expect(chosen).toEqual({
-      newPair: expect.anything(),
-      certificate: newPair?.certificate,
-      secretHash: hashOf(newPair?.certificate),
+const choose = (
+  inputs: Record<string, string>,
+  tlsSecret?: Secret,
+  atGoogle?: SslCertificate[],
+  authoritySecret?: Secret,
+) => chooseCertificate(settings(inputs), { tlsSecret, authoritySecret }, atGoogle);
+
+/** Chooses for the default inputs, with these key pairs in this action's own Secrets. */
+const chooseMade = (live: KeyPair | undefined, authority?: KeyPair, owner: object = OURS) =>
+  choose({}, live && secretWith(live, owner), undefined, authority && secretWith(authority, OURS));
+
+/** A certificate of this action's that ends in this many days. */
+const madeBy = (authority: KeyPair, days: number, host = HOST) =>
+  makeCertificate(host, authority, Date.now() - (397 - days) * DAY + 7_200_000);
+
+const fingerprintOf = (certificate: string | undefined) =>
+  certificate && new X509Certificate(certificate).fingerprint256;
+
+/** Expects a new certificate that clients who trust this authority accept. */
+function expectRenewed({ newPair, certificate, secretHash }: ChosenCertificate, authority: string): void {
+  expect(newPair && problemOf(newPair, HOST, Date.now())).toBeUndefined();
+  const [leaf, issuer] = chainIn(certificate ?? "");
+  expect(issuer?.fingerprint256).toBe(fingerprintOf(authority));
+  expect(leaf && issuer && isIssuedBy(leaf, issuer)).toBe(true);
+  expect({ certificate, secretHash }).toEqual({
+    certificate: newPair?.certificate,
+    secretHash: hashOf(newPair?.certificate),
+  });
+}
+
+describe("a certificate that this action makes", async () => {
+  const authority = await makeAuthority(HOST, Date.now() - 300 * DAY);
+
+  test("is made with an authority if there is neither", async () => {
+    const chosen = await chooseMade(undefined);
+    const made = chosen.newAuthority?.certificate ?? "";
+    expectRenewed(chosen, made);
+    expect(chosen).toMatchObject({ authority: made, move: undefined });
+  });
+
+  test("is made under the authority that is there", async () => {
+    const chosen = await chooseMade(undefined, authority);
+    expectRenewed(chosen, authority.certificate);
+    expect(chosen).toMatchObject({ newAuthority: undefined, authority: authority.certificate });
+  });
+
+  test("stays while it is valid for long enough, with its authority", async () => {
+    for (const days of [300, 59, 31]) {
+      const live = await madeBy(authority, days);
+      expect(await chooseMade(live, authority)).toEqual({
+        ...NOTHING_NEW,
+        certificate: live.certificate,
+        authority: authority.certificate,
+        secretHash: hashOf(live.certificate),
+      });
+    }
+    expect(log).toContain("The certificate in Secret my-release-milvus-tls stays: it is valid until ");
+  });
+
+  test.each([20, 0, -3])("is renewed under the same authority with %i days left", async (days) => {
+    const chosen = await chooseMade(await madeBy(authority, days), authority);
+    expectRenewed(chosen, authority.certificate);
+    expect(chosen).toMatchObject({
+      newAuthority: undefined,
+      authority: authority.certificate,
+      move: undefined,
     });
   });
 
-  test("stays while it is valid for long enough", async () => {
-    const live = await makeCertificate(HOST, Date.now());
-    const { certificate } = live;
-    expect(await choose({}, secretWith(live))).toEqual({
-      newPair: undefined,
-      certificate,
-      secretHash: hashOf(certificate),
-    });
-    expect(log).toContain("The certificate in Secret my-release-milvus-tls stays: it is valid until ");
+  test("gets another authority with another host", async () => {
+    const other = await makeAuthority("other.example.com", Date.now());
+    const chosen = await chooseMade(await madeBy(other, 300, "other.example.com"), other);
+    expect(log).toContain(`is replaced: it is not for ${HOST} `);
+    expect(log).toContain(
+      `The authority in Secret my-release-milvus-tls-ca signs no more certificates: it is not an authority for ${HOST}.`,
+    );
+    expectRenewed(chosen, chosen.newAuthority?.certificate ?? "");
+    expect(chosen).toMatchObject({ authority: chosen.newAuthority?.certificate, move: undefined });
   });
 
   test("stays if somebody else put a valid one there, with its chain and comments", async () => {
@@ -73,8 +144,9 @@ describe("a certificate that this action makes", () => {
     const data = { ...secret.data, "tls.crt": bytes.toString("base64") };
     const chosen = await choose({}, { ...secret, data });
     expect(chosen).toEqual({
-      newPair: undefined,
+      ...NOTHING_NEW,
       certificate: live.certificate.repeat(2),
+      authority: live.certificate.repeat(2),
       secretHash: secretHashOf(bytes),
     });
   });
@@ -100,10 +172,87 @@ describe("a certificate that this action makes", () => {
   });
 });
 
+describe("another authority", async () => {
+  const authority = await makeAuthority(HOST, Date.now());
+  const ending = await makeAuthority(HOST, Date.now() - (3650 - 50) * DAY);
+
+  /** What needs one: a certificate that ends in some days, and the authority in its Secret. */
+  const CASES: [string, (days: number) => Promise<[live: KeyPair, kept: KeyPair | undefined]>][] = [
+    ["a certificate that is its own authority", async (days) => [await lasting(days), undefined]],
+    ["an authority whose Secret is gone", async (days) => [await madeBy(authority, days), undefined]],
+    [
+      "an authority whose key is another's",
+      async (days) => [
+        await madeBy(authority, days),
+        { ...authority, privateKey: (await makeAuthority(HOST, Date.now())).privateKey },
+      ],
+    ],
+    [
+      "an authority that ends",
+      async (days) => [await makeCertificate(HOST, ending, Date.now() - (397 - days) * DAY), ending],
+    ],
+  ];
+
+  // The last one's certificate ends with its authority.
+  test.each(CASES.slice(0, -1))("%s: nothing changes before that", async (_, given) => {
+    const [live, kept] = await given(100);
+    expect(await chooseMade(live, kept)).toEqual({
+      ...NOTHING_NEW,
+      certificate: live.certificate,
+      authority: authorityIn(live.certificate),
+      secretHash: hashOf(live.certificate),
+    });
+  });
+
+  test.each(CASES)("%s: it is made 60 days before, so that clients can have both", async (_, given) => {
+    const [live, kept] = await given(45);
+    const announced = await chooseMade(live, kept);
+    const next = announced.newAuthority;
+    const end = new X509Certificate(live.certificate).validToDate;
+    expect(announced).toEqual({
+      newPair: undefined,
+      newAuthority: next,
+      certificate: live.certificate,
+      authority: `${authorityIn(live.certificate)}${next?.certificate}`,
+      move: { from: new Date(end.getTime() - 30 * DAY).toISOString().replace(".000Z", "Z") },
+      secretHash: hashOf(live.certificate),
+    });
+    // The next run finds it in its Secret.
+    expect(await chooseMade(live, next)).toEqual({ ...announced, newAuthority: undefined });
+  });
+
+  test.each(CASES)("%s: it signs from 30 days before on, and clients are given both", async (_, given) => {
+    const [live, kept] = await given(20);
+    const moved = await chooseMade(live, kept);
+    const next = moved.newAuthority?.certificate ?? "";
+    expectRenewed(moved, next);
+    expect(moved).toMatchObject({
+      authority: `${next}${authorityIn(live.certificate)}`,
+      move: { from: undefined },
+    });
+    // Announced before, it is there already.
+    const announced = await makeAuthority(HOST, Date.now());
+    const later = await chooseMade(live, announced);
+    expectRenewed(later, announced.certificate);
+    expect(later).toMatchObject({
+      newAuthority: undefined,
+      authority: `${announced.certificate}${authorityIn(live.certificate)}`,
+      move: { from: undefined },
+    });
+  });
+
+  test("is no matter for a certificate that somebody else keeps", async () => {
+    const live = await lasting(45);
+    expect(await chooseMade(live, undefined, THEIRS)).toEqual({
+      ...NOTHING_NEW,
+      certificate: live.certificate,
+      authority: live.certificate,
+      secretHash: hashOf(live.certificate),
+    });
+  });
+});
+
 describe("a certificate from an input that is no longer set", async () => {
-  const OURS = {
-    managedFields: [{ manager: "milvus-gke-load-balancer", operation: "Apply", fieldsV1: { "f:data": {} } }],
-  };
   const authority = await certificateWith({ subject: "CN=CA", days: 900, isAuthority: true });
   const request = { subject: `CN=${HOST}`, names: [HOST], days: 90, from: Date.now() - DAY };
 
@@ -130,13 +279,16 @@ describe("a certificate from the inputs", () => {
     const first = await choose(inputs(mine), secretWith(await lasting(90)));
     const { certificate, privateKey } = mine;
     expect(first).toEqual({
+      ...NOTHING_NEW,
       newPair: { certificate, privateKey },
       certificate,
+      authority: certificate,
       secretHash: hashOf(certificate),
     });
     expect(await choose(inputs(mine), first.newPair && secretWith(first.newPair))).toEqual({
-      newPair: undefined,
+      ...NOTHING_NEW,
       certificate,
+      authority: certificate,
       secretHash: hashOf(certificate),
     });
   });
@@ -156,7 +308,7 @@ describe("a certificate in a Secret of the user's", () => {
   test("is left as it is, with a warning 30 days before it expires", async () => {
     const live = await lasting(90);
     const { certificate } = live;
-    const chosen = { newPair: undefined, certificate, secretHash: hashOf(certificate) };
+    const chosen = { ...NOTHING_NEW, certificate, secretHash: hashOf(certificate) };
     expect(await choose(secret, secretWith(live))).toEqual(chosen);
     expect(log).toBe("");
     const soon = await lasting(10);
@@ -185,7 +337,7 @@ describe("a certificate in a Secret of the user's", () => {
 });
 
 test("a Google-managed certificate is not known beforehand", async () => {
-  const live = secretWith(await makeCertificate(HOST, Date.now()));
+  const live = secretWith(await selfSigned(HOST));
   expect(await choose({ certificate: "google-managed" }, live)).toEqual(NOWHERE);
 });
 

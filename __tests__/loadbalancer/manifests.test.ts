@@ -21,6 +21,7 @@ const NAMES: LoadBalancerNames = {
   backendConfig: "b",
   frontendConfig: "f",
   tlsSecret: "t",
+  authoritySecret: "t-ca",
   managedCertificate: undefined,
   service: "my-release-milvus",
 };

@@ -62,6 +62,12 @@ describe("needs", () => {
     ["a Secret", { kind: "Secret", name: "a" }, ingressWith({}, { tls: [{ secretName: "a" }] }), true],
     ["another Secret", { kind: "Secret", name: "b" }, ingressWith({}, { tls: [{ secretName: "a" }] }), false],
     [
+      "the authority of its Secret",
+      { kind: "Secret", name: "a-ca" },
+      ingressWith({}, { tls: [{ secretName: "a" }] }),
+      true,
+    ],
+    [
       "a ManagedCertificate",
       { kind: "ManagedCertificate", name: "m" },
       ingressWith({ [MANAGED]: "l,m" }),

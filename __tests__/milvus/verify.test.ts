@@ -10,11 +10,11 @@ import {
 import { afterEach, describe, expect, test } from "vitest";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { ActionError, CancelledError } from "../../src/base/errors.ts";
-import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { type Verification, type Verified, verify } from "../../src/milvus/verify.ts";
+import { selfSigned } from "../support/certificates.ts";
 
 const HOST = "my-release.milvus.io";
-const pair = makeCertificate(HOST, Date.now());
+const pair = selfSigned(HOST);
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -213,10 +213,7 @@ describe("no answer", () => {
   });
 
   test.each([
-    [
-      "signed by nobody that is trusted",
-      async () => ({ ca: (await makeCertificate(HOST, Date.now())).certificate }),
-    ],
+    ["signed by nobody that is trusted", async () => ({ ca: (await selfSigned(HOST)).certificate })],
     ["no public authority has signed", async () => ({ ca: undefined })],
     ["for another host", async () => ({ host: "other.milvus.io" })],
   ])("a certificate %s", async (_, request) => {

@@ -5,6 +5,7 @@ import { givenValues } from "../../src/helm/helm-values.ts";
 import { NOT_INSTALLED } from "../../src/helm/release.ts";
 import { mergeValues } from "../../src/helm/values.ts";
 import { Ingress, Service } from "../../src/kubernetes/objects.ts";
+import type { AuthorityMove } from "../../src/loadbalancer/chosen-certificate.ts";
 import type { Observed } from "../../src/observe/observed.ts";
 import { consequencesOf } from "../../src/plan/consequences.ts";
 import { makePlan } from "../../src/plan/plan.ts";
@@ -81,6 +82,12 @@ function fronted(annotations: Record<string, string>): Observed {
     status: { loadBalancer: { ingress: [{ ip: "203.0.113.7" }] } },
   });
   return observed(after({}, STARTING), {}, [ingress]);
+}
+
+/** With a certificate that comes under another authority. */
+function moving(move: AuthorityMove): Observed {
+  const seen = fronted({});
+  return { ...seen, certificate: { ...seen.certificate, move } };
 }
 
 const MOVES =
@@ -200,6 +207,22 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
   ],
   ["an Ingress of another name beside ours", {}, beside(fronted({}), "my-release-milvus"), []],
   ["an Ingress that leads elsewhere", {}, beside(observed(after({}, STARTING)), "other"), []],
+  [
+    "another authority at a later renewal",
+    {},
+    moving({ from: "2030-01-02T03:04:05Z" }),
+    [
+      "From 2030-01-02T03:04:05Z on a run renews the certificate of milvus.example.com under another authority: give clients the output ca_certificate before, which holds both until then.",
+    ],
+  ],
+  [
+    "another authority from this run on",
+    {},
+    moving({ from: undefined }),
+    [
+      "From this run on the certificate of milvus.example.com has another authority: clients that trust only the former one can't connect. Give them the output ca_certificate, which holds both.",
+    ],
+  ],
   ["nobody uses what isn't installed", {}, observed({}, { revision: 0, status: NOT_INSTALLED }), []],
 ])("%s", (_, inputs, seen, sentences) => {
   const wanted = settings({ ...AT_ONCE, allow_anonymous: "true", ...inputs });

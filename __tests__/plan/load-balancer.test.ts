@@ -4,11 +4,13 @@ import type { Manifest } from "../../src/kubernetes/api.ts";
 import { Ingress, type KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { referencesOf } from "../../src/loadbalancer/references.ts";
 import { type LoadBalancerPlan, planLoadBalancer } from "../../src/plan/load-balancer.ts";
+import { selfSigned } from "../support/certificates.ts";
 import { HOST, liveObject, observed, settings, withCertificate } from "../support/observed.ts";
 
 const PORT = { name: "milvus", port: 19530 };
 const PAIR = { certificate: "c", privateKey: "k" };
 const TLS = "my-release-milvus-tls";
+const AUTHORITY = `${TLS}-ca`;
 const PRE_SHARED = "ingress.gcp.kubernetes.io/pre-shared-cert";
 
 type Kind = "self-managed" | "google-managed" | "secret" | "pre-shared";
@@ -271,6 +273,26 @@ describe("orphans", () => {
     expect(orphansOf(next)).toEqual([`Secret ${TLS}`]);
   });
 
+  test.each([
+    [INPUTS["google-managed"], [`Secret ${TLS}`, `Secret ${AUTHORITY}`]],
+    [INPUTS["pre-shared"], [`Secret ${TLS}`, `Secret ${AUTHORITY}`]],
+    [INPUTS.secret, [`Secret ${TLS}`, `Secret ${AUTHORITY}`]],
+    [{ tls_secret: "other" }, [`Secret ${TLS}`, `Secret ${AUTHORITY}`]],
+    [INPUTS["self-managed"], []],
+  ])("the authority of a certificate goes with it: %o", (inputs, orphans) => {
+    const live = [...frontWith("self-managed"), secret(AUTHORITY, "milvus-gke-load-balancer")];
+    expect(orphansOf(plan(inputs, live))).toEqual(orphans);
+  });
+
+  test("an authority goes when the inputs have a certificate; one of somebody else's stays", async () => {
+    const { certificate, privateKey } = await selfSigned(HOST);
+    const inputs = { tls_certificate: certificate, tls_private_key: privateKey };
+    const orphans = (manager: string) =>
+      orphansOf(plan(inputs, [...frontWith("self-managed"), secret(AUTHORITY, manager)]));
+    expect(orphans("milvus-gke-load-balancer")).toEqual([`Secret ${AUTHORITY}`]);
+    expect(orphans("kubectl")).toEqual([]);
+  });
+
   test("objects of somebody else's are no orphans", () => {
     const foreign = [
       secret(TLS, "cert-manager"),
@@ -305,7 +327,7 @@ describe("orphans", () => {
 
   test("objects that another Ingress names are no orphans", () => {
     const other = v.parse(Ingress, { metadata: { name: "other" }, spec: { tls: [{ secretName: TLS }] } });
-    const live = frontWith("self-managed");
+    const live = [...frontWith("self-managed"), secret(AUTHORITY, "milvus-gke-load-balancer")];
     const seen = { ...observed({}, {}, live), otherIngresses: [other] };
     const next = planLoadBalancer(settings(INPUTS["pre-shared"]), seen, PORT);
     expect(orphansOf(next)).toEqual([]);
@@ -350,6 +372,17 @@ describe("the manifests", () => {
     ]);
   });
 
+  test("have a new authority before the certificate that it signs, each in a Secret of its own", () => {
+    const seen = observed({}, {}, []);
+    const certificate = { ...seen.certificate, newPair: PAIR, newAuthority: { ...PAIR, privateKey: "ca" } };
+    const { manifests } = planLoadBalancer(settings({}), { ...seen, certificate }, PORT);
+    const secrets = manifests.filter(({ kind }) => kind === "Secret");
+    expect(secrets).toMatchObject([
+      { metadata: { name: AUTHORITY }, data: { "tls.key": Buffer.from("ca").toString("base64") } },
+      { metadata: { name: TLS }, data: { "tls.key": Buffer.from("k").toString("base64") } },
+    ]);
+  });
+
   test("have the names of the inputs and of the Service that was found", () => {
     const inputs = {
       release: "r",
@@ -365,11 +398,13 @@ describe("the manifests", () => {
       backendConfig: "b",
       frontendConfig: "r-frontendconfig",
       tlsSecret: "t",
+      authoritySecret: "t-ca",
       managedCertificate: undefined,
       service: "my-release-milvus",
     });
     expect(plan({ ...inputs, ...INPUTS["google-managed"] }, []).names).toMatchObject({
       tlsSecret: undefined,
+      authoritySecret: undefined,
       managedCertificate: "t",
     });
     expect(plan({ ...inputs, ...INPUTS["pre-shared"] }, []).names).toMatchObject({

@@ -8,6 +8,7 @@ import { liveObject, observed, STARTING, settings, storedRelease } from "../supp
 
 const INGRESS = liveObject({ kind: "Ingress", metadata: { name: "my-release-milvus" }, spec: {} });
 const SECRET = liveObject({ kind: "Secret", metadata: { name: "my-release-milvus-tls" } });
+const AUTHORITY = liveObject({ kind: "Secret", metadata: { name: "my-release-milvus-tls-ca" } });
 const BACKEND_CONFIG = liveObject({ kind: "BackendConfig", metadata: { name: "my-release-backendconfig" } });
 const OURS = { service: { annotations: { "cloud.google.com/neg": '{"ingress": true}' } } };
 
@@ -19,7 +20,7 @@ function foreign(object: KubernetesObject): KubernetesObject {
 
 function state(more: Partial<TeardownState> = {}): TeardownState {
   return {
-    objects: [SECRET, BACKEND_CONFIG, INGRESS],
+    objects: [SECRET, AUTHORITY, BACKEND_CONFIG, INGRESS],
     ingressAddress: "203.0.113.1",
     manifests: [],
     otherIngresses: [],
@@ -46,7 +47,7 @@ describe("planTeardown", () => {
   test("removes the Ingress first, then what it refers to", () => {
     const plan = planTeardown(settings(), state());
     expect(plan.objects).toEqual(
-      [INGRESS, BACKEND_CONFIG, SECRET].map(({ kind, metadata: { name } }) => ({
+      [INGRESS, BACKEND_CONFIG, SECRET, AUTHORITY].map(({ kind, metadata: { name } }) => ({
         kind,
         namespace: "default",
         name,
@@ -56,6 +57,7 @@ describe("planTeardown", () => {
     expect(plan.deletions.map(({ kind, action }) => `${kind}: ${action}`)).toEqual([
       "Ingress: delete",
       "BackendConfig: delete",
+      "Secret: delete",
       "Secret: delete",
     ]);
     expect([plan.notes, plan.warnings, plan.restore]).toEqual([[], [], undefined]);
@@ -86,6 +88,7 @@ describe("planTeardown", () => {
     expect(plan.objects.map(({ kind }) => kind)).toEqual(["Ingress", "BackendConfig"]);
     expect(plan.notes).toEqual([
       "Secret default/my-release-milvus-tls is left alone: Ingress other needs it.",
+      "Secret default/my-release-milvus-tls-ca is left alone: Ingress other needs it.",
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import type { Outcome, PlanReport, RunReport } from "../../src/report/run-report.ts";
 import { shortened, summaryOf, wantedSummary } from "../../src/report/summary.ts";
+import { selfSigned } from "../support/certificates.ts";
 
 const EMPTY: RunReport = { changes: 0, steps: [] };
 const READY: RunReport = {
@@ -51,7 +51,7 @@ test("the summary has the endpoint, the certificate, Milvus and the backends", (
 
 describe("the PyMilvus program", () => {
   test("has the certificate in it", async () => {
-    const { certificate } = await makeCertificate("my-release.milvus.io", Date.now());
+    const { certificate } = await selfSigned("my-release.milvus.io");
     const program = block(summaryOf({ ...READY, caCertificate: certificate }, "deploy", undefined), "python");
     expect(program).toContain(certificate.trim());
     expect(program).toContain('uri="https://203.0.113.1:443",');

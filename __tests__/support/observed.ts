@@ -76,6 +76,7 @@ export function observed(
     objects.filter((object) => object.kind === kind && object.metadata.name === name);
   const [ingress] = named("Ingress", "my-release-milvus");
   const [secret] = named("Secret", "my-release-milvus-tls");
+  const [authority] = named("Secret", "my-release-milvus-tls-ca");
   return {
     release: {
       name: "my-release",
@@ -111,6 +112,7 @@ export function observed(
     workloads: [],
     formerHosts: otherHostsOf(ingress && v.parse(Ingress, ingress), host, "my-release-milvus"),
     tlsSecret: secret && v.parse(Secret, secret),
+    authoritySecret: authority && v.parse(Secret, authority),
     managedCertificates: objects
       .filter(({ kind }) => kind === "ManagedCertificate")
       .map((object) => v.parse(ManagedCertificate, object)),
@@ -122,7 +124,14 @@ export function observed(
       recordChange: undefined,
       formerRecords: [],
     },
-    certificate: { newPair: undefined, certificate: undefined, secretHash: undefined },
+    certificate: {
+      newPair: undefined,
+      newAuthority: undefined,
+      certificate: undefined,
+      authority: undefined,
+      move: undefined,
+      secretHash: undefined,
+    },
   };
 }
 

@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
-import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { parseGoogHash, parseSum } from "../../src/tools/checksum.ts";
 import { type Download, downloadInto, install } from "../../src/tools/download.ts";
 import { DownloadError, parseRetryAfter } from "../../src/tools/http.ts";
+import { selfSigned } from "../support/certificates.ts";
 import {
   aFolder,
   aMirror,
@@ -442,7 +442,7 @@ describe("a private certificate authority", () => {
     [true, /^v1\.2\.3\n$/],
     [false, /^unreachable: https:.* can't be read: .*self.signed/],
   ])("is trusted if NODE_EXTRA_CA_CERTS names it: %s", async (trusted, says) => {
-    const pair = await makeCertificate("localhost", Date.now());
+    const pair = await selfSigned("localhost");
     const server = createTlsServer({ cert: pair.certificate, key: pair.privateKey }, (_, response) =>
       response.end("v1.2.3"),
     );

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { readRelease } from "../../src/helm/release.ts";
 import { readSettings } from "../../src/inputs/settings.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
-import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
+import { makeAuthority, makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { backendConfig, ingress, tlsSecret } from "../../src/loadbalancer/manifests.ts";
 import { loadBalancerValues } from "../../src/milvus/values.ts";
 import type { Figure } from "./figure.ts";
@@ -61,15 +61,18 @@ async function bareSequence({ helm, kubectl, chart, gke }: Lab, namespace: strin
     backendConfig: settings.backendConfigName,
     frontendConfig: settings.frontendConfigName,
     tlsSecret: settings.tlsSecret,
+    authoritySecret: undefined,
     managedCertificate: undefined,
     service: `${RELEASE}-milvus`,
   };
   const port = { name: "milvus", port: 19530 };
   const folder = await mkdtemp(join(gke.directory, "bare-"));
   const [overlay, manifests] = [join(folder, "overlay.json"), join(folder, "manifests.json")];
+  const now = Date.now();
+  const pair = await makeCertificate(HOST, await makeAuthority(HOST, now), now);
   const items = [
     backendConfig(names, settings),
-    tlsSecret(namespace, names.tlsSecret, await makeCertificate(HOST, Date.now())),
+    tlsSecret(namespace, names.tlsSecret, pair),
     ingress(names, port, settings, { secrets: [names.tlsSecret], preShared: [], managed: [] }),
   ];
   const values = loadBalancerValues(release.computedValues, port, names.backendConfig);

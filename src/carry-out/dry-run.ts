@@ -14,6 +14,7 @@ import { changedAsBefore } from "../loadbalancer/origin.ts";
 import { hasLoadBalancerValues } from "../milvus/values.ts";
 import type { Access } from "../observe/access.ts";
 import type { Observed } from "../observe/observed.ts";
+import { authorityMoveOf } from "../plan/authority-move.ts";
 import type { ObjectChange } from "../plan/changes.ts";
 import { objectChange, unrehearsedChange } from "../plan/changes.ts";
 import { consequencesOf } from "../plan/consequences.ts";
@@ -55,7 +56,8 @@ export async function checkByDryRun(
   for (const line of describePlan(session.report.plan)) info(line);
   session.report.openDoor = plan.openDoor;
   const exposures = exposuresOf(settings, observed, plan.release);
-  for (const danger of [...exposures, ...(plan.openDoor ? [plan.openDoor] : [])]) warning(danger);
+  const newAuthority = authorityMoveOf(settings.host, observed);
+  for (const danger of [...exposures, plan.openDoor, newAuthority]) if (danger) warning(danger);
   for (const each of plan.rendered?.warnings ?? []) warning(each);
   if (lost.length > 0) warning(describeLostValues(observed.release, lost));
   return { objects: all };

@@ -3,6 +3,7 @@ import { isMap, parseYamlMap, type YamlMap } from "../base/yaml.ts";
 import { valueAt } from "../helm/values.ts";
 import { backendConfigSpec } from "../loadbalancer/backend-config.ts";
 import { problemOfGiven } from "../loadbalancer/certificate.ts";
+import { authoritySecretName } from "../loadbalancer/references.ts";
 import type { CertificateSettings, LoadBalancerSettings } from "../loadbalancer/settings.ts";
 import { type InputReader, isSubdomain, quote } from "./reader.ts";
 
@@ -70,6 +71,11 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
   const problem = problemOfBackendConfig(backendConfig, backendTimeout / 1000);
   if (problem) mistakes.push(`backend_config: ${problem}`);
   if (loadBalancer === "internal") mistakes.push(...problemsOfInternal(backendConfig, frontendConfig ?? {}));
+  const tlsSecret = objectName("tls_secret", `${release}-milvus-tls`);
+  const isLong = isSubdomain(tlsSecret) && !isSubdomain(authoritySecretName(tlsSecret));
+  if (isLong && certificate.kind === "self-managed") {
+    refuse("tls_secret", "a name of at most 250 characters: its authority's Secret ends in -ca");
+  }
   const ingressName = objectName("ingress_name", `${release}-milvus`);
   if (ingressName.includes(".")) {
     mistakes.push(
@@ -79,7 +85,7 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
 
   return {
     certificate,
-    tlsSecret: objectName("tls_secret", `${release}-milvus-tls`),
+    tlsSecret,
     ingressName,
     backendConfigName: objectName("backend_config_name", `${release}-backendconfig`),
     frontendConfigName: `${release}-frontendconfig`,

@@ -29,7 +29,7 @@ export function adoptOrRefuse(
     const owner = ownerOf(object);
     if (owner.kind === "ours") return [];
     if (!adopt && !(owner.kind === "kubectl" && matchesMilvusPage(object, names))) {
-      throw foreign(object, owner);
+      throw foreign(object, owner, names);
     }
     return [object];
   });
@@ -45,7 +45,10 @@ function matchesMilvusPage(object: KubernetesObject, names: LoadBalancerNames): 
         isMap(object.spec) && Object.keys(object.spec).every((field) => BACKEND_CONFIG_FIELDS.has(field))
       );
     case "Secret":
-      return secretMatchesMilvusPage(v.parse(Secret, object));
+      // The page makes no authority: one of that name is somebody's own.
+      return (
+        object.metadata.name !== names.authoritySecret && secretMatchesMilvusPage(v.parse(Secret, object))
+      );
     case "ManagedCertificate":
       return v.parse(ManagedCertificate, object).spec.domains.every((domain) => domain === names.host);
     default:
@@ -79,7 +82,11 @@ function secretMatchesMilvusPage({ data }: Secret): boolean {
   return hasOnlyPair && !isIssued(Buffer.from(data["tls.crt"] ?? "", "base64").toString());
 }
 
-function foreign({ kind, metadata }: KubernetesObject, owner: Exclude<Owner, { kind: "ours" }>): ActionError {
+function foreign(
+  { kind, metadata }: KubernetesObject,
+  owner: Exclude<Owner, { kind: "ours" }>,
+  { authoritySecret }: Pick<LoadBalancerNames, "authoritySecret">,
+): ActionError {
   const input = {
     Ingress: "ingress_name",
     BackendConfig: "backend_config_name",
@@ -88,7 +95,9 @@ function foreign({ kind, metadata }: KubernetesObject, owner: Exclude<Owner, { k
   }[kind];
   const instead = [
     ...(input ? [`choose another name with ${input}`] : []),
-    ...(kind === "Secret" ? ["set certificate: secret to use it as it is"] : []),
+    ...(kind === "Secret" && metadata.name !== authoritySecret
+      ? ["set certificate: secret to use it as it is"]
+      : []),
   ];
   const managers = owner.managers.length > 0 ? `its fields are managed by ${owner.managers.join(", ")}` : "";
   const signs = owner.kind === "other" ? owner.signs : ["it is not as Milvus's page describes it"];

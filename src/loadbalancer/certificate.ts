@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 /**
  * A certificate is renewed when fewer days are left, so that a monthly pipeline never serves an expired one.
  */
-const RENEW_BEFORE_DAYS = 30;
+export const RENEW_BEFORE_DAYS = 30;
 
 /**
  * Returns why a key pair can't serve `host`, undefined if it can.
@@ -26,22 +26,26 @@ export function problemOf(
   now: number,
   { renewBefore = RENEW_BEFORE_DAYS } = {},
 ): string | undefined {
-  let certificate: X509Certificate;
-  try {
-    certificate = new X509Certificate(pair.certificate);
-    if (!certificate.checkPrivateKey(createPrivateKey(pair.privateKey))) {
-      return "its private key belongs to another certificate";
-    }
-  } catch (error) {
-    return `it can't be parsed (${messageOf(error)})`;
-  }
+  const problem = problemOfKeyPair(pair);
+  if (problem) return problem;
+  const certificate = new X509Certificate(pair.certificate);
   if (!certificateMatchesHost(certificate, host)) {
     return `it is not for ${host} (subject alternative names: ${certificate.subjectAltName ?? "none"})`;
   }
-  const days = Math.floor((certificate.validToDate.getTime() - now) / DAY_MS);
+  const days = daysLeftOf(certificate, now);
   if (days < renewBefore) return days < 0 ? "it has expired" : `it expires in ${days} days`;
   if (certificate.validFromDate.getTime() > now) return `it is not valid before ${certificate.validFrom}`;
   return undefined;
+}
+
+/** Returns why a certificate and a key are no pair, undefined if they are. */
+export function problemOfKeyPair({ certificate, privateKey }: KeyPair): string | undefined {
+  try {
+    const isPair = new X509Certificate(certificate).checkPrivateKey(createPrivateKey(privateKey));
+    return isPair ? undefined : "its private key belongs to another certificate";
+  } catch (error) {
+    return `it can't be parsed (${messageOf(error)})`;
+  }
 }
 
 /**
@@ -70,7 +74,7 @@ export function problemOfGiven(pair: KeyPair, host: string, now: number): string
     ...chain.flatMap((certificate, index) => problemOfDates(certificate, index, now)),
     ...issuers.flatMap((issuer, index) => {
       const issued = chain[index];
-      return !issued || (issued.checkIssued(issuer) && issued.verify(issuer.publicKey))
+      return !issued || isIssuedBy(issued, issuer)
         ? []
         : [
             `tls_certificate is not in order: certificate ${index + 1} (${nameOf(issued)}) is not signed by the next one (${nameOf(issuer)})`,
@@ -116,7 +120,12 @@ function nameOf({ subject }: X509Certificate): string {
   return subject?.replaceAll("\n", ", ") || "no subject";
 }
 
-function chainIn(text: string): X509Certificate[] {
+/**
+ * Returns the certificates in a PEM text, in their order.
+ *
+ * @throws Error if one can't be parsed
+ */
+export function chainIn(text: string): X509Certificate[] {
   return blocksIn(text).map((block) => new X509Certificate(block));
 }
 
@@ -126,9 +135,11 @@ function blocksIn(text: string): string[] {
 
 /** Returns the certificates in a PEM text, without other text between them. */
 export function certificatesIn(text: string): string {
-  return blocksIn(text)
-    .map((block) => `${block}\n`)
-    .join("");
+  return blocksIn(text).map(line).join("");
+}
+
+function line(block: string): string {
+  return `${block}\n`;
 }
 
 function certificateMatchesHost(certificate: X509Certificate, host: string): boolean {
@@ -141,25 +152,41 @@ export function expiryOf(certificate: string): string {
   return new X509Certificate(certificate).validToDate.toISOString().replace(".000Z", "Z");
 }
 
+/** Returns the whole days until a certificate expires; negative once it has. */
+export function daysLeftOf({ validToDate }: X509Certificate, now: number): number {
+  return Math.floor((validToDate.getTime() - now) / DAY_MS);
+}
+
 /**
- * Returns the PEM that a client must be given to accept a chain, undefined if the client needs none. A chain
- * with a self-signed certificate is its own authority. Any other chain is taken to end at a public authority.
+ * Returns the PEM that a client must be given to accept a chain, undefined if the client needs none: the chain's
+ * self-signed certificates. A chain without one is taken to end at a public authority.
  */
 export function authorityIn(certificate: string): string | undefined {
-  const isPublic = chainIn(certificate).every(({ subject, issuer }) => subject !== issuer);
-  return isPublic ? undefined : certificate;
+  return blocksIn(certificate).filter(isSelfSigned).map(line).join("") || undefined;
 }
 
 /**
- * Returns the PEM that a client must trust to accept any of `certificates`. Unless all are self-signed it
- * includes the authorities that Node.js trusts, with those of NODE_EXTRA_CA_CERTS.
+ * Returns the PEM that a client must trust to accept any of `certificates`, which may be those of several
+ * chains. Unless each chain has its own authority, it includes the authorities that Node.js trusts, with those
+ * of NODE_EXTRA_CA_CERTS.
  */
 export function trustFor(certificates: string): string {
-  const allSelfSigned = blocksIn(certificates).every(isSelfSigned);
-  return allSelfSigned ? certificates : [certificates, ...getCACertificates()].join("\n");
+  const chains = chainIn(certificates);
+  const own = authorityIn(certificates);
+  const endHere = chains.every(
+    (certificate, index) =>
+      certificate.subject === certificate.issuer ||
+      chains.slice(index + 1).some((other) => isIssuedBy(certificate, other)),
+  );
+  return own !== undefined && endHere ? own : [certificates, ...getCACertificates()].join("\n");
 }
 
-/** Tells whether the first certificate of a PEM text is self-signed, as those that this action makes. */
+/** Tells whether an authority signed a certificate. */
+export function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
+  return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
+}
+
+/** Tells whether the first certificate of a PEM text is self-signed. */
 export function isSelfSigned(certificate: string): boolean {
   const { issuer, subject } = new X509Certificate(certificate);
   return issuer === subject;

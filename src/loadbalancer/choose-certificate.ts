@@ -1,31 +1,32 @@
 import { warning } from "@actions/core";
-import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
 import { info } from "../base/log.ts";
 import type { SslCertificate } from "../gke/compute-resources.ts";
-import { KubernetesObject, type Secret } from "../kubernetes/objects.ts";
-import { ownerOf } from "../kubernetes/ownership.ts";
-import { certificatesIn, expiryOf, isSelfSigned, type KeyPair, problemOf } from "./certificate.ts";
-import { makeCertificate } from "./make-certificate.ts";
+import type { Secret } from "../kubernetes/objects.ts";
+import { authorityIn, certificatesIn, type KeyPair, problemOf } from "./certificate.ts";
+import { chooseMadeCertificate } from "./choose-made-certificate.ts";
+import type { ChosenCertificate } from "./chosen-certificate.ts";
 import { sslCertificateMatchesHost } from "./pre-shared-certificates.ts";
 import { secretHashOf } from "./references.ts";
+import { bytesIn, pairIn } from "./secret-pair.ts";
 import type { LoadBalancerSettings } from "./settings.ts";
 
-/** The certificate that the load balancer will present, as far as the plan can know it. */
-export interface ChosenCertificate {
-  /** To write into the Secret; undefined if the Secret already holds it, or the certificate is at Google. */
-  newPair: KeyPair | undefined;
-  /** PEM; undefined for a Google-managed certificate. */
-  certificate: string | undefined;
-  /** Hash of the Secret's `tls.crt` after this run; undefined if the certificate is at Google. */
-  secretHash: string | undefined;
+/** What is the same for all certificates that somebody else makes. */
+const NOT_MADE = { newPair: undefined, newAuthority: undefined, authority: undefined, move: undefined };
+
+/** The live Secrets that hold what this action makes. */
+export interface CertificateSecrets {
+  /** The Secret that tls_secret names, whoever made it. */
+  tlsSecret: Secret | undefined;
+  /** The Secret with the authority that signs this action's own certificate. */
+  authoritySecret: Secret | undefined;
 }
 
 /**
  * Decides which certificate the load balancer presents. A certificate made by this action stays until it
  * expires soon.
  *
- * @param secret the live Secret that `tls_secret` names
+ * @param secrets the live Secret that `tls_secret` names, and that of its authority
  * @param sslCertificates the pre-shared certificates, from Google
  * @throws ActionError if the certificate in the user's Secret can't be used
  */
@@ -36,17 +37,17 @@ export async function chooseCertificate(
     tlsSecret,
     namespace,
   }: Pick<LoadBalancerSettings, "certificate" | "tlsSecret"> & { host: string; namespace: string },
-  secret: Secret | undefined,
+  { tlsSecret: secret, authoritySecret }: CertificateSecrets,
   sslCertificates: readonly SslCertificate[] | undefined,
 ): Promise<ChosenCertificate> {
   const now = Date.now();
   const live = secret && pairIn(secret);
   switch (wanted.kind) {
     case "google-managed":
-      return { newPair: undefined, certificate: undefined, secretHash: undefined };
+      return { ...NOT_MADE, certificate: undefined, secretHash: undefined };
     case "pre-shared":
       return {
-        newPair: undefined,
+        ...NOT_MADE,
         certificate: sslCertificates && presentedFor(host, sslCertificates),
         secretHash: undefined,
       };
@@ -55,26 +56,14 @@ export async function chooseCertificate(
       refuseMissingKeys(secret, `${namespace}/${tlsSecret}`);
       refuseUnusable(live, host, `${namespace}/${tlsSecret}`, now);
       return {
-        newPair: undefined,
+        ...NOT_MADE,
         certificate: live.certificate,
-        secretHash: secretHashOf(bytesOf(secret, "tls.crt")),
+        secretHash: secretHashOf(bytesIn(secret, "tls.crt")),
       };
     }
     case "self-managed": {
       if (wanted.given) return given(wanted.given, live, tlsSecret, secret);
-      const problem = live && (problemOf(live, host, now) ?? problemOfOrigin(secret, live));
-      if (secret && live && !problem) {
-        info(
-          `The certificate in Secret ${tlsSecret} stays: it is valid until ${expiryOf(live.certificate)}.`,
-        );
-        return {
-          newPair: undefined,
-          certificate: live.certificate,
-          secretHash: secretHashOf(bytesOf(secret, "tls.crt")),
-        };
-      }
-      if (problem) info(`The certificate in Secret ${tlsSecret} is replaced: ${problem}.`);
-      return fresh(await makeCertificate(host, now));
+      return await chooseMadeCertificate({ host, tlsSecret }, secret, authoritySecret, now);
     }
   }
 }
@@ -89,21 +78,21 @@ function given(
     live?.certificate === certificatesIn(pair.certificate) && live.privateKey === pair.privateKey;
   if (!isThere || !secret) {
     info(`The certificate of the input tls_certificate goes into Secret ${tlsSecret}.`);
-    return fresh(pair);
+    const certificate = certificatesIn(pair.certificate);
+    return {
+      ...NOT_MADE,
+      newPair: pair,
+      certificate,
+      authority: authorityIn(certificate),
+      secretHash: secretHashOf(Buffer.from(pair.certificate)),
+    };
   }
   info(`Secret ${tlsSecret} holds the certificate of the input tls_certificate.`);
   return {
-    newPair: undefined,
+    ...NOT_MADE,
     certificate: live.certificate,
-    secretHash: secretHashOf(bytesOf(secret, "tls.crt")),
-  };
-}
-
-function fresh(pair: KeyPair): ChosenCertificate {
-  return {
-    newPair: pair,
-    certificate: certificatesIn(pair.certificate),
-    secretHash: secretHashOf(Buffer.from(pair.certificate)),
+    authority: authorityIn(live.certificate),
+    secretHash: secretHashOf(bytesIn(secret, "tls.crt")),
   };
 }
 
@@ -113,23 +102,6 @@ function presentedFor(host: string, sslCertificates: readonly SslCertificate[]):
   return (
     fitting.map(({ certificate = "" }) => certificate && `${certificate.trim()}\n`).join("") || undefined
   );
-}
-
-/** This action can't renew a certificate from the inputs. Once the input is gone it makes its own. */
-function problemOfOrigin(secret: Secret, { certificate }: KeyPair): string | undefined {
-  const { kind } = ownerOf(v.parse(KubernetesObject, { apiVersion: "v1", kind: "Secret", ...secret }));
-  return kind === "ours" && !isSelfSigned(certificate)
-    ? "it came from the input tls_certificate, which is no longer set"
-    : undefined;
-}
-
-function pairIn(secret: Secret): KeyPair {
-  const text = (key: string) => bytesOf(secret, key).toString();
-  return { certificate: certificatesIn(text("tls.crt")), privateKey: text("tls.key") };
-}
-
-function bytesOf(secret: Secret, key: string): Buffer {
-  return Buffer.from(secret.data[key] ?? "", "base64");
 }
 
 function noSecret(namespace: string, name: string): ActionError {

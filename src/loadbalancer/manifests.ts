@@ -15,6 +15,8 @@ export interface LoadBalancerNames {
   frontendConfig: string;
   /** The Secret with the certificate; undefined if the certificate is at Google. */
   tlsSecret: string | undefined;
+  /** The Secret with the authority of a certificate that this action makes; undefined for any other. */
+  authoritySecret: string | undefined;
   /** Undefined unless the certificate is Google-managed. */
   managedCertificate: string | undefined;
   service: string;

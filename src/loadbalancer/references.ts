@@ -61,7 +61,8 @@ export function needs(
   const { secrets, managed } = referencesOf(ingress);
   switch (kind) {
     case "Secret":
-      return secrets.includes(name);
+      // A certificate needs its authority when it is renewed.
+      return secrets.some((secret) => secret === name || authoritySecretName(secret) === name);
     case "ManagedCertificate":
       return managed.includes(name);
     case "FrontendConfig":
@@ -202,6 +203,11 @@ export function presents(ingress: Ingress, { secretHash, preShared }: RequiredCe
  */
 export function secretHashOf(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+}
+
+/** Returns the name of the Secret with the authority that signs the certificate of `tls_secret`. */
+export function authoritySecretName(tlsSecret: string): string {
+  return `${tlsSecret}-ca`;
 }
 
 /** Tells whether the ManagedCertificate controller made a name (gke-managed-certs, pkg/utils/random). */

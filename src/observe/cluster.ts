@@ -21,6 +21,7 @@ import { HELM_RELEASE } from "../kubernetes/ownership.ts";
 import type { Kind } from "../kubernetes/resources.ts";
 import { addressOf } from "../loadbalancer/address.ts";
 import {
+  authoritySecretName,
   type CertificateReferences,
   FRONTEND_CONFIG,
   isManagedName,
@@ -69,6 +70,7 @@ export async function observeCluster(
     otherIngresses,
     workloads,
     tlsSecret: parsed(Secret, find(objects, "Secret", settings.tlsSecret)),
+    authoritySecret: parsed(Secret, find(objects, "Secret", authoritySecretName(settings.tlsSecret))),
     managedCertificates: objects
       .filter(({ kind }) => kind === "ManagedCertificate")
       .map((object) => v.parse(ManagedCertificate, object)),
@@ -186,6 +188,7 @@ export async function observeObjects(
     get("Ingress", settings.ingressName),
     get("BackendConfig", settings.backendConfigName),
     get("Secret", settings.tlsSecret),
+    get("Secret", authoritySecretName(settings.tlsSecret)),
   ]);
   const objects = named.flat();
   const ingress = find(objects, "Ingress", settings.ingressName);
@@ -203,7 +206,7 @@ export async function observeObjects(
   const more = await allOf([
     isFrontendConfigured ? get("FrontendConfig", settings.frontendConfigName) : Promise.resolve([]),
     isManaged ? managedCertificates(api, settings, live) : Promise.resolve([]),
-    ...secrets.map((name) => get("Secret", name)),
+    ...secrets.flatMap((name) => [get("Secret", name), get("Secret", authoritySecretName(name))]),
   ]);
   return [...objects, ...more.flat()];
 }

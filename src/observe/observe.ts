@@ -26,7 +26,7 @@ export async function observe(settings: Settings, job: Job, access: Access): Pro
     observeCluster(settings, job, access),
   ]);
   const google = await observeGoogle(settings, access, cluster);
-  const certificate = await chooseCertificate(settings, cluster.tlsSecret, google.sslCertificates);
+  const certificate = await chooseCertificate(settings, cluster, google.sslCertificates);
   return { ...cluster, google, certificate };
 }
 

@@ -8,7 +8,7 @@ import type {
   Secret,
   Service,
 } from "../kubernetes/objects.ts";
-import type { ChosenCertificate } from "../loadbalancer/choose-certificate.ts";
+import type { ChosenCertificate } from "../loadbalancer/chosen-certificate.ts";
 import type { Zone } from "./dns-zone.ts";
 
 /** The cluster before this run changes anything. */
@@ -31,6 +31,8 @@ export interface ClusterState {
   otherIngresses: Ingress[];
   /** The Secret that tls_secret names, whoever made it. */
   tlsSecret: Secret | undefined;
+  /** The Secret with the authority that signs this action's own certificate. */
+  authoritySecret: Secret | undefined;
   managedCertificates: ManagedCertificate[];
   /** The live Deployments and StatefulSets of the release. */
   workloads: KubernetesObject[];

@@ -7,6 +7,7 @@ import { servicesOf } from "../loadbalancer/references.ts";
 import { layer4Of } from "../milvus/layer-4.ts";
 import { networkSettings } from "../milvus/network-settings.ts";
 import type { Observed } from "../observe/observed.ts";
+import { authorityMoveOf } from "./authority-move.ts";
 import { exposuresOf } from "./exposure.ts";
 import { describeLeaving } from "./leaving-ingress.ts";
 import type { Plan } from "./plan.ts";
@@ -27,6 +28,7 @@ export function consequencesOf(
   const { service, release, formerHosts, ingress, ingressAddress, otherIngresses } = observed;
   const { upgrade, switchOver } = plan.release;
   const { finalIngress } = plan.loadBalancer;
+  const newAuthority = authorityMoveOf(host, observed);
   const openDoor = plan.openDoor === undefined ? [] : [plan.openDoor];
   if (release.status === NOT_INSTALLED) return openDoor;
   const before = networkSettings(userYamlIn(release.computedValues));
@@ -89,7 +91,13 @@ export function consequencesOf(
       `Ingress ${name} leads to Milvus too: it stays beside the new one, with its load balancer (ingress_name: ${name} keeps that one instead).`,
     );
   }
-  return [...plan.release.notes, ...sentences, ...exposuresOf(settings, observed, plan.release), ...openDoor];
+  return [
+    ...plan.release.notes,
+    ...sentences,
+    ...(newAuthority === undefined ? [] : [newAuthority]),
+    ...exposuresOf(settings, observed, plan.release),
+    ...openDoor,
+  ];
 }
 
 function userYamlIn(values: Record<string, unknown>): string | undefined {

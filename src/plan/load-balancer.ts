@@ -15,6 +15,7 @@ import {
   tlsSecret,
 } from "../loadbalancer/manifests.ts";
 import {
+  authoritySecretName,
   type CertificateReferences,
   isManagedName,
   isNamedAfter,
@@ -65,7 +66,7 @@ export function planLoadBalancer(given: PlanSettings, observed: Observed, port: 
   const { leavesIap, ...configs } = withRemovals(given, observed.objects);
   const settings = { ...given, ...configs };
   const names = namesOf(settings, observed);
-  const { newPair } = observed.certificate;
+  const { newAuthority, newPair } = observed.certificate;
   const wanted = wantedCertificates(settings, names);
   const during = transitionalReferences(
     wanted,
@@ -79,6 +80,9 @@ export function planLoadBalancer(given: PlanSettings, observed: Observed, port: 
   const manifests: Manifest[] = [
     backendConfig(names, settings),
     ...(settings.frontendConfig ? [frontendConfig(names, settings.frontendConfig)] : []),
+    ...(newAuthority && names.authoritySecret
+      ? [tlsSecret(names.namespace, names.authoritySecret, newAuthority)]
+      : []),
     ...(newPair && names.tlsSecret ? [tlsSecret(names.namespace, names.tlsSecret, newPair)] : []),
     ...(names.managedCertificate ? [managedCertificate(names, names.managedCertificate)] : []),
     first,
@@ -109,7 +113,9 @@ export function planLoadBalancer(given: PlanSettings, observed: Observed, port: 
 }
 
 function namesOf(settings: PlanSettings, { service, managedCertificates }: Observed): LoadBalancerNames {
-  const { kind } = settings.certificate;
+  const { certificate } = settings;
+  const { kind } = certificate;
+  const isMade = kind === "self-managed" && certificate.given === undefined;
   return {
     namespace: settings.namespace,
     host: settings.host,
@@ -117,6 +123,7 @@ function namesOf(settings: PlanSettings, { service, managedCertificates }: Obser
     backendConfig: settings.backendConfigName,
     frontendConfig: settings.frontendConfigName,
     tlsSecret: kind === "self-managed" || kind === "secret" ? settings.tlsSecret : undefined,
+    authoritySecret: isMade ? authoritySecretName(settings.tlsSecret) : undefined,
     managedCertificate:
       kind === "google-managed"
         ? managedCertificateName(settings.tlsSecret, settings.host, managedCertificates)
@@ -197,7 +204,8 @@ function isOrphan(
     (kind === "FrontendConfig" && !frontendConfig) ||
     (kind === "Secret" &&
       metadata.name !== names.tlsSecret &&
-      [base, ...live.secrets].includes(metadata.name)) ||
+      metadata.name !== names.authoritySecret &&
+      [base, ...live.secrets].some((name) => [name, authoritySecretName(name)].includes(metadata.name))) ||
     (kind === "ManagedCertificate" &&
       metadata.name !== names.managedCertificate &&
       (isNamedAfter(base, metadata.name) || live.managed.includes(metadata.name)));

@@ -2,7 +2,7 @@ import { warning } from "@actions/core";
 import { info } from "../base/log.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { trustFor } from "../loadbalancer/certificate.ts";
-import type { ChosenCertificate } from "../loadbalancer/choose-certificate.ts";
+import type { ChosenCertificate } from "../loadbalancer/chosen-certificate.ts";
 import type { verify as Verify } from "../milvus/verify.ts";
 import type { Session } from "../report/session.ts";
 
