@@ -2,7 +2,8 @@ import { warning } from "@actions/core";
 import { info } from "./base/log.ts";
 import { forgetHost } from "./carry-out/dns-record.ts";
 import { type HelmUpgrade, recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
-import { refuseIrremovable, releaseStaticAddress, removeObjects } from "./carry-out/teardown.ts";
+import { refuseForbiddenTeardown } from "./carry-out/rights.ts";
+import { releaseStaticAddress, removeObjects } from "./carry-out/teardown.ts";
 import type { LocalChart } from "./helm/chart.ts";
 import { refuseOtherChart } from "./helm/release-state.ts";
 import { chartFor } from "./helm/stored-chart.ts";
@@ -44,7 +45,7 @@ async function removeLoadBalancer(settings: Settings, session: Session, access: 
     for (const note of plan.notes) info(note);
     for (const text of plan.warnings) warning(text);
     const chart = await chartToRestore(settings, session, access, plan);
-    await refuseIrremovable(access.api, settings.namespace, plan);
+    await refuseForbiddenTeardown(settings, session, access, plan, chart);
     session.report.plan = reportTeardown(plan);
     for (const line of describePlan(session.report.plan)) info(line);
     return { state, plan, chart };

@@ -129,10 +129,10 @@ describe.concurrent("a cluster that can't be used", () => {
       { kubeconfig: await kubeconfigWith({ user: { as: "nobody" } }) },
       false,
     );
-    expect(error).toContain(
-      "The account lacks rights that a deployment needs in namespace page; nothing was changed.",
+    expect(error).toContain("The account lacks rights that this run needs; nothing was changed.");
+    expect(error).toMatch(
+      /in namespace page it may not: .*patch services; .*patch backendconfigs\.cloud\.google\.com/,
     );
-    expect(error).toMatch(/it may not: .*patch services; .*patch backendconfigs\.cloud\.google\.com/);
     expect(error).toContain("What to do: grant it roles/container.developer");
   });
 

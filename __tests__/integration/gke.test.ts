@@ -22,6 +22,7 @@ import { privateDirectory } from "../../src/gke/kubeconfig.ts";
 import { unreachableCluster } from "../../src/gke/unreachable-cluster.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
 import { refuseMissingRights } from "../../src/kubernetes/permissions.ts";
+import { LOAD_BALANCER, RELEASE, rightsIn } from "../../src/kubernetes/rights.ts";
 import { CHART, type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
 
 let cluster: TestCluster;
@@ -79,6 +80,8 @@ function succeeded({ exitCode, stdout, stderr }: Output): string {
   expect(exitCode, stderr).toBe(0);
   return stdout;
 }
+
+const needed = (namespace: string) => rightsIn(namespace, RELEASE, LOAD_BALANCER);
 
 const federated = () => ({ GOOGLE_APPLICATION_CREDENTIALS: cluster.gke.env.GOOGLE_APPLICATION_CREDENTIALS });
 
@@ -168,7 +171,7 @@ describe("the rights that a deployment needs", () => {
 
   test("with all of them nothing is said", async () => {
     await allowed("free", "free", everything);
-    await refuseMissingRights(await as("free"), "free");
+    await refuseMissingRights(await as("free"), needed("free"));
   });
 
   test("those that are missing are named", async () => {
@@ -183,16 +186,18 @@ describe("the rights that a deployment needs", () => {
       { apiGroups: [""], resources: ["secrets"], verbs: ["get", "list", "watch"] },
       { apiGroups: ["networking.k8s.io"], resources: ["ingresses"], verbs: ["*"] },
     );
-    await expect(refuseMissingRights(await as("limited"), "limited")).rejects.toThrow(
-      "The account lacks rights that a deployment needs in namespace limited; nothing was changed.\n" +
-        "Why: it may not: create, update, patch, delete secrets; get, create, patch backendconfigs.cloud.google.com.\n" +
-        "What to do: grant it roles/container.developer in the cluster's project, or a Role in that namespace with these rights.",
+    await expect(refuseMissingRights(await as("limited"), needed("limited"))).rejects.toThrow(
+      "The account lacks rights that this run needs; nothing was changed.\n" +
+        "Why: in namespace limited it may not: create, update, delete, patch secrets; get, create, patch backendconfigs.cloud.google.com.\n" +
+        "What to do: grant it roles/container.developer in the cluster's project, or a Role with these rights (docs/permissions.md).",
     );
   });
 
   test("rights in another namespace don't count", async () => {
     await allowed("mine", "mine", everything);
-    await expect(refuseMissingRights(await as("mine"), "default")).rejects.toThrow(/it may not: get, list/);
+    await expect(refuseMissingRights(await as("mine"), needed("default"))).rejects.toThrow(
+      /it may not: get, list/,
+    );
   });
 });
 
@@ -201,7 +206,7 @@ test("a cluster that doesn't answer is explained by what it offers", async () =>
   try {
     const connection = await connect(federated());
     const api = await open(program("kubectl", connection));
-    const failed = refuseMissingRights(api, "default");
+    const failed = refuseMissingRights(api, needed("default"));
     const error = await failed.then(
       () => expect.unreachable("the cluster answered"),
       (reason: unknown) => unreachableCluster(connection.cluster, String(reason)),

@@ -6,13 +6,16 @@ import type { FileManifest } from "../../src/kubernetes/manifest-documents.ts";
 import { applyManifests, dryRunManifests } from "../../src/kubernetes/manifest-set.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { type Owner, ownerOf } from "../../src/kubernetes/ownership.ts";
+import { refuseMissingRights, rightsOn } from "../../src/kubernetes/permissions.ts";
 import {
-  DEPLOY,
   FRONTEND_CONFIG,
+  LOAD_BALANCER,
   MANAGED_CERTIFICATE,
-  refuseMissingRights,
+  RELEASE,
+  rightsIn,
   TEARDOWN,
-} from "../../src/kubernetes/permissions.ts";
+  type Verb,
+} from "../../src/kubernetes/rights.ts";
 import { ApiLab, failure } from "../support/api-lab.ts";
 
 let lab: ApiLab;
@@ -326,12 +329,35 @@ describe("rights", () => {
       ...["--role=limited", "--user=limited"],
     ]);
     const { api } = await lab.open({ flags: ["--as=limited"] });
-    await refuseMissingRights(api, namespace);
-    await refuseMissingRights(api, namespace, [...DEPLOY, ...FRONTEND_CONFIG]);
-    const all = [...DEPLOY, ...MANAGED_CERTIFICATE, ...TEARDOWN, ...TEARDOWN];
-    expect(await failure(refuseMissingRights(api, namespace, all))).toContain(
-      "Why: it may not: list, watch, delete backendconfigs.cloud.google.com; get, list, watch, create, patch, delete managedcertificates.networking.gke.io.\n",
+    await refuseMissingRights(api, rightsIn(namespace, RELEASE, LOAD_BALANCER, FRONTEND_CONFIG));
+    const all = rightsIn(namespace, LOAD_BALANCER, MANAGED_CERTIFICATE, TEARDOWN, TEARDOWN);
+    expect(await failure(refuseMissingRights(api, all))).toContain(
+      `Why: in namespace ${namespace} it may not: get, list, watch, create, patch, delete managedcertificates.networking.gke.io; list, watch, delete backendconfigs.cloud.google.com.\n`,
     );
+  });
+
+  test("of objects are those on their kinds, as the cluster names them", async () => {
+    const { api } = await lab.open();
+    const on = (apiVersion: string, kind: string, ...verbs: Verb[]) => ({
+      apiVersion,
+      kind,
+      namespace: "n",
+      verbs,
+    });
+    expect(
+      await rightsOn(api, [
+        on("policy/v1", "PodDisruptionBudget", "get", "patch"),
+        on("policy/v1", "PodDisruptionBudget", "get"),
+        on("rbac.authorization.k8s.io/v1", "ClusterRole", "create"),
+        on("v1", "ServiceAccount", "delete"),
+        on("example.com/v1", "Unknown", "get"),
+      ]),
+    ).toEqual([
+      { namespace: "n", resource: "poddisruptionbudgets.policy", verb: "get" },
+      { namespace: "n", resource: "poddisruptionbudgets.policy", verb: "patch" },
+      { namespace: "", resource: "clusterroles.rbac.authorization.k8s.io", verb: "create" },
+      { namespace: "n", resource: "serviceaccounts", verb: "delete" },
+    ]);
   });
 });
 

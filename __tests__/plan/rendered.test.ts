@@ -101,6 +101,7 @@ describe("planRendered", () => {
       restarts: [{ kind: "Deployment", name: `${NAME}-standalone` }],
       creates: [],
       deletes: [],
+      manifest: manifest(...WANTED),
       milvusVersion: "2.6.6",
       warnings: [],
     });

@@ -9,7 +9,6 @@ import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer, Manifest } from "../kubernetes/api.ts";
 import { dryRunManifests } from "../kubernetes/manifest-set.ts";
 import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
-import { CLEAR, refuseMissingRights } from "../kubernetes/permissions.ts";
 import { changedAsBefore } from "../loadbalancer/origin.ts";
 import { hasLoadBalancerValues } from "../milvus/values.ts";
 import type { Access } from "../observe/access.ts";
@@ -22,6 +21,7 @@ import { exposuresOf } from "../plan/exposure.ts";
 import type { Plan } from "../plan/plan.ts";
 import { describePlan, reportPlan } from "../report/plan.ts";
 import type { Session } from "../report/session.ts";
+import { refuseForbiddenDeployment } from "./rights.ts";
 
 /** The outcome of all checks that change nothing. */
 export interface DryRun {
@@ -39,16 +39,12 @@ export async function checkByDryRun(
   observed: Observed,
   plan: Plan,
 ): Promise<DryRun> {
-  const [objects, lost] = await allOf([
+  // The first failure is the one that is reported: missing rights name all that is missing.
+  const [, objects, lost] = await allOf([
+    // A plan is also made for accounts that may only read.
+    settings.mode === "plan" ? undefined : refuseForbiddenDeployment(settings, access, observed, plan),
     dryRunObjects(settings, access.api, plan),
     lostValuesOf(access.api, observed, plan),
-    settings.mode === "plan"
-      ? undefined
-      : refuseMissingRights(
-          access.api,
-          settings.namespace,
-          plan.loadBalancer.orphans.map(({ kind }) => CLEAR[kind]),
-        ),
   ]);
   const all = [...plan.google, ...objects];
   const consequences = consequencesOf(settings, observed, plan);

@@ -12,12 +12,20 @@ import { compareManifests, type ManifestChange } from "../helm/manifest.ts";
 import type { RolloutLimit } from "../helm/patience.ts";
 import { untilSettled } from "../helm/pending.ts";
 import { NOT_INSTALLED, type Release, readRelease } from "../helm/release.ts";
+import { verbsOfUpgrade } from "../helm/rights.ts";
 import { rollback } from "../helm/rollback.ts";
 import { watchRollout } from "../helm/rollout.ts";
-import { findLastDeployed, listRevisions, readRevision, secretOf } from "../helm/stored-release.ts";
+import {
+  findLastDeployed,
+  listRevisions,
+  readRevision,
+  type StoredRelease,
+  secretOf,
+} from "../helm/stored-release.ts";
 import { upgrade } from "../helm/upgrade.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
+import { refuseMissingRights, rightsOn } from "../kubernetes/permissions.ts";
 import type { Access } from "../observe/access.ts";
 import type { UpgradePlan } from "../plan/release.ts";
 import {
@@ -232,10 +240,10 @@ async function rollBackPending(
   settings: ReleaseSettings,
   session: Session,
   access: Access,
-  newest: Revision,
+  newest: StoredRelease,
   pending: string,
 ): Promise<void> {
-  const { api } = access;
+  const { api, helm } = access;
   const { release: name, namespace } = settings;
   const release = await readRelease(api, name, namespace);
   const target = release && (await findLastDeployed(api, release, await listRevisions(api, release)));
@@ -245,6 +253,10 @@ async function rollBackPending(
       fix: `\`helm uninstall ${name} -n ${namespace}\` and install again.`,
     });
   }
+  const { manifest: after } = await readRevision(api, release, target.revision);
+  const serverSide = appliesServerSide(helm.version, release);
+  const undoing = { namespace, before: newest.manifest, after, serverSide, rollsBack: false };
+  await refuseMissingRights(api, await rightsOn(api, verbsOfUpgrade(undoing)));
   await changing(session.report, async () => {
     const { status, description } = newest;
     if (status === "pending-rollback" && description === `Rollback to ${target.revision}`) {

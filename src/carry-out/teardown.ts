@@ -4,7 +4,6 @@ import { releaseAddress } from "../gke/compute.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import { deleteAndAwait, type ObjectReference } from "../kubernetes/deletion.ts";
-import { REMOVE, refuseMissingRights } from "../kubernetes/permissions.ts";
 import type { UnwantedAddress } from "../observe/address.ts";
 import type { TeardownPlan } from "../plan/teardown.ts";
 import { changing, changingAtomically, objectChangeKey, recording } from "../report/run-report.ts";
@@ -12,25 +11,6 @@ import type { Session } from "../report/session.ts";
 
 /** How long an object without finalizers may take to go, in milliseconds. */
 const DELETION_MS = 60_000;
-
-/**
- * Checks that every object can be removed, as a load balancer that is half removed is worse than a whole one.
- *
- * @throws ActionError when one may not be removed; nothing was changed
- */
-export async function refuseIrremovable(
-  api: ApiServer,
-  namespace: string,
-  { objects, manifests }: Pick<TeardownPlan, "objects" | "manifests">,
-): Promise<void> {
-  const needed = objects.flatMap(({ kind }) =>
-    kind === "FrontendConfig" || kind === "ManagedCertificate" ? [REMOVE[kind]] : [],
-  );
-  await allOf([
-    refuseMissingRights(api, namespace, needed),
-    ...manifests.map((manifest) => api.remove(manifest, { dryRun: true })),
-  ]);
-}
 
 /** Deletes the load balancer's objects, then the user's own. */
 export async function removeObjects(

@@ -13,7 +13,7 @@ const Rendered = v.looseObject({
     annotations: v.nullish(v.record(v.string(), v.unknown()), {}),
   }),
 });
-type Rendered = v.InferOutput<typeof Rendered>;
+export type Rendered = v.InferOutput<typeof Rendered>;
 
 /** The name of an object in the log and the plan. */
 export interface ObjectName {
@@ -65,12 +65,16 @@ export function compareManifests(before: string, after: string): ManifestChange 
       former && WORKLOADS.has(object.kind) && !isDeepStrictEqual(podTemplate(former), podTemplate(object))
     );
   });
-  const kept = (object: Rendered) => object.metadata.annotations["helm.sh/resource-policy"] === "keep";
   return {
     restarts: changed.map(nameOf),
     creates: added.map(nameOf),
-    deletes: removed.filter(([, object]) => !kept(object)).map(nameOf),
+    deletes: removed.filter(([, object]) => !isKept(object)).map(nameOf),
   };
+}
+
+/** Tells whether Helm leaves an object in the cluster that the release no longer has. */
+export function isKept({ metadata }: Rendered): boolean {
+  return metadata.annotations["helm.sh/resource-policy"] === "keep";
 }
 
 /** A field in which two manifests differ. Without a path: an object that only one of them has. */

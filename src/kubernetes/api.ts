@@ -9,6 +9,7 @@ import { type KubectlProxy, startProxy } from "./proxy.ts";
 import { type ApiRequest, type PatchType, sendRequest, streamLines } from "./requests.ts";
 import {
   collectionPath,
+  groupedName,
   type Kind,
   objectPath,
   type Resource,
@@ -18,6 +19,7 @@ import {
   titleOf,
 } from "./resources.ts";
 import { type ApiResponse, apiError, conflictError, conflictsIn, statusOf } from "./responses.ts";
+import type { Right } from "./rights.ts";
 
 export type { Kind, Selector } from "./resources.ts";
 
@@ -126,13 +128,17 @@ export class ApiServer {
     return object === undefined ? undefined : v.parse(KubernetesObject, object);
   }
 
-  /** Tells whether the cluster knows a manifest's kind. */
-  async knows({ apiVersion, kind }: Manifest): Promise<boolean> {
-    return (await this.#discovery.find(apiVersion, kind)) !== undefined;
+  /** Returns how the API server names a kind; undefined if the cluster doesn't know it. */
+  resource({ apiVersion, kind }: Pick<Manifest, "apiVersion" | "kind">): Promise<Resource | undefined> {
+    return this.#discovery.find(apiVersion, kind);
   }
 
+  /** Tells whether a namespace exists. One that the account may not see counts as one. */
   async hasNamespace(name: string): Promise<boolean> {
-    return (await this.#find(resourceOf("Namespace"), "", name)) !== undefined;
+    const response = await this.#send("GET", objectPath(resourceOf("Namespace"), "", name));
+    if (response.code === 200 || response.code === 403) return true;
+    if (response.code === 404 && statusOf(response)) return false;
+    throw apiError(`The API server does not show Namespace ${name}.`, response);
   }
 
   /**
@@ -147,12 +153,8 @@ export class ApiServer {
     return v.parse(ListedObject, JSON.parse(response.body)).metadata.uid;
   }
 
-  /**
-   * Tells whether the account may do something in a namespace.
-   *
-   * @param resource with its API group, e.g. `secrets` or `deployments.apps`
-   */
-  async allows(namespace: string, resource: string, verb: string): Promise<boolean> {
+  /** Tells whether the account has a right. */
+  async allows({ namespace, resource, verb }: Right): Promise<boolean> {
     const [plural, ...group] = resource.split(".");
     const review = {
       apiVersion: "authorization.k8s.io/v1",
@@ -170,11 +172,12 @@ export class ApiServer {
   async mayApply({ apiVersion, kind, metadata }: Manifest): Promise<boolean> {
     const resource = await this.#discovery.find(apiVersion, kind);
     if (!resource) return false;
-    const [group = "", version] = apiVersion.split("/");
-    const name = version === undefined ? resource.plural : `${resource.plural}.${group}`;
-    const scope = resource.namespaced ? (metadata.namespace ?? "") : "";
+    const on = {
+      namespace: resource.namespaced ? (metadata.namespace ?? "") : "",
+      resource: groupedName(resource),
+    };
     // Server-side apply is a PATCH that may create (kubernetes/apiserver, endpoints/handlers/patch.go).
-    const allowed = await allOf(["create", "patch"].map((verb) => this.allows(scope, name, verb)));
+    const allowed = await allOf((["create", "patch"] as const).map((verb) => this.allows({ ...on, verb })));
     return allowed.every(Boolean);
   }
 
@@ -237,7 +240,7 @@ export class ApiServer {
     const { apiVersion, kind } = manifest;
     const from = fromOf(origin);
     const { namespace, ...metadata } = manifest.metadata;
-    const resource = await this.#resource(apiVersion, kind, `${kind} ${metadata.name}${from}`);
+    const resource = await this.#known(apiVersion, kind, `${kind} ${metadata.name}${from}`);
     const scope = resource.namespaced && namespace !== undefined ? { namespace } : {};
     const object = `${titleOf(resource, namespace ?? "", metadata.name)}${from}`;
 
@@ -263,7 +266,7 @@ export class ApiServer {
   async create(manifest: Manifest): Promise<boolean> {
     const { apiVersion, kind, metadata } = manifest;
     const { namespace = "", name } = metadata;
-    const resource = await this.#resource(apiVersion, kind, `${kind} ${name}`);
+    const resource = await this.#known(apiVersion, kind, `${kind} ${name}`);
     const path = `${collectionPath(resource, namespace)}?fieldManager=${FIELD_MANAGER}&fieldValidation=Strict`;
     const response = await this.#send("POST", path, { contentType: "application/json", body: manifest });
     if (response.code === 201) return true;
@@ -282,7 +285,7 @@ export class ApiServer {
     patch: readonly JsonPatch[],
   ): Promise<KubernetesObject | undefined> {
     const { namespace = "", name } = metadata;
-    const resource = await this.#resource(apiVersion, kind, `${kind} ${name}`);
+    const resource = await this.#known(apiVersion, kind, `${kind} ${name}`);
     const response = await this.#patch(objectPath(resource, namespace, name), "", "json-patch+json", patch);
     if (response.code === 409) return undefined;
     if (response.code === 200) return v.parse(KubernetesObject, JSON.parse(response.body));
@@ -353,7 +356,7 @@ export class ApiServer {
     throw apiError(`The log of container ${container} of pod ${namespace}/${pod} can't be read.`, response);
   }
 
-  async #resource(apiVersion: string, kind: string, object: string): Promise<Resource> {
+  async #known(apiVersion: string, kind: string, object: string): Promise<Resource> {
     const resource = await this.#discovery.find(apiVersion, kind);
     if (!resource) throw await this.#discovery.unknown(object, apiVersion, kind);
     return resource;

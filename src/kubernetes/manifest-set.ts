@@ -59,7 +59,7 @@ export async function dryRunManifests(
     files.map(async ({ manifest, origin }, index) => {
       const before = live[index];
       const isComing = coming.some((other) => isNeededBy(other, manifest));
-      if (isComing || (asReader && (await api.knows(manifest)) && !(await api.mayApply(manifest)))) {
+      if (isComing || (asReader && (await api.resource(manifest)) && !(await api.mayApply(manifest)))) {
         return { before, after: v.parse(KubernetesObject, manifest), isRehearsed: false };
       }
       const after = await api.apply(manifest, { force, dryRun: true, origin });
@@ -110,7 +110,7 @@ async function untilServed(
   signal: AbortSignal,
 ): Promise<void> {
   const limit = AbortSignal.timeout(SERVED_LIMIT_MS);
-  while (!(await api.knows(manifest))) {
+  while ((await api.resource(manifest)) === undefined) {
     const { status } = v.parse(DefinitionStatus, (await api.find(definition)) ?? {});
     const unaccepted = status?.conditions.find(
       (condition) => condition.type === "NamesAccepted" && condition.status === "False",

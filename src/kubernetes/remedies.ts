@@ -42,8 +42,16 @@ const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
     "a policy of the cluster refuses the object: change what it names, or ask its owners for an exception.",
   ],
   [
+    /attempting to grant RBAC permissions not currently held/,
+    "nobody may give rights that he doesn't have himself: give the account those that the message lists, or the verb escalate on Roles and bind on RoleBindings. roles/container.admin has both, roles/container.developer neither (docs/permissions.md).",
+  ],
+  [
+    /cannot (create|update|patch|delete) resource "(cluster)?role(binding)?s"/,
+    "give the account that right: roles/container.admin on the project, or an RBAC role in the cluster. roles/container.developer may only read Roles and RoleBindings (docs/permissions.md).",
+  ],
+  [
     /forbidden/i,
-    "give the account that right: roles/container.developer on the project, or an RBAC role in the cluster.",
+    "give the account that right: roles/container.developer on the project, or an RBAC role in the cluster (docs/permissions.md).",
   ],
   [
     /connection refused|was refused|no such host|i\/o timeout|Unable to connect|deadline exceeded|TLS handshake timeout|no route to host|network is unreachable|did not answer within/i,

@@ -46,6 +46,11 @@ export function ownResource(apiVersion: string, kind: string): Resource | undefi
   return name !== undefined && own?.apiVersion === apiVersion ? { kind: name, ...own } : undefined;
 }
 
+/** Returns the plural with its group, e.g. `deployments.apps`, or `secrets` of the core API. */
+export function groupedName({ apiVersion, plural }: Pick<Resource, "apiVersion" | "plural">): string {
+  return apiVersion.includes("/") ? `${plural}.${apiVersion.split("/")[0]}` : plural;
+}
+
 /** Returns e.g. `/apis/networking.k8s.io/v1`, where an API lists its resources. */
 export function apiPath(apiVersion: string): string {
   const path = apiVersion.split("/").map(encodeURIComponent).join("/");

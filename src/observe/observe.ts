@@ -1,14 +1,16 @@
 import { allOf } from "../base/async.ts";
 import type { Job } from "../base/job.ts";
 import type { Settings } from "../inputs/settings.ts";
+import { refuseMissingRights } from "../kubernetes/permissions.ts";
 import {
-  DEPLOY,
   FRONTEND_CONFIG,
+  LOAD_BALANCER,
   MANAGED_CERTIFICATE,
-  type Rights,
+  RELEASE,
+  type Right,
   reading,
-  refuseMissingRights,
-} from "../kubernetes/permissions.ts";
+  rightsIn,
+} from "../kubernetes/rights.ts";
 import { chooseCertificate } from "../loadbalancer/choose-certificate.ts";
 import type { Access } from "./access.ts";
 import { observeCluster } from "./cluster.ts";
@@ -22,7 +24,7 @@ import type { Observed } from "./observed.ts";
  */
 export async function observe(settings: Settings, job: Job, access: Access): Promise<Observed> {
   const [, cluster] = await allOf([
-    refuseMissingRights(access.api, settings.namespace, rightsFor(settings)),
+    refuseMissingRights(access.api, deploymentRights(settings)),
     observeCluster(settings, job, access),
   ]);
   const google = await observeGoogle(settings, access, cluster);
@@ -30,15 +32,19 @@ export async function observe(settings: Settings, job: Job, access: Access): Pro
   return { ...cluster, google, certificate };
 }
 
-function rightsFor({
+/** Returns the rights that every deployment with these settings needs, whatever there is in the cluster. */
+export function deploymentRights({
+  namespace,
   certificate,
   frontendConfig,
   mode,
-}: Pick<Settings, "certificate" | "frontendConfig" | "mode">): Rights[] {
-  const rights = [
-    ...DEPLOY,
-    ...(certificate.kind === "google-managed" ? MANAGED_CERTIFICATE : []),
-    ...(frontendConfig ? FRONTEND_CONFIG : []),
-  ];
+}: Pick<Settings, "namespace" | "certificate" | "frontendConfig" | "mode">): Right[] {
+  const rights = rightsIn(
+    namespace,
+    RELEASE,
+    LOAD_BALANCER,
+    certificate.kind === "google-managed" ? MANAGED_CERTIFICATE : [],
+    frontendConfig ? FRONTEND_CONFIG : [],
+  );
   return mode === "plan" ? reading(rights) : rights;
 }

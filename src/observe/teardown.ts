@@ -5,7 +5,8 @@ import { readHistory, type StoredRelease } from "../helm/stored-release.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer, Manifest } from "../kubernetes/api.ts";
 import { Ingress, type KubernetesObject, Service } from "../kubernetes/objects.ts";
-import { DEPLOY, refuseMissingRights, TEARDOWN } from "../kubernetes/permissions.ts";
+import { refuseMissingRights } from "../kubernetes/permissions.ts";
+import { RELEASE, type Right, rightsIn, TEARDOWN } from "../kubernetes/rights.ts";
 import { addressOf } from "../loadbalancer/address.ts";
 import type { Access } from "./access.ts";
 import { observeUnwantedAddress, type UnwantedAddress } from "./address.ts";
@@ -46,7 +47,7 @@ export async function observeTeardown(
   const { api } = access;
   const { namespace, restoreLayer4 } = settings;
   const [, objects, otherIngresses, services, restorable, zone, found] = await allOf([
-    refuseMissingRights(api, namespace, [...TEARDOWN, ...(restoreLayer4 ? DEPLOY : [])]),
+    refuseMissingRights(api, teardownRights(settings)),
     observeObjects(settings, api),
     observeOtherIngresses(settings, api),
     observeServices(namespace, api),
@@ -74,6 +75,14 @@ export async function observeTeardown(
     staticAddress,
     restorable,
   };
+}
+
+/** Returns the rights that every teardown with these settings needs. */
+export function teardownRights({
+  namespace,
+  restoreLayer4,
+}: Pick<Settings, "namespace" | "restoreLayer4">): Right[] {
+  return rightsIn(namespace, TEARDOWN, restoreLayer4 ? RELEASE : []);
 }
 
 async function observeServices(namespace: string, api: ApiServer): Promise<Service[]> {

@@ -35,6 +35,8 @@ export interface Rendered {
 
 /** What the upgrade does to the objects of the release. */
 export interface RenderedPlan extends ManifestChange {
+  /** The objects as Helm will apply them, several YAML documents. */
+  manifest: string;
   /** Every field that changes, in objects that stay. */
   fields: FieldChange[];
   /** Edits by hand that the upgrade sets back: from what is live to what the chart renders. */
@@ -89,6 +91,7 @@ export function planRendered(
   );
   return {
     ...change,
+    manifest: wanted,
     fields: manifestDifferences(stored, wanted)
       .filter(({ path }) => path !== "")
       .map((difference) => shownField(difference, secrets)),

@@ -1,0 +1,5 @@
+// Writes the pages of docs/ that are made from the sources.
+import { writeFileSync } from "node:fs";
+import { permissionsPage } from "./permissions-page.ts";
+
+writeFileSync("docs/permissions.md", permissionsPage());

@@ -1,0 +1,226 @@
+import { dump } from "js-yaml";
+import {
+  CLEAR,
+  FRONTEND_CONFIG,
+  LOAD_BALANCER,
+  MANAGED_CERTIFICATE,
+  RELEASE,
+  REMOVE,
+  type Rights,
+  rightsIn,
+  TEARDOWN,
+  type Verb,
+} from "../src/kubernetes/rights.ts";
+
+/** What Helm may have to do with an object of a release, in an upgrade or in a rollback. */
+const HELM_VERBS: Verb[] = ["get", "create", "patch", "delete"];
+
+/** What Milvus's chart renders with its usual dependencies. */
+const CHART: readonly Rights[] = [
+  "configmaps",
+  "deployments.apps",
+  "horizontalpodautoscalers.autoscaling",
+  "jobs.batch",
+  "persistentvolumeclaims",
+  "poddisruptionbudgets.policy",
+  "secrets",
+  "serviceaccounts",
+  "services",
+  "statefulsets.apps",
+].map((resource) => [resource, ...HELM_VERBS]);
+
+const RBAC: readonly Rights[] = [
+  ["roles.rbac.authorization.k8s.io", ...HELM_VERBS],
+  ["rolebindings.rbac.authorization.k8s.io", ...HELM_VERBS],
+];
+
+/** What a run goes on without. */
+const OPTIONAL: readonly Rights[] = [["pods/log", "get"]];
+
+/** How Google's IAM names a resource, where it isn't the plural itself in camel case. */
+const IAM_NAMES: Record<string, string> = {
+  backendconfigs: "backendConfigs",
+  configmaps: "configMaps",
+  frontendconfigs: "frontendConfigs",
+  horizontalpodautoscalers: "horizontalPodAutoscalers",
+  managedcertificates: "managedCertificates",
+  persistentvolumeclaims: "persistentVolumeClaims",
+  poddisruptionbudgets: "podDisruptionBudgets",
+  replicasets: "replicaSets",
+  rolebindings: "roleBindings",
+  serviceaccounts: "serviceAccounts",
+  statefulsets: "statefulSets",
+};
+
+/** IAM's verbs for Kubernetes's others. */
+const IAM_VERBS: Partial<Record<Verb, string>> = { watch: "list", patch: "update" };
+
+interface Rule {
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+}
+
+/** Returns the RBAC rules for some tables: resources of one group with the same verbs share one. */
+function rulesFor(...tables: readonly (readonly Rights[])[]): Rule[] {
+  const byResource = Map.groupBy(rightsIn("", ...tables), ({ resource }) => resource);
+  const single = [...byResource]
+    .map(([resource, rights]) => {
+      const [plural = "", ...group] = resource.split(".");
+      return { plural, group: group.join("."), verbs: rights.map(({ verb }) => verb).sort() };
+    })
+    .sort((one, other) => one.group.localeCompare(other.group) || one.plural.localeCompare(other.plural));
+  return [...Map.groupBy(single, ({ group, verbs }) => `${group} ${verbs}`).values()].map((alike) => ({
+    apiGroups: [alike[0]?.group ?? ""],
+    resources: alike.map(({ plural }) => plural),
+    verbs: alike[0]?.verbs ?? [],
+  }));
+}
+
+function role(name: string, ...tables: readonly (readonly Rights[])[]): string {
+  return yaml({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "Role",
+    metadata: { name, namespace: "milvus" },
+    rules: rulesFor(...tables),
+  });
+}
+
+function yaml(value: object): string {
+  return `\`\`\`yaml\n${dump(value, { flowLevel: 3, lineWidth: 110 })}\`\`\``;
+}
+
+/** Returns a table with what each rule is for. */
+function table(rows: readonly (readonly [what: string, rights: readonly Rights[]])[]): string {
+  const lines = rows.flatMap(([what, rights]) =>
+    rights.map(([resource, ...verbs]) => `| ${what} | \`${resource}\` | ${verbs.join(", ")} |`),
+  );
+  return ["| for | resource | verbs |", "| --- | --- | --- |", ...lines].join("\n");
+}
+
+function iamPermissions(...tables: readonly (readonly Rights[])[]): string[] {
+  const permissions = rightsIn("", ...tables).map(({ resource, verb }) => {
+    const [plural = ""] = resource.split(".");
+    if (plural === "pods/log") return "container.pods.getLogs";
+    return `container.${IAM_NAMES[plural] ?? plural}.${IAM_VERBS[verb] ?? verb}`;
+  });
+  return [...new Set(["container.clusters.get", ...permissions])].sort();
+}
+
+/** Returns docs/permissions.md, made from the tables that a run is checked with. */
+export function permissionsPage(): string {
+  const iamRole = yaml({
+    title: "Milvus deployer",
+    stage: "GA",
+    includedPermissions: iamPermissions(
+      CHART,
+      RELEASE,
+      LOAD_BALANCER,
+      MANAGED_CERTIFICATE,
+      FRONTEND_CONFIG,
+      TEARDOWN,
+      Object.values(CLEAR),
+      Object.values(REMOVE),
+      OPTIONAL,
+    ),
+  });
+  return `<!-- Made by \`npm run docs\` from src/kubernetes/rights.ts: change it there. -->
+# Permissions
+
+Google's role \`roles/container.developer\` on the cluster's project holds all that this page lists, with one exception: it may
+only read Roles and RoleBindings. A chart that makes them, as Milvus's does with Pulsar, needs
+[more](#roles-in-the-chart).
+
+Before it changes anything, a run asks the API server for every right that this run needs: one review for each kind and verb,
+side by side. The error lists all that are missing, and names a role that has them.
+
+\`mode: plan\` needs no more than get and list of the rights of a deployment. With all of them the API server checks every object
+in a dry run.
+
+## A Role for deploy
+
+This Role and a RoleBinding in the release's namespace are enough for a release of Milvus's chart. The identity then only needs
+\`container.clusters.get\` in IAM, or \`kubeconfig\`.
+
+${role("milvus-deployer", CHART, RELEASE, LOAD_BALANCER, OPTIONAL)}
+
+Google knows a service account by its e-mail address:
+
+${yaml({
+  apiVersion: "rbac.authorization.k8s.io/v1",
+  kind: "RoleBinding",
+  metadata: { name: "milvus-deployer", namespace: "milvus" },
+  roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "milvus-deployer" },
+  subjects: [
+    {
+      apiGroup: "rbac.authorization.k8s.io",
+      kind: "User",
+      name: "deployer@my-project.iam.gserviceaccount.com",
+    },
+  ],
+})}
+
+## What they are for
+
+${table([
+  ["the release", RELEASE],
+  ["the load balancer", LOAD_BALANCER],
+  ["`certificate: google-managed`", MANAGED_CERTIFICATE],
+  ["`frontend_config`", FRONTEND_CONFIG],
+  ["another kind of certificate, or no `frontend_config`, than before", Object.values(CLEAR)],
+  ["`mode: teardown`", TEARDOWN],
+  ["teardown of what not every load balancer has", Object.values(REMOVE)],
+  ["the last log lines of a pod that fails (not required)", OPTIONAL],
+])}
+
+The kinds of the release come on top, as the chart renders them:
+
+| Helm | on each kind |
+| --- | --- |
+| reads every object | get |
+| changes one | patch |
+| changes a release that Helm 4 installed | patch on every kind, whether it changes or not |
+| makes a new one, or removes one, or takes that back after a failure | create, delete |
+
+The user's own objects in \`manifests\` need get, patch and create; a teardown needs delete.
+
+## A Role for teardown
+
+\`restore_layer4: true\` upgrades the release and needs the Role for deploy too.
+
+${role("milvus-teardown", TEARDOWN)}
+
+## Roles in the chart
+
+With Pulsar, Milvus's chart makes Roles and RoleBindings. The account then needs:
+
+${role("milvus-roles", RBAC)}
+
+Nobody may give rights that he doesn't have himself. To make such a Role, or to change one, the account also needs the rights
+that it gives, in RBAC (those from IAM don't count), or the verbs \`escalate\` and \`bind\` on roles. In IAM
+\`roles/container.admin\` has all of that. A dry run of each Role tells before anything is changed.
+
+## A ClusterRole
+
+None is needed for Milvus's chart. A chart or \`manifests\` with objects of the whole cluster (a Namespace, a
+CustomResourceDefinition, a ClusterRole) need get, patch and create on these kinds in a ClusterRole. With a static address
+the run reads the UID of namespace \`kube-system\` if it may, which tells this cluster's load balancer from another's:
+
+${yaml({
+  apiVersion: "rbac.authorization.k8s.io/v1",
+  kind: "ClusterRole",
+  metadata: { name: "milvus-deployer" },
+  rules: [{ apiGroups: [""], resources: ["namespaces"], resourceNames: ["kube-system"], verbs: ["get"] }],
+})}
+
+## A custom role of IAM
+
+It counts in every namespace of every cluster of the project. IAM has no watch (list) and no patch (update). The DNS-based
+endpoint also needs \`container.clusters.connect\`. \`gcloud iam roles create milvusDeployer --project=PROJECT --file=role.yaml\`
+makes it from this file:
+
+${iamRole}
+
+Rights at Google for addresses, DNS and certificates: [addresses-and-dns.md](addresses-and-dns.md#roles).
+`;
+}

@@ -1,0 +1,45 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ObjectVerbs } from "../kubernetes/permissions.ts";
+import type { Verb } from "../kubernetes/rights.ts";
+import { isKept, parseManifest } from "./manifest.ts";
+
+/** An upgrade, or an installation: then nothing was there before. */
+export interface AppliedUpgrade {
+  namespace: string;
+  /** Manifests, several YAML documents each. */
+  before: string;
+  after: string;
+  /** Whether Helm applies the release server-side. */
+  serverSide: boolean;
+  /** Whether a failed upgrade is rolled back. */
+  rollsBack: boolean;
+}
+
+/**
+ * Returns what Helm does with each object of a release in an upgrade, and in the rollback of one that fails (helm
+ * pkg/kube/client.go, update). It reads every object. Of a release that it applies server-side it patches every object,
+ * changed or not, and creates by a patch too; of others it patches the changed ones.
+ */
+export function verbsOfUpgrade({
+  namespace,
+  before,
+  after,
+  serverSide,
+  rollsBack,
+}: AppliedUpgrade): ObjectVerbs[] {
+  const [old, wanted] = [parseManifest(before), parseManifest(after)];
+  const creating: Verb[] = serverSide ? ["create", "patch"] : ["create"];
+  return [...new Set([...old.keys(), ...wanted.keys()])].flatMap((key) => {
+    const [former, next] = [old.get(key), wanted.get(key)];
+    const object = next ?? former;
+    if (!object) return [];
+    const verbs = (): Verb[] => {
+      if (former && next) return serverSide || !isDeepStrictEqual(former, next) ? ["patch"] : [];
+      if (next) return rollsBack ? [...creating, "delete"] : creating;
+      if (isKept(object)) return [];
+      return rollsBack ? ["delete", ...creating] : ["delete"];
+    };
+    const { apiVersion, kind, metadata } = object;
+    return [{ apiVersion, kind, namespace: metadata.namespace || namespace, verbs: ["get", ...verbs()] }];
+  });
+}
