@@ -6,6 +6,7 @@ import { deploy } from "./deploy.ts";
 import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
 import { secretsIn } from "./inputs/secrets.ts";
 import { readSettings, type Settings } from "./inputs/settings.ts";
+import { annotate } from "./report/annotations.ts";
 import { type RunReport, setOutputs } from "./report/run-report.ts";
 import { shortened, wantedSummary } from "./report/summary.ts";
 import { teardown } from "./teardown.ts";
@@ -40,6 +41,7 @@ async function main(): Promise<void> {
     await untilCancelled(work(settings, session), cancelled);
   } catch (error) {
     failure = describe(error, report);
+    if (error instanceof ActionError) annotate(error.annotations);
     setFailed(failure);
   }
   isReported = true;

@@ -187,7 +187,7 @@ describe("a kubeconfig that was given", () => {
     );
     await mkdir(join(directory, "folder"));
     await expect(givenKubeconfig(join(directory, "folder"), undefined, directory, {})).rejects.toThrow(
-      /EISDIR/,
+      /it is a folder, not a file/,
     );
   });
 });

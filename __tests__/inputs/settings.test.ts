@@ -351,9 +351,10 @@ describe("inputs that are refused, naming the input, the value and what is allow
     ["values", "service.type=x", "values must be a YAML map, but holds a string."],
     ["values_files", "bad.yaml", "values_files: bad.yaml is not valid YAML at line 3, column 1: "],
     ["values_files", "no.yaml", "values_files: no.yaml can't be read: ENOENT"],
+    ["values_files", "/dev/zero", "values_files: /dev/zero can't be read: it is a device, not a file"],
     ["values_files", "latin1.yaml", "values_files: latin1.yaml can't be read: it is not UTF-8"],
     ["values_files", "utf16.yaml", "values_files: utf16.yaml can't be read: it is not UTF-8"],
-    ["values_files", ".", "values_files: . can't be read: EISDIR"],
+    ["values_files", ".", "values_files: . can't be read: it is a folder, not a file"],
   ])("%s %j", (name, value, message) => {
     const found = mistakes({ [name]: value });
     expect(found).toHaveLength(1);

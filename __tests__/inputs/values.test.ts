@@ -30,6 +30,19 @@ describe("values_files", () => {
     );
   });
 
+  test("annotates a file of the workspace at the line of its mistake", () => {
+    const error = read("a: 1\nb: [\n");
+    return expect(error).rejects.toMatchObject({
+      annotations: [
+        {
+          file: "values.yaml",
+          line: 3,
+          message: expect.stringContaining("values.yaml is not valid YAML at line 3"),
+        },
+      ],
+    });
+  });
+
   test("takes a placeholder as it is", async () => {
     expect(await read("a: '{{ NAME }}'\n")).toEqual({ a: "{{ NAME }}" });
   });

@@ -188,7 +188,7 @@ describe("the rights that a deployment needs", () => {
     );
     await expect(refuseMissingRights(await as("limited"), needed("limited"))).rejects.toThrow(
       "The account lacks rights that this run needs; nothing was changed.\n" +
-        "Why: in namespace limited it may not: create, update, delete, patch secrets; get, create, patch backendconfigs.cloud.google.com.\n" +
+        "Why: in namespace limited it may not: create, update, patch, delete secrets; get, create, patch backendconfigs.cloud.google.com.\n" +
         "What to do: grant it roles/container.developer in the cluster's project, or a Role with these rights (docs/permissions.md).",
     );
   });

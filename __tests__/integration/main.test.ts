@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 
 const DIST = join(import.meta.dirname, "../../dist/index.js");
@@ -58,6 +58,21 @@ test("a summary that can't be written is a warning beside the one error", async 
     expect.stringContaining("The job summary can't be written: ENOENT"),
   ]);
   expect(await readFile(files.GITHUB_OUTPUT, "utf8")).toMatch(/^changed<<.*\nfalse\n/);
+});
+
+test("mistakes in files are annotations at their lines, before the one error that names them all", async () => {
+  const files = await reportFiles();
+  const workspace = dirname(files.GITHUB_OUTPUT);
+  await writeFile(join(workspace, "values.yaml"), "a: 1\nb: [\n");
+  const inputs = { INPUT_HOST: "a.example.com", INPUT_KUBECONFIG: "/k", INPUT_VALUES_FILES: "values.yaml" };
+  const { output, status } = start("", { ...files, ...inputs, GITHUB_WORKSPACE: workspace });
+  expect(status).toBe(1);
+  expect(output.match(/^::error.*/gm)).toEqual([
+    expect.stringMatching(
+      /^::error title=Milvus on GKE,file=values\.yaml,line=3::values_files: values\.yaml is not valid YAML at line 3/,
+    ),
+    expect.stringMatching(/^::error::An input is not usable; nothing was changed\.%0A- values_files/),
+  ]);
 });
 
 test("a Node.js that is too old is refused", () => {

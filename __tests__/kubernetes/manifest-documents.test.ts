@@ -191,9 +191,17 @@ describe("readDocuments reports", () => {
       [`k8s/it.yaml, document 1, line 1, item 1: apiVersion is missing, metadata is missing`],
     ],
   ])("%s", (_, text, mistakes) => {
-    const found = read(text).mistakes;
+    const found = read(text).mistakes.map(({ message }) => message);
     expect(found).toHaveLength(mistakes.length);
     for (const [index, mistake] of mistakes.entries()) expect(found[index]).toContain(mistake);
     expect(found.join()).not.toMatch(/12345678|S3cret/);
+  });
+
+  test.each([
+    ["where the parser stops", `${named("a")}---\na: [\n  b\nc: d\n`, 7],
+    ["where the document begins", `${named("a")}---\n# about it\nkind: Secret\n`, 6],
+    ["where a document that is a list begins", `${named("a")}---\n- a\n`, 5],
+  ])("tells the line, %s", (_, text, line) => {
+    expect(read(text).mistakes).toMatchObject([{ path: "k8s/it.yaml", line }]);
   });
 });

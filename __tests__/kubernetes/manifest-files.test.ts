@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -105,6 +106,44 @@ test("readManifests reports all mistakes together", async () => {
         "- other\\.yaml, document 2, line 3: apiVersion is missing, metadata is missing$",
       ].join("\n"),
     ),
+  );
+});
+
+test("readManifests annotates mistakes in files of the workspace, not in others", async () => {
+  const folder = await workspace({ "k8s/a.yaml": "a: 1\nb: [", "../outside/o.yaml": "kind: Secret\n" });
+  const patterns = [join(folder, "k8s/*.yaml"), "../outside/*.yaml", "none.yaml"];
+  const error: unknown = await readManifests(patterns, folder, "milvus").catch((reason: unknown) => reason);
+  expect(error).toMatchObject({
+    annotations: [
+      { file: "k8s/a.yaml", line: 2, message: expect.stringContaining("is not valid YAML at line 2") },
+    ],
+  });
+});
+
+test("readManifests refuses what is no file, at once", async () => {
+  const folder = await workspace({});
+  execFileSync("mkfifo", [join(folder, "pipe.yaml")]);
+  await symlink("circle.yaml", join(folder, "circle.yaml"));
+  expect(await refused(["pipe.yaml", "*.yaml", "/dev/zero"], folder)).toBe(
+    [
+      "The manifests are not usable; nothing was changed.",
+      "- pipe.yaml can't be read: it is a named pipe, not a file",
+      "- circle.yaml can't be read: it is a link that leads back to itself",
+      "- /dev/zero can't be read: it is a device, not a file",
+    ].join("\n"),
+  );
+});
+
+test("readManifests gives up a glob that looks through too much or matches too much", async () => {
+  const folder = await workspace(
+    Object.fromEntries(Array.from({ length: 1001 }, (_, n) => [`${n}.yaml`, ""])),
+  );
+  expect(await refused(["/**/*.no-such-ending", "*.yaml"], folder)).toBe(
+    [
+      "The manifests are not usable; nothing was changed.",
+      "- /**/*.no-such-ending looks through more than 50000 files and folders: name the folder of the manifests in it",
+      "- *.yaml matches more than 1000 files",
+    ].join("\n"),
   );
 });
 

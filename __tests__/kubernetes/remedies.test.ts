@@ -23,6 +23,14 @@ test.each<[text: string, fix: string | undefined]>([
   ],
   ["Forbidden policy", "roles/container.developer"],
   [
+    'roles.rbac.authorization.k8s.io "r" is forbidden: User "u" cannot patch resource "roles" in API group "rbac.authorization.k8s.io" in the namespace "n"',
+    "roles/container.admin",
+  ],
+  [
+    'roles.rbac.authorization.k8s.io "r" is forbidden: user "u" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["configmaps"], Verbs:["watch"]}',
+    "the verb escalate on Roles",
+  ],
+  [
     'Error: UPGRADE FAILED: cannot patch "my-release-etcd" with kind StatefulSet: StatefulSet.apps "my-release-etcd" is invalid: spec: Forbidden: updates to statefulset spec for fields other than \'replicas\' are forbidden',
     "--cascade=orphan",
   ],

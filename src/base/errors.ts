@@ -6,6 +6,14 @@ const LONGEST_EVIDENCE = 2500;
 /** If evidence is shortened, each line keeps at least this many characters. */
 const LONGEST_LINE = 200;
 
+/** What a pull request shows at a line of a file. */
+export interface Annotation {
+  /** Relative to the workspace. */
+  file: string;
+  line: number;
+  message: string;
+}
+
 /**
  * A failure that the reader of a job log can act on. The message says what happened to which object, why (the
  * line of stderr, event or log that shows it) and what to change.
@@ -14,19 +22,25 @@ export class ActionError extends Error {
   override readonly name = "ActionError";
   /** The evidence alone. */
   readonly why: string | undefined;
+  /** The mistakes behind it, each at its line. */
+  readonly annotations: readonly Annotation[];
 
   /**
    * @param what what happened to which object, as a sentence
    * @param details `why`: the evidence, verbatim unless it is very long; `fix`: what to change, naming the
    *   input
    */
-  constructor(what: string, details: { why?: string; fix?: string; cause?: unknown } = {}) {
+  constructor(
+    what: string,
+    details: { why?: string; fix?: string; cause?: unknown; annotations?: readonly Annotation[] } = {},
+  ) {
     const why = details.why && bounded(details.why.trim());
     const lines = [what];
     if (why) lines.push(`Why: ${why}`);
     if (details.fix) lines.push(`What to do: ${details.fix}`);
     super(lines.join("\n"), { cause: details.cause });
     this.why = why;
+    this.annotations = details.annotations ?? [];
   }
 }
 
@@ -47,7 +61,8 @@ function bounded(text: string): string {
   return [first, ...(left > 0 ? [`[${left} lines left out]`] : []), ...kept].join("\n");
 }
 
-function withoutMiddle(line: string, width: number): string {
+/** Shortens a line to its beginning and its end. */
+export function withoutMiddle(line: string, width: number): string {
   if (line.length <= width) return line;
   const half = Math.floor(width / 2);
   return `${line.slice(0, half)} … ${line.slice(line.length - half)}`;

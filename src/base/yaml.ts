@@ -10,6 +10,17 @@ import {
 } from "js-yaml";
 import { ActionError } from "./errors.ts";
 
+/** A text that isn't the YAML that it should be. */
+export class YamlError extends ActionError {
+  /** The line, from 1. */
+  readonly line: number;
+
+  constructor(what: string, line: number) {
+    super(what);
+    this.line = line;
+  }
+}
+
 export type YamlMap = { [key: string]: unknown };
 
 const GO_INTEGER = /^([-+]?)(0[xX][\da-fA-F]+|0[oO][0-7]+|0[bB][01]+|\d+)$/;
@@ -53,8 +64,7 @@ export function isMap(value: unknown): value is YamlMap {
  * Parses one YAML document that holds a map, as Helm does. An empty document gives an empty map.
  *
  * @param origin an input's name or a file's path, for the error
- * @throws ActionError when the text doesn't parse (with line and column), isn't a map, or holds too many
- *   values
+ * @throws YamlError when the text doesn't parse (with line and column), isn't a map, or holds too many values
  */
 export function parseYamlMap(text: string, origin: string): YamlMap {
   let documents: unknown[];
@@ -65,22 +75,23 @@ export function parseYamlMap(text: string, origin: string): YamlMap {
     const place = error.mark ? ` at line ${error.mark.line + 1}, column ${error.mark.column + 1}` : "";
     // The parser may quote the text, and with it a password.
     const reason = error.reason.replace(/ ?(with |for )?("|!<|: ).*$/s, "");
-    throw new ActionError(`${origin} is not valid YAML${place}: ${reason}.`);
+    throw new YamlError(`${origin} is not valid YAML${place}: ${reason}.`, (error.mark?.line ?? 0) + 1);
   }
   // Helm reads the first document. One that is empty, as behind a trailing `---`, loses nothing by that.
   const [value, ...others] = documents;
   if (others.some((document) => document !== null && document !== undefined)) {
-    throw new ActionError(
+    throw new YamlError(
       `${origin} must be one YAML document, but holds ${documents.length}: Helm reads the first one only.`,
+      1,
     );
   }
   if (value === null || value === undefined) return {};
   if (!isMap(value)) {
     const kind = Array.isArray(value) ? "a list" : `a ${typeof value}`;
-    throw new ActionError(`${origin} must be a YAML map, but holds ${kind}.`);
+    throw new YamlError(`${origin} must be a YAML map, but holds ${kind}.`, 1);
   }
   if (hasMoreThan(MAX_VALUES, value)) {
-    throw new ActionError(`${origin} holds more than a million values, counting those of aliases.`);
+    throw new YamlError(`${origin} holds more than a million values, counting those of aliases.`, 1);
   }
   return value;
 }

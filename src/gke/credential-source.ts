@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { ActionError, messageOf } from "../base/errors.ts";
+import { readTextFile } from "../base/file.ts";
 import { fields } from "./google-api.ts";
 
 /** The inputs about credentials. Without them, the environment decides. */
@@ -67,7 +67,7 @@ export async function findCredentials(
   const path = applicationDefaultCredentials(environment);
   try {
     const description = `the Application Default Credentials (${path})`;
-    return { description, configuration: parseConfiguration(await readFile(path, "utf8"), description) };
+    return { description, configuration: parseConfiguration(readTextFile(path), description) };
   } catch (error) {
     if (fields(error).code !== "ENOENT") throw error;
   }
@@ -141,7 +141,7 @@ async function readCredentialFile(path: string, variable: string): Promise<Crede
   const description = `the file in ${variable} (${path})`;
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = readTextFile(path);
   } catch (error) {
     throw new ActionError(`The credential file ${path}, named by ${variable}, can't be read.`, {
       why: messageOf(error),

@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { dump, load } from "js-yaml";
 import { ActionError, messageOf } from "../base/errors.ts";
+import { readTextFile } from "../base/file.ts";
 import { hasRoomForSocket } from "../kubernetes/proxy.ts";
 import type { Cluster } from "./cluster.ts";
 import { fields } from "./google-api.ts";
@@ -103,7 +104,7 @@ export async function givenKubeconfig(
   const contents: string[] = [];
   for (const path of paths) {
     try {
-      contents.push(await readFile(path, "utf8"));
+      contents.push(readTextFile(path));
     } catch (error) {
       // Of several files, kubectl and Helm skip missing ones.
       if (paths.length > 1 && fields(error).code === "ENOENT") continue;

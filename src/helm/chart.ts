@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, readFile } from "node:fs/promises";
+import { mkdtemp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import * as v from "valibot";
 import { retry } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
+import { readTextFile } from "../base/file.ts";
 import type { Output, Program } from "../base/process.ts";
 import { run } from "../base/process.ts";
 import type { Login } from "../base/url.ts";
@@ -115,7 +116,7 @@ function metadataIn(text: string): v.InferOutput<typeof ChartMetadata> {
 }
 
 async function readLocalChart(helm: Program, path: string, version: string | undefined): Promise<LocalChart> {
-  const metadata = await readFile(join(path, "Chart.yaml"), "utf8").catch(() => showChart(helm, path));
+  const metadata = chartFile(path) ?? (await showChart(helm, path));
   const { name, version: found } = metadataIn(metadata);
   if (version !== undefined && found !== version) {
     throw new ActionError(`The chart at ${path} has version ${found}, not ${version}; nothing was changed.`, {
@@ -124,6 +125,15 @@ async function readLocalChart(helm: Program, path: string, version: string | und
     });
   }
   return { path, name, version: found };
+}
+
+/** Returns the metadata of a chart in a folder; undefined when it can't be read. */
+function chartFile(path: string): string | undefined {
+  try {
+    return readTextFile(join(path, "Chart.yaml"));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Has Helm read the metadata of a chart that isn't a folder. Helm's error says why it can't. */

@@ -1,4 +1,5 @@
 import { parseDuration } from "../base/duration.ts";
+import type { Mistake } from "../base/mistakes.ts";
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 /** An RFC 1123 subdomain: the names of releases and of most Kubernetes objects. */
@@ -13,7 +14,7 @@ const NOT_SHOWN =
 /** Reads inputs by type and collects the mistakes in them. Durations are milliseconds. */
 export interface InputReader {
   /** Sentences that each name an input, its value and what is allowed. */
-  readonly mistakes: string[];
+  readonly mistakes: Mistake[];
   /** The input as given. */
   raw(name: string): string;
   text(name: string): string;
@@ -36,7 +37,7 @@ export interface InputReader {
 
 /** @param input returns an input's text, empty when it isn't set */
 export function inputReader(input: (name: string) => string): InputReader {
-  const mistakes: string[] = [];
+  const mistakes: Mistake[] = [];
   const text = (name: string) => input(name).trim();
   const refuse = (name: string, allowed: string) => {
     const value = text(name);

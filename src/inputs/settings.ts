@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { ActionError } from "../base/errors.ts";
+import { mistakesError } from "../base/mistakes.ts";
 import type { LoadBalancerSettings } from "../loadbalancer/settings.ts";
 import { type ChartSettings, readChart } from "./chart.ts";
 import { type ClusterSettings, type GoogleSettings, readCluster, readGoogle } from "./cluster.ts";
@@ -109,7 +109,7 @@ export function readSettings(input: (name: string) => string, workspace: string)
   };
   if (mistakes.length > 0) {
     const count = mistakes.length === 1 ? "An input is" : `${mistakes.length} inputs are`;
-    throw new ActionError(`${count} not usable; nothing was changed.\n- ${mistakes.join("\n- ")}`);
+    throw mistakesError(`${count} not usable; nothing was changed.`, mistakes, { workspace });
   }
   return settings;
 }

@@ -1,10 +1,8 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { warning } from "@actions/core";
-import { ActionError, messageOf } from "../base/errors.ts";
-import { textOf } from "../base/utf8.ts";
-import type { YamlMap } from "../base/yaml.ts";
-import { isMap, parseYamlMap } from "../base/yaml.ts";
+import { messageOf } from "../base/errors.ts";
+import { readTextFile } from "../base/file.ts";
+import { isMap, parseYamlMap, YamlError, type YamlMap } from "../base/yaml.ts";
 import { joinValues } from "../helm/values.ts";
 import type { InputReader } from "./reader.ts";
 
@@ -19,9 +17,8 @@ export interface ValuesSource {
 
 export function readValues({ raw, lines, mistakes }: InputReader, workspace: string): ValuesSource[] {
   const sources: ValuesSource[] = [];
-  const add = (origin: string, read: () => string) => {
+  const add = (origin: string, text: string, path?: string) => {
     try {
-      const text = read();
       const values = parseYamlMap(text, origin);
       if (isEncrypted(values)) {
         mistakes.push(`${origin} is encrypted (sops): decrypt it in a step before (sops --decrypt)`);
@@ -33,15 +30,20 @@ export function readValues({ raw, lines, mistakes }: InputReader, workspace: str
       }
       sources.push({ origin, text, values });
     } catch (error) {
-      mistakes.push(
-        error instanceof ActionError ? error.message : `${origin} can't be read: ${messageOf(error)}`,
-      );
+      if (!(error instanceof YamlError)) throw error;
+      const { message, line } = error;
+      mistakes.push(path === undefined ? message : { message, path, line });
     }
   };
-  for (const file of lines("values_files"))
-    add(`values_files: ${file}`, () => textOf(readFileSync(resolve(workspace, file))));
+  for (const file of lines("values_files")) {
+    try {
+      add(`values_files: ${file}`, readTextFile(resolve(workspace, file)), file);
+    } catch (error) {
+      mistakes.push(`values_files: ${file} can't be read: ${messageOf(error)}`);
+    }
+  }
   const inline = raw("values");
-  if (inline.trim() !== "") add("values", () => inline);
+  if (inline.trim() !== "") add("values", inline);
   return sources;
 }
 

@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { ActionError } from "../base/errors.ts";
-import { parseYamlMap } from "../base/yaml.ts";
+import type { FileMistake } from "../base/mistakes.ts";
+import { parseYamlMap, YamlError } from "../base/yaml.ts";
 import type { Manifest } from "./api.ts";
 
 /** A user's manifest, which is applied together with this action's own. */
@@ -58,27 +58,28 @@ export function readDocuments(
   text: string,
   file: string,
   namespace: string,
-): { manifests: FileManifest[]; mistakes: string[] } {
+): { manifests: FileManifest[]; mistakes: FileMistake[] } {
   const manifests: FileManifest[] = [];
-  const mistakes: string[] = [];
-  const read = (value: unknown, origin: string) => {
+  const mistakes: FileMistake[] = [];
+  const read = (value: unknown, origin: string, line: number) => {
+    const refuse = (problem: string) => mistakes.push({ message: `${origin}: ${problem}`, path: file, line });
     const list = v.safeParse(List, value);
     if (list.success) {
-      for (const [index, item] of list.output.items.entries()) read(item, `${origin}, item ${index + 1}`);
+      for (const [index, item] of list.output.items.entries()) {
+        read(item, `${origin}, item ${index + 1}`, line);
+      }
       return;
     }
     const { success, output, issues } = v.safeParse(ObjectManifest, value);
     const secrets = success && isSecret(output) ? v.safeParse(SecretData, value).issues : undefined;
     const inexact = inexactIn(value);
     if (!success) {
-      mistakes.push(`${origin}: ${issues.map(describe).join(", ")}`);
+      refuse(issues.map(describe).join(", "));
     } else if (secrets) {
-      mistakes.push(
-        `${origin}: ${secrets.map((issue) => `${v.getDotPath(issue)} must be ${expectedIn(issue)}`).join(", ")}`,
-      );
+      refuse(secrets.map((issue) => `${v.getDotPath(issue)} must be ${expectedIn(issue)}`).join(", "));
     } else if (inexact.length > 0) {
-      mistakes.push(
-        `${origin}: ${inexact.join(", ")} would be rounded: an integer beyond ${Number.MAX_SAFE_INTEGER} needs quotes, or another tool to apply it`,
+      refuse(
+        `${inexact.join(", ")} would be rounded: an integer beyond ${Number.MAX_SAFE_INTEGER} needs quotes, or another tool to apply it`,
       );
     } else {
       const metadata = { ...output.metadata, namespace: output.metadata.namespace ?? namespace };
@@ -89,10 +90,14 @@ export function readDocuments(
     try {
       const value = parseYamlMap(document.text, file);
       const origin = `${file}, document ${index + 1}, line ${document.line}`;
-      if (Object.keys(value).length > 0) read(value, origin);
+      if (Object.keys(value).length > 0) read(value, origin, document.line);
     } catch (error) {
-      if (!(error instanceof ActionError)) throw error;
-      mistakes.push(error.message.replace(/\.$/, ""));
+      if (!(error instanceof YamlError)) throw error;
+      mistakes.push({
+        message: error.message.replace(/\.$/, ""),
+        path: file,
+        line: Math.max(error.line, document.line),
+      });
     }
   }
   return { manifests, mistakes };

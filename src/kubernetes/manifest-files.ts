@@ -1,13 +1,19 @@
 import { existsSync } from "node:fs";
-import { glob, readFile, stat } from "node:fs/promises";
+import { glob, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { ActionError, messageOf } from "../base/errors.ts";
-import { textOf } from "../base/utf8.ts";
+import { messageOf } from "../base/errors.ts";
+import { readTextFile } from "../base/file.ts";
+import { type Mistake, mistakesError } from "../base/mistakes.ts";
 import type { Manifest } from "./api.ts";
 import { type FileManifest, readDocuments } from "./manifest-documents.ts";
 
 /** Other manifests may need objects of these kinds. */
 const FIRST = ["CustomResourceDefinition", "Namespace"];
+
+/** How many files and folders a glob may look at: some seconds' worth. */
+const MAX_ENTRIES = 50_000;
+/** How many files it may match. */
+const MAX_FILES = 1000;
 
 /**
  * Reads the objects of the input `manifests`. Returns definitions and namespaces first, then the rest in the
@@ -15,7 +21,7 @@ const FIRST = ["CustomResourceDefinition", "Namespace"];
  *
  * @param patterns files and globs, relative to `workspace`
  * @param namespace for objects that name none
- * @throws ActionError with all mistakes together, each naming the pattern, or the file and line
+ * @throws ActionError with all mistakes, each naming the pattern, or the file and line
  */
 export async function readManifests(
   patterns: readonly string[],
@@ -24,10 +30,13 @@ export async function readManifests(
 ): Promise<FileManifest[]> {
   const matches = await Promise.all(patterns.map((pattern) => filesOf(pattern, workspace)));
   const files = [...new Set(matches.flatMap(({ files }) => files))];
-  const contents = await Promise.all(files.map((file) => contentOf(file, workspace, namespace)));
+  const contents = files.map((file) => contentOf(file, workspace, namespace));
   const manifests = contents.flatMap((content) => content.manifests);
-  refuse([...matches, ...contents].flatMap(({ mistakes }) => mistakes));
-  refuse(duplicatesIn(manifests));
+  refuse(
+    [...matches, ...contents].flatMap(({ mistakes }) => mistakes),
+    { workspace },
+  );
+  refuse(duplicatesIn(manifests), { workspace });
   const isFirst = ({ manifest }: FileManifest) => FIRST.includes(manifest.kind);
   return [...manifests.filter(isFirst), ...manifests.filter((manifest) => !isFirst(manifest))];
 }
@@ -44,44 +53,72 @@ export function refuseOwnObjects(manifests: readonly FileManifest[], own: readon
     .map(
       ({ manifest, origin }) => `${origin}: ${titleOf(manifest)} is an object that this action makes itself`,
     );
-  refuse(
-    mistakes,
-    "take it out of manifests (backend_config and frontend_config change what this action makes), or set ingress_name, backend_config_name or tls_secret to another name.",
-  );
+  refuse(mistakes, {
+    fix: "take it out of manifests (backend_config and frontend_config change what this action makes), or set ingress_name, backend_config_name or tls_secret to another name.",
+  });
 }
 
 /** Returns the files that match a pattern, in alphabetical order. */
-async function filesOf(pattern: string, workspace: string): Promise<{ files: string[]; mistakes: string[] }> {
-  const matches: string[] = [];
-  for await (const match of glob(pattern, { cwd: workspace })) matches.push(match);
-  // A file's name may look like a pattern: [prod].yaml.
-  if (matches.length === 0 && existsSync(resolve(workspace, pattern))) matches.push(pattern);
+async function filesOf(
+  pattern: string,
+  workspace: string,
+): Promise<{ files: string[]; mistakes: Mistake[] }> {
+  let matches: string[];
+  try {
+    matches = await matchesOf(pattern, workspace);
+  } catch (error) {
+    return { files: [], mistakes: [`${pattern} ${messageOf(error)}`] };
+  }
   const found = await Promise.all(
-    matches.sort().map(async (path) => {
+    matches.map(async (path) => {
       try {
-        return { path, isFile: (await stat(resolve(workspace, path))).isFile() };
-      } catch (error) {
-        return { path, isFile: false, mistake: `${path} can't be read: ${messageOf(error)}` };
+        return { path, isFolder: (await stat(resolve(workspace, path))).isDirectory() };
+      } catch {
+        // Reading it says why.
+        return { path, isFolder: false };
       }
     }),
   );
-  const files = found.flatMap(({ path, isFile }) => (isFile ? [path] : []));
-  const mistakes = found.flatMap(({ mistake }) => mistake ?? []);
-  if (files.length > 0 || mistakes.length > 0) return { files, mistakes };
+  const files = found.flatMap(({ path, isFolder }) => (isFolder ? [] : [path]));
+  if (files.length > 0) return { files, mistakes: [] };
   const folder = matches.length > 0 ? `, only a folder (for its files: ${matches[0]}/*.yaml)` : "";
   return { files, mistakes: [`${pattern} matches no file in ${workspace}${folder}`] };
 }
 
-async function contentOf(
+/** @throws Error when the pattern looks through too much or matches too much */
+async function matchesOf(pattern: string, workspace: string): Promise<string[]> {
+  let entries = 0;
+  const isExcluded = () => {
+    entries += 1;
+    if (entries > MAX_ENTRIES) {
+      throw new Error(
+        `looks through more than ${MAX_ENTRIES} files and folders: name the folder of the manifests in it`,
+      );
+    }
+    return false;
+  };
+  const matches: string[] = [];
+  for await (const match of glob(pattern, { cwd: workspace, exclude: isExcluded })) {
+    matches.push(match);
+    if (matches.length > MAX_FILES) throw new Error(`matches more than ${MAX_FILES} files`);
+  }
+  // A file's name may look like a pattern: [prod].yaml.
+  if (matches.length === 0 && existsSync(resolve(workspace, pattern))) matches.push(pattern);
+  return matches.sort();
+}
+
+function contentOf(
   file: string,
   workspace: string,
   namespace: string,
-): Promise<{ manifests: FileManifest[]; mistakes: string[] }> {
+): { manifests: FileManifest[]; mistakes: Mistake[] } {
+  let text: string;
   try {
-    return readDocuments(textOf(await readFile(resolve(workspace, file))), file, namespace);
+    text = readTextFile(resolve(workspace, file));
   } catch (error) {
     return { manifests: [], mistakes: [`${file} can't be read: ${messageOf(error)}`] };
   }
+  return readDocuments(text, file, namespace);
 }
 
 function duplicatesIn(manifests: readonly FileManifest[]): string[] {
@@ -101,8 +138,8 @@ function titleOf({ kind, metadata }: Manifest): string {
   return `${kind} ${metadata.namespace}/${metadata.name}`;
 }
 
-function refuse(mistakes: readonly string[], fix?: string): void {
-  if (mistakes.length === 0) return;
-  const what = `The manifests are not usable; nothing was changed.\n- ${mistakes.join("\n- ")}`;
-  throw new ActionError(what, fix === undefined ? {} : { fix });
+function refuse(mistakes: readonly Mistake[], details: { workspace?: string; fix?: string }): void {
+  if (mistakes.length > 0) {
+    throw mistakesError("The manifests are not usable; nothing was changed.", mistakes, details);
+  }
 }

@@ -1,5 +1,6 @@
 /** What an account may do with a resource, as RBAC names it. Google's IAM knows no `watch` and no `patch`. */
-export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete";
+const VERBS = ["get", "list", "watch", "create", "update", "patch", "delete"] as const;
+export type Verb = (typeof VERBS)[number];
 
 /** A resource with its API group, e.g. `deployments.apps`, and the verbs that a run needs for it. */
 export type Rights = readonly [resource: string, ...verbs: Verb[]];
@@ -95,9 +96,10 @@ function keyOf({ namespace, resource, verb }: Right): string {
  */
 export function describeRights(rights: readonly Right[]): string {
   const scopes = [...Map.groupBy(rights, ({ namespace }) => namespace)].map(([namespace, ofScope]) => {
-    const list = [...Map.groupBy(ofScope, ({ resource }) => resource)].map(
-      ([resource, ofResource]) => `${ofResource.map(({ verb }) => verb).join(", ")} ${resource}`,
-    );
+    const list = [...Map.groupBy(ofScope, ({ resource }) => resource)].map(([resource, ofResource]) => {
+      const verbs = VERBS.filter((verb) => ofResource.some((right) => right.verb === verb));
+      return `${verbs.join(", ")} ${resource}`;
+    });
     return `in ${namespace === "" ? "the whole cluster" : `namespace ${namespace}`} it may not: ${list.join("; ")}.`;
   });
   return scopes.join(" ");
