@@ -140,7 +140,9 @@ describe.each(guides)("docs/%s", (name) => {
     const parts = blocks.filter((block) => !Array.isArray(block) && !("jobs" in block));
     const set = [...stepsOf(blocks).map((step) => step.with ?? {}), ...parts].flatMap(Object.keys);
     expect(set.length).toBeGreaterThan(5);
-    expect([...Object.keys(action.inputs), "env", "concurrency"]).toEqual(expect.arrayContaining(set));
+    expect([...Object.keys(action.inputs), "env", "concurrency", "permissions"]).toEqual(
+      expect.arrayContaining(set),
+    );
   });
 
   test("the inputs with their values and the outputs that its text names exist", () => {

@@ -46,6 +46,10 @@ async function main(): Promise<void> {
   }
   isReported = true;
   writeReport(report, settings, failure);
+  if (settings?.comment === "pull_request" && !cancelled.aborted) {
+    const { writeComment } = await import("./report/comment.ts");
+    await writeComment(report, settings, failure, process.env);
+  }
   // A request or a program that is still running must not keep a cancelled job waiting.
   if (cancelled.aborted) process.exit();
 }

@@ -75,6 +75,8 @@ test("every input has a default, except the required ones", () => {
     allowAnonymous: false,
     failOnChanges: false,
     summary: "changes",
+    comment: "none",
+    githubToken: "",
     restoreLayer4: false,
     allowHttp: false,
     backendTimeoutSeconds: 3600,
@@ -202,6 +204,7 @@ describe("inputs that are refused, naming the input, the value and what is allow
 
   test.each([
     ["host", "", "host is required: the name that clients use, e.g. my-release.milvus.io"],
+    ["comment", "pull_request", "github_token is required: comment: pull_request writes the comment with it"],
     ["host", " \n", "host is required: the name that clients use, e.g. my-release.milvus.io"],
     [
       "host",

@@ -1,8 +1,12 @@
-import { readFile } from "node:fs/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { json } from "node:stream/consumers";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { filesIn } from "../../local-gke/control-plane/programs.ts";
 import { DEPLOYER } from "../../local-gke/control-plane/tokens.ts";
+import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { HELM, inputsFor, TestCluster } from "./support/cluster.ts";
 
 let cluster: TestCluster;
@@ -100,9 +104,14 @@ test("mode plan needs no right to change anything: what can't be rehearsed is co
   const namespace = "plan-reader";
   await cluster.installSmall(namespace);
   const kubeconfig = await readerIn(namespace);
+  const pullRequest = await aPullRequest(cluster.gke.directory);
   const plan = async () => {
-    const result = await (await cluster.job()).main({ ...inputsFor(namespace), kubeconfig, mode: "plan" });
+    const job = await cluster.job({ environment: pullRequest.environment });
+    const commenting = { comment: "pull_request", github_token: "a-token-of-github" };
+    const inputs = { ...inputsFor(namespace), ...commenting, kubeconfig, mode: "plan" };
+    const result = await job.main(inputs);
     expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expect(result.lines).toContain("::add-mask::a-token-of-github");
     return result;
   };
   const first = await plan();
@@ -114,10 +123,12 @@ test("mode plan needs no right to change anything: what can't be rehearsed is co
     rehearsed: false,
   });
   expect(first.summary).toContain("Not rehearsed: this account may not apply these objects");
+  expect(pullRequest.comments).toEqual([expect.stringContaining("## Plan: 3 objects to create")]);
 
   const deployed = await (await cluster.job()).main({ ...inputsFor(namespace), wait_for: "none" });
   expect(deployed.outputs.changed).toBe("true");
   expect((await plan()).outputs.would_change).toBe("false");
+  expect(pullRequest.comments).toEqual([expect.stringContaining("\n## Nothing to change (")]);
 
   const change = JSON.stringify({ spec: { timeoutSec: 7 } });
   const merge = ["--type=merge", "-p", change, "-n", namespace];
@@ -126,6 +137,32 @@ test("mode plan needs no right to change anything: what can't be rehearsed is co
   expect(drifted.outputs).toMatchObject({ would_change: "true", to_change: "1", to_create: "0" });
   expect(drifted.lines).toContain("BackendConfig my-release-backendconfig: change (not rehearsed)");
 });
+
+/** Makes a pull request whose comments are kept on loopback, and the variables of a job for it. */
+async function aPullRequest(directory: string) {
+  const comments: string[] = [];
+  const server = createServer(async (request, response) => {
+    const { body } = request.method === "GET" ? {} : Object(await json(request));
+    if (request.method === "POST") comments.push(body);
+    const [, id] = /\/comments\/(\d+)$/.exec(request.url ?? "") ?? [];
+    if (request.method === "PATCH") comments[Number(id)] = body;
+    response.writeHead(request.method === "POST" ? 201 : 200);
+    response.end(JSON.stringify(comments.map((body, id) => ({ id, body }))));
+  });
+  const port = await listenOnFreePort(server);
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const event = join(directory, "pull-request.json");
+  await writeFile(event, JSON.stringify({ pull_request: { number: 7 } }));
+  const environment = {
+    GITHUB_API_URL: `http://127.0.0.1:${port}`,
+    GITHUB_REPOSITORY: "acme/search",
+    GITHUB_EVENT_PATH: event,
+  };
+  return { comments, environment };
+}
 
 /** Returns a kubeconfig of an account that may only look, at what a plan reads. */
 async function readerIn(namespace: string): Promise<string> {

@@ -20,17 +20,22 @@ const SHORTEST = 8;
  */
 export function secretsIn({
   milvusToken,
+  githubToken,
   chartLogin,
   certificate,
   cluster,
   google,
-}: Pick<Settings, "milvusToken" | "chartLogin" | "certificate" | "cluster" | "google">): string[] {
+}: Pick<
+  Settings,
+  "milvusToken" | "githubToken" | "chartLogin" | "certificate" | "cluster" | "google"
+>): string[] {
   const privateKey = certificate.kind === "self-managed" ? certificate.given?.privateKey : undefined;
   const kubeconfig = cluster.kind === "kubeconfig" ? cluster.kubeconfig : undefined;
   const content = kubeconfig && contentIn(kubeconfig);
   const { credentialsJson } = google.credentials;
   const secrets = [
     ...(milvusToken ? [milvusToken] : []),
+    ...(githubToken ? [githubToken] : []),
     ...(chartLogin ? [chartLogin.password || chartLogin.user] : []),
     ...linesOf(privateKey ?? ""),
     ...(kubeconfig && content ? [...wholeOf(kubeconfig), ...secretsAmong(parsed(content))] : []),

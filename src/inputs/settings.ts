@@ -32,6 +32,10 @@ export interface Settings extends LoadBalancerSettings, ChartSettings, ToolSetti
   failOnChanges: boolean;
   /** How much the job summary shows. */
   summary: "changes" | "full" | "none";
+  /** Where else than in the job summary the run says what it has found. */
+  comment: "none" | "pull_request";
+  /** Empty without one. */
+  githubToken: string;
   /** Consent to put a Milvus without authentication on the Internet. */
   allowAnonymous: boolean;
   /** On teardown, restore the release's former Service type and TLS settings. */
@@ -97,6 +101,8 @@ export function readSettings(input: (name: string) => string, workspace: string)
     allowAnonymous: flag("allow_anonymous", false),
     failOnChanges: flag("fail_on_changes", false),
     summary: oneOf("summary", ["changes", "full", "none"]),
+    comment: oneOf("comment", ["none", "pull_request"]),
+    githubToken: text("github_token"),
     restoreLayer4: flag("restore_layer4", false),
     waitFor: oneOf("wait_for", ["ready", "certificate", "address", "none"]),
     addressTimeout: limit("address_timeout", "45m"),
@@ -107,6 +113,9 @@ export function readSettings(input: (name: string) => string, workspace: string)
     milvusToken: optional("milvus_token"),
     ...readTools(reader),
   };
+  if (settings.comment === "pull_request" && settings.githubToken === "") {
+    mistakes.push("github_token is required: comment: pull_request writes the comment with it");
+  }
   if (mistakes.length > 0) {
     const count = mistakes.length === 1 ? "An input is" : `${mistakes.length} inputs are`;
     throw mistakesError(`${count} not usable; nothing was changed.`, mistakes, { workspace });
