@@ -118,7 +118,7 @@ describe("an upgrade that only takes its time succeeds", () => {
       {
         annotations: {
           "local-gke/crashes": "4",
-          "local-gke/back-off-ms": "500",
+          "local-gke/back-off-ms": "1000",
           "local-gke/ready-after": "5s",
         },
       },
@@ -130,10 +130,10 @@ describe("an upgrade that only takes its time succeeds", () => {
     ],
   ])("%s", async (_, namespace, values) => {
     await cluster.installSmall(namespace);
-    await cluster.setTime("nodeProvisionMs", 12_000);
+    await cluster.setTime("nodeProvisionMs", 15_000);
     try {
       // A third of helm_timeout is less than either takes.
-      const inputs = { ...inputsFor(namespace), wait_for: "none", helm_timeout: "30s" };
+      const inputs = { ...inputsFor(namespace), wait_for: "none", helm_timeout: "40s" };
       const { errors, outputs, lines } = await (await cluster.job()).main({
         ...inputs,
         values: stringify(values),

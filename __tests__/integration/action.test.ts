@@ -5,6 +5,7 @@ import { connect, createServer } from "node:net";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
+import { startConnectProxy } from "../../local-gke/connect-proxy.ts";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { milvusPython } from "../../local-gke/milvus/python.ts";
 import { run as runProgram } from "../../src/base/process.ts";
@@ -349,6 +350,23 @@ describe.concurrent("the wait ends where it is asked to", () => {
       tunnel.close();
     }
   });
+});
+
+test("behind a proxy, Milvus is proven through it: no other way leads to the load balancer", async () => {
+  const { address = "" } = firstRuns.helm4.main.outputs;
+  const proxy = await startConnectProxy(() => address);
+  try {
+    const job = await cluster.job({ google: false, environment: { HTTPS_PROXY: proxy.url } });
+    const { location: _, cluster_name: __, ...inputs } = firstInputs("helm4");
+    const kubeconfig = await readFile(cluster.gke.kubeconfig, "utf8");
+    const result = await job.main({ ...inputs, kubeconfig, verify_address: "milvus.invalid:443" });
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expect(result.outputs.milvus_version).toMatch(/\d+\.\d+/);
+    expect(result.lines).toContain(`The check goes through the proxy ${proxy.url}, as HTTPS_PROXY says.`);
+    expect(proxy.connects).toContain("milvus.invalid:443");
+  } finally {
+    proxy.stop();
+  }
 });
 
 describe.concurrent("ways to the cluster", () => {

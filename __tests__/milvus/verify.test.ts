@@ -1,3 +1,4 @@
+import { createServer } from "node:http";
 import { createSecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { TLSSocket } from "node:tls";
 import {
@@ -8,6 +9,7 @@ import {
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
 import { afterEach, describe, expect, test } from "vitest";
+import { startConnectProxy } from "../../local-gke/connect-proxy.ts";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { ActionError, CancelledError } from "../../src/base/errors.ts";
 import { type Verification, type Verified, verify } from "../../src/milvus/verify.ts";
@@ -87,7 +89,8 @@ async function startLoadBalancer(respond: (stream: ServerHttp2Stream, headers: I
 async function check(address: string, request: Partial<Verification> = {}): Promise<Verified> {
   const { certificate } = await pair;
   const { signal } = new AbortController();
-  return verify({ address, host: HOST, ca: certificate, token: undefined, limit: 1, signal, ...request });
+  const target = { address, host: HOST, ca: certificate, proxy: undefined };
+  return verify({ ...target, token: undefined, limit: 1, signal, ...request });
 }
 
 const HOURS = 3_600_000;
@@ -229,6 +232,38 @@ describe("no answer", () => {
     const checking = check(address);
     await expect(checking).rejects.toThrow("ECONNREFUSED");
     await expect(checking).rejects.toThrow("check that this runner can reach the load balancer");
+  });
+});
+
+describe("behind a proxy", () => {
+  test("Milvus is called through it, by the name that only the proxy knows", async () => {
+    const { address, calls } = await startMilvus((method) => (method === "GetVersion" ? VERSION : HEALTHY));
+    const proxy = await startConnectProxy(() => "127.0.0.1");
+    cleanups.push(proxy.stop);
+    const behind = address.replace("127.0.0.1", "milvus.invalid");
+    expect(await check(behind, { limit: HOURS, proxy: new URL(proxy.url) })).toMatchObject({
+      version: "v2.6.15",
+    });
+    expect(calls).toHaveLength(1);
+    expect(new Set(proxy.connects)).toEqual(new Set([behind]));
+  });
+
+  test.each([407, 403])("that refuses with HTTP %i, the wait ends at once", async (code) => {
+    const refusing = createServer().on("connect", (_, socket) => socket.end(`HTTP/1.1 ${code} No\r\n\r\n`));
+    const port = await listenOnFreePort(refusing);
+    cleanups.push(() => refusing.close());
+    const proxy = new URL(`http://runner:secret@127.0.0.1:${port}`);
+    await expect(check("milvus.invalid:443", { limit: HOURS, proxy })).rejects.toThrow(
+      `This runner's proxy doesn't let the check through to milvus.invalid:443.\nWhy: the proxy http://127.0.0.1:${port} answers CONNECT milvus.invalid:443 with HTTP ${code}\nWhat to do: let the proxy admit CONNECT`,
+    );
+  });
+
+  test("that can't reach the load balancer, the limit ends the wait", async () => {
+    const proxy = await startConnectProxy(() => "127.0.0.1");
+    cleanups.push(proxy.stop);
+    await expect(check("milvus.invalid:1", { proxy: new URL(proxy.url) })).rejects.toThrow(
+      `(through the proxy ${proxy.url})`,
+    );
   });
 });
 

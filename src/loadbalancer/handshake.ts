@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import { connect } from "node:tls";
+import { connect, type TLSSocket } from "node:tls";
 import { pause } from "../base/async.ts";
 import { formatDuration } from "../base/duration.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
+import { openTunnel, proxyFor, targetOf } from "../base/https-proxy.ts";
 import { withProgress } from "../base/progress.ts";
 
 /**
@@ -19,21 +20,26 @@ const PAUSE_MS = 1000;
  *
  * @param address `host:port` to dial
  * @param limit milliseconds
+ * @param environment names the proxy to go through
  * @throws ActionError at the limit, with the error of the last handshake
  */
 export async function waitForTrustedCertificate(
   address: string,
   host: string,
   limit: number,
+  environment: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<void> {
+  const proxy = proxyFor(targetOf(address), environment);
   const giveUp = Date.now() + limit;
   let last = "no answer yet";
   await withProgress(
     () => `waiting for Google's certificate to be presented at ${address} for ${host}: ${last}`,
     async () => {
       for (;;) {
-        const errors = await Promise.all(OFFERS.map((offer) => handshakeError(address, host, offer, signal)));
+        const errors = await Promise.all(
+          OFFERS.map((offer) => handshakeError(address, host, offer, proxy, signal)),
+        );
         if (errors.includes(undefined)) return;
         signal.throwIfAborted();
         last = [...new Set(errors)].join("; ");
@@ -49,24 +55,21 @@ async function handshakeError(
   address: string,
   host: string,
   sigalgs: string,
-  signal: AbortSignal,
+  proxy: URL | undefined,
+  cancelled: AbortSignal,
 ): Promise<string | undefined> {
-  const { hostname, port } = new URL(`https://${address}`);
-  const socket = connect({
-    host: hostname.replace(/^\[|\]$/g, ""),
-    port: Number(port) || 443,
-    servername: host,
-    sigalgs,
-  });
+  const signal = AbortSignal.any([cancelled, AbortSignal.timeout(HANDSHAKE_MS)]);
+  const target = targetOf(address);
+  let socket: TLSSocket | undefined;
   try {
-    await once(socket, "secureConnect", {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(HANDSHAKE_MS)]),
-    });
+    const way = proxy ? { socket: await openTunnel(proxy, target, signal) } : target;
+    socket = connect({ ...way, servername: host, sigalgs });
+    await once(socket, "secureConnect", { signal });
     return undefined;
   } catch (error) {
     return messageOf(error);
   } finally {
-    socket.destroy();
+    socket?.destroy();
   }
 }
 

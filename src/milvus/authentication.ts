@@ -21,7 +21,7 @@ const CALL_MS = 10_000;
  * password. What can't be asked is unknown, and no failure: the connection is proven already.
  */
 export async function checkAuthentication(
-  request: Pick<Verification, "address" | "host" | "ca" | "token" | "signal">,
+  request: Pick<Verification, "address" | "host" | "ca" | "proxy" | "token" | "signal">,
 ): Promise<AuthenticationCheck> {
   const client = connect(request);
   try {

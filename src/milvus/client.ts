@@ -1,6 +1,15 @@
-import { Client, credentials, Metadata, type MethodDefinition } from "@grpc/grpc-js";
+import {
+  type ChannelOptions,
+  Client,
+  credentials,
+  logVerbosity,
+  Metadata,
+  type MethodDefinition,
+  setLogVerbosity,
+} from "@grpc/grpc-js";
 import { fromJSON, type ServiceDefinition } from "@grpc/proto-loader";
 import * as v from "valibot";
+import { loginOf } from "../base/https-proxy.ts";
 
 /** The two calls of milvus.proto that need no collection, with the fields that this action reads. */
 const MILVUS_PROTO: Parameters<typeof fromJSON>[0] = {
@@ -63,15 +72,24 @@ export interface MilvusClient {
   close(): void;
 }
 
-/**
- * Returns a client that connects to `address` but sends `host` as SNI and `:authority`: the load balancer
- * chooses the certificate and the backend by them.
- */
-export function connect(target: { address: string; host: string; ca: string | undefined }): MilvusClient {
+/** Where a client connects. */
+export interface Destination {
+  /** `host:port`. */
+  address: string;
+  /** Sent as SNI and `:authority`: the load balancer chooses the certificate and the backend by it. */
+  host: string;
+  /** PEM of the trusted authorities; undefined for the system's. */
+  ca: string | undefined;
+  /** The proxy to connect through, if there is one. */
+  proxy: URL | undefined;
+}
+
+/** Returns a client of the Milvus at a destination. */
+export function connect(target: Destination): MilvusClient {
   const definition = fromJSON(MILVUS_PROTO, { defaults: true })[SERVICE];
   if (!isService(definition)) throw new Error(`${SERVICE} is not defined`);
   const client = new Client(
-    target.address,
+    target.proxy ? `${target.proxy.hostname}:${target.proxy.port || 80}` : target.address,
     credentials.createSsl(target.ca === undefined ? null : Buffer.from(target.ca)),
     {
       "grpc.ssl_target_name_override": target.host,
@@ -79,6 +97,7 @@ export function connect(target: { address: string; host: string; ca: string | un
       // By default the pause between connection attempts grows to two minutes, in which calls fail with the
       // old error.
       "grpc.max_reconnect_backoff_ms": 2000,
+      ...proxyOptions(target),
     },
   );
   const call = (
@@ -110,6 +129,19 @@ export function connect(target: { address: string; host: string; ca: string | un
     getVersion: async (options) => v.parse(VersionResponse, await call(definition.GetVersion, options)),
     checkHealth: async (options) => v.parse(HealthResponse, await call(definition.CheckHealth, options)),
     close: () => client.close(),
+  };
+}
+
+/** grpc-js itself reads lower-case variables only, `http_proxy` among them (grpc/grpc-node#1292). */
+function proxyOptions({ proxy, address }: Destination): ChannelOptions {
+  if (!proxy) return { "grpc.enable_http_proxy": 0 };
+  // It would log each refused attempt. The caller finds out why.
+  setLogVerbosity(logVerbosity.NONE);
+  const login = loginOf(proxy);
+  return {
+    "grpc.enable_http_proxy": 0,
+    "grpc.http_connect_target": `dns:${address}`,
+    ...(login !== undefined && { "grpc.http_connect_creds": login }),
   };
 }
 

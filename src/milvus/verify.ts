@@ -2,16 +2,11 @@ import { status as GrpcStatus, type ServiceError } from "@grpc/grpc-js";
 import { pause } from "../base/async.ts";
 import { formatDuration } from "../base/duration.ts";
 import { ActionError } from "../base/errors.ts";
+import { nameOf, openTunnel, ProxyRefusal, targetOf } from "../base/https-proxy.ts";
 import { withProgress } from "../base/progress.ts";
-import { connect, type MilvusClient } from "./client.ts";
+import { connect, type Destination, type MilvusClient } from "./client.ts";
 
-export interface Verification {
-  /** `host:port` to connect to. */
-  address: string;
-  /** Sent as SNI and `:authority`: the load balancer routes by it. */
-  host: string;
-  /** PEM of the trusted authorities; undefined for the system's. */
-  ca: string | undefined;
+export interface Verification extends Destination {
   token: string | undefined;
   /** Milliseconds. */
   limit: number;
@@ -56,6 +51,7 @@ export async function verify(request: Verification): Promise<Verified> {
           } else {
             const { error } = answer;
             last = error.message;
+            if (request.proxy && !isHttpAnswer(error)) await refuseClosedProxy(request.proxy, request);
             const isRefusedToken = error.code === GrpcStatus.UNAUTHENTICATED && Date.now() >= settled;
             const isFinal =
               isOtherServer(error) || error.code === GrpcStatus.PERMISSION_DENIED || isRefusedToken;
@@ -93,6 +89,25 @@ async function callMilvus(
   }
 }
 
+/**
+ * Finds out what a proxy answers: grpc-js doesn't say. A proxy that can't reach the load balancer (HTTP 502 to 504)
+ * may do so later.
+ *
+ * @throws ActionError when the proxy refuses
+ */
+async function refuseClosedProxy(proxy: URL, { address, signal }: Verification): Promise<void> {
+  try {
+    const timeout = AbortSignal.timeout(CALL_MS);
+    (await openTunnel(proxy, targetOf(address), AbortSignal.any([signal, timeout]))).destroy();
+  } catch (error) {
+    if (!(error instanceof ProxyRefusal) || error.status >= 500) return;
+    throw new ActionError(`This runner's proxy doesn't let the check through to ${address}.`, {
+      why: error.message,
+      fix: "let the proxy admit CONNECT to that address, put its login into HTTPS_PROXY, or list the address in NO_PROXY if the runner reaches it directly; or set verify: false.",
+    });
+  }
+}
+
 /** Milvus up to 2.1 doesn't have the call. Without an HTTP status the answer is Milvus's own. */
 function healthyIfUnknown(error: unknown): { isHealthy: boolean; reasons: string[] } {
   const isMissing = isServiceError(error) && error.code === GrpcStatus.UNIMPLEMENTED && !isHttpAnswer(error);
@@ -126,14 +141,15 @@ export function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && "details" in error && "metadata" in error;
 }
 
-function notVerified(error: ServiceError, { address, host, limit }: Verification): ActionError {
+function notVerified(error: ServiceError, { address, host, limit, proxy }: Verification): ActionError {
+  const way = proxy ? ` (through the proxy ${nameOf(proxy)})` : "";
   const what =
     error.code === GrpcStatus.PERMISSION_DENIED
       ? `The load balancer at ${address} refuses calls for ${host}.`
       : isOtherServer(error)
         ? `Not Milvus, but a log-in answers at ${address} as ${host}.`
         : `Milvus has not answered at ${address} as ${host} within ${formatDuration(limit)}.`;
-  return new ActionError(what, { why: error.message, fix: remedyOf(error) });
+  return new ActionError(what, { why: `${error.message}${way}`, fix: remedyOf(error) });
 }
 
 function remedyOf({ code, details }: ServiceError): string {

@@ -60,7 +60,7 @@ export async function proveCertificate(
       await step(
         session,
         "Wait for the certificate to be presented",
-        () => waitForTrustedCertificate(dial, settings.host, settings.backendsTimeout, signal),
+        () => waitForTrustedCertificate(dial, settings.host, settings.backendsTimeout, environment, signal),
         "certificate",
       );
     }

@@ -1,4 +1,5 @@
 import { warning } from "@actions/core";
+import { nameOf, proxyFor, targetOf } from "../base/https-proxy.ts";
 import { info } from "../base/log.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { trustFor } from "../loadbalancer/certificate.ts";
@@ -22,14 +23,17 @@ const DEFAULT_PASSWORD = {
 export async function proveMilvus(
   verify: typeof Verify,
   { host, milvusToken, backendsTimeout }: Pick<Settings, "host" | "milvusToken" | "backendsTimeout">,
-  { report, signal }: Session,
+  { report, environment, signal }: Session,
   { certificate }: ChosenCertificate,
   dial: string,
 ): Promise<void> {
+  const proxy = proxyFor(targetOf(dial), environment);
+  if (proxy) info(`The check goes through the proxy ${nameOf(proxy)}, as HTTPS_PROXY says.`);
   const target = {
     address: dial,
     host,
     ca: certificate && trustFor(certificate),
+    proxy,
     token: milvusToken,
     signal,
   };
