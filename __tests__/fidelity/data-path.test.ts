@@ -392,6 +392,14 @@ describe("in a cluster", () => {
   describe("a new pod of a Service with the NEG annotation", () => {
     const service = ["service", "my-release-milvus"];
 
+    /** The annotation by which a test knows its new pod: creation times count in whole seconds. */
+    const ROUND = "local-gke/round";
+    let round = 0;
+    interface Pod {
+      metadata: { annotations?: Record<string, string> };
+      status: { conditions: { type: string; reason: string; message: string }[] };
+    }
+
     beforeAll(async () => {
       await kubectlRun("annotate", ...service, 'cloud.google.com/neg={"ingress":true}');
     });
@@ -423,13 +431,10 @@ describe("in a cluster", () => {
       cloud.setFault("unhealthy-backends", true);
       try {
         expect(await replacePod()).toMatchObject({ reason: "LoadBalancerNegNotReady" });
-        const ready = [
-          "pod",
-          await newestPod(),
-          "-o",
-          "jsonpath={.status.conditions[?(@.type=='Ready')].reason}",
-        ];
-        expect(await kubectlRun("get", ...ready)).toBe("ReadinessGatesNotReady");
+        const { conditions } = (await newPod()).status;
+        expect(conditions).toContainEqual(
+          expect.objectContaining({ type: "Ready", reason: "ReadinessGatesNotReady" }),
+        );
         timing.readinessGateMs = 0;
         await rolledOut();
         expect(await gate()).toMatchObject({ reason: "LoadBalancerNegTimeout" });
@@ -441,10 +446,11 @@ describe("in a cluster", () => {
 
     /** Replaces the proxy's pod, and returns the first condition of the new pod's readiness gate. */
     async function replacePod(): Promise<object | undefined> {
-      const before = await newestPod();
-      await kubectlRun("rollout", "restart", "deployment/my-release-milvus-proxy");
+      round += 1;
+      const template = { metadata: { annotations: { [ROUND]: String(round) } } };
+      const patch = JSON.stringify({ spec: { template } });
+      await kubectlRun("patch", "deployment/my-release-milvus-proxy", "-p", patch);
       return vi.waitFor(async () => {
-        expect(await newestPod()).not.toBe(before);
         const found = await gate();
         expect(found).toBeDefined();
         return found;
@@ -455,15 +461,17 @@ describe("in a cluster", () => {
       await kubectlRun("rollout", "status", "deployment/my-release-milvus-proxy", "--timeout=100s");
     }
 
-    async function newestPod(): Promise<string> {
-      const names = ["--sort-by=.metadata.creationTimestamp", "-o", "jsonpath={.items[*].metadata.name}"];
-      const found = await kubectlRun("get", "pods", "-l", "component=proxy", ...names);
-      return found.split(" ").at(-1) ?? "";
+    async function newPod(): Promise<Pod> {
+      const { items }: { items: Pod[] } = JSON.parse(
+        await kubectlRun("get", "pods", "-l", "component=proxy", "-o", "json"),
+      );
+      const pod = items.find(({ metadata }) => metadata.annotations?.[ROUND] === String(round));
+      if (!pod) throw new Error(`no pod of round ${round}`);
+      return pod;
     }
 
     async function gate() {
-      const pod = JSON.parse(await kubectlRun("get", "pod", await newestPod(), "-o", "json"));
-      const conditions: { type: string; reason: string; message: string }[] = pod.status.conditions;
+      const { conditions } = (await newPod()).status;
       const found = conditions.find(({ type }) => type === READINESS_GATE);
       return found && { reason: found.reason, message: found.message };
     }
