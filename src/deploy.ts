@@ -16,6 +16,7 @@ import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
 import { addressRequirement, matchingAddress } from "./loadbalancer/address.ts";
 import { healthOf } from "./loadbalancer/health.ts";
+import { withKept } from "./loadbalancer/keep-settings.ts";
 import { waitForAddress, waitForBackends, waitUntilGone } from "./loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
 import { layer4Of } from "./milvus/layer-4.ts";
@@ -103,21 +104,22 @@ async function replanWhenOvertaken(
 }
 
 async function deployOnce(
-  settings: Settings,
+  given: Settings,
   session: Session,
   access: Access,
   files: readonly FileManifest[],
 ): Promise<void> {
   const { report } = session;
-  if (settings.mode === "deploy" && settings.recoverPending !== undefined) {
-    await recoverPending(settings, session, access, settings.recoverPending);
+  if (given.mode === "deploy" && given.recoverPending !== undefined) {
+    await recoverPending(given, session, access, given.recoverPending);
   }
-  const { observed, plan, chart } = await step(session, "Look and plan", async () => {
-    const observed = await observe(settings, session, access);
+  const { settings, observed, plan, chart } = await step(session, "Look and plan", async () => {
+    const observed = await observe(given, session, access);
+    const settings = withKept(given, observed.kept);
     const { plan: release, chart, rendered } = await renderRelease(settings, session, access, observed);
     const plan = makePlan(settings, observed, release, rendered, files);
     logFindings(observed, plan);
-    return { observed, plan, chart };
+    return { settings, observed, plan, chart };
   });
   report.releaseRevision = observed.release.revision;
   report.chartVersion = observed.release.chartVersion;

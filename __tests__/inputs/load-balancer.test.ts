@@ -16,6 +16,8 @@ test("every input of the load balancer has a default", () => {
     mistakes: [],
     front: {
       certificate: { kind: "self-managed", given: undefined },
+      isCertificateGiven: false,
+      isAllowHttpGiven: false,
       tlsSecret: "my-release-milvus-tls",
       ingressName: "my-release-milvus",
       backendConfigName: "my-release-backendconfig",

@@ -57,6 +57,8 @@ test("every input has a default, except the required ones", () => {
     },
     google: { projectId: undefined, location: "us-central1", credentials: {} },
     certificate: { kind: "self-managed", given: undefined },
+    isCertificateGiven: false,
+    isAllowHttpGiven: false,
     tlsSecret: "my-release-milvus-tls",
     ingressName: "my-release-milvus",
     backendConfigName: "my-release-backendconfig",

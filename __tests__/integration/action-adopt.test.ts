@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { parse, stringify } from "yaml";
+import { certificateWith, DAY } from "../support/certificates.ts";
+import { secretWith } from "./support/certificates.ts";
 import { type ApiObject, CHART, HOST, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
@@ -118,7 +120,8 @@ type StepName = keyof typeof STEPS;
 const COMMON: StepName[] = ["service.type", "tlsMode", "BackendConfig", "annotations"];
 
 interface Plan {
-  objects: { kind: string; name: string; action: string }[];
+  objects: { kind: string; name: string; action: string; fields?: { path: string }[] }[];
+  consequences: string[];
   lost: { path: string; revision: number }[];
 }
 
@@ -379,8 +382,8 @@ test("an Ingress and a BackendConfig of ours that someone has edited are mended,
   const mended = await deploy(namespace, inputs);
   expect(planOf(mended).objects).toEqual(
     expect.arrayContaining([
-      { kind: "Ingress", name: INGRESS, action: "change" },
-      { kind: "BackendConfig", name: BACKEND_CONFIG, action: "change" },
+      expect.objectContaining({ kind: "Ingress", name: INGRESS, action: "change" }),
+      expect.objectContaining({ kind: "BackendConfig", name: BACKEND_CONFIG, action: "change" }),
     ]),
   );
   const { spec, metadata } = await cluster.get(namespace, "Ingress", INGRESS);
@@ -450,4 +453,110 @@ test("the chart's own Ingress goes and ours comes, in one run", async () => {
   expect(after.metadata.uid).not.toBe(before.metadata.uid);
   await expectAdopted(namespace);
   expect((await deploy(namespace, { values: inputs.values })).outputs.changed).toBe("false");
+});
+
+describe("an Ingress made by hand with more than Milvus's page has", () => {
+  const namespace = "hand-made";
+  const STATIC = "kubernetes.io/ingress.global-static-ip-name";
+  const FRONTEND_CONFIG = "networking.gke.io/v1beta1.FrontendConfig";
+  const securityPolicy = { name: "corp-policy" };
+  const tls = [{ hosts: [HOST], secretName: "corp-tls" }];
+
+  beforeAll(async () => {
+    await cluster.installSmall(namespace);
+    const from = Date.now() - DAY;
+    const authority = await certificateWith({ subject: "CN=Corp", days: 900, from, isAuthority: true });
+    const leaf = await certificateWith({ subject: "CN=corp", names: [HOST], days: 90, from }, authority);
+    const chain = `${leaf.certificate}${authority.certificate}`;
+    await Promise.all([
+      cluster.control("PUT", "static-addresses/corp-address"),
+      cluster.control("PUT", "security-policies/corp-policy"),
+      cluster.control("PUT", "ssl-policies/corp-ssl-policy"),
+      apply(secretWith(namespace, "corp-tls", { certificate: chain, privateKey: leaf.privateKey })),
+      apply({
+        apiVersion: "networking.gke.io/v1beta1",
+        kind: "FrontendConfig",
+        metadata: { name: "corp-frontend", namespace },
+        spec: { sslPolicy: "corp-ssl-policy" },
+      }),
+      apply(backendConfig(namespace, { securityPolicy })),
+    ]);
+    const annotations = { [STATIC]: "corp-address", [FRONTEND_CONFIG]: "corp-frontend" };
+    const other = ingressOfThePage(namespace, {}, {}).spec.rules[0];
+    const rules = [other, { ...other, host: "other.milvus.io" }];
+    await apply(ingressOfThePage(namespace, { annotations }, { tls, rules }));
+  });
+
+  const fieldsOf = (result: StepResult) =>
+    planOf(result).objects.map(({ kind, action, fields = [] }) => [
+      kind,
+      action,
+      fields.map(({ path }) => path),
+    ]);
+
+  test("is taken over with consent only, and keeps its certificate, address, policies and hosts in all runs", async () => {
+    const refused = await (await cluster.job()).main(inputsFor(namespace));
+    expect(refused.errors).toHaveLength(1);
+    for (const text of [
+      "adopt: true",
+      "spec.securityPolicy",
+      "spec.tls",
+      STATIC,
+      FRONTEND_CONFIG,
+      "spec.rules[other.milvus.io]",
+    ]) {
+      expect(refused.errors[0]).toContain(text);
+    }
+    expect(await cluster.writes(namespace)).toEqual([]);
+
+    const planned = await deploy(namespace, { adopt: "true", mode: "plan" });
+    const taken = await deploy(namespace, { adopt: "true" });
+    const again = await deploy(namespace);
+    expect(taken.outputs).toMatchObject({ changed: "true", authentication: "required" });
+    expect(again.outputs).toMatchObject({ changed: "false", authentication: "required" });
+    for (const result of [planned, taken]) {
+      expect(fieldsOf(result)).toEqual(
+        expect.arrayContaining([
+          [
+            "BackendConfig",
+            "take over",
+            expect.arrayContaining(["spec.healthCheck", "spec.timeoutSec", "spec.connectionDraining"]),
+          ],
+          [
+            "Ingress",
+            "take over",
+            expect.arrayContaining(['metadata.annotations["kubernetes.io/ingress.class"]']),
+          ],
+        ]),
+      );
+      const log = result.lines.join("\n");
+      expect(log).toContain("- spec.timeoutSec: nothing -> 3600");
+      expect(log).not.toContain("- spec.tls");
+    }
+    for (const result of [planned, taken, again]) {
+      expect(planOf(result).consequences).toContainEqual(
+        expect.stringMatching(
+          /^Ingress my-release-milvus keeps .*: .*spec\.tls, spec\.rules\[other\.milvus\.io\]\.$/,
+        ),
+      );
+    }
+
+    const { spec, metadata } = await cluster.get(namespace, "Ingress", INGRESS);
+    expect(spec).toMatchObject({ tls, rules: [{ host: HOST }, { host: "other.milvus.io" }] });
+    expect(metadata.annotations).toMatchObject({
+      [STATIC]: "corp-address",
+      [FRONTEND_CONFIG]: "corp-frontend",
+    });
+    expect((await cluster.get(namespace, "BackendConfig", BACKEND_CONFIG)).spec).toMatchObject({
+      securityPolicy,
+      healthCheck: { port: 9091 },
+    });
+
+    // An input that says otherwise wins, and leaves the rest.
+    const own = await deploy(namespace, { certificate: "self-managed" });
+    expect(own.lines.join("\n")).toContain("- spec.tls[0].secretName: corp-tls -> my-release-milvus-tls");
+    const after = await cluster.get(namespace, "Ingress", INGRESS);
+    expect(after.spec).toMatchObject({ tls: [{ secretName: CERTIFICATE }], rules: spec && [{}, {}] });
+    expect(after.metadata.annotations).toMatchObject({ [STATIC]: "corp-address" });
+  });
 });

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { adoptionPatch } from "../../src/kubernetes/adopt.ts";
+import { describe, expect, test } from "vitest";
+import { adoptionPatch, afterAdoption } from "../../src/kubernetes/adopt.ts";
 import type { FieldTree } from "../../src/kubernetes/field-tree.ts";
 
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
@@ -76,4 +76,32 @@ test("the patch joins the managers' fields with ours and names the object's vers
 test("the patch removes no annotation if kubectl apply has left none", () => {
   const patch = adoptionPatch(object({}, entry("helm", "Apply", { "f:spec": {} })), ["helm"]);
   expect(patch.map(({ path }) => path)).toEqual(["/metadata/managedFields", "/metadata/resourceVersion"]);
+});
+
+describe("afterAdoption", () => {
+  const spec = { rules: [1], tls: [2], nested: { theirs: 1, ours: 2 } };
+  const theirs: FieldTree = {
+    ...annotated("a", "b", LAST_APPLIED),
+    "f:spec": { "f:tls": {}, "f:rules": {}, "f:nested": { ".": {}, "f:theirs": {}, "f:ours": {} } },
+  };
+  const applied: FieldTree = { ...annotated("b"), "f:spec": { "f:rules": {}, "f:nested": { "f:ours": {} } } };
+  const live = (...entries: object[]) => ({ ...object({}, ...entries), spec });
+  const applying = (...entries: object[]) => ({
+    ...object({ [LAST_APPLIED]: "{}", a: "1", b: "2", c: "3" }, ...entries),
+    spec,
+  });
+  const person = entry("kubectl-client-side-apply", "Update", theirs);
+  const controller = entry("glbc", "Update", annotated("c"));
+
+  test("what only the former owner has set goes; what this action applies and what others write stays", () => {
+    const result = afterAdoption(applying(person, controller, entry(US, "Apply", applied)), live(person));
+    expect(result.metadata.annotations).toEqual({ b: "2", c: "3" });
+    expect(result.spec).toEqual({ rules: [1], nested: { ours: 2 } });
+  });
+
+  test("without a record of who set what, everything from before belongs to the former owner", () => {
+    const before = entry("before-first-apply", "Update", theirs);
+    const result = afterAdoption(applying(before, entry(US, "Apply", applied)), live());
+    expect(result.spec).toEqual({ rules: [1], nested: { ours: 2 } });
+  });
 });

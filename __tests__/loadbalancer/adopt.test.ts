@@ -1,21 +1,19 @@
 import { describe, expect, test } from "vitest";
 import type { Manifest } from "../../src/kubernetes/api.ts";
+import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { adoptOrRefuse } from "../../src/loadbalancer/adopt.ts";
-import type { LoadBalancerNames } from "../../src/loadbalancer/manifests.ts";
+import { keptOf } from "../../src/loadbalancer/keep-settings.ts";
 import { certificateWith, DAY, selfSigned } from "../support/certificates.ts";
-import { HOST, liveObject } from "../support/observed.ts";
+import { HOST, liveObject, settings } from "../support/observed.ts";
 
-const NAMES: LoadBalancerNames = {
-  namespace: "default",
-  host: HOST,
-  ingress: "x",
-  backendConfig: "x",
-  frontendConfig: "x",
-  tlsSecret: "x",
-  authoritySecret: "x-ca",
-  managedCertificate: "x",
-  service: "my-release-milvus",
-};
+/** The names of all objects are `x`. */
+const SETTINGS = settings({ ingress_name: "x", backend_config_name: "x", tls_secret: "x" });
+
+/** Decides with what the objects have beyond Milvus's page. */
+function decide(objects: readonly KubernetesObject[], manifests: readonly Manifest[], adopt: boolean) {
+  const kept = keptOf(SETTINGS, "my-release-milvus", objects, Date.now());
+  return adoptOrRefuse(objects, manifests, { host: HOST, authoritySecret: "x-ca" }, kept, adopt);
+}
 
 const by = (manager: string, operation = "Update") => [
   { manager, operation, fieldsV1: { "f:spec": {}, "f:data": {} } },
@@ -59,7 +57,6 @@ describe("objects made as Milvus's page says are taken over", () => {
     ["an Ingress for every host", live("Ingress", rules(rule(undefined, "my-release-milvus")))],
     ["an Ingress without rules", live("Ingress", { spec: {} })],
     ["an Ingress of Google's class", live("Ingress", MILVUS, ofClass("gce"))],
-    ["an Ingress of the internal class", live("Ingress", MILVUS, ofClass("gce-internal"))],
     [
       "an Ingress with Milvus as its default",
       live("Ingress", {
@@ -78,7 +75,7 @@ describe("objects made as Milvus's page says are taken over", () => {
       live("BackendConfig", { spec: { timeoutSec: 60 } }, { managedFields: by("kubectl-edit") }),
     ],
   ])("%s", (_, object) => {
-    expect(adoptOrRefuse([object], [manifest(object.kind)], NAMES, false)).toEqual([object]);
+    expect(decide([object], [manifest(object.kind)], false)).toEqual([object]);
   });
 });
 
@@ -112,6 +109,11 @@ describe("objects of somebody else are refused, and taken over with adopt", () =
       NOT_AS_ON_THE_PAGE,
     ],
     ["an Ingress of another class", live("Ingress", MILVUS, ofClass("nginx")), NOT_AS_ON_THE_PAGE],
+    [
+      "an internal Ingress that would become external",
+      live("Ingress", MILVUS, ofClass("gce-internal")),
+      "kubernetes.io/ingress.class",
+    ],
     [
       "an Ingress of another IngressClass",
       live("Ingress", { spec: { ...MILVUS.spec, ingressClassName: "nginx" } }),
@@ -160,13 +162,13 @@ describe("objects of somebody else are refused, and taken over with adopt", () =
       "nothing in it tells who made it",
     ],
   ])("%s", (_, object, why) => {
-    const decide = (adopt: boolean) => adoptOrRefuse([object], [manifest(object.kind)], NAMES, adopt);
-    expect(() => decide(false)).toThrow(
+    const decided = (adopt: boolean) => decide([object], [manifest(object.kind)], adopt);
+    expect(() => decided(false)).toThrow(
       `${object.kind} default/x belongs to somebody else; nothing was changed.\nWhy: `,
     );
-    expect(() => decide(false)).toThrow(why);
-    expect(() => decide(false)).toThrow("set adopt: true");
-    expect(decide(true)).toEqual([object]);
+    expect(() => decided(false)).toThrow(why);
+    expect(() => decided(false)).toThrow("set adopt: true");
+    expect(decided(true)).toEqual([object]);
   });
 
   test.each([
@@ -178,24 +180,39 @@ describe("objects of somebody else are refused, and taken over with adopt", () =
       { data: { a: "" } },
       "or choose another name with tls_secret, or set certificate: secret to use it as it is.",
     ],
-    ["FrontendConfig", {}, "(fields that it doesn't know are removed)."],
+    [
+      "FrontendConfig",
+      {},
+      "(what it doesn't set itself stays, unless an input says otherwise; mode: plan shows every change).",
+    ],
   ])("the error names a way out for a %s", (kind, content, way) => {
-    expect(() => adoptOrRefuse([live(kind, content)], [manifest(kind)], NAMES, false)).toThrow(way);
+    expect(() => decide([live(kind, content)], [manifest(kind)], false)).toThrow(way);
+  });
+
+  test("all of them are named at once", () => {
+    const objects = [
+      live("BackendConfig", { spec: { iap: {} } }),
+      live("Ingress", rules(rule(HOST, "attu"))),
+    ];
+    const manifests = objects.map(({ kind }) => manifest(kind));
+    expect(() => decide(objects, manifests, false)).toThrow(
+      /BackendConfig default\/x and Ingress default\/x belong to somebody else.*\nWhy: BackendConfig default\/x: .*spec.iap\nIngress default\/x: /,
+    );
   });
 
   test("nobody's Secret is taken for this action's authority, not even one that the page's reader could have", () => {
     const data = { "tls.crt": base64(ownAuthority), "tls.key": "YQ==" };
-    const secret = live("Secret", { data }, { name: NAMES.authoritySecret });
+    const secret = live("Secret", { data }, { name: "x-ca" });
     const wanted = { ...manifest("Secret"), metadata: secret.metadata };
-    expect(() => adoptOrRefuse([secret], [wanted], NAMES, false)).toThrow(
+    expect(() => decide([secret], [wanted], false)).toThrow(
       /^Secret default\/x-ca belongs to somebody else; nothing was changed\.\n.*\n.*or choose another name with tls_secret\.$/,
     );
-    expect(adoptOrRefuse([secret], [wanted], NAMES, true)).toEqual([secret]);
+    expect(decide([secret], [wanted], true)).toEqual([secret]);
   });
 
   test("the error doesn't show what a Secret holds", () => {
     const secret = live("Secret", { data: { password: "c2VjcmV0LXBhc3N3b3Jk" } });
-    expect(() => adoptOrRefuse([secret], [manifest("Secret")], NAMES, false)).toThrow(
+    expect(() => decide([secret], [manifest("Secret")], false)).toThrow(
       expect.not.objectContaining({ message: expect.stringContaining("c2Vjc") }),
     );
   });
@@ -217,7 +234,7 @@ describe("nothing is taken over", () => {
       [manifest("Ingress")],
     ],
   ])("%s", (_, objects, manifests) => {
-    expect(adoptOrRefuse(objects, manifests, NAMES, false)).toEqual([]);
-    expect(adoptOrRefuse(objects, manifests, NAMES, true)).toEqual([]);
+    expect(decide(objects, manifests, false)).toEqual([]);
+    expect(decide(objects, manifests, true)).toEqual([]);
   });
 });

@@ -11,19 +11,37 @@ describe("objectChange", () => {
   const bookkeeping = { resourceVersion: "1", generation: 1, managedFields: [{ time: "t" }] };
 
   test.each([
-    ["not there", undefined, "create"],
-    ["the same", object("Ingress", "a", { x: 1 }), "keep"],
-    ["the same but for bookkeeping", object("Ingress", "a", { x: 1 }, bookkeeping), "keep"],
-    ["another spec", object("Ingress", "a", { x: 2 }), "change"],
-    ["another annotation", object("Ingress", "a", { x: 1 }, { annotations: { y: "z" } }), "change"],
-  ])("%s", (_, before, action) => {
+    ["not there", undefined, { action: "create" }],
+    ["the same", object("Ingress", "a", { x: 1 }), { action: "keep" }],
+    ["the same but for bookkeeping", object("Ingress", "a", { x: 1 }, bookkeeping), { action: "keep" }],
+    [
+      "another spec",
+      object("Ingress", "a", { x: 2 }),
+      { action: "change", fields: [{ path: "spec.x", before: "2", after: "1" }] },
+    ],
+    [
+      "another annotation",
+      object("Ingress", "a", { x: 1 }, { annotations: { y: "z" } }),
+      { action: "change", fields: [{ path: "metadata.annotations.y", before: "z", after: undefined }] },
+    ],
+    [
+      "an annotation in which kubectl keeps what was applied",
+      object(
+        "Ingress",
+        "a",
+        { x: 1 },
+        { annotations: { "kubectl.kubernetes.io/last-applied-configuration": "{}" } },
+      ),
+      { action: "change" },
+    ],
+  ])("%s", (_, before, change) => {
     const after = object(
       "Ingress",
       "a",
       { x: 1 },
       { resourceVersion: "2", generation: 2, managedFields: [] },
     );
-    expect(objectChange(before, after)).toEqual({ kind: "Ingress", name: "a", action });
+    expect(objectChange(before, after)).toEqual({ kind: "Ingress", name: "a", ...change });
   });
 });
 
@@ -67,12 +85,25 @@ describe("unrehearsedChange", () => {
       "keep",
     ],
   ])("%s", (_, live, action) => {
-    expect(unrehearsedChange(live, manifest)).toEqual({
+    expect(unrehearsedChange(live, manifest)).toMatchObject({
       kind: "Ingress",
       name: "a",
       action,
       rehearsed: false,
     });
+  });
+
+  test("names the fields that the manifest changes", () => {
+    const live = object("Ingress", "a", { timeoutSec: 31 }, annotated);
+    expect(unrehearsedChange(live, manifest).fields).toEqual([
+      { path: "spec.timeoutSec", before: "31", after: "30" },
+    ]);
+  });
+
+  test("shows nothing of what a Secret holds", () => {
+    const before = v.parse(KubernetesObject, { ...object("Secret", "s", {}), data: { key: "Zm9v" } });
+    const after = v.parse(KubernetesObject, { ...object("Secret", "s", {}), data: { key: "YmFy" } });
+    expect(objectChange(before, after).fields).toEqual([{ path: "data.key", before: "***", after: "***" }]);
   });
 
   test.each([

@@ -13,6 +13,7 @@ import {
 } from "../../src/kubernetes/objects.ts";
 import { addressOf } from "../../src/loadbalancer/address.ts";
 import type { KeyPair } from "../../src/loadbalancer/certificate.ts";
+import { NOTHING_KEPT } from "../../src/loadbalancer/kept.ts";
 import { otherHostsOf } from "../../src/loadbalancer/references.ts";
 import type { Observed } from "../../src/observe/observed.ts";
 
@@ -124,6 +125,7 @@ export function observed(
       recordChange: undefined,
       formerRecords: [],
     },
+    kept: NOTHING_KEPT,
     certificate: {
       newPair: undefined,
       newAuthority: undefined,

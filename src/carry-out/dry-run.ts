@@ -6,9 +6,10 @@ import { describeLostValues, type LostValue, readLostValues } from "../helm/lost
 import { NOT_INSTALLED } from "../helm/release.ts";
 import { joinValues } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
+import { afterAdoption } from "../kubernetes/adopt.ts";
 import type { ApiServer, Manifest } from "../kubernetes/api.ts";
 import { dryRunManifests } from "../kubernetes/manifest-set.ts";
-import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
+import { isOf } from "../kubernetes/objects.ts";
 import { changedAsBefore } from "../loadbalancer/origin.ts";
 import { hasLoadBalancerValues } from "../milvus/values.ts";
 import type { Access } from "../observe/access.ts";
@@ -18,6 +19,7 @@ import type { ObjectChange } from "../plan/changes.ts";
 import { objectChange, unrehearsedChange } from "../plan/changes.ts";
 import { consequencesOf } from "../plan/consequences.ts";
 import { exposuresOf } from "../plan/exposure.ts";
+import type { LoadBalancerPlan } from "../plan/load-balancer.ts";
 import type { Plan } from "../plan/plan.ts";
 import { describePlan, reportPlan } from "../report/plan.ts";
 import type { Session } from "../report/session.ts";
@@ -77,29 +79,27 @@ async function dryRunObjects(
   // A plan is also made for accounts that may only read.
   const asReader = mode === "plan";
   const [ours, theirs] = await allOf([
-    allOf(loadBalancer.manifests.map((manifest) => dryRunOwn(api, manifest, loadBalancer.live, asReader))),
+    allOf(loadBalancer.manifests.map((manifest) => dryRunOwn(api, manifest, loadBalancer, asReader))),
     dryRunManifests(api, files, { force: adopts, asReader }),
   ]);
-  const changes = ours.map((change) => {
-    const { kind, name } = change;
-    const isAdopted = loadBalancer.adopted.some(isOf({ kind, metadata: { name } }));
-    return isAdopted ? { ...change, action: "take over" as const } : change;
-  });
   const orphans = loadBalancer.orphans.map(({ kind, name }) => ({ kind, name, action: "delete" as const }));
   const others = theirs.map(({ before, after, isRehearsed }) =>
     isRehearsed ? objectChange(before, after) : unrehearsedChange(before, after),
   );
-  return [...changes, ...others, ...orphans];
+  return [...ours, ...others, ...orphans];
 }
 
 async function dryRunOwn(
   api: ApiServer,
   manifest: Manifest,
-  objects: readonly KubernetesObject[],
+  { live: objects, adopted }: LoadBalancerPlan,
   asReader: boolean,
 ): Promise<ObjectChange> {
   const live = objects.find(isOf(manifest));
   const marked = changedAsBefore(manifest, live);
-  if (asReader && !(await api.mayApply(manifest))) return unrehearsedChange(live, marked);
-  return objectChange(live, await api.apply(marked, { dryRun: true, force: true }));
+  const taken = adopted.find(isOf(manifest));
+  const taking = (change: ObjectChange) => (taken ? { ...change, action: "take over" as const } : change);
+  if (asReader && !(await api.mayApply(manifest))) return taking(unrehearsedChange(live, marked));
+  const applied = await api.apply(marked, { dryRun: true, force: true });
+  return taking(objectChange(live, taken ? afterAdoption(applied, taken) : applied));
 }

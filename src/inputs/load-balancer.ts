@@ -85,6 +85,9 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
 
   return {
     certificate,
+    isCertificateGiven: ["certificate", "tls_certificate", "tls_secret", "pre_shared_certificates"].some(
+      (name) => text(name) !== "",
+    ),
     tlsSecret,
     ingressName,
     backendConfigName: objectName("backend_config_name", `${release}-backendconfig`),
@@ -93,6 +96,7 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
     frontendConfig,
     loadBalancer,
     allowHttp,
+    isAllowHttpGiven: text("allow_http") !== "",
     backendTimeoutSeconds: backendTimeout / 1000,
     staticIpName,
     createStaticIp,

@@ -1,8 +1,10 @@
+import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
+import { isMap, type YamlMap } from "../base/yaml.ts";
 import type { ApiServer, JsonPatch, Manifest } from "./api.ts";
 import { difference, type FieldTree, union } from "./field-tree.ts";
 import { FIELD_MANAGER, isApplied, type ManagedFields, managedFields } from "./managed-fields.ts";
-import type { KubernetesObject } from "./objects.ts";
+import { KubernetesObject } from "./objects.ts";
 import { ownerOf } from "./ownership.ts";
 
 /**
@@ -30,6 +32,35 @@ export async function adopt(api: ApiServer, manifest: Manifest, object: Kubernet
   const managers = isRecorded ? managersOf(object) : [BEFORE_FIRST_APPLY];
   if (managers.length > 0) await adoptFields(api, recorded, managers);
   await apply();
+}
+
+/**
+ * Returns what {@link adopt} makes of an object.
+ *
+ * @param applied what the API server would store when the manifest was applied and nothing else
+ * @param object as it is in the cluster
+ */
+export function afterAdoption(applied: KubernetesObject, object: KubernetesObject): KubernetesObject {
+  const managers = managedFields(object).length > 0 ? managersOf(object) : [BEFORE_FIRST_APPLY];
+  const { owned = [], others = [] } = Object.groupBy(managedFields(applied), (entry) =>
+    managers.includes(entry.manager) && !isApplied(entry) ? "owned" : "others",
+  );
+  const lost = difference(fieldsOf(owned), fieldsOf(others));
+  return v.parse(KubernetesObject, withoutFields(applied, union(lost, LAST_APPLIED_FIELD)));
+}
+
+/** Removes fields from an object, and the maps that become empty. Single items of lists stay. */
+function withoutFields(object: YamlMap, fields: FieldTree): YamlMap {
+  return Object.fromEntries(
+    Object.entries(object).flatMap(([key, value]) => {
+      const below = fields[`f:${key}`];
+      if (!below) return [[key, value]];
+      if (Object.keys(below).length === 0) return [];
+      if (!isMap(value)) return [[key, value]];
+      const rest = withoutFields(value, below);
+      return Object.keys(rest).length > 0 ? [[key, rest]] : [];
+    }),
+  );
 }
 
 /**

@@ -31,6 +31,7 @@ export interface Manifest {
     name: string;
     /** Ignored if the kind isn't namespaced. */
     namespace?: string | undefined;
+    labels?: Record<string, string>;
     annotations?: Record<string, string>;
   };
 }

@@ -16,6 +16,15 @@ const HELM_NAMESPACE = "meta.helm.sh/release-namespace";
 const MANAGED_BY = "app.kubernetes.io/managed-by";
 const ARGO_CD = "argocd.argoproj.io/tracking-id";
 
+/** Annotations and labels by which tools know their objects. */
+const SIGN_OF_OWNER =
+  /^(meta\.helm\.sh|helm\.sh|argocd\.argoproj\.io|kubectl\.kubernetes\.io|\w+\.toolkit\.fluxcd\.io)\//;
+
+/** Tells whether an annotation or a label says whose an object is. */
+export function isSignOfOwner(name: string): boolean {
+  return name === MANAGED_BY || SIGN_OF_OWNER.test(name);
+}
+
 /**
  * Tells who owns an object. Only managers of its content (spec or data) count, as GKE's controllers write
  * annotations, finalizers and status of any object.

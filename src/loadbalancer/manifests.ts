@@ -3,6 +3,14 @@ import type { Manifest } from "../kubernetes/api.ts";
 import type { GrpcPort } from "../milvus/grpc-port.ts";
 import { backendConfigSpec } from "./backend-config.ts";
 import type { KeyPair } from "./certificate.ts";
+import {
+  KEPT,
+  type KeptIngress,
+  type KeptMetadata,
+  type KeptSecret,
+  type KeptSpec,
+  NOTHING_KEPT,
+} from "./kept.ts";
 import { type CertificateReferences, certificateAnnotations, FRONTEND_CONFIG } from "./references.ts";
 import type { LoadBalancerSettings } from "./settings.ts";
 
@@ -24,15 +32,23 @@ export interface LoadBalancerNames {
 
 /** The annotation that names the controller of an Ingress. */
 export const INGRESS_CLASS = "kubernetes.io/ingress.class";
+/** The annotation that opens port 80, or closes it. */
+export const ALLOW_HTTP = "kubernetes.io/ingress.allow-http";
+/** The annotations that name an Ingress's reserved address. */
+export const STATIC_ADDRESS = {
+  external: "kubernetes.io/ingress.global-static-ip-name",
+  internal: "kubernetes.io/ingress.regional-static-ip-name",
+};
 
 export function backendConfig(
   names: LoadBalancerNames,
   settings: LoadBalancerSettings,
+  kept: KeptSpec = NOTHING_KEPT.backendConfig,
 ): Manifest & { spec: object } {
   return {
     apiVersion: "cloud.google.com/v1",
     kind: "BackendConfig",
-    metadata: { name: names.backendConfig, namespace: names.namespace },
+    metadata: { name: names.backendConfig, namespace: names.namespace, ...keptMetadata(kept) },
     spec: backendConfigSpec(settings.backendTimeoutSeconds, settings.backendConfig),
   };
 }
@@ -50,14 +66,15 @@ export function tlsSecret(
   namespace: string,
   name: string,
   pair: KeyPair,
+  { names, data, type = "kubernetes.io/tls" }: KeptSecret = NOTHING_KEPT.secret,
 ): Manifest & { type: string; data: object } {
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   return {
     apiVersion: "v1",
     kind: "Secret",
-    metadata: { name, namespace },
-    type: "kubernetes.io/tls",
-    data: { "tls.crt": base64(pair.certificate), "tls.key": base64(pair.privateKey) },
+    metadata: { name, namespace, ...keptMetadata({ names, annotations: {}, labels: {} }) },
+    type,
+    data: { ...data, "tls.crt": base64(pair.certificate), "tls.key": base64(pair.privateKey) },
   };
 }
 
@@ -76,6 +93,7 @@ export function managedCertificate(names: LoadBalancerNames, name: string): Mani
  *
  * @param certificates the certificates that it presents
  * @param formerHosts other hosts that it also routes to Milvus
+ * @param kept what stays of an Ingress that somebody else made
  */
 export function ingress(
   names: LoadBalancerNames,
@@ -83,20 +101,27 @@ export function ingress(
   settings: LoadBalancerSettings,
   certificates: CertificateReferences,
   formerHosts: readonly string[] = [],
+  kept: KeptIngress = NOTHING_KEPT.ingress,
 ): Manifest & { spec: object } {
-  const isInternal = settings.loadBalancer === "internal";
-  const address = `kubernetes.io/ingress.${isInternal ? "regional" : "global"}-static-ip-name`;
-  const tls = certificates.secrets.map((secretName) => ({ hosts: [names.host], secretName }));
+  const { loadBalancer, staticIpName } = settings;
+  const ownTls = certificates.secrets
+    .filter((secretName) => !kept.certificates.secrets.includes(secretName))
+    .map((secretName) => ({ hosts: [names.host], secretName }));
+  // The first certificate is presented to clients that name no host.
+  const tls = [...kept.tls, ...ownTls];
+  const { annotations, labels } = keptMetadata(kept);
   return {
     apiVersion: "networking.k8s.io/v1",
     kind: "Ingress",
     metadata: {
       name: names.ingress,
       namespace: names.namespace,
+      ...(labels && { labels }),
       annotations: {
-        [INGRESS_CLASS]: isInternal ? "gce-internal" : "gce",
-        "kubernetes.io/ingress.allow-http": String(settings.allowHttp),
-        ...(settings.staticIpName && { [address]: settings.staticIpName }),
+        ...annotations,
+        [INGRESS_CLASS]: loadBalancer === "internal" ? "gce-internal" : "gce",
+        [ALLOW_HTTP]: String(settings.allowHttp),
+        ...(staticIpName && { [STATIC_ADDRESS[loadBalancer]]: staticIpName }),
         ...(settings.frontendConfig && {
           [FRONTEND_CONFIG]: names.frontendConfig,
         }),
@@ -104,19 +129,36 @@ export function ingress(
       },
     },
     spec: {
+      ...(kept.defaultBackend && { defaultBackend: kept.defaultBackend }),
       ...(tls.length > 0 && { tls }),
-      rules: [names.host, ...formerHosts].map((host) => ({
-        host,
-        http: {
-          paths: [
-            {
-              path: "/",
-              pathType: "Prefix",
-              backend: { service: { name: names.service, port: { number: port.port } } },
-            },
-          ],
-        },
-      })),
+      rules: [
+        ...[names.host, ...formerHosts].map((host) => ({
+          host,
+          http: {
+            paths: [
+              {
+                path: "/",
+                pathType: "Prefix",
+                backend: { service: { name: names.service, port: { number: port.port } } },
+              },
+              ...(host === names.host ? kept.paths : []),
+            ],
+          },
+        })),
+        ...kept.rules,
+      ],
     },
+  };
+}
+
+/** Returns the metadata that stays, with the note of all that stays. */
+function keptMetadata({
+  names,
+  annotations,
+  labels,
+}: Pick<KeptMetadata, "names" | "annotations" | "labels">): Partial<Manifest["metadata"]> {
+  return {
+    ...(names.length > 0 && { annotations: { ...annotations, [KEPT]: names.join(",") } }),
+    ...(Object.keys(labels).length > 0 && { labels }),
   };
 }

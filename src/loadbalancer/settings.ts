@@ -15,6 +15,8 @@ export type CertificateSettings =
 /** The inputs about the load balancer. */
 export interface LoadBalancerSettings {
   certificate: CertificateSettings;
+  /** Whether an input says which certificate it is. Else one that is there already may stay. */
+  isCertificateGiven: boolean;
   /** Name of the Secret, or of the ManagedCertificate, with the certificate. */
   tlsSecret: string;
   ingressName: string;
@@ -26,6 +28,8 @@ export interface LoadBalancerSettings {
   frontendConfig: YamlMap | undefined;
   loadBalancer: "external" | "internal";
   allowHttp: boolean;
+  /** Whether the input allow_http is set. */
+  isAllowHttpGiven: boolean;
   backendTimeoutSeconds: number;
   staticIpName: string | undefined;
   createStaticIp: boolean;

@@ -235,7 +235,7 @@ async function managedCertificates(
   );
 }
 
-function find(
+export function find(
   objects: readonly KubernetesObject[],
   kind: string,
   name: string,

@@ -9,6 +9,7 @@ import type {
   Service,
 } from "../kubernetes/objects.ts";
 import type { ChosenCertificate } from "../loadbalancer/chosen-certificate.ts";
+import type { Kept } from "../loadbalancer/kept.ts";
 import type { Zone } from "./dns-zone.ts";
 
 /** The cluster before this run changes anything. */
@@ -56,6 +57,8 @@ export interface GoogleState {
 /** Everything that a run reads before it changes anything. */
 export interface Observed extends ClusterState {
   google: GoogleState;
+  /** What stays of the load balancer's objects that somebody else made. */
+  kept: Kept;
   /** The certificate that the load balancer will present. */
   certificate: ChosenCertificate;
 }

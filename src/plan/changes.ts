@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { isMap, type YamlMap } from "../base/yaml.ts";
 import type { Manifest } from "../kubernetes/api.ts";
+import { differences, type FieldDifference } from "../kubernetes/field-difference.ts";
 import type { FieldTree } from "../kubernetes/field-tree.ts";
 import { isApplied, managedFields } from "../kubernetes/managed-fields.ts";
 import type { KubernetesObject } from "../kubernetes/objects.ts";
 import { unmetFields } from "../kubernetes/unmet-fields.ts";
+import { type FieldChange, shownField } from "./shown-fields.ts";
 
 /** What a run does to an object. */
 export interface ObjectChange {
@@ -12,6 +14,8 @@ export interface ObjectChange {
   name: string;
   /** Public: the output `plan` has these words. */
   action: "create" | "change" | "keep" | "take over" | "delete";
+  /** What changes in an object that exists. */
+  fields?: Pick<FieldChange, "path" | "before" | "after">[];
   /** False: the API server wasn't asked in a dry run, as the account may not apply the object. */
   rehearsed?: false;
 }
@@ -20,7 +24,10 @@ export interface ObjectChange {
 export function objectChange(before: KubernetesObject | undefined, after: KubernetesObject): ObjectChange {
   const { kind, metadata } = after;
   const isKept = before && isDeepStrictEqual(content(before), content(after));
-  return { kind, name: metadata.name, action: before ? (isKept ? "keep" : "change") : "create" };
+  if (!before) return { kind, name: metadata.name, action: "create" };
+  if (isKept) return { kind, name: metadata.name, action: "keep" };
+  const changed = differences(whatPeopleSet(before), whatPeopleSet(after));
+  return { kind, name: metadata.name, action: "change", ...shownFields(before, changed) };
 }
 
 /**
@@ -34,8 +41,9 @@ export function unrehearsedChange(live: KubernetesObject | undefined, manifest: 
   if (!live) return { kind, name, action: "create", rehearsed: false };
   const wanted = asStored(manifest);
   const applied = managedFields(live).find(isApplied)?.fieldsV1 ?? {};
-  const isKept = unmetFields(wanted, live).length === 0 && !hasFieldsBeyond(applied, wanted);
-  return { kind, name, action: isKept ? "keep" : "change", rehearsed: false };
+  const unmet = unmetFields(wanted, live);
+  const isKept = unmet.length === 0 && !hasFieldsBeyond(applied, wanted);
+  return { kind, name, action: isKept ? "keep" : "change", ...shownFields(live, unmet), rehearsed: false };
 }
 
 /** Returns what a manifest wants stored. The API server keeps a Secret's `stringData` in `data`. */
@@ -56,6 +64,33 @@ function hasFieldsBeyond(tree: FieldTree, object: YamlMap): boolean {
     const value = object[key.slice("f:".length)];
     return value === undefined || (isMap(value) && hasFieldsBeyond(below, value));
   });
+}
+
+/** Annotations that tools keep for themselves. */
+const BOOKKEEPING =
+  /\.annotations\["(kubectl\.kubernetes\.io\/last-applied-configuration|milvus-gke-load-balancer\/changed-by)"\]$/;
+
+/** Returns the fields of an object that change, without secrets. */
+function shownFields(
+  { kind, metadata: { name } }: KubernetesObject,
+  found: readonly FieldDifference[],
+): Pick<ObjectChange, "fields"> {
+  const fields = found
+    .filter(({ path }) => !BOOKKEEPING.test(path))
+    .map((difference) => shownField({ kind, name, ...difference }, []))
+    .map(({ path, before, after }) => ({ path, before, after }));
+  return fields.length > 0 ? { fields } : {};
+}
+
+function whatPeopleSet({
+  apiVersion: _,
+  kind: __,
+  status: ___,
+  metadata,
+  ...content
+}: KubernetesObject): object {
+  const { labels, annotations } = metadata;
+  return { metadata: { labels, annotations }, ...content };
 }
 
 /** Drops the metadata that the API server itself writes. */

@@ -70,6 +70,7 @@ export function consequencesOf(
       `Milvus's REST API moves from its gRPC port to port ${after.httpPort} of the pods, because with TLS the two can't share a port.`,
     );
   }
+  sentences.push(...keptSentences(observed, plan));
   if (plan.leavingIngress) {
     sentences.push(describeLeaving(settings, plan.leavingIngress, ingressAddress));
   } else if (ingress && ingressAddress && addressWillChange(ingress, settings)) {
@@ -98,6 +99,25 @@ export function consequencesOf(
     ...exposuresOf(settings, observed, plan.release),
     ...openDoor,
   ];
+}
+
+/** Returns what stays of objects that somebody else made. */
+function keptSentences(
+  { kept: { ingress, backendConfig, secret } }: Pick<Observed, "kept">,
+  { leavingIngress, loadBalancer: { names, manifests } }: Pick<Plan, "leavingIngress" | "loadBalancer">,
+): string[] {
+  const isWritten = manifests.some(({ kind }) => kind === "Secret");
+  const all: [string, string, readonly string[]][] = [
+    ["Ingress", names.ingress, leavingIngress ? [] : ingress.names],
+    ["BackendConfig", names.backendConfig, backendConfig.names],
+    ["Secret", names.tlsSecret ?? "", isWritten ? secret.names : []],
+  ];
+  return all
+    .filter(([, , kept]) => kept.length > 0)
+    .map(
+      ([kind, name, kept]) =>
+        `${kind} ${name} keeps what somebody else has set and no input contradicts: ${kept.join(", ")}.`,
+    );
 }
 
 function userYamlIn(values: Record<string, unknown>): string | undefined {

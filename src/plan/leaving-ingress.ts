@@ -1,14 +1,10 @@
 import type { Settings } from "../inputs/settings.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
 import { isOf } from "../kubernetes/objects.ts";
+import { NOTHING_KEPT } from "../loadbalancer/kept.ts";
+import { STATIC_ADDRESS } from "../loadbalancer/manifests.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { RenderedPlan } from "./rendered.ts";
-
-/** How GKE's Ingresses name a reserved address, external and internal. */
-const STATIC_ADDRESS = [
-  "kubernetes.io/ingress.global-static-ip-name",
-  "kubernetes.io/ingress.regional-static-ip-name",
-];
 
 /**
  * Returns the Ingress of this action's name that goes before this action makes its own: the chart's, which the upgrade
@@ -33,6 +29,7 @@ export function withoutIngress(observed: Observed, { metadata }: Pick<Ingress, "
     ingress: undefined,
     ingressAddress: undefined,
     formerHosts: [],
+    kept: { ...observed.kept, ingress: NOTHING_KEPT.ingress },
   };
 }
 
@@ -42,7 +39,9 @@ export function describeLeaving(
   { metadata }: Ingress,
   address: string | undefined,
 ): string {
-  const reserved = STATIC_ADDRESS.map((name) => metadata.annotations[name]).find(Boolean);
+  const reserved = Object.values(STATIC_ADDRESS)
+    .map((name) => metadata.annotations[name])
+    .find(Boolean);
   const where = address === undefined ? "" : ` at ${address}`;
   const next =
     staticIpName !== undefined

@@ -67,37 +67,46 @@ export function planLoadBalancer(given: PlanSettings, observed: Observed, port: 
   const settings = { ...given, ...configs };
   const names = namesOf(settings, observed);
   const { newAuthority, newPair } = observed.certificate;
-  const wanted = wantedCertificates(settings, names);
+  const { kept } = observed;
+  const wanted = united(wantedCertificates(settings, names), kept.ingress.certificates);
   const during = transitionalReferences(
     wanted,
     liveCertificates(settings, observed),
     isServed(names, observed),
   );
   const routed = during === wanted ? [] : observed.formerHosts;
-  const first = withoutManagedNames(ingress(names, port, settings, during, routed), settings, observed);
-  const last = ingress(names, port, settings, wanted);
+  const first = withoutManagedNames(
+    ingress(names, port, settings, during, routed, kept.ingress),
+    settings,
+    observed,
+  );
+  const last = ingress(names, port, settings, wanted, [], kept.ingress);
 
   const manifests: Manifest[] = [
-    backendConfig(names, settings),
+    backendConfig(names, settings, kept.backendConfig),
     ...(settings.frontendConfig ? [frontendConfig(names, settings.frontendConfig)] : []),
     ...(newAuthority && names.authoritySecret
       ? [tlsSecret(names.namespace, names.authoritySecret, newAuthority)]
       : []),
-    ...(newPair && names.tlsSecret ? [tlsSecret(names.namespace, names.tlsSecret, newPair)] : []),
-    ...(names.managedCertificate ? [managedCertificate(names, names.managedCertificate)] : []),
+    ...(newPair && names.tlsSecret
+      ? [tlsSecret(names.namespace, names.tlsSecret, newPair, kept.secret)]
+      : []),
+    ...(names.managedCertificate && kept.ingress.serving?.kind !== "managed"
+      ? [managedCertificate(names, names.managedCertificate)]
+      : []),
     first,
   ];
   // Only a run that proves the load balancer can tell that they are not needed any more.
   const orphans = (endsProven(settings) ? ORPHAN_KINDS : []).flatMap((kind) =>
     observed.objects
-      .filter((object) => object.kind === kind && isOrphan(object, settings, names, observed))
+      .filter((object) => object.kind === kind && isOrphan(object, settings, names, wanted, observed))
       .map(({ metadata: { name, uid } }) => ({ kind, namespace: names.namespace, name, uid })),
   );
   return {
     names,
     certificates: wanted,
     live: observed.objects,
-    adopted: adoptOrRefuse(observed.objects, manifests, names, settings.adopt),
+    adopted: adoptOrRefuse(observed.objects, manifests, names, kept, settings.adopt),
     givenUp:
       names.managedCertificate === undefined
         ? undefined
@@ -112,10 +121,18 @@ export function planLoadBalancer(given: PlanSettings, observed: Observed, port: 
   };
 }
 
-function namesOf(settings: PlanSettings, { service, managedCertificates }: Observed): LoadBalancerNames {
+function namesOf(
+  settings: PlanSettings,
+  { service, managedCertificates, kept }: Observed,
+): LoadBalancerNames {
   const { certificate } = settings;
   const { kind } = certificate;
   const isMade = kind === "self-managed" && certificate.given === undefined;
+  const { serving } = kept.ingress;
+  const managed =
+    serving?.kind === "managed"
+      ? serving.name
+      : managedCertificateName(settings.tlsSecret, settings.host, managedCertificates);
   return {
     namespace: settings.namespace,
     host: settings.host,
@@ -124,10 +141,7 @@ function namesOf(settings: PlanSettings, { service, managedCertificates }: Obser
     frontendConfig: settings.frontendConfigName,
     tlsSecret: kind === "self-managed" || kind === "secret" ? settings.tlsSecret : undefined,
     authoritySecret: isMade ? authoritySecretName(settings.tlsSecret) : undefined,
-    managedCertificate:
-      kind === "google-managed"
-        ? managedCertificateName(settings.tlsSecret, settings.host, managedCertificates)
-        : undefined,
+    managedCertificate: kind === "google-managed" ? managed : undefined,
     service: service.metadata.name,
   };
 }
@@ -141,6 +155,12 @@ function wantedCertificates(
     preShared: certificate.kind === "pre-shared" ? certificate.names : [],
     managed: managedCertificate === undefined ? [] : [managedCertificate],
   };
+}
+
+/** Returns the certificates of both. */
+function united(one: CertificateReferences, other: CertificateReferences): CertificateReferences {
+  const union = (key: keyof CertificateReferences) => [...new Set([...one[key], ...other[key]])];
+  return { secrets: union("secrets"), preShared: union("preShared"), managed: union("managed") };
 }
 
 /**
@@ -195,7 +215,8 @@ function isServed({ managedCertificate: name }: LoadBalancerNames, observed: Obs
 function isOrphan(
   object: KubernetesObject,
   { tlsSecret: base, frontendConfig }: Pick<PlanSettings, "tlsSecret" | "frontendConfig">,
-  names: LoadBalancerNames,
+  names: Pick<LoadBalancerNames, "authoritySecret">,
+  wanted: CertificateReferences,
   observed: Observed,
 ): boolean {
   const { kind, metadata } = object;
@@ -203,11 +224,10 @@ function isOrphan(
   const isUnused =
     (kind === "FrontendConfig" && !frontendConfig) ||
     (kind === "Secret" &&
-      metadata.name !== names.tlsSecret &&
-      metadata.name !== names.authoritySecret &&
+      ![...wanted.secrets, names.authoritySecret].includes(metadata.name) &&
       [base, ...live.secrets].some((name) => [name, authoritySecretName(name)].includes(metadata.name))) ||
     (kind === "ManagedCertificate" &&
-      metadata.name !== names.managedCertificate &&
+      !wanted.managed.includes(metadata.name) &&
       (isNamedAfter(base, metadata.name) || live.managed.includes(metadata.name)));
   const isNeeded = observed.otherIngresses.some((other) => needs(other, { kind, name: metadata.name }, []));
   return isUnused && !isNeeded && ownerOf(object).kind === "ours";

@@ -14,8 +14,8 @@ export interface FieldChange {
 
 const HIDDEN = "***";
 const LONGEST = 200;
-/** What is likely to name a secret. */
-const SECRETIVE = /pass(word|wd|phrase)|secret|token|credential|(api|access|private)[-_.]?key/i;
+/** What is likely to name a secret; the name of a Secret is none. */
+const SECRETIVE = /pass(word|wd|phrase)|secret(?!Name)|token|credential|(api|access|private)[-_.]?key/i;
 const SECRET_IN_LINE = new RegExp(`((${SECRETIVE.source})[\\w.-]*["']?\\s*[:=]).*`, "i");
 const PASSWORD_IN_URL = /(:\/\/[^\s/:@]*):[^\s/@]*@/g;
 /** A shorter text is no secret, and part of many others. */
@@ -50,7 +50,16 @@ export function secretsIn(values: unknown, isSecret = false): string[] {
 /** Returns a changed field as a line. */
 export function describeField({ kind, name, path, before, after }: FieldChange): string {
   if (path === "") return `${kind} ${name} ${before === undefined ? "is new" : "goes"}`;
-  return `${kind} ${name}: ${path}: ${before || "nothing"} -> ${after || "nothing"}`;
+  return `${kind} ${name}: ${describeChange({ path, before, after })}`;
+}
+
+/** Returns a change of a field as a text. */
+export function describeChange({
+  path,
+  before,
+  after,
+}: Pick<FieldChange, "path" | "before" | "after">): string {
+  return `${path}: ${before || "nothing"} -> ${after || "nothing"}`;
 }
 
 /** Returns the lines of a text that another text doesn't have, in their order. */

@@ -81,12 +81,20 @@ function rowsOf({ values, objects, edits, restarts }: PlanReport): Row[] {
     })),
     ...objects
       .filter(({ action }) => action !== "keep")
-      .map((object) => ({
-        what: `${plain(object.kind)} ${code(object.name)}`,
-        before: "",
-        after: describeAction(object),
-        change: changeOf(object),
-      })),
+      .flatMap((object) => [
+        {
+          what: `${plain(object.kind)} ${code(object.name)}`,
+          before: "",
+          after: describeAction(object),
+          change: changeOf(object),
+        },
+        ...(object.fields ?? []).map(({ path, before, after }) => ({
+          what: `${plain(object.kind)} ${code(object.name)}: ${code(path)}`,
+          before: shown(before),
+          after: shown(after),
+          change: changeOf(object),
+        })),
+      ]),
     ...edits.map(({ kind, name, path, before = "", after = "" }) => ({
       what: `${plain(kind)} ${code(name)}: ${code(path)}, changed by hand`,
       before: code(before),

@@ -4,7 +4,7 @@ import type { ValueChange } from "../helm/values.ts";
 import { userYamlChanges } from "../milvus/user-yaml-changes.ts";
 import type { ObjectChange } from "../plan/changes.ts";
 import type { Plan } from "../plan/plan.ts";
-import { describeField } from "../plan/shown-fields.ts";
+import { describeChange, describeField } from "../plan/shown-fields.ts";
 import type { TeardownPlan } from "../plan/teardown.ts";
 import type { PlannedObject, PlannedValue, PlanReport } from "./run-report.ts";
 
@@ -100,7 +100,11 @@ export function describePlan(plan: PlanReport): string[] {
         ]
       : []),
     ...(upgrade.length + later.length === 0 ? ["The release stays as it is: no Helm upgrade."] : []),
-    ...objects.map((change) => `${change.kind} ${change.name}: ${describeAction(change)}`),
+    ...objects.map((change) =>
+      [`${change.kind} ${change.name}: ${describeAction(change)}`, ...fieldLines(change.fields ?? [])].join(
+        "\n",
+      ),
+    ),
     ...(objects.some(({ rehearsed }) => rehearsed === false) ? [NOT_REHEARSED] : []),
     ...consequences,
   ];
@@ -109,8 +113,17 @@ export function describePlan(plan: PlanReport): string[] {
 /** Returns the changed fields as lines of the log, an upgrade to another chart has thousands of them. */
 function describeFields(title: string, fields: PlanReport["fields"]): string[] {
   if (fields.length === 0) return [];
-  const shown = fields.slice(0, MOST_FIELDS).map((field) => `- ${describeField(field)}`);
-  const more = fields.length - shown.length;
-  const rest = more > 0 ? [`- and ${more} more, which the output plan has`] : [];
-  return [[title, ...shown, ...rest].join("\n")];
+  return [[title, ...cut(fields.map((field) => `- ${describeField(field)}`))].join("\n")];
+}
+
+function fieldLines(fields: NonNullable<ObjectChange["fields"]>): string[] {
+  return cut(fields.map((field) => `- ${describeChange(field)}`));
+}
+
+function cut(lines: readonly string[]): string[] {
+  const more = lines.length - MOST_FIELDS;
+  return [
+    ...lines.slice(0, MOST_FIELDS),
+    ...(more > 0 ? [`- and ${more} more, which the output plan has`] : []),
+  ];
 }
