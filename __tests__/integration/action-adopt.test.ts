@@ -466,7 +466,7 @@ describe("an Ingress made by hand with more than Milvus's page has", () => {
     await cluster.installSmall(namespace);
     const from = Date.now() - DAY;
     const authority = await certificateWith({ subject: "CN=Corp", days: 900, from, isAuthority: true });
-    const leaf = await certificateWith({ subject: "CN=corp", names: [HOST], days: 90, from }, authority);
+    const leaf = await certificateWith({ subject: `CN=${HOST}`, names: [HOST], days: 90, from }, authority);
     const chain = `${leaf.certificate}${authority.certificate}`;
     await Promise.all([
       cluster.control("PUT", "static-addresses/corp-address"),
@@ -510,7 +510,7 @@ describe("an Ingress made by hand with more than Milvus's page has", () => {
     expect(await cluster.writes(namespace)).toEqual([]);
 
     const planned = await deploy(namespace, { adopt: "true", mode: "plan" });
-    const taken = await deploy(namespace, { adopt: "true" });
+    const taken = await deploy(namespace, { adopt: "true", backends_timeout: "1m" });
     const again = await deploy(namespace);
     expect(taken.outputs).toMatchObject({ changed: "true", authentication: "required" });
     expect(again.outputs).toMatchObject({ changed: "false", authentication: "required" });

@@ -262,6 +262,20 @@ describe("a certificate from an input that is no longer set", async () => {
     expect(log).toContain("is replaced: it came from the input tls_certificate, which is no longer set.");
   });
 
+  test("stays until its end if an authority has signed it and somebody else owns the Secret", async () => {
+    const authority = await certificateWith({ subject: "CN=CA", days: 900, isAuthority: true });
+    const from = Date.now() - DAY;
+    const soon = await certificateWith({ subject: `CN=${HOST}`, names: [HOST], days: 11, from }, authority);
+    expect((await choose({}, secretWith(soon, THEIRS))).newPair).toBeUndefined();
+    expect(log).toContain("it expires in 9 days. The owner of that Secret must renew it.");
+    expect((await choose({}, secretWith(soon, OURS))).newPair).toBeDefined();
+    const over = await certificateWith(
+      { subject: `CN=${HOST}`, names: [HOST], days: 1, from: from - DAY },
+      authority,
+    );
+    expect((await choose({}, secretWith(over, THEIRS))).newPair).toBeDefined();
+  });
+
   test("stays if it is self-signed, or if somebody else owns the Secret", async () => {
     expect((await choose({}, secretWith(await certificateWith(request), OURS))).newPair).toBeUndefined();
     expect((await choose({}, secretWith(await certificateWith(request, authority)))).newPair).toBeUndefined();

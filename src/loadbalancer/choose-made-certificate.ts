@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { warning } from "@actions/core";
 import * as v from "valibot";
 import { info } from "../base/log.ts";
 import { KubernetesObject, type Secret } from "../kubernetes/objects.ts";
@@ -8,6 +9,7 @@ import {
   chainIn,
   daysLeftOf,
   expiryOf,
+  isIssued,
   isIssuedBy,
   isSelfSigned,
   type KeyPair,
@@ -52,8 +54,15 @@ export async function chooseMadeCertificate(
   if (!secret) return await renewed(host, undefined, authority, now);
   const live = pairIn(secret);
   const owner = ownerOf(v.parse(KubernetesObject, { apiVersion: "v1", kind: "Secret", ...secret }));
-  const problem = problemOf(live, host, now) ?? problemOfOrigin(owner, live, host);
+  // Whoever else has an authority's certificate there renews it: it stays as long as it can be used.
+  const isTheirs = owner.kind !== "ours" && isIssued(live.certificate);
+  const soon = problemOf(live, host, now);
+  const problem = isTheirs
+    ? problemOf(live, host, now, { renewBefore: 0 })
+    : (soon ?? problemOfOrigin(owner, live, host));
   if (problem === undefined) {
+    if (soon)
+      warning(`The certificate in Secret ${tlsSecret}: ${soon}. The owner of that Secret must renew it.`);
     info(`The certificate in Secret ${tlsSecret} stays: it is valid until ${expiryOf(live.certificate)}.`);
     const secretHash = secretHashOf(bytesIn(secret, "tls.crt"));
     const kept = { newPair: undefined, certificate: live.certificate, secretHash };
