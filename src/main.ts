@@ -4,6 +4,7 @@ import { onCancellation, untilCancelled } from "./base/cancellation.ts";
 import { ActionError, CancelledError, messageOf } from "./base/errors.ts";
 import { deploy } from "./deploy.ts";
 import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
+import { podIdentity } from "./gke/pod-identity.ts";
 import { secretsIn } from "./inputs/secrets.ts";
 import { readSettings, type Settings } from "./inputs/settings.ts";
 import { annotate } from "./report/annotations.ts";
@@ -32,7 +33,7 @@ async function main(): Promise<void> {
   saveState(STARTED, "true");
   try {
     const workspace = process.env.GITHUB_WORKSPACE ?? process.cwd();
-    settings = readSettings(getInput, workspace);
+    settings = readSettings(getInput, workspace, podIdentity(process.env));
     for (const secret of secretsIn(settings)) setSecret(secret);
     const directory = await privateDirectory(process.env);
     saveState(DIRECTORY, directory);

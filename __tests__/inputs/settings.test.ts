@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ActionError } from "../../src/base/errors.ts";
+import type { PodIdentity } from "../../src/gke/pod-identity.ts";
 import { readSettings, type Settings } from "../../src/inputs/settings.ts";
 
 let workspace = "";
@@ -19,9 +20,9 @@ afterAll(() => rm(workspace, { recursive: true }));
 
 const REQUIRED = { host: "my-release.milvus.io", location: "us-central1", cluster_name: "milvus" };
 
-function settings(inputs: Record<string, string>): Settings {
+function settings(inputs: Record<string, string>, identity?: PodIdentity): Settings {
   const all: Record<string, string> = { ...REQUIRED, ...inputs };
-  return readSettings((name) => all[name] ?? "", workspace);
+  return readSettings((name) => all[name] ?? "", workspace, identity);
 }
 
 /** Returns the mistakes that the error lists, one a line. */
@@ -508,3 +509,18 @@ describe("cluster", () => {
 function longHost(length: number): string {
   return `${`${"abcdefghi.".repeat(30)}`.slice(0, length - 1)}z`;
 }
+
+describe("a runner in a pod with a ServiceAccount", () => {
+  const identity = { server: "https://10.0.0.1:443", tokenFile: "/token", authorityFile: "/ca.crt" };
+  const nothing = { cluster_name: "", location: "" };
+
+  test.each<[string, Record<string, string>, Settings["cluster"]["kind"]]>([
+    ["is in the cluster if no input names one", nothing, "in-cluster"],
+    ["uses the region for addresses", { ...nothing, location: "us-central1" }, "in-cluster"],
+    ["follows cluster_name", {}, "gke"],
+    ["follows kubeconfig", { ...nothing, kubeconfig: "/k" }, "kubeconfig"],
+    ["follows context", { ...nothing, context: "c" }, "kubeconfig"],
+  ])("%s", (_, inputs, kind) => {
+    expect(settings(inputs, identity).cluster.kind).toBe(kind);
+  });
+});

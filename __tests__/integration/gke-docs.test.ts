@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { credentialFilesIn } from "../../local-gke/google/identities.ts";
 import { CHART, TestCluster } from "./support/cluster.ts";
+import { canMountServiceAccount, mountServiceAccount } from "./support/mounted-service-account.ts";
 
 const DOCUMENT = await readFile(join(import.meta.dirname, "../../docs/authentication.md"), "utf8");
 /** What google-github-actions/auth sets, which a job without it doesn't have. */
@@ -19,6 +20,8 @@ const WITHOUT_AUTH = Object.fromEntries(
     "GCP_PROJECT",
   ].map((name) => [name, ""]),
 );
+
+const IN_CLUSTER = "A runner in the cluster";
 
 let cluster: TestCluster;
 beforeAll(async () => {
@@ -50,6 +53,9 @@ const WAYS: Record<string, () => Setting | Promise<Setting>> = {
   "A kubeconfig": async () => ({
     environment: WITHOUT_AUTH,
     secrets: { KUBECONFIG: await readFile(cluster.gke.kubeconfig, "utf8") },
+  }),
+  [IN_CLUSTER]: async () => ({
+    environment: { ...WITHOUT_AUTH, ...(await mountServiceAccount(cluster, "runner")) },
   }),
   "Connect gateway": () => ({
     environment: {
@@ -100,7 +106,8 @@ test("every workflow of the document is run here", () => {
   expect([...documented().keys()]).toEqual(Object.keys(WAYS));
 });
 
-test.each([...documented()])("%s", async (way, documentedInputs) => {
+test.for([...documented()])("%s", async ([way, documentedInputs], { skip }) => {
+  if (way === IN_CLUSTER && !canMountServiceAccount()) skip();
   const { environment = {}, secrets = {} } = (await WAYS[way]?.()) ?? {};
   const inputs = Object.fromEntries(
     Object.entries(documentedInputs).map(([name, value]) => [
@@ -109,7 +116,7 @@ test.each([...documented()])("%s", async (way, documentedInputs) => {
     ]),
   );
   const job = await cluster.job({ environment });
-  const { exitCode, errors, outputs } = await job.main({
+  const { exitCode, errors, outputs, lines } = await job.main({
     ...inputs,
     chart: CHART,
     mode: "plan",
@@ -118,6 +125,12 @@ test.each([...documented()])("%s", async (way, documentedInputs) => {
   expect(errors).toEqual([]);
   expect(exitCode).toBe(0);
   expect(outputs.changed).toBe("false");
+  const ownPod = lines.filter((line) =>
+    line.startsWith("No input names a cluster: the one of this runner's pod"),
+  );
+  expect(ownPod).toEqual(
+    way === IN_CLUSTER ? [expect.stringMatching(/, as system:serviceaccount:default:runner\.$/)] : [],
+  );
   expect(JSON.parse(outputs.plan ?? "")).toMatchObject({
     upgrade: expect.arrayContaining([expect.any(String)]),
   });

@@ -41,26 +41,32 @@ export async function writeKubeconfig(
 ): Promise<Kubeconfig> {
   // The same name as gcloud uses, so that messages look familiar.
   const context = `gke_${cluster.projectId}_${cluster.location}_${cluster.name}`;
-  const path = await write(
-    directory,
-    dump({
-      apiVersion: "v1",
-      kind: "Config",
-      clusters: [
-        {
-          name: context,
-          cluster: {
-            server: cluster.server,
-            ...(cluster.caCertificate && { "certificate-authority-data": cluster.caCertificate }),
-          },
-        },
-      ],
-      users: [{ name: context, user: { tokenFile } }],
-      contexts: [{ name: context, context: { cluster: context, user: context } }],
-      "current-context": context,
-    }),
-  );
-  return { path, context };
+  const { server, caCertificate } = cluster;
+  const authority = caCertificate && { "certificate-authority-data": caCertificate };
+  return await writeContext(directory, context, { server, ...authority }, tokenFile);
+}
+
+/**
+ * Writes a kubeconfig with one context (mode 0600).
+ *
+ * @param directory from {@link privateDirectory}
+ * @param cluster as in a kubeconfig
+ */
+export async function writeContext(
+  directory: string,
+  context: string,
+  cluster: Record<string, string>,
+  tokenFile: string,
+): Promise<Kubeconfig> {
+  const content = dump({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: context, cluster }],
+    users: [{ name: context, user: { tokenFile } }],
+    contexts: [{ name: context, context: { cluster: context, user: context } }],
+    "current-context": context,
+  });
+  return { path: await write(directory, content), context };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { EndpointChoice } from "../gke/cluster.ts";
 import type { CredentialInputs } from "../gke/credential-source.ts";
+import type { PodIdentity } from "../gke/pod-identity.ts";
 import { type InputReader, isLabel, quote } from "./reader.ts";
 
 /** The cluster, which Google or a kubeconfig describes. */
@@ -12,7 +13,9 @@ export type ClusterSettings =
       /** Undefined: the one that the cluster names. */
       fleetMembership: string | undefined;
     }
-  | { kind: "kubeconfig"; kubeconfig: string | undefined; context: string | undefined };
+  | { kind: "kubeconfig"; kubeconfig: string | undefined; context: string | undefined }
+  /** The one that this runner's own pod is in. */
+  | { kind: "in-cluster"; identity: PodIdentity };
 
 /** The Google Cloud project and the identity to use. */
 export interface GoogleSettings {
@@ -26,18 +29,24 @@ export interface GoogleSettings {
 const PROVIDER = /^projects\/[^/]+\/locations\/global\/workloadIdentityPools\/[^/]+\/providers\/[^/]+$/;
 const CLUSTER_PATH = /^projects\/([^/]+)\/(?:locations|zones|regions)\/([^/]+)\/clusters\/([^/]+)$/;
 
-export function readCluster({ text, oneOf, mistakes }: InputReader): ClusterSettings {
+/** @param identity the ServiceAccount of this runner's pod, which is used when no input names a cluster */
+export function readCluster(
+  { text, oneOf, mistakes }: InputReader,
+  identity: PodIdentity | undefined,
+): ClusterSettings {
   const endpoint = oneOf<EndpointChoice>("endpoint", ["auto", "public", "private", "dns", "connect_gateway"]);
   const kubeconfig = text("kubeconfig") || undefined;
   const context = text("context") || undefined;
   if (kubeconfig || context) return { kind: "kubeconfig", kubeconfig, context };
+
+  const name = text("cluster_name");
+  if (name === "" && identity) return { kind: "in-cluster", identity };
 
   const fleetMembership = text("fleet_membership") || undefined;
   if (fleetMembership && endpoint !== "connect_gateway") {
     mistakes.push("fleet_membership goes with endpoint: connect_gateway only");
   }
   const route = { endpoint, fleetMembership };
-  const name = text("cluster_name");
   const [, , location, cluster] = CLUSTER_PATH.exec(name) ?? [];
   if (location && cluster) return { kind: "gke", location, name: cluster, ...route };
   if (name === "") {

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { mistakesError } from "../base/mistakes.ts";
+import type { PodIdentity } from "../gke/pod-identity.ts";
 import type { LoadBalancerSettings } from "../loadbalancer/settings.ts";
 import { type ChartSettings, readChart } from "./chart.ts";
 import { type ClusterSettings, type GoogleSettings, readCluster, readGoogle } from "./cluster.ts";
@@ -55,9 +56,14 @@ export interface Settings extends LoadBalancerSettings, ChartSettings, ToolSetti
  *
  * @param input returns an input's text, empty when it isn't set
  * @param workspace the folder that relative paths start from
+ * @param identity the ServiceAccount of this runner's pod, if it has one
  * @throws ActionError with all mistakes together, each naming the input, its value and what is allowed
  */
-export function readSettings(input: (name: string) => string, workspace: string): Settings {
+export function readSettings(
+  input: (name: string) => string,
+  workspace: string,
+  identity?: PodIdentity,
+): Settings {
   const reader = inputReader(input);
   const { mistakes, text, optional, refuse, oneOf, flag, limit } = reader;
 
@@ -93,7 +99,7 @@ export function readSettings(input: (name: string) => string, workspace: string)
     helmTimeout: limit("helm_timeout", "15m"),
     rollbackOnFailure: flag("rollback_on_failure", true),
     recoverPending: reader.limitOrNever("recover_pending"),
-    cluster: readCluster(reader),
+    cluster: readCluster(reader, identity),
     google: readGoogle(reader),
     manifests: reader.lines("manifests"),
     ...readLoadBalancer(reader, host, release),

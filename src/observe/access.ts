@@ -11,6 +11,7 @@ import { connectToCluster } from "../gke/connect.ts";
 import { type GoogleCredentials, googleCredentials } from "../gke/credentials.ts";
 import type { GoogleProject } from "../gke/google-api.ts";
 import { givenKubeconfig, type Kubeconfig } from "../gke/kubeconfig.ts";
+import { accountOf, inClusterKubeconfig, type PodIdentity } from "../gke/pod-identity.ts";
 import { unreachableCluster } from "../gke/unreachable-cluster.ts";
 import type { Helm } from "../helm/upgrade.ts";
 import type { Settings } from "../inputs/settings.ts";
@@ -30,7 +31,7 @@ type AccessSettings = Pick<
 export interface Access {
   api: ApiServer;
   helm: Helm;
-  /** The cluster as Google describes it; undefined when a kubeconfig is given. */
+  /** The cluster as Google describes it; undefined when none of its inputs names it. */
   cluster: Cluster | undefined;
   /**
    * Returns the load balancer's Google Cloud project.
@@ -88,9 +89,11 @@ async function connect(
   job: Job,
 ): Promise<ClusterConnection> {
   const { directory, environment } = job;
-  if (cluster.kind === "kubeconfig") {
+  if (cluster.kind !== "gke") {
     const [kubeconfig, kubectl] = await allOf([
-      givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment),
+      cluster.kind === "kubeconfig"
+        ? givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment)
+        : ownCluster(cluster.identity, directory),
       provideKubectl({ version, mirror }),
     ]);
     const project = once(async () =>
@@ -113,6 +116,13 @@ async function connect(
     kubectl: await provideKubectl({ version, mirror, clusterVersion }),
     project: once(async () => projectWith(connection.credentials, projectId, job, connection.token)),
   };
+}
+
+/** Says which cluster and account are used: no input names them. */
+async function ownCluster(identity: PodIdentity, directory: string): Promise<Kubeconfig> {
+  const account = (await accountOf(identity)) ?? "the pod's ServiceAccount";
+  info(`No input names a cluster: the one of this runner's pod is used, ${identity.server}, as ${account}.`);
+  return await inClusterKubeconfig(identity, directory);
 }
 
 /** Makes a value once, so that all requests to Google share a token. */

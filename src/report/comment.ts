@@ -38,11 +38,15 @@ export function commentMarker({
   namespace,
   release,
 }: Pick<Settings, "cluster" | "namespace" | "release">): string {
-  const where =
-    cluster.kind === "gke" ? `${cluster.location}/${cluster.name}` : `context ${cluster.context ?? ""}`;
+  const where = whereIs(cluster);
   // Two hyphens could end the HTML comment.
   const title = `${where} ${namespace}/${release}`.replace(/-(?=-)/g, "- ").replace(/[<>\r\n]/g, " ");
   return `<!-- milvus-gke-load-balancer: ${title} -->`;
+}
+
+function whereIs(cluster: Settings["cluster"]): string {
+  if (cluster.kind === "gke") return `${cluster.location}/${cluster.name}`;
+  return cluster.kind === "kubeconfig" ? `context ${cluster.context ?? ""}` : cluster.identity.server;
 }
 
 /**
