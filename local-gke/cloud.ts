@@ -82,9 +82,27 @@ export interface BackendService {
   protocol: "HTTP" | "HTTPS" | "HTTP2";
   timeoutSec: number;
   healthCheck: HealthCheck;
+  /** Name of the Cloud Armor policy that admits its clients. */
+  securityPolicy?: string;
 }
 
 export type Health = "HEALTHY" | "UNHEALTHY" | "Unknown";
+
+/** The client addresses to which a Cloud Armor rule applies, and what it does. The lowest priority counts first. */
+export interface SecurityRule {
+  priority: number;
+  action: "allow" | "deny(403)" | "deny(404)" | "deny(502)";
+  /** Whether it is only logged. */
+  preview: boolean;
+  match: { versionedExpr: "SRC_IPS_V1"; config: { srcIpRanges: string[] } };
+}
+
+/** A Cloud Armor policy. Its last rule applies to everybody. */
+export interface SecurityPolicy {
+  name: string;
+  description: string;
+  rules: SecurityRule[];
+}
 
 /** Faults that a test or a contributor can switch on. */
 export const FAULTS = [
@@ -159,8 +177,8 @@ export class Cloud extends EventEmitter<CloudEvents> {
   readonly sslCertificates = new Map<string, SslCertificate>();
   /** Names of the SSL policies. */
   readonly sslPolicies = new Set<string>();
-  /** Names of the Cloud Armor policies. */
-  readonly securityPolicies = new Set<string>();
+  /** Cloud Armor policies by name. */
+  readonly securityPolicies = new Map<string, SecurityPolicy>();
   /** Cloud DNS zones by name. */
   readonly managedZones = new Map<string, ManagedZone>();
   /** Public DNS. */

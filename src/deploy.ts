@@ -2,6 +2,7 @@ import { warning } from "@actions/core";
 import { ActionError, messageOf, OvertakenError } from "./base/errors.ts";
 import { info } from "./base/log.ts";
 import { reserveStaticAddress } from "./carry-out/address.ts";
+import { deleteClientPolicy, keepClientPolicy } from "./carry-out/client-policy.ts";
 import { forgetHost, introduceHost, pointHost } from "./carry-out/dns-record.ts";
 import { checkByDryRun, type DryRun } from "./carry-out/dry-run.ts";
 import { applyHealthCheck, applyLoadBalancer, settleLoadBalancer } from "./carry-out/load-balancer.ts";
@@ -212,6 +213,7 @@ async function carryOut({
   const { zone, reservedAddress } = observed.google;
   const reserved = await reserveStaticAddress(settings, session, access, reservedAddress);
   if (reserved !== undefined) await introduceHost(settings, session, zone, reserved);
+  await keepClientPolicy(settings, session, observed.google.clientPolicy, plan.clientPolicy);
 
   let { release } = observed;
   const { upgrade } = plan.release;
@@ -280,12 +282,13 @@ async function waitUntilReachable(
  * @returns whether the load balancer presents its certificate
  */
 async function prove(
-  { settings, session, access, observed, plan: { loadBalancer, release }, watch }: Deployment,
+  { settings, session, access, observed, plan, watch }: Deployment,
   endpoint: Endpoint,
   verifier: Promise<typeof import("./milvus/verify.ts")> | undefined,
 ): Promise<boolean> {
   const { certificate, formerHosts, ingressAddress } = observed;
-  const { zone } = observed.google;
+  const { zone, clientPolicy } = observed.google;
+  const { loadBalancer, release } = plan;
   const { preShared } = loadBalancer.certificates;
   const presented = { secretHash: certificate.secretHash, preShared };
   session.report.backends = await step(
@@ -300,6 +303,9 @@ async function prove(
   }
   // The call must meet the new certificate. Beside a former one, the load balancer may go on presenting that.
   await settleLoadBalancer(session, access.api, loadBalancer, watch);
+  if (clientPolicy && plan.clientPolicy === "delete") {
+    await step(session, "Delete the Cloud Armor policy", () => deleteClientPolicy(session, clientPolicy));
+  }
   if (zone) for (const host of formerHosts) await forgetHost(host, session, zone, ingressAddress);
   if (verifier) {
     const { verify } = await verifier;

@@ -1,5 +1,6 @@
 import { warning } from "@actions/core";
 import { info } from "./base/log.ts";
+import { deleteClientPolicy } from "./carry-out/client-policy.ts";
 import { forgetHost } from "./carry-out/dns-record.ts";
 import { type HelmUpgrade, recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
 import { refuseForbiddenTeardown } from "./carry-out/rights.ts";
@@ -56,6 +57,7 @@ async function removeLoadBalancer(settings: Settings, session: Session, access: 
   }
   await step(session, "Give back what there is at Google", async () => {
     if (state.zone) await forgetHost(settings.host, session, state.zone, state.ingressAddress);
+    if (plan.clientPolicy) await deleteClientPolicy(session, plan.clientPolicy);
     await releaseStaticAddress(settings, session, state.staticAddress);
   });
   if (plan.restore && chart) {

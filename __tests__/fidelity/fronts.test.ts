@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { admitAll } from "../../local-gke/google/compute-security-policies.ts";
 import { selfSigned } from "../../local-gke/milvus/certificate.ts";
 import { eventually, FrontLab, type Namespace, plainRequest } from "../integration/support/front-lab.ts";
 
@@ -220,7 +221,7 @@ describe("BackendConfig", () => {
     });
     await namespace.createIngress("front", HOST, { annotations: { ...HTTP, [CLASS]: ingressClass } });
     await namespace.hasEvent("Ingress", "front", event);
-    lab.cloud.securityPolicies.add(name);
+    lab.cloud.securityPolicies.set(name, { name, description: "", rules: [admitAll()] });
     if (ingressClass === "gce") await namespace.address("front");
   });
 });

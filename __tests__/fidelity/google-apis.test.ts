@@ -317,6 +317,57 @@ test.each([
   expect((await compute("GET", path)).body).toMatchObject({ name: "my-policy", selfLink: `${URLS}/${path}` });
 });
 
+describe("Cloud Armor policies", () => {
+  const POLICIES = `${GLOBAL}/securityPolicies`;
+  const rule = (priority: number, action: string, ...srcIpRanges: string[]) => ({
+    priority,
+    action,
+    match: { versionedExpr: "SRC_IPS_V1", config: { srcIpRanges } },
+  });
+  const DEFAULT = rule(2_147_483_647, "deny(403)", "*");
+  const ranges = (count: number) => Array.from({ length: count }, (_, index) => `203.0.113.${index}/32`);
+
+  test("are made with a default rule, changed rule by rule, and deleted", async () => {
+    const rules = [rule(1, "allow", ...ranges(10)), DEFAULT];
+    await operation("POST", POLICIES, { name: "lifecycle", description: "d", type: "CLOUD_ARMOR", rules });
+    const path = `${POLICIES}/lifecycle`;
+    expect((await compute("GET", path)).body).toMatchObject({ name: "lifecycle", description: "d", rules });
+    expect((await compute("POST", POLICIES, { name: "lifecycle", rules })).status).toBe(409);
+
+    await operation("POST", `${path}/addRule`, rule(2, "allow", "192.0.2.0/24"));
+    await operation("POST", `${path}/patchRule?priority=1`, rule(1, "deny(404)", "192.0.2.7/32"));
+    expect((await compute("GET", path)).body).toMatchObject({
+      rules: [rule(1, "deny(404)", "192.0.2.7/32"), rule(2, "allow", "192.0.2.0/24"), DEFAULT],
+    });
+    await operation("POST", `${path}/removeRule?priority=1`);
+    await operation("DELETE", path);
+    expect((await compute("GET", path)).status).toBe(404);
+  });
+
+  test("have a default rule that admits everybody if they are made without rules", async () => {
+    await operation("POST", POLICIES, { name: "bare" });
+    expect((await compute("GET", `${POLICIES}/bare`)).body).toMatchObject({
+      rules: [rule(2_147_483_647, "allow", "*")],
+    });
+  });
+
+  test.each<[string, string, object]>([
+    [
+      "more than ten ranges in a rule",
+      POLICIES,
+      { name: "x", rules: [rule(1, "allow", ...ranges(11)), DEFAULT] },
+    ],
+    ["rules without a default", POLICIES, { name: "x", rules: [rule(1, "allow", ...ranges(1))] }],
+    ["a second rule of a priority", `${POLICIES}/there/addRule`, rule(2_147_483_647, "allow", "*")],
+    ["a change of a rule that isn't there", `${POLICIES}/there/patchRule?priority=7`, rule(7, "allow", "*")],
+    ["no more default rule", `${POLICIES}/there/removeRule?priority=2147483647`, {}],
+    ["a requestId, which the methods for rules don't have", `${POLICIES}/there/addRule?requestId=1`, DEFAULT],
+  ])("refuse %s", async (_, path, body) => {
+    await control("PUT", "security-policies/there");
+    expect((await compute("POST", path, body)).status).toBe(400);
+  });
+});
+
 describe("who may not use the Compute API", () => {
   const ADDRESS = `${GLOBAL}/addresses/my-address`;
 

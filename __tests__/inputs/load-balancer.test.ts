@@ -25,6 +25,7 @@ test("every input of the load balancer has a default", () => {
       backendConfig: {},
       frontendConfig: undefined,
       loadBalancer: "external",
+      allowedRanges: [],
       allowHttp: false,
       backendTimeoutSeconds: 3600,
       staticIpName: undefined,
@@ -85,6 +86,11 @@ describe("inputs that readLoadBalancer accepts", () => {
       "a DNS zone of another project",
       { dns_zone: "zone-1", dns_project_id: "p" },
       { dnsZone: "zone-1", dnsProjectId: "p" },
+    ],
+    [
+      "ranges of clients, sorted, each once in its shortest form",
+      { allowed_ranges: "203.0.113.0/24\n\n  192.0.2.7\r\n2001:DB8:0::/32\n192.0.2.7/32" },
+      { allowedRanges: ["192.0.2.7/32", "2001:db8::/32", "203.0.113.0/24"] },
     ],
     ["objects of others", { adopt: "true" }, { adopt: true }],
     [
@@ -202,6 +208,33 @@ describe("inputs that are refused, naming the input, the value and what is allow
         "frontend_config: sslPolicy goes with load_balancer: external only",
       ],
     ],
+    [
+      "what is no range of clients",
+      { allowed_ranges: "office\n203.0.113.5/24\n0.0.0.0/0\n::/0\n2001:db8::1/64" },
+      [
+        'allowed_ranges: "office" is not an IP range such as 203.0.113.0/24 or 2001:db8::/32',
+        'allowed_ranges: "203.0.113.5/24" has bits after its prefix: write 203.0.113.0/24, or 203.0.113.5/32 for the one address',
+        'allowed_ranges: "0.0.0.0/0" admits everybody: leave allowed_ranges out for that',
+        'allowed_ranges: "::/0" admits everybody: leave allowed_ranges out for that',
+        'allowed_ranges: "2001:db8::1/64" has bits after its prefix: write 2001:db8::/64, or 2001:db8::1/128 for the one address',
+      ],
+    ],
+    [
+      "ranges of clients for an internal load balancer",
+      { load_balancer: "internal", allowed_ranges: "203.0.113.0/24" },
+      [
+        "allowed_ranges goes with load_balancer: external only: Google's internal load balancers can't have a Cloud Armor policy (a firewall rule or a network policy restricts their clients)",
+      ],
+    ],
+    ...["securityPolicy: {name: armor}", "securityPolicy:"].map(
+      (backend_config): [string, Record<string, string>, string[]] => [
+        `ranges of clients beside ${backend_config}`,
+        { backend_config, allowed_ranges: "203.0.113.0/24" },
+        [
+          "allowed_ranges makes a Cloud Armor policy, and backend_config names one (securityPolicy): a load balancer can have one of them only",
+        ],
+      ],
+    ),
     [
       "an Ingress with a dot",
       { ingress_name: "my.ingress" },

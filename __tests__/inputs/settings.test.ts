@@ -67,6 +67,7 @@ test("every input has a default, except the required ones", () => {
     backendConfig: {},
     frontendConfig: undefined,
     loadBalancer: "external",
+    allowedRanges: [],
     staticIpName: undefined,
     createStaticIp: false,
     deleteStaticIp: false,

@@ -288,6 +288,11 @@ describe("a person's BackendConfig", () => {
     expect(kept([object], inputs).backendConfig.beyond).toHaveLength(consents);
   });
 
+  test("gives its policy up for that of allowed_ranges, with consent", () => {
+    const found = kept([made({ securityPolicy })], { allowed_ranges: "203.0.113.0/24" }).backendConfig;
+    expect(found).toMatchObject({ names: [], spec: {}, beyond: ["spec.securityPolicy"] });
+  });
+
   test("loses Cloud CDN, which breaks gRPC", () => {
     const object = made({ cdn: { enabled: true } });
     expect(kept([object]).backendConfig).toMatchObject({ names: [], beyond: ["spec.cdn"] });

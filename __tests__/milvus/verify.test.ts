@@ -89,7 +89,7 @@ async function startLoadBalancer(respond: (stream: ServerHttp2Stream, headers: I
 async function check(address: string, request: Partial<Verification> = {}): Promise<Verified> {
   const { certificate } = await pair;
   const { signal } = new AbortController();
-  const target = { address, host: HOST, ca: certificate, proxy: undefined };
+  const target = { address, host: HOST, ca: certificate, proxy: undefined, allowedRanges: [] };
   return verify({ ...target, token: undefined, limit: 1, signal, ...request });
 }
 
@@ -205,6 +205,27 @@ describe("no answer", () => {
     const checking = check(address, { limit: HOURS });
     await expect(checking).rejects.toThrow(`The load balancer at ${address} refuses calls for ${HOST}.`);
     await expect(checking).rejects.toThrow("Cloud Armor policy or Identity-Aware Proxy");
+  });
+
+  test("HTTP 403 names allowed_ranges when they are what admits clients", async () => {
+    const address = await startLoadBalancer((stream) =>
+      stream.respond({ ":status": 403 }, { endStream: true }),
+    );
+    const checking = check(address, { allowedRanges: ["203.0.113.0/24"] });
+    await expect(checking).rejects.toThrow(`The load balancer at ${address} refuses calls for ${HOST}.`);
+    await expect(checking).rejects.toThrow("allowed_ranges doesn't have the address by which this runner");
+  });
+
+  test("HTTP 403 may be that of the former allowed_ranges: the new ones are awaited", async () => {
+    const milvus = await startMilvus((method, _, count) => {
+      if (count === 1) return { code: status.PERMISSION_DENIED, details: "Received HTTP status code 403" };
+      return method === "GetVersion" ? VERSION : HEALTHY;
+    });
+    const allowedRanges = ["203.0.113.0/24"];
+    expect(await check(milvus.address, { limit: HOURS, allowedRanges })).toMatchObject({
+      version: "v2.6.15",
+    });
+    expect(milvus.calls).toHaveLength(2);
   });
 
   test("HTTP 200 from something that isn't Milvus", async () => {

@@ -30,7 +30,7 @@ const RANGES = ["10.0.0.0/8", "192.0.2.0/24"];
 const INTERNAL =
   "Milvus's layer-4 load balancer is internal to the network; the new one is open to the internet (load_balancer: internal makes an internal one).";
 const RESTRICTED =
-  "Milvus's layer-4 load balancer admits 10.0.0.0/8, 192.0.2.0/24 only; the new one admits everybody (a Cloud Armor policy restricts it: securityPolicy in backend_config).";
+  "Milvus's layer-4 load balancer admits 10.0.0.0/8, 192.0.2.0/24 only; the new one admits everybody (allowed_ranges restricts it, or a Cloud Armor policy of yours: securityPolicy in backend_config).";
 
 /** The release as the page's reader has it, with a Service that says more. */
 function withService(annotations: Record<string, string>, loadBalancerSourceRanges: string[]): Observed {

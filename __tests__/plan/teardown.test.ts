@@ -2,9 +2,10 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import type { StoredRelease } from "../../src/helm/stored-release.ts";
 import { Ingress, type KubernetesObject } from "../../src/kubernetes/objects.ts";
+import type { ClientPolicy } from "../../src/observe/client-policy.ts";
 import type { TeardownState } from "../../src/observe/teardown.ts";
 import { planTeardown } from "../../src/plan/teardown.ts";
-import { liveObject, observed, STARTING, settings, storedRelease } from "../support/observed.ts";
+import { liveObject, NO_PROJECT, observed, STARTING, settings, storedRelease } from "../support/observed.ts";
 
 const INGRESS = liveObject({ kind: "Ingress", metadata: { name: "my-release-milvus" }, spec: {} });
 const SECRET = liveObject({ kind: "Secret", metadata: { name: "my-release-milvus-tls" } });
@@ -28,6 +29,7 @@ function state(more: Partial<TeardownState> = {}): TeardownState {
     zone: undefined,
     hasRecord: false,
     staticAddress: undefined,
+    clientPolicy: undefined,
     restorable: undefined,
     ...more,
   };
@@ -90,6 +92,37 @@ describe("planTeardown", () => {
       "Secret default/my-release-milvus-tls is left alone: Ingress other needs it.",
       "Secret default/my-release-milvus-tls-ca is left alone: Ingress other needs it.",
     ]);
+  });
+
+  const POLICY = { name: "p", description: "ours", isOurs: true };
+  test.each<[string, Partial<ClientPolicy>, Partial<TeardownState>, string[], string[]]>([
+    ["deletes the policy of allowed_ranges", {}, {}, ["Cloud Armor policy p"], []],
+    ["doesn't delete a policy that is gone", { live: undefined }, {}, [], []],
+    [
+      "leaves a policy of somebody else's",
+      { isOurs: false },
+      {},
+      [],
+      ["The Cloud Armor policy p is left alone: it was not made by this action."],
+    ],
+    [
+      "leaves a policy that a BackendConfig names which stays",
+      {},
+      { objects: [INGRESS, foreign({ ...BACKEND_CONFIG, spec: { securityPolicy: { name: "p" } } })] },
+      [],
+      [
+        expect.stringContaining("BackendConfig default/my-release-backendconfig was not made by this action"),
+        "The Cloud Armor policy p is left alone: a BackendConfig that stays names it.",
+      ],
+    ],
+  ])("%s", async (_, policy, more, deleted, notes) => {
+    const live = { name: "p", description: "ours", rules: [] };
+    const clientPolicy = { ...POLICY, project: NO_PROJECT, live, ...policy };
+    const plan = planTeardown(settings(), state({ ...more, clientPolicy }));
+    const google = plan.deletions.filter(({ kind }) => kind === "Cloud Armor policy");
+    expect(google.map(({ kind, name }) => `${kind} ${name}`)).toEqual(deleted);
+    expect(plan.clientPolicy).toEqual(deleted.length > 0 ? clientPolicy : undefined);
+    expect(plan.notes).toEqual(notes);
   });
 
   test("deletes the user's own objects in reverse order, but no namespace", () => {

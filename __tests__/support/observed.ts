@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { YamlMap } from "../../src/base/yaml.ts";
+import type { GoogleProject } from "../../src/gke/google-api.ts";
 import type { Release } from "../../src/helm/release.ts";
 import type { StoredRelease } from "../../src/helm/stored-release.ts";
 import { mergeValues, valueAt } from "../../src/helm/values.ts";
@@ -123,6 +124,7 @@ export function observed(
       sslCertificates: undefined,
       zone: undefined,
       recordChange: undefined,
+      clientPolicy: undefined,
       formerRecords: [],
     },
     kept: NOTHING_KEPT,
@@ -136,6 +138,15 @@ export function observed(
     },
   };
 }
+
+/** A project that no request is sent to. */
+export const NO_PROJECT: GoogleProject = {
+  projectId: "my-project",
+  environment: {},
+  universe: "googleapis.com",
+  accessToken: () => Promise.reject(new Error("no request was expected")),
+  signal: AbortSignal.abort(),
+};
 
 /** What was observed, with a key pair that is yet to be put into the Secret. */
 export function withCertificate(seen: Observed, newPair: KeyPair | undefined): Observed {

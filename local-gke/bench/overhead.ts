@@ -6,6 +6,7 @@ import { readSettings } from "../../src/inputs/settings.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
 import { makeAuthority, makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { backendConfig, ingress, tlsSecret } from "../../src/loadbalancer/manifests.ts";
+import { authoritySecretName } from "../../src/loadbalancer/references.ts";
 import { loadBalancerValues } from "../../src/milvus/values.ts";
 import type { Figure } from "./figure.ts";
 import { groupsOf, HOST, type Lab, type LoggedRun, RELEASE, succeed, THROUGH_GOOGLE } from "./lab.ts";
@@ -61,7 +62,7 @@ async function bareSequence({ helm, kubectl, chart, gke }: Lab, namespace: strin
     backendConfig: settings.backendConfigName,
     frontendConfig: settings.frontendConfigName,
     tlsSecret: settings.tlsSecret,
-    authoritySecret: undefined,
+    authoritySecret: authoritySecretName(settings.tlsSecret),
     managedCertificate: undefined,
     service: `${RELEASE}-milvus`,
   };
@@ -69,9 +70,11 @@ async function bareSequence({ helm, kubectl, chart, gke }: Lab, namespace: strin
   const folder = await mkdtemp(join(gke.directory, "bare-"));
   const [overlay, manifests] = [join(folder, "overlay.json"), join(folder, "manifests.json")];
   const now = Date.now();
-  const pair = await makeCertificate(HOST, await makeAuthority(HOST, now), now);
+  const authority = await makeAuthority(HOST, now);
+  const pair = await makeCertificate(HOST, authority, now);
   const items = [
     backendConfig(names, settings),
+    tlsSecret(namespace, names.authoritySecret, authority),
     tlsSecret(namespace, names.tlsSecret, pair),
     ingress(names, port, settings, { secrets: [names.tlsSecret], preShared: [], managed: [] }),
   ];

@@ -11,7 +11,7 @@ import { HOUR_SECONDS, type Tokens } from "./tokens.ts";
  *
  * | request | effect |
  * | --- | --- |
- * | `GET /state` | returns faults, timing, addresses, certificates, zones, load balancers, backend health |
+ * | `GET /state` | returns faults, timing, addresses, certificates, policies, zones, load balancers, backends |
  * | `PUT`, `DELETE /faults/NAME` | switches a fault on, off (`FAULTS` in cloud.ts), some only in `{namespace}` |
  * | `PUT`, `DELETE /static-addresses/NAME` | reserves (and returns), releases an address |
  * | `PUT`, `DELETE /forwarding-rules/NAME` | creates, deletes an unrelated rule at `{address}` |
@@ -69,6 +69,7 @@ function stateOf(cloud: Cloud, timing: Timing): object {
     timing,
     staticAddresses: cloud.staticAddresses.values(),
     sslCertificates: [...cloud.sslCertificates.keys()],
+    securityPolicies: [...cloud.securityPolicies.values()],
     managedZones: [...cloud.managedZones.values()].map(({ name, dnsName, visibility, delegated }) => ({
       name,
       dnsName,

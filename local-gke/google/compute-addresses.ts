@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import type { Cloud } from "../cloud.ts";
-import { invalid, notFound } from "./compute-errors.ts";
+import { invalid, notFound, refusedMember } from "./compute-errors.ts";
 import type { OperationError, Operations } from "./compute-operations.ts";
 import { addressResource, type Scope, usersOf } from "./compute-resources.ts";
-import { type ApiAnswer, type ApiRequest, jsonBody, legacyError, unknownMember } from "./http.ts";
+import { type ApiAnswer, type ApiRequest, jsonBody, legacyError } from "./http.ts";
 import type { StaticAddress } from "./static-addresses.ts";
 
 const Address = v.strictObject({
@@ -108,12 +108,6 @@ export class Addresses {
 
 function pathOf(scope: Scope, name: string): string {
   return `${scope.path}/addresses/${name}`;
-}
-
-function refusedMember(issue: v.BaseIssue<unknown>): ApiAnswer {
-  const name = v.getDotPath(issue) ?? "";
-  if (issue.type === "strict_object" && issue.expected === "never") return unknownMember(name);
-  return invalid(`resource.${name}`, String(issue.input ?? ""), "");
 }
 
 function quotaExceeded({ region }: Scope): OperationError {

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import type { Cloud } from "../cloud.ts";
 import type { JsonHandler } from "../control-plane/json-server.ts";
+import { admitAll } from "./compute-security-policies.ts";
 
 const AddressSettings = v.optional(
   v.strictObject({
@@ -54,7 +55,7 @@ export function computeControls(cloud: Cloud): Record<string, JsonHandler> {
     },
     "DELETE /ssl-policies": ({ name }) => (cloud.sslPolicies.delete(name) ? {} : undefined),
     "PUT /security-policies": ({ name }) => {
-      cloud.securityPolicies.add(name);
+      cloud.securityPolicies.set(name, { name, description: "", rules: [admitAll()] });
       return {};
     },
     "DELETE /security-policies": ({ name }) => (cloud.securityPolicies.delete(name) ? {} : undefined),

@@ -59,7 +59,7 @@ export class Operations {
    * @param work runs at the end of the operation; returns an error if it fails
    */
   start(
-    type: "insert" | "delete",
+    type: "insert" | "delete" | "updateRule" | "removeRule",
     scope: Scope,
     target: string,
     { query }: ApiRequest,

@@ -6,6 +6,7 @@ import { invalid, notFound } from "./compute-errors.ts";
 import { FilterError, parseFilter } from "./compute-filter.ts";
 import { Operations } from "./compute-operations.ts";
 import { resourceUrl, type Scope, sslCertificateResource, subnetworkResource } from "./compute-resources.ts";
+import { SecurityPolicies } from "./compute-security-policies.ts";
 import {
   type Api,
   type ApiAnswer,
@@ -37,7 +38,7 @@ interface Method {
 /** The body of an insert. */
 const Named = v.object({ name: v.string() });
 
-/** compute.googleapis.com: addresses, operations, subnetworks, and reading certificates and policies. */
+/** compute.googleapis.com: addresses, operations, Cloud Armor policies, and reading what else there is. */
 export function compute(cloud: Cloud, tokens: AccessTokens, timing: Timing, stopped: AbortSignal): Api {
   const methods = methodsOf(cloud, new Operations(timing, stopped));
   return (request) => {
@@ -68,6 +69,7 @@ export function compute(cloud: Cloud, tokens: AccessTokens, timing: Timing, stop
 /** The methods by HTTP method and path, e.g. `GET addresses/NAME`. */
 function methodsOf(cloud: Cloud, operations: Operations): Record<string, Method> {
   const addresses = new Addresses(cloud, operations);
+  const policies = new SecurityPolicies(cloud, operations);
   return {
     "GET addresses": {
       permissions: { regional: "addresses.list", global: "globalAddresses.list" },
@@ -112,13 +114,53 @@ function methodsOf(cloud: Cloud, operations: Operations): Record<string, Method>
     },
     "GET sslPolicies/NAME": {
       permissions: { regional: "regionSslPolicies.get", global: "sslPolicies.get" },
-      answer: (call) => policy(call, "compute#sslPolicy", cloud.sslPolicies),
+      answer: ({ scope, path, name }) => {
+        const exists = scope.region === undefined && cloud.sslPolicies.has(name);
+        const resource = { kind: "compute#sslPolicy", name, selfLink: resourceUrl(path) };
+        return found(path, exists ? resource : undefined);
+      },
     },
     "GET securityPolicies/NAME": {
-      permissions: { regional: "regionSecurityPolicies.get", global: "securityPolicies.get" },
-      answer: (call) => policy(call, "compute#securityPolicy", cloud.securityPolicies),
+      permissions: policyPermissions("get"),
+      answer: ({ scope, path, name }) => found(path, policies.get(scope, name)),
+    },
+    "POST securityPolicies": {
+      permissions: policyPermissions("create"),
+      answer: ({ scope, request }) => operations.repeated(request) ?? policies.insert(scope, request),
+    },
+    "DELETE securityPolicies/NAME": {
+      permissions: policyPermissions("delete"),
+      answer: ({ scope, name, request }) =>
+        operations.repeated(request) ?? policies.delete(scope, name, request),
+    },
+    "POST securityPolicies/NAME/addRule": {
+      permissions: policyPermissions("update"),
+      answer: ({ scope, name, request }) =>
+        unknownParameter(request, []) ?? policies.addRule(scope, name, request),
+    },
+    "POST securityPolicies/NAME/patchRule": {
+      permissions: policyPermissions("update"),
+      answer: ({ scope, name, request }) =>
+        unknownParameter(request, ["priority"]) ?? policies.patchRule(scope, name, request),
+    },
+    "POST securityPolicies/NAME/removeRule": {
+      permissions: policyPermissions("update"),
+      answer: ({ scope, name, request }) =>
+        unknownParameter(request, ["priority"]) ?? policies.removeRule(scope, name, request),
     },
   };
+}
+
+function policyPermissions(verb: string): Method["permissions"] {
+  return { regional: `regionSecurityPolicies.${verb}`, global: `securityPolicies.${verb}` };
+}
+
+/** The response to a query parameter that a method doesn't have: the methods for rules have no requestId. */
+function unknownParameter({ query }: ApiRequest, known: string[]): ApiAnswer | undefined {
+  const unknown = [...query.keys()].find((name) => !known.includes(name));
+  if (unknown === undefined) return undefined;
+  const message = `Invalid JSON payload received. Unknown name "${unknown}": Cannot bind query parameter.`;
+  return googleError(400, "INVALID_ARGUMENT", message);
 }
 
 function list({ request, path }: Call, kind: string, all: Record<string, unknown>[]): ApiAnswer {
@@ -131,12 +173,6 @@ function list({ request, path }: Call, kind: string, all: Record<string, unknown
     if (!(error instanceof FilterError)) throw error;
     return invalid("filter", filter, "Invalid list filter expression.");
   }
-}
-
-/** Responds with a policy. All policies are global. */
-function policy({ scope, path, name }: Call, kind: string, existing: Set<string>): ApiAnswer {
-  const exists = scope.region === undefined && existing.has(name);
-  return found(path, exists ? { kind, name, selfLink: resourceUrl(path) } : undefined);
 }
 
 function found(path: string, resource: object | undefined): ApiAnswer {

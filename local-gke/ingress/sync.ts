@@ -203,6 +203,9 @@ export class IngressSync {
   #backendService(port: ServicePort): BackendService {
     const { namespace, service, protocol, backendConfig } = port;
     const targetPort = typeof port.targetPort === "number" ? port.targetPort : port.port;
+    // A BackendConfig that names no policy leaves the backend service's own.
+    const policy =
+      backendConfig?.securityPolicy ?? this.#context.cloud.backends.get(port.backend)?.securityPolicy;
     const servingPort = this.#context.store.containerPort(namespace, service, port.portName) ?? targetPort;
     try {
       return {
@@ -213,6 +216,7 @@ export class IngressSync {
         protocol,
         timeoutSec: backendConfig?.timeoutSec ?? BACKEND_TIMEOUT_SEC,
         healthCheck: healthCheck(backendConfig, { protocol, servingPort, neg: port.neg }),
+        ...(policy && { securityPolicy: policy }),
       };
     } catch (error) {
       throw new Error(`error ensuring health check: ${messageOf(error)}`, { cause: error });

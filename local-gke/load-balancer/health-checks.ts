@@ -105,6 +105,8 @@ async function passes({ type, port, requestPath }: HealthCheck, endpoint: Endpoi
     method: "GET",
     path: requestPath,
     authority,
+    // One of Google's ranges for health checks.
+    client: "35.191.0.1",
     headers: { "user-agent": "GoogleHC/1.0" },
     body: Readable.from([]),
     signal: AbortSignal.timeout(TIMEOUT_MS),

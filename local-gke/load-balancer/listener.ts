@@ -7,6 +7,7 @@ import { listenAt } from "../listen.ts";
 import { answerHttp1, answerHttp2, type Handler, response } from "../milvus/exchange.ts";
 import { type Backends, invalidIapCredentials, notFound } from "./backend.ts";
 import { certificateFor, secureContext } from "./certificates.ts";
+import { refusedBy } from "./cloud-armor.ts";
 import { backendFor } from "./url-map.ts";
 
 /** The ports of one load balancer: 443 while it has certificates, 80 while it allows HTTP. */
@@ -27,6 +28,9 @@ export class Listener {
       const name = backendFor(this.#loadBalancer.rules, request.authority, request.path);
       const backend = name === undefined ? undefined : cloud.backends.get(name);
       if (!backend) return notFound(request);
+      const policy = cloud.securityPolicies.get(backend.securityPolicy ?? "");
+      const refused = policy && refusedBy(policy, request);
+      if (refused) return refused;
       if (cloud.hasFaultIn(backend.namespace, "identity-aware-proxy")) return invalidIapCredentials(request);
       return backends.forward(backend, request);
     };

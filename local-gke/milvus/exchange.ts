@@ -16,6 +16,8 @@ export interface Request {
   method: string;
   path: string;
   authority: string;
+  /** IP address of the client. */
+  client: string;
   /** Without pseudo-headers and connection headers. */
   headers: IncomingHttpHeaders;
   body: Readable;
@@ -68,6 +70,7 @@ export function answerHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHead
     method: String(headers[":method"]),
     path: String(headers[":path"]),
     authority: String(headers[":authority"] ?? headers.host ?? ""),
+    client: stream.session?.socket.remoteAddress ?? "",
     headers: endToEnd(headers),
     body: stream,
     signal: gone.signal,
@@ -88,6 +91,7 @@ export function answerHttp1(incoming: IncomingMessage, outgoing: ServerResponse,
     method: incoming.method ?? "GET",
     path: incoming.url ?? "/",
     authority: incoming.headers.host ?? "",
+    client: incoming.socket.remoteAddress ?? "",
     headers: endToEnd(incoming.headers),
     body: incoming,
     signal: gone.signal,

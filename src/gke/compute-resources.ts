@@ -36,6 +36,30 @@ export const SslCertificate = v.object({
 });
 export type SslCertificate = v.InferOutput<typeof SslCertificate>;
 
+/** A rule of a Cloud Armor policy. The lowest priority counts first. */
+const SecurityRule = v.object({
+  priority: v.number(),
+  /** `allow`, or e.g. `deny(403)`. */
+  action: v.string(),
+  /** Whether the rule is only logged. */
+  preview: v.optional(v.boolean(), false),
+  match: v.optional(
+    v.object({
+      versionedExpr: v.optional(v.string()),
+      config: v.optional(v.object({ srcIpRanges: v.optional(v.array(v.string()), []) }), {}),
+    }),
+    {},
+  ),
+});
+export type SecurityRule = v.InferOutput<typeof SecurityRule>;
+
+export const SecurityPolicy = v.object({
+  name: v.string(),
+  description: v.optional(v.string(), ""),
+  rules: v.optional(v.array(SecurityRule), []),
+});
+export type SecurityPolicy = v.InferOutput<typeof SecurityPolicy>;
+
 export const Subnetworks = v.object({
   items: v.optional(
     v.array(

@@ -1,16 +1,14 @@
-import { randomUUID } from "node:crypto";
 import * as v from "valibot";
 import { pause } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
-import { Address, Operation, type Scope, SHARED, SslCertificate, Subnetworks } from "./compute-resources.ts";
-import { type Failure, fields, type GoogleProject, isProjectMissing, requestOf } from "./google-api.ts";
-import { type GoogleOperation, refusedOperation } from "./operation.ts";
+import { change, get, isAlreadyThere, isInUse, isMissing } from "./compute-requests.ts";
+import { Address, type Scope, SHARED, SslCertificate, Subnetworks } from "./compute-resources.ts";
+import { fields, type GoogleProject } from "./google-api.ts";
+import { refusedOperation } from "./operation.ts";
 
-/** Longest wait for an operation, in milliseconds. */
-const OPERATION_LIMIT = 300_000;
-/** Time-out of one request, in milliseconds: `operations.wait` answers within two minutes. */
-const WAIT_TIMEOUT = 150_000;
-/** Pause between two requests, in milliseconds: `operations.wait` may answer early. */
+/** Longest wait for an address that is being reserved, in milliseconds. */
+const RESERVING_LIMIT = 300_000;
+/** Pause between two requests, in milliseconds. */
 const PAUSE = 1000;
 
 /** Purposes of proxy-only subnets for regional load balancers: the current one and the former one. */
@@ -30,7 +28,7 @@ export async function getAddress(
   name: string,
   project: GoogleProject,
 ): Promise<Address | undefined> {
-  const deadline = performance.now() + OPERATION_LIMIT;
+  const deadline = performance.now() + RESERVING_LIMIT;
   for (;;) {
     const body = await get(`${scope}/addresses/${name}`, project, {
       service: "compute",
@@ -63,8 +61,10 @@ export async function reserveAddress(
     scope === "global"
       ? { addressType: "EXTERNAL", ipVersion: "IPV4" }
       : { addressType: "INTERNAL", purpose: SHARED, subnetwork };
-  const failure = await change("POST", `${scope}/addresses`, scope, project, { name, description, ...kind });
-  if (failure && !/^(alreadyExists|RESOURCE_ALREADY_EXISTS)$/.test(failure.reason ?? "")) {
+  const failure = await change("POST", `${scope}/addresses`, scope, project, {
+    body: { name, description, ...kind },
+  });
+  if (failure && !isAlreadyThere(failure)) {
     const permission = addressPermission(scope, "create");
     throw refusedOperation(failure, project.projectId, {
       service: "compute",
@@ -91,7 +91,7 @@ export async function releaseAddress(scope: Scope, name: string, project: Google
   const failure = await change("DELETE", `${scope}/addresses/${name}`, scope, project);
   if (!failure) return true;
   if (isMissing(failure)) return false;
-  if (/^(resourceInUseByAnotherResource|RESOURCE_IN_USE_BY_ANOTHER_RESOURCE)$/.test(failure.reason ?? "")) {
+  if (isInUse(failure)) {
     throw new ActionError(`The static address ${name} is still in use and was not released.`, {
       why: failure.text,
       fix: "delete what uses it, then run again.",
@@ -159,51 +159,6 @@ export async function getSslCertificate(
     role: READER,
   });
   return body === undefined ? undefined : v.parse(SslCertificate, body);
-}
-
-async function get(path: string, project: GoogleProject, operation: GoogleOperation): Promise<unknown> {
-  const answer = await requestOf(project, "compute", path);
-  if (!answer.failure) return answer.body;
-  if (isMissing(answer.failure)) return undefined;
-  throw refusedOperation(answer.failure, project.projectId, operation);
-}
-
-/** Sends a request that starts an operation and waits for its end. Returns a failure, if any. */
-async function change(
-  method: "POST" | "DELETE",
-  path: string,
-  scope: Scope,
-  project: GoogleProject,
-  body?: object,
-): Promise<Failure | undefined> {
-  // Google recognizes a repeated request by its requestId.
-  const options = { method, ...(body && { body }) };
-  let answer = await requestOf(project, "compute", `${path}?requestId=${randomUUID()}`, options);
-  const deadline = performance.now() + OPERATION_LIMIT;
-  for (;;) {
-    if (answer.failure) return answer.failure;
-    const operation = v.parse(Operation, answer.body);
-    if (operation.status === "DONE") return failureIn(operation);
-    if (performance.now() > deadline) {
-      const text = `the operation ${operation.name} is ${operation.status} after ${OPERATION_LIMIT / 60_000} minutes`;
-      return { status: undefined, url: undefined, text, reason: undefined };
-    }
-    const wait = `${scope}/operations/${operation.name}/wait`;
-    answer = await requestOf(project, "compute", wait, { method: "POST", timeout: WAIT_TIMEOUT });
-    if (!answer.failure && v.parse(Operation, answer.body).status !== "DONE") {
-      await pause(PAUSE, project.signal);
-    }
-  }
-}
-
-function failureIn({ error, httpErrorStatusCode }: Operation): Failure | undefined {
-  if (!error) return undefined;
-  const text = error.errors.map(({ code, message }) => `${code}: ${message}`).join("; ");
-  return { status: httpErrorStatusCode, url: undefined, text, reason: error.errors[0]?.code };
-}
-
-function isMissing(failure: Failure): boolean {
-  return failure.status === 404 && !isProjectMissing(failure);
 }
 
 function addressPermission(scope: Scope, verb: "get" | "create" | "delete"): string {

@@ -1,4 +1,5 @@
 import { ActionError } from "../base/errors.ts";
+import { canonicalRange } from "../base/ip-range.ts";
 import { isMap, parseYamlMap, type YamlMap } from "../base/yaml.ts";
 import { valueAt } from "../helm/values.ts";
 import { backendConfigSpec } from "../loadbalancer/backend-config.ts";
@@ -76,6 +77,17 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
   if (isLong && certificate.kind === "self-managed") {
     refuse("tls_secret", "a name of at most 250 characters: its authority's Secret ends in -ca");
   }
+  const allowedRanges = readRanges(reader);
+  if (allowedRanges.length > 0 && loadBalancer === "internal") {
+    mistakes.push(
+      "allowed_ranges goes with load_balancer: external only: Google's internal load balancers can't have a Cloud Armor policy (a firewall rule or a network policy restricts their clients)",
+    );
+  }
+  if (allowedRanges.length > 0 && backendConfig.securityPolicy !== undefined) {
+    mistakes.push(
+      "allowed_ranges makes a Cloud Armor policy, and backend_config names one (securityPolicy): a load balancer can have one of them only",
+    );
+  }
   const ingressName = objectName("ingress_name", `${release}-milvus`);
   if (ingressName.includes(".")) {
     mistakes.push(
@@ -95,6 +107,7 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
     backendConfig,
     frontendConfig,
     loadBalancer,
+    allowedRanges,
     allowHttp,
     isAllowHttpGiven: text("allow_http") !== "",
     backendTimeoutSeconds: backendTimeout / 1000,
@@ -160,6 +173,29 @@ function readCertificate(
     case "secret":
       return { kind };
   }
+}
+
+/** Returns the ranges of `allowed_ranges` in canonical form, each once. */
+function readRanges({ lines, mistakes }: InputReader): string[] {
+  const ranges = lines("allowed_ranges").map((line) => {
+    const range = canonicalRange(line);
+    const problem = range === undefined ? NO_RANGE : problemOfRange(line, range);
+    if (problem) mistakes.push(`allowed_ranges: ${quote(line)} ${problem}`);
+    return range ?? "";
+  });
+  return [...new Set(ranges)].sort();
+}
+
+const NO_RANGE = "is not an IP range such as 203.0.113.0/24 or 2001:db8::/32";
+
+/** Returns what is wrong with a range that can be read. */
+function problemOfRange(line: string, range: string): string | undefined {
+  if (range.endsWith("/0")) return "admits everybody: leave allowed_ranges out for that";
+  const single = canonicalRange(line.replace(/\/.*$/, ""));
+  const isNetwork = single?.replace(/\/.*$/, "") === range.replace(/\/.*$/, "");
+  return isNetwork
+    ? undefined
+    : `has bits after its prefix: write ${range}, or ${single} for the one address`;
 }
 
 function readYaml({ raw, mistakes }: InputReader, name: string): YamlMap {

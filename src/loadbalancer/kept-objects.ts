@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
+import type { YamlMap } from "../base/yaml.ts";
 import { type KubernetesObject, Secret } from "../kubernetes/objects.ts";
 import { isSignOfOwner } from "../kubernetes/ownership.ts";
 import { isIssued } from "./certificate.ts";
@@ -26,9 +27,11 @@ const PAIR = ["tls.crt", "tls.key"];
 /** Returns what stays of a BackendConfig that somebody else made: the fields that this action and the inputs don't set. */
 export function keptBackendConfig(
   object: KubernetesObject | undefined,
-  { backendConfig: wanted }: Pick<LoadBalancerSettings, "backendConfig">,
+  { backendConfig, allowedRanges }: Pick<LoadBalancerSettings, "backendConfig" | "allowedRanges">,
 ): KeptSpec {
   if (!object) return NOTHING_KEPT.backendConfig;
+  // allowed_ranges puts a Cloud Armor policy of its own in the place of another.
+  const wanted: YamlMap = { ...backendConfig, ...(allowedRanges.length > 0 && { securityPolicy: {} }) };
   const spec = mapIn(object.spec);
   const { annotations } = object.metadata;
   const fields = Object.keys(spec).filter((field) => !BACKEND_CONFIG_FIELDS.includes(field));

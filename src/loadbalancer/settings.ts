@@ -27,6 +27,8 @@ export interface LoadBalancerSettings {
   /** Undefined: no FrontendConfig. */
   frontendConfig: YamlMap | undefined;
   loadBalancer: "external" | "internal";
+  /** The clients that the load balancer admits, as canonical IP ranges; empty for everybody. */
+  allowedRanges: string[];
   allowHttp: boolean;
   /** Whether the input allow_http is set. */
   isAllowHttpGiven: boolean;

@@ -23,7 +23,7 @@ export function refuseLayer4Leftovers(
 ): void {
   const { name, namespace, annotations } = service.metadata;
   const { clusterIP, loadBalancerSourceRanges } = service.spec;
-  const restriction = "to restrict clients, use a Cloud Armor policy (securityPolicy in backend_config).";
+  const restriction = "to restrict clients, set allowed_ranges.";
   if ((valueAt(values, "service", "annotations", SOURCE_RANGES) ?? null) !== null) {
     throw new ActionError(`The value service.annotations."${SOURCE_RANGES}" is set; nothing was changed.`, {
       why: "Kubernetes accepts that annotation only for Services of type LoadBalancer.",

@@ -8,6 +8,8 @@ import { connect, type Destination, type MilvusClient } from "./client.ts";
 
 export interface Verification extends Destination {
   token: string | undefined;
+  /** The only clients that the load balancer admits; empty if it admits everybody. */
+  allowedRanges: readonly string[];
   /** Milliseconds. */
   limit: number;
   signal: AbortSignal;
@@ -24,7 +26,10 @@ export interface Verified {
 const PAUSE_MS = 1000;
 /** Limit of one call: a load balancer that is being programmed may accept a connection and never answer. */
 const CALL_MS = 10_000;
-/** Milvus may report itself unhealthy for a moment after a restart. After this time the result says so. */
+/**
+ * Milvus may report itself unhealthy for a moment after a restart, and a changed Cloud Armor policy takes a moment
+ * to arrive at every edge of Google's. After this time the result says so.
+ */
 const SETTLING_MS = 60_000;
 
 /**
@@ -53,8 +58,10 @@ export async function verify(request: Verification): Promise<Verified> {
             last = error.message;
             if (request.proxy && !isHttpAnswer(error)) await refuseClosedProxy(request.proxy, request);
             const isRefusedToken = error.code === GrpcStatus.UNAUTHENTICATED && Date.now() >= settled;
-            const isFinal =
-              isOtherServer(error) || error.code === GrpcStatus.PERMISSION_DENIED || isRefusedToken;
+            const isRefusedClient =
+              error.code === GrpcStatus.PERMISSION_DENIED &&
+              (request.allowedRanges.length === 0 || Date.now() >= settled);
+            const isFinal = isOtherServer(error) || isRefusedClient || isRefusedToken;
             if (isFinal || Date.now() >= giveUp) throw notVerified(error, request);
           }
           await pause(PAUSE_MS, request.signal);
@@ -141,7 +148,8 @@ export function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && "details" in error && "metadata" in error;
 }
 
-function notVerified(error: ServiceError, { address, host, limit, proxy }: Verification): ActionError {
+function notVerified(error: ServiceError, request: Verification): ActionError {
+  const { address, host, limit, proxy } = request;
   const way = proxy ? ` (through the proxy ${nameOf(proxy)})` : "";
   const what =
     error.code === GrpcStatus.PERMISSION_DENIED
@@ -149,10 +157,13 @@ function notVerified(error: ServiceError, { address, host, limit, proxy }: Verif
       : isOtherServer(error)
         ? `Not Milvus, but a log-in answers at ${address} as ${host}.`
         : `Milvus has not answered at ${address} as ${host} within ${formatDuration(limit)}.`;
-  return new ActionError(what, { why: `${error.message}${way}`, fix: remedyOf(error) });
+  return new ActionError(what, { why: `${error.message}${way}`, fix: remedyOf(error, request) });
 }
 
-function remedyOf({ code, details }: ServiceError): string {
+function remedyOf(
+  { code, details }: ServiceError,
+  { allowedRanges }: Pick<Verification, "allowedRanges">,
+): string {
   if (/certificate|self.signed|altnames|SSL|TLS/i.test(details)) {
     return "the load balancer presents another certificate than the one in the cluster: check that no other Ingress uses the address, and check the Secret that tls_secret names.";
   }
@@ -162,6 +173,9 @@ function remedyOf({ code, details }: ServiceError): string {
   if (code === GrpcStatus.UNAUTHENTICATED) return "Milvus refuses the token: check milvus_token.";
   if (code === GrpcStatus.UNIMPLEMENTED) {
     return "the load balancer has no route for this host name (HTTP 404): check that host is the one in the Ingress and that verify_address leads to this load balancer.";
+  }
+  if (code === GrpcStatus.PERMISSION_DENIED && allowedRanges.length > 0) {
+    return "allowed_ranges doesn't have the address by which this runner goes to the Internet (HTTP 403): add that address, take a runner with an address in those ranges, or set verify: false.";
   }
   if (code === GrpcStatus.PERMISSION_DENIED) {
     return "a Cloud Armor policy or Identity-Aware Proxy refuses this runner (HTTP 403): admit its address, or set verify: false.";

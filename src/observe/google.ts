@@ -4,23 +4,30 @@ import { addressWillChange } from "../loadbalancer/address.ts";
 import type { Access } from "./access.ts";
 import { observeAddress } from "./address.ts";
 import { observePreShared, refuseMissingSubnet } from "./certificates.ts";
+import { observeClientPolicy } from "./client-policy.ts";
 import { hasOwnRecord, observeZone, recordChangeOf } from "./dns-zone.ts";
 import type { ClusterState, GoogleState } from "./observed.ts";
 
 /**
- * Reads the static address, the DNS zone and the certificates at Google that the inputs name.
+ * Reads what the inputs name at Google: the static address, the DNS zone, certificates, the clients' policy.
  *
  * @throws ActionError when one of them doesn't exist or can't be used
  */
 export async function observeGoogle(
   settings: Settings,
   access: Access,
-  { ingress, ingressAddress, formerHosts }: Pick<ClusterState, "ingress" | "ingressAddress" | "formerHosts">,
+  {
+    ingress,
+    ingressAddress,
+    formerHosts,
+    objects,
+  }: Pick<ClusterState, "ingress" | "ingressAddress" | "formerHosts" | "objects">,
 ): Promise<GoogleState> {
-  const [address, zone, sslCertificates] = await allOf([
+  const [address, zone, sslCertificates, clientPolicy] = await allOf([
     observeAddress(settings, access, ingress),
     observeZone(settings, access),
     observePreShared(settings, access),
+    observeClientPolicy(settings, access, objects),
     refuseMissingSubnet(settings, access),
   ]);
   const stays = ingress && settings.staticIpName === undefined && !addressWillChange(ingress, settings);
@@ -37,6 +44,7 @@ export async function observeGoogle(
     sslCertificates,
     zone,
     recordChange,
+    clientPolicy,
     formerRecords: former.filter((_, index) => ownRecords[index]),
   };
 }

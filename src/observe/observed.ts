@@ -10,6 +10,7 @@ import type {
 } from "../kubernetes/objects.ts";
 import type { ChosenCertificate } from "../loadbalancer/chosen-certificate.ts";
 import type { Kept } from "../loadbalancer/kept.ts";
+import type { ClientPolicy } from "./client-policy.ts";
 import type { Zone } from "./dns-zone.ts";
 
 /** The cluster before this run changes anything. */
@@ -50,6 +51,8 @@ export interface GoogleState {
   zone: Zone | undefined;
   /** What a run does to the host's record, and where that points now; undefined for nothing. */
   recordChange: { action: "create" | "change"; before: string | undefined } | undefined;
+  /** The Cloud Armor policy of allowed_ranges, or what is left of a former one; undefined for none. */
+  clientPolicy: ClientPolicy | undefined;
   /** Former hosts with a record that this action made. */
   formerRecords: string[];
 }

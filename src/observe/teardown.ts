@@ -10,6 +10,7 @@ import { RELEASE, type Right, rightsIn, TEARDOWN } from "../kubernetes/rights.ts
 import { addressOf } from "../loadbalancer/address.ts";
 import type { Access } from "./access.ts";
 import { observeUnwantedAddress, type UnwantedAddress } from "./address.ts";
+import { type ClientPolicy, observeClientPolicy } from "./client-policy.ts";
 import { observeObjects, observeOtherIngresses, parsed } from "./cluster.ts";
 import { hasOwnRecord, observeZone, type Zone } from "./dns-zone.ts";
 
@@ -28,6 +29,8 @@ export interface TeardownState {
   hasRecord: boolean;
   /** The static address to release. */
   staticAddress: UnwantedAddress | undefined;
+  /** The Cloud Armor policy of allowed_ranges, if it may exist. */
+  clientPolicy: ClientPolicy | undefined;
   /** The release to restore, with its revisions; undefined without restore_layer4, or when it doesn't exist. */
   restorable: { release: Release; history: StoredRelease[] } | undefined;
 }
@@ -60,8 +63,9 @@ export async function observeTeardown(
     objects.find(({ kind }) => kind === "Ingress"),
   );
   const ingressAddress = ingress && addressOf(ingress);
-  const [staticAddress, hasRecord] = await allOf([
+  const [staticAddress, clientPolicy, hasRecord] = await allOf([
     observeUnwantedAddress(settings, access, ingress),
+    observeClientPolicy(settings, access, objects),
     zone ? hasOwnRecord(settings.host, zone, ingressAddress) : false,
   ]);
   return {
@@ -73,6 +77,7 @@ export async function observeTeardown(
     zone,
     hasRecord,
     staticAddress,
+    clientPolicy,
     restorable,
   };
 }

@@ -8,7 +8,8 @@ import { layer4Of } from "../milvus/layer-4.ts";
 import { networkSettings } from "../milvus/network-settings.ts";
 import type { Observed } from "../observe/observed.ts";
 import { authorityMoveOf } from "./authority-move.ts";
-import { exposuresOf } from "./exposure.ts";
+import { admissionOf } from "./client-policy.ts";
+import { type ExposureSettings, exposuresOf } from "./exposure.ts";
 import { describeLeaving } from "./leaving-ingress.ts";
 import type { Plan } from "./plan.ts";
 
@@ -17,10 +18,7 @@ const MOST_PATHS = 20;
 
 /** Returns sentences on what a run's changes mean for Milvus's clients. */
 export function consequencesOf(
-  settings: Pick<
-    Settings,
-    "keepLayer4" | "host" | "loadBalancer" | "allowHttp" | "staticIpName" | "backendConfig"
-  >,
+  settings: Pick<Settings, "keepLayer4" | "host" | "allowHttp" | "staticIpName" | keyof ExposureSettings>,
   observed: Observed,
   plan: Plan,
 ): string[] {
@@ -29,6 +27,7 @@ export function consequencesOf(
   const { upgrade, switchOver } = plan.release;
   const { finalIngress } = plan.loadBalancer;
   const newAuthority = authorityMoveOf(host, observed);
+  const admission = admissionOf(settings, plan.clientPolicy);
   const openDoor = plan.openDoor === undefined ? [] : [plan.openDoor];
   if (release.status === NOT_INSTALLED) return openDoor;
   const before = networkSettings(userYamlIn(release.computedValues));
@@ -95,7 +94,7 @@ export function consequencesOf(
   return [
     ...plan.release.notes,
     ...sentences,
-    ...(newAuthority === undefined ? [] : [newAuthority]),
+    ...[newAuthority, admission].filter((sentence) => sentence !== undefined),
     ...exposuresOf(settings, observed, plan.release),
     ...openDoor,
   ];

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { YamlMap } from "../base/yaml.ts";
 import { endsProven, type Settings } from "../inputs/settings.ts";
 import type { Manifest } from "../kubernetes/api.ts";
 import type { ObjectReference } from "../kubernetes/deletion.ts";
@@ -63,7 +64,11 @@ export interface LoadBalancerPlan {
  * @throws ActionError when an object of that name belongs to somebody else
  */
 export function planLoadBalancer(given: PlanSettings, observed: Observed, port: GrpcPort): LoadBalancerPlan {
-  const { leavesIap, ...configs } = withRemovals(given, observed.objects);
+  const wantedBackendConfig = withClientPolicy(given, observed);
+  const { leavesIap, ...configs } = withRemovals(
+    { ...given, backendConfig: wantedBackendConfig },
+    observed.objects,
+  );
   const settings = { ...given, ...configs };
   const names = namesOf(settings, observed);
   const { newAuthority, newPair } = observed.certificate;
@@ -119,6 +124,15 @@ export function planLoadBalancer(given: PlanSettings, observed: Observed, port: 
     orphans,
     leavesIap,
   };
+}
+
+/** Returns backend_config with the Cloud Armor policy of allowed_ranges. */
+function withClientPolicy(
+  { backendConfig, allowedRanges }: Pick<PlanSettings, "backendConfig" | "allowedRanges">,
+  { google: { clientPolicy } }: Pick<Observed, "google">,
+): YamlMap {
+  if (!clientPolicy || allowedRanges.length === 0) return backendConfig;
+  return { ...backendConfig, securityPolicy: { name: clientPolicy.name } };
 }
 
 function namesOf(

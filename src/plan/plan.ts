@@ -4,6 +4,7 @@ import { refuseOwnObjects } from "../kubernetes/manifest-files.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { ObjectChange } from "./changes.ts";
+import { type PolicyAction, policyActionOf } from "./client-policy.ts";
 import { openDoorOf } from "./exposure.ts";
 import { googleChanges } from "./google.ts";
 import { leavingIngress, withoutIngress } from "./leaving-ingress.ts";
@@ -21,6 +22,8 @@ export interface Plan {
   leavingIngress: Ingress | undefined;
   /** The user's own objects, which are applied before the load balancer's. */
   files: readonly FileManifest[];
+  /** What becomes of the Cloud Armor policy of allowed_ranges. */
+  clientPolicy: PolicyAction | undefined;
   /** What changes at Google, outside the cluster. */
   google: ObjectChange[];
   /** The warning that everybody on the Internet can use Milvus without authentication. */
@@ -53,6 +56,7 @@ export function makePlan(
     loadBalancer,
     leavingIngress: leaving,
     files,
+    clientPolicy: policyActionOf(settings, observed.google),
     google: googleChanges(settings, observed.google),
     openDoor: openDoorOf(settings, observed),
   };

@@ -6,7 +6,9 @@ import type { Settings } from "../inputs/settings.ts";
 import type { ObjectReference } from "../kubernetes/deletion.ts";
 import type { KubernetesObject } from "../kubernetes/objects.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
+import { attachedPolicy } from "../loadbalancer/client-policy.ts";
 import { needs } from "../loadbalancer/references.ts";
+import type { ClientPolicy } from "../observe/client-policy.ts";
 import type { TeardownState } from "../observe/teardown.ts";
 import type { ObjectChange } from "./changes.ts";
 import type { UpgradePlan } from "./release.ts";
@@ -22,6 +24,8 @@ export interface TeardownPlan {
   manifests: KubernetesObject[];
   /** The upgrade that gives the release its former values back. */
   restore: { release: Release; upgrade: UpgradePlan } | undefined;
+  /** The Cloud Armor policy to delete. */
+  clientPolicy: ClientPolicy | undefined;
   /** Everything that is deleted, in the cluster and at Google. */
   deletions: ObjectChange[];
   /** Sentences for the log: what stays, and why. */
@@ -29,7 +33,10 @@ export interface TeardownPlan {
   warnings: string[];
 }
 
-type TeardownSettings = Pick<Settings, "namespace" | "host" | "adopt" | "certificate" | "tlsSecret">;
+type TeardownSettings = Pick<
+  Settings,
+  "namespace" | "host" | "adopt" | "certificate" | "tlsSecret" | "backendConfigName"
+>;
 
 /**
  * Decides what a teardown removes. Pure: the same settings and state give the same plan.
@@ -63,20 +70,34 @@ export function planTeardown(settings: TeardownSettings, state: TeardownState): 
       .map(({ metadata: { name, uid } }) => ({ kind, namespace: settings.namespace, name, uid })),
   ).filter((object) => !isShared(object));
   const manifests = state.manifests.filter((object) => isOurs(object) && !mayHoldOthers(object)).reverse();
+  const stays = objects.filter(({ metadata }) => !removed.some(({ uid }) => uid === metadata.uid));
+  const attached = attachedPolicy(stays, settings.backendConfigName);
+  const clientPolicy = state.clientPolicy?.live && state.clientPolicy;
+  const whyItStays = clientPolicy && whyPolicyStays(clientPolicy, attached);
+  if (whyItStays) notes.push(`The Cloud Armor policy ${clientPolicy.name} is left alone: ${whyItStays}.`);
+  const unwantedPolicy = whyItStays ? undefined : clientPolicy;
   const { restore, note, warning } = planRestoreOf(state.restorable);
   return {
     objects: removed,
     manifests,
     restore,
+    clientPolicy: unwantedPolicy,
     deletions: [
       ...removed.map(({ kind, name }) => deletion(kind, name)),
       ...manifests.map(({ kind, metadata: { name } }) => deletion(kind, name)),
       ...(hasRecord ? [deletion("DNS record", settings.host)] : []),
+      ...(unwantedPolicy ? [deletion("Cloud Armor policy", unwantedPolicy.name)] : []),
       ...(staticAddress?.isReserved ? [deletion("static address", staticAddress.name)] : []),
     ],
     notes: [...notes, ...(note === undefined ? [] : [note])],
     warnings: warning === undefined ? [] : [warning],
   };
+}
+
+/** @param attached the policy that a BackendConfig which stays names */
+function whyPolicyStays({ name, isOurs }: ClientPolicy, attached: string | undefined): string | undefined {
+  if (!isOurs) return "it was not made by this action";
+  return name === attached ? "a BackendConfig that stays names it" : undefined;
 }
 
 function deletion(kind: string, name: string): ObjectChange {

@@ -22,7 +22,12 @@ const DEFAULT_PASSWORD = {
  */
 export async function proveMilvus(
   verify: typeof Verify,
-  { host, milvusToken, backendsTimeout }: Pick<Settings, "host" | "milvusToken" | "backendsTimeout">,
+  {
+    host,
+    milvusToken,
+    backendsTimeout,
+    allowedRanges,
+  }: Pick<Settings, "host" | "milvusToken" | "backendsTimeout" | "allowedRanges">,
   { report, environment, signal }: Session,
   { certificate }: ChosenCertificate,
   dial: string,
@@ -37,7 +42,7 @@ export async function proveMilvus(
     token: milvusToken,
     signal,
   };
-  const { version, reasons } = await verify({ ...target, limit: backendsTimeout });
+  const { version, reasons } = await verify({ ...target, allowedRanges, limit: backendsTimeout });
   if (version === undefined) {
     info("Milvus answers and asks for a token. Set milvus_token to have its version and health checked.");
   } else {

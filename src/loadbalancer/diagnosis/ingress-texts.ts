@@ -107,7 +107,7 @@ export const INGRESS_TEXTS: readonly KnownText[] = [
     pattern: /securityPolicies\/\S+ was not found|security policy .* (not found|does not exist)/i,
     verdict: lasting(
       "the Cloud Armor policy that the BackendConfig names doesn't exist.",
-      "set securityPolicy.name in backend_config to a policy that exists in the project.",
+      "set securityPolicy.name in backend_config to a policy that exists in the project; with allowed_ranges, run again: it makes the policy.",
     ),
   },
   {
