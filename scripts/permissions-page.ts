@@ -203,8 +203,9 @@ that it gives, in RBAC (those from IAM don't count), or the verbs \`escalate\` a
 ## A ClusterRole
 
 None is needed for Milvus's chart. A chart or \`manifests\` with objects of the whole cluster (a Namespace, a
-CustomResourceDefinition, a ClusterRole) need get, patch and create on these kinds in a ClusterRole. With a static address
-the run reads the UID of namespace \`kube-system\` if it may, which tells this cluster's load balancer from another's:
+CustomResourceDefinition, a ClusterRole) need get, patch and create on these kinds in a ClusterRole. The UID
+of namespace \`kube-system\` tells this cluster's load balancer from another's. With a static address the run reads it if
+it may; with \`allowed_ranges\` it must:
 
 ${yaml({
   apiVersion: "rbac.authorization.k8s.io/v1",
