@@ -18,6 +18,7 @@ import { readManifests } from "./kubernetes/manifest-files.ts";
 import { addressRequirement, matchingAddress } from "./loadbalancer/address.ts";
 import { healthOf } from "./loadbalancer/health.ts";
 import { withKept } from "./loadbalancer/keep-settings.ts";
+import { trafficObstacles } from "./loadbalancer/traffic-obstacles.ts";
 import { waitForAddress, waitForBackends, waitUntilGone } from "./loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
 import { layer4Of } from "./milvus/layer-4.ts";
@@ -291,10 +292,16 @@ async function prove(
   const { loadBalancer, release } = plan;
   const { preShared } = loadBalancer.certificates;
   const presented = { secretHash: certificate.secretHash, preShared };
+  const obstacles = async () => {
+    const { service } = watch.state;
+    return service.state === "present"
+      ? await trafficObstacles(access.api, settings.namespace, service.object)
+      : [];
+  };
   session.report.backends = await step(
     session,
     "Wait for healthy backends",
-    () => waitForBackends(watch, presented, settings.backendsTimeout, session.signal),
+    () => waitForBackends(watch, presented, obstacles, settings.backendsTimeout, session.signal),
     "backends",
   );
   if (!(await proveCertificate(settings, session, loadBalancer, watch, endpoint))) {

@@ -99,6 +99,7 @@ describe("what Google refuses ends the wait, and the next run goes on once it is
         /has no healthy backend after 15s\./,
         /backend k8s1-\S+ is UNHEALTHY/,
         FIREWALL_ADVICE,
+        "NetworkPolicy deny-all keeps Google's health checks out of the pods",
         "What to do: check that the pods",
       ],
     },
@@ -115,7 +116,14 @@ describe("what Google refuses ends the wait, and the next run goes on once it is
       reason: "XPN",
       message: FIREWALL_ADVICE,
     };
-    await cluster.kubectlWith(JSON.stringify(event), "create", "-f", "-");
+    const policy = {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "NetworkPolicy",
+      metadata: { name: "deny-all", namespace },
+      spec: { podSelector: {} },
+    };
+    for (const object of [event, policy])
+      await cluster.kubectlWith(JSON.stringify(object), "create", "-f", "-");
   });
 
   test.each(rows)("$fault", async ({ fault, says }) => {

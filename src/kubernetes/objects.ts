@@ -43,6 +43,7 @@ export const Service = v.looseObject({
   spec: v.looseObject({
     type: v.optional(v.string(), "ClusterIP"),
     clusterIP: v.optional(v.string()),
+    selector: v.optional(v.record(v.string(), v.string()), {}),
     loadBalancerSourceRanges: v.optional(v.array(v.string()), []),
     ports: v.optional(
       v.array(
@@ -165,10 +166,25 @@ const ContainerStatuses = v.optional(
   [],
 );
 
+const Containers = v.optional(
+  v.array(
+    v.looseObject({
+      name: v.string(),
+      ports: v.optional(
+        v.array(v.looseObject({ containerPort: v.number(), name: v.optional(v.string()) })),
+        [],
+      ),
+    }),
+  ),
+  [],
+);
+
 export const Pod = v.looseObject({
   metadata: Metadata,
   spec: v.optional(
     v.looseObject({
+      containers: Containers,
+      initContainers: Containers,
       readinessGates: v.optional(v.array(v.looseObject({ conditionType: v.string() })), []),
     }),
     {},

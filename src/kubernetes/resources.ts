@@ -23,6 +23,7 @@ const OWN = {
   Deployment: { apiVersion: "apps/v1", plural: "deployments", namespaced: true },
   StatefulSet: { apiVersion: "apps/v1", plural: "statefulsets", namespaced: true },
   Pod: { apiVersion: "v1", plural: "pods", namespaced: true },
+  NetworkPolicy: { apiVersion: "networking.k8s.io/v1", plural: "networkpolicies", namespaced: true },
   Event: { apiVersion: "v1", plural: "events", namespaced: true },
   Namespace: { apiVersion: "v1", plural: "namespaces", namespaced: false },
   CustomResourceDefinition: {

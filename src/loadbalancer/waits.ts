@@ -9,6 +9,9 @@ import { describeWarnings, hasNoWarning, refuseDeletedObjects, refuseLastingCaus
 import { presents, type RequiredCertificates } from "./references.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 
+/** After this time backends count as unhealthy for a reason, in milliseconds. Usually they are healthy sooner. */
+const SUSPICION_MS = 120_000;
+
 /**
  * Waits for the load balancer's address and returns it.
  *
@@ -58,12 +61,14 @@ export async function waitForAddress(
  * Returns the health of all backends.
  *
  * @param certificates those that the frontend must have
+ * @param findObstacles returns what stands between the load balancer and Milvus; called once, if the wait is long
  * @param limit milliseconds
  * @throws ActionError as {@link waitForAddress}
  */
 export async function waitForBackends(
   watch: LoadBalancerWatch,
   certificates: RequiredCertificates,
+  findObstacles: () => Promise<string[]>,
   limit: number,
   signal: AbortSignal,
 ): Promise<BackendHealth> {
@@ -80,9 +85,16 @@ export async function waitForBackends(
     const health = milvus
       ? `backend ${milvus} is ${backends[milvus] ?? "not known yet"}`
       : "no network endpoint group yet";
-    return `${health}; ${warnings}`;
+    return [health, warnings, ...obstacles].join("; ");
   };
   const nudging = nudgeRegularly(watch);
+  let obstacles: string[] = [];
+  const suspicion = setTimeout(
+    async () => {
+      obstacles = await findObstacles();
+    },
+    Math.min(SUSPICION_MS, limit / 2),
+  );
   try {
     return await waitFor(
       watch,
@@ -107,6 +119,7 @@ export async function waitForBackends(
     );
   } finally {
     nudging.stop();
+    clearTimeout(suspicion);
   }
 }
 
