@@ -1,6 +1,5 @@
-import { warning } from "@actions/core";
 import { ActionError, messageOf, OvertakenError } from "./base/errors.ts";
-import { info } from "./base/log.ts";
+import { info, warning } from "./base/log.ts";
 import { reserveStaticAddress } from "./carry-out/address.ts";
 import { deleteClientPolicy, keepClientPolicy } from "./carry-out/client-policy.ts";
 import { forgetHost, introduceHost, pointHost } from "./carry-out/dns-record.ts";

@@ -1,7 +1,8 @@
 import { appendFileSync } from "node:fs";
-import { debug, getInput, getState, saveState, setFailed, setSecret, warning } from "@actions/core";
+import { debug, getInput, getState, saveState, setFailed, setSecret } from "@actions/core";
 import { onCancellation, untilCancelled } from "./base/cancellation.ts";
 import { ActionError, CancelledError, messageOf } from "./base/errors.ts";
+import { warning } from "./base/log.ts";
 import { deploy } from "./deploy.ts";
 import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
 import { podIdentity } from "./gke/pod-identity.ts";

@@ -1,5 +1,4 @@
-import { warning } from "@actions/core";
-import { info } from "./base/log.ts";
+import { info, warning } from "./base/log.ts";
 import { deleteClientPolicy } from "./carry-out/client-policy.ts";
 import { forgetHost } from "./carry-out/dns-record.ts";
 import { type HelmUpgrade, recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";

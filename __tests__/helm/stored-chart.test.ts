@@ -13,7 +13,8 @@ function secret(chart: object, rest: object = {}): unknown {
     chart: { metadata: { name: "milvus", version: "5.0.19" }, templates: null, values: null, ...chart },
     ...rest,
   };
-  return { data: { release: base64(gzipSync(JSON.stringify(release)).toString("base64")) } };
+  const data = { release: base64(gzipSync(JSON.stringify(release)).toString("base64")) };
+  return { metadata: { name: "sh.helm.release.v1.it.v3" }, data };
 }
 
 const REQUIREMENTS = {
@@ -39,6 +40,13 @@ describe("decodeRelease", () => {
       manifest: "",
       chart: { templates: [], files: [], values: {}, metadata: { dependencies: [] } },
     });
+  });
+
+  test("a Secret that somebody has changed is named", () => {
+    const changed = { metadata: { name: "sh.helm.release.v1.it.v3" }, data: { release: base64("none") } };
+    expect(() => decodeRelease(changed)).toThrow(
+      /^Secret sh\.helm\.release\.v1\.it\.v3 can't be read as a revision of a Helm release\.\nWhy: .*\nWhat to do: /,
+    );
   });
 
   test("values keep names that every object has", () => {

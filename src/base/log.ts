@@ -1,12 +1,26 @@
-import { info as print } from "@actions/core";
+import { info as print, warning as warn } from "@actions/core";
+import { printable, shortened } from "./text.ts";
+
+/** The longest text that the log shows at once: the last lines of a pod's log have 64 KiB at most. */
+const LONGEST = 70_000;
 
 /**
- * Writes a text to the job's log. The text may quote other programs, and the runner would run any line as a
+ * Writes a text to the job's log, shortened if it is very long. The text may quote other programs, and the runner would run any line as a
  * workflow command that begins with `::` or contains `##[` (actions/runner, ActionCommand.TryParseV2 and
  * TryParse).
  */
 export function info(text: string): void {
-  print(withoutCommands(text));
+  print(withoutCommands(shown(text)));
+}
+
+/** Writes a warning to the job's log, which is also an annotation. */
+export function warning(text: string): void {
+  warn(shown(text));
+}
+
+/** Shortens a text first: what is left is all that has to be looked through. */
+function shown(text: string): string {
+  return printable(shortened(text, LONGEST));
 }
 
 /** Puts a blank into everything that the runner would take for a workflow command. */

@@ -1,5 +1,6 @@
 import { isAbsolute, relative, resolve } from "node:path";
-import { ActionError, type Annotation, withoutMiddle } from "./errors.ts";
+import { ActionError, type Annotation } from "./errors.ts";
+import { printable, withoutMiddle } from "./text.ts";
 
 /** How many mistakes an error lists, and how long each may be: the runner cuts what is longer than 4096 characters. */
 const MOST = 20;
@@ -45,5 +46,5 @@ function annotationFor(mistake: Mistake, workspace: string): Annotation[] {
   const file = relative(workspace, resolve(workspace, mistake.path));
   // A pull request shows only files of the repository.
   if (file.startsWith("..") || isAbsolute(file)) return [];
-  return [{ file, line: mistake.line, message: withoutMiddle(mistake.message, LONGEST) }];
+  return [{ file, line: mistake.line, message: printable(withoutMiddle(mistake.message, LONGEST)) }];
 }

@@ -90,17 +90,20 @@ export function parseYamlMap(text: string, origin: string): YamlMap {
     const kind = Array.isArray(value) ? "a list" : `a ${typeof value}`;
     throw new YamlError(`${origin} must be a YAML map, but holds ${kind}.`, 1);
   }
-  if (hasMoreThan(MAX_VALUES, value)) {
+  if (holdsTooMuch(value)) {
     throw new YamlError(`${origin} holds more than a million values, counting those of aliases.`, 1);
   }
   return value;
 }
 
-/** Counts an alias's values each time that it is used. An alias inside itself would never end. */
-function hasMoreThan(limit: number, value: unknown): boolean {
+/**
+ * Tells whether a value holds more than a million values. Counts those of an alias each time that it is used: one inside
+ * itself would never end.
+ */
+export function holdsTooMuch(value: unknown): boolean {
   const open = [value];
   for (let count = 0; open.length > 0; count += 1) {
-    if (count > limit) return true;
+    if (count > MAX_VALUES) return true;
     const next = open.pop();
     if (typeof next === "object" && next !== null) for (const child of Object.values(next)) open.push(child);
   }

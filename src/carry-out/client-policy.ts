@@ -1,7 +1,6 @@
-import { warning } from "@actions/core";
 import { pause } from "../base/async.ts";
 import { formatDuration } from "../base/duration.ts";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import { withProgress } from "../base/progress.ts";
 import type { GoogleProject } from "../gke/google-api.ts";
 import {

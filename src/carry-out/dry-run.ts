@@ -1,6 +1,5 @@
-import { warning } from "@actions/core";
 import { allOf } from "../base/async.ts";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import { givenValues } from "../helm/helm-values.ts";
 import { describeLostValues, type LostValue, readLostValues } from "../helm/lost-values.ts";
 import { NOT_INSTALLED } from "../helm/release.ts";

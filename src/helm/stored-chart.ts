@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
-import { warning } from "@actions/core";
 import { load } from "js-yaml";
 import * as v from "valibot";
 import { ActionError, messageOf } from "../base/errors.ts";
+import { warning } from "../base/log.ts";
 import type { ChartReference, LocalChart } from "./chart.ts";
 import { chartNameIn, fetchChart, isPath } from "./chart.ts";
 import { manifestDifferences } from "./manifest.ts";

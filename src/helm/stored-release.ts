@@ -1,6 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import * as v from "valibot";
-import { ActionError, OvertakenError } from "../base/errors.ts";
+import { ActionError, messageOf, OvertakenError } from "../base/errors.ts";
 import { isMap, type YamlMap } from "../base/yaml.ts";
 import type { ApiServer, Selector } from "../kubernetes/api.ts";
 import { lastDeployed, type Revision } from "./history.ts";
@@ -48,7 +48,7 @@ const StoredChart = v.looseObject({
 });
 export type StoredChart = v.InferOutput<typeof StoredChart>;
 
-const StoredRelease = v.looseObject({
+const StoredReleaseJson = v.looseObject({
   version: v.number(),
   info: v.looseObject({
     status: v.string(),
@@ -61,7 +61,13 @@ const StoredRelease = v.looseObject({
   apply_method: v.optional(v.string()),
 });
 
-const ReleaseSecret = v.looseObject({ data: v.looseObject({ release: v.string() }) });
+const ReleaseSecret = v.looseObject({
+  metadata: v.looseObject({ name: v.string() }),
+  data: v.looseObject({ release: v.string() }),
+});
+
+/** How large a release may be when unpacked. A Secret holds a mebibyte, which could stand for a gigabyte. */
+const MAX_UNPACKED = 256 * 1024 * 1024;
 
 /** A revision of a release as Helm keeps it in a Secret. */
 export interface StoredRelease extends Revision {
@@ -171,12 +177,17 @@ function refuseOtherDriver(): void {
   });
 }
 
-/** Reads the Secret of one revision (helm pkg/storage/driver/util.go, decodeRelease). */
+/**
+ * Reads the Secret of one revision (helm pkg/storage/driver/util.go, decodeRelease).
+ *
+ * @throws ActionError when Helm couldn't read it either
+ */
 export function decodeRelease(secret: unknown): StoredRelease {
-  const { release } = v.parse(ReleaseSecret, secret).data;
-  const encoded = Buffer.from(Buffer.from(release, "base64").toString("latin1"), "base64");
-  const stored = v.parse(StoredRelease, JSON.parse(gunzipSync(encoded).toString()));
-  const { version, info, chart, config, manifest, apply_method } = stored;
+  const {
+    metadata: { name },
+    data: { release },
+  } = v.parse(ReleaseSecret, secret);
+  const { version, info, chart, config, manifest, apply_method } = unpack(release, name);
   const { status, description, last_deployed } = info;
   return {
     revision: version,
@@ -188,4 +199,18 @@ export function decodeRelease(secret: unknown): StoredRelease {
     values: config,
     manifest,
   };
+}
+
+function unpack(release: string, secret: string): v.InferOutput<typeof StoredReleaseJson> {
+  const encoded = Buffer.from(Buffer.from(release, "base64").toString("latin1"), "base64");
+  try {
+    const text = gunzipSync(encoded, { maxOutputLength: MAX_UNPACKED }).toString();
+    return v.parse(StoredReleaseJson, JSON.parse(text));
+  } catch (error) {
+    throw new ActionError(`Secret ${secret} can't be read as a revision of a Helm release.`, {
+      why: messageOf(error),
+      fix: "somebody has changed that Secret: restore it, or delete it if `helm history` shows other revisions, and run again.",
+      cause: error,
+    });
+  }
 }

@@ -24,7 +24,8 @@ export function readChart(reader: InputReader): ChartSettings {
   const chart = text("chart") || "milvus";
   if (chart.startsWith("-")) refuse("chart", "a chart's name, a path or an oci:// reference");
   // An @ in an OCI reference precedes the digest.
-  if (/:\/\/.*@(?!sha256:)/.test(chart)) {
+  const [, afterScheme = ""] = chart.split(/:\/\/(.*)/s);
+  if (/@(?!sha256:)/.test(afterScheme)) {
     mistakes.push(
       "chart: has a user or a password in it: give the chart's name alone, and those in chart_repository, or log in with helm registry login beforehand for oci://",
     );

@@ -58,8 +58,11 @@ function parsed(text: string): unknown {
   }
 }
 
-function secretsAmong(value: unknown): string[] {
-  if (Array.isArray(value)) return value.flatMap(secretsAmong);
+/** @param seen what was looked through already: aliases can stand for it any number of times, also in itself */
+function secretsAmong(value: unknown, seen = new Set<unknown>()): string[] {
+  if (typeof value !== "object" || seen.has(value)) return [];
+  seen.add(value);
+  if (Array.isArray(value)) return value.flatMap((item) => secretsAmong(item, seen));
   if (!isMap(value)) return [];
   const variable =
     typeof value.name === "string" && SECRET_VARIABLE.test(value.name) ? value.value : undefined;
@@ -67,7 +70,9 @@ function secretsAmong(value: unknown): string[] {
   const texts = [variable, ...fields.map(([, text]) => text)].filter((text) => typeof text === "string");
   // A JSON file has a key with escaped line ends; other places have its lines.
   const own = texts.flatMap((text) => [JSON.stringify(text).slice(1, -1), ...linesOf(text)]);
-  return [...own, ...Object.values(value).flatMap(secretsAmong)].filter(({ length }) => length >= SHORTEST);
+  return [...own, ...Object.values(value).flatMap((below) => secretsAmong(below, seen))].filter(
+    ({ length }) => length >= SHORTEST,
+  );
 }
 
 /** Returns the lines of a PEM text without its first and last one, which all such texts share. */

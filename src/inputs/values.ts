@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
-import { warning } from "@actions/core";
 import { messageOf } from "../base/errors.ts";
 import { readTextFile } from "../base/file.ts";
+import { warning } from "../base/log.ts";
 import { isMap, parseYamlMap, YamlError, type YamlMap } from "../base/yaml.ts";
 import { joinValues } from "../helm/values.ts";
 import type { InputReader } from "./reader.ts";

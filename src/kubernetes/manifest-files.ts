@@ -12,6 +12,8 @@ const FIRST = ["CustomResourceDefinition", "Namespace"];
 
 /** How many files and folders a glob may look at: some seconds' worth. */
 const MAX_ENTRIES = 50_000;
+/** How long a glob may be: the time to read one grows with its length. */
+const MAX_PATTERN = 1000;
 /** How many files it may match. */
 const MAX_FILES = 1000;
 
@@ -87,6 +89,7 @@ async function filesOf(
 
 /** @throws Error when the pattern looks through too much or matches too much */
 async function matchesOf(pattern: string, workspace: string): Promise<string[]> {
+  if (pattern.length > MAX_PATTERN) throw new Error(`has more than ${MAX_PATTERN} characters`);
   let entries = 0;
   const isExcluded = () => {
     entries += 1;

@@ -1,6 +1,5 @@
-import { warning } from "@actions/core";
 import { ActionError } from "../base/errors.ts";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import type { SslCertificate } from "../gke/compute-resources.ts";
 import type { Secret } from "../kubernetes/objects.ts";
 import { authorityIn, certificatesIn, type KeyPair, problemOf } from "./certificate.ts";

@@ -1,7 +1,6 @@
 import { X509Certificate } from "node:crypto";
-import { warning } from "@actions/core";
 import * as v from "valibot";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import { KubernetesObject, type Secret } from "../kubernetes/objects.ts";
 import { type Owner, ownerOf } from "../kubernetes/ownership.ts";
 import {

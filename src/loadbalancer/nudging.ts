@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { warning } from "@actions/core";
 import { messageOf } from "../base/errors.ts";
+import { warning } from "../base/log.ts";
 import { type ControllerWarning, diagnose, LASTING_MS } from "./diagnosis/diagnosis.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { warning } from "@actions/core";
 import { formatDuration } from "../base/duration.ts";
 import { ActionError } from "../base/errors.ts";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import { withProgress } from "../base/progress.ts";
 import type { ManagedCertificate } from "../kubernetes/objects.ts";
 import {

@@ -1,5 +1,5 @@
-import { parseDocument } from "yaml";
-import { isMap, type YamlMap } from "../base/yaml.ts";
+import { type Document, parseDocument } from "yaml";
+import { holdsTooMuch, isMap, type YamlMap } from "../base/yaml.ts";
 import { differences } from "../kubernetes/field-difference.ts";
 import { HTTP_PORT, normalizedSetting, TLS_MODE } from "./setting-names.ts";
 
@@ -35,10 +35,19 @@ export function userYamlChanges(before: unknown, after: unknown): SettingChange[
 function settingsIn(text: unknown): YamlMap | undefined {
   if (text === undefined || text === null || text === "") return {};
   if (typeof text !== "string") return undefined;
-  const document = parseDocument(text, { schema: "failsafe" });
+  const document = parseDocument(text, { schema: "failsafe", logLevel: "error" });
   if (document.errors.length > 0) return undefined;
-  const settings: unknown = document.toJS();
-  return isMap(settings) ? settings : undefined;
+  const settings = contentOf(document);
+  return isMap(settings) && !holdsTooMuch(settings) ? settings : undefined;
+}
+
+/** Returns a document's value; undefined if its aliases stand for too much. */
+function contentOf(document: Document): unknown {
+  try {
+    return document.toJS();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Takes a map that is new or gone apart, so that each of its settings is a change. */

@@ -18,7 +18,7 @@ import { HTTP_ENABLED, normalizedSetting } from "./setting-names.ts";
  */
 export function parseUserYaml(text: string): Document {
   const lines = new LineCounter();
-  const document = parseDocument(text, { schema: "failsafe", lineCounter: lines });
+  const document = parseDocument(text, { schema: "failsafe", lineCounter: lines, logLevel: "error" });
   const [problem] = document.errors;
   if (problem) {
     const { line, col } = lines.linePos(problem.pos[0]);

@@ -1,8 +1,7 @@
-import { warning } from "@actions/core";
 import { allOf } from "../base/async.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
 import type { Job } from "../base/job.ts";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import type { Program } from "../base/process.ts";
 import { withProgress } from "../base/progress.ts";
 import type { AccessToken } from "../gke/access-token.ts";

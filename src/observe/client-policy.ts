@@ -1,6 +1,5 @@
-import { warning } from "@actions/core";
 import { ActionError, messageOf } from "../base/errors.ts";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import { mayBePolicyOf, policyDescription, policyName } from "../gke/allowed-ranges.ts";
 import type { SecurityPolicy } from "../gke/compute-resources.ts";
 import type { GoogleProject } from "../gke/google-api.ts";

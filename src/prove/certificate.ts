@@ -1,4 +1,4 @@
-import { warning } from "@actions/core";
+import { warning } from "../base/log.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { DnsResult, HostAddresses } from "../loadbalancer/dns.ts";
 import { waitForTrustedCertificate } from "../loadbalancer/handshake.ts";

@@ -1,6 +1,5 @@
-import { warning } from "@actions/core";
 import { nameOf, proxyFor, targetOf } from "../base/https-proxy.ts";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { trustFor } from "../loadbalancer/certificate.ts";
 import type { ChosenCertificate } from "../loadbalancer/chosen-certificate.ts";

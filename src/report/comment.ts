@@ -1,6 +1,5 @@
-import { warning } from "@actions/core";
 import { messageOf } from "../base/errors.ts";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import { originOf } from "../base/origin.ts";
 import { keepComment } from "../github/comment.ts";
 import { pullRequestOf } from "../github/pull-request.ts";

@@ -1,5 +1,4 @@
-import { warning } from "@actions/core";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { type DnsResult, dnsAdvice, type HostAddresses, lookUpHost } from "../loadbalancer/dns.ts";
 import { LOOK_UP_MS } from "../loadbalancer/wait-for-certificate.ts";

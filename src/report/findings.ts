@@ -1,5 +1,4 @@
-import { warning } from "@actions/core";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { Plan } from "../plan/plan.ts";

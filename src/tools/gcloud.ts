@@ -3,7 +3,7 @@ import * as core from "@actions/core";
 import { which } from "@actions/io";
 import * as v from "valibot";
 import { ActionError, messageOf } from "../base/errors.ts";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import { writtenVersion } from "./installed.ts";
 import { provide } from "./provide.ts";
 import type { Tool, ToolRequest } from "./tool.ts";
@@ -90,7 +90,7 @@ export function startGcloud(request: GcloudRequest): GcloudSearch {
     (error: unknown) => {
       failure = error instanceof ActionError ? error : notSetUp(error);
       if (wanted !== "auto" || signal.aborted) return;
-      core.warning(
+      warning(
         `${failure.message}\nLater steps have no gcloud from this one; set gcloud_version to none if none uses it.`,
       );
     },

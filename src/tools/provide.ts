@@ -1,6 +1,5 @@
-import * as core from "@actions/core";
 import { ActionError, messageOf } from "../base/errors.ts";
-import { info } from "../base/log.ts";
+import { info, warning } from "../base/log.ts";
 import { choose, newestPublished, parseSupported } from "./choice.ts";
 import { install } from "./download.ts";
 import { DownloadError, type Obstacle, PATIENCE } from "./http.ts";
@@ -45,7 +44,7 @@ export async function provide(tool: Tool, request: ToolRequest, fit: Fit): Promi
     const shutOut = error.obstacle === "unreachable" || error.obstacle === "refused";
     if (wanted.kind !== "auto" || !shutOut || !usable) throw failure;
     // An old tool that works is better than none. A download that fails verification is a reason to stop.
-    core.warning(`${failure.message}\nThe runner's ${tool.name} ${onPath.version} (${onPath.path}) is used.`);
+    warning(`${failure.message}\nThe runner's ${tool.name} ${onPath.version} (${onPath.path}) is used.`);
     const why = `${onPath.origin}, as no other could be downloaded`;
     return { name: tool.name, path: onPath.path, version: onPath.version, why };
   }
