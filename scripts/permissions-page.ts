@@ -15,6 +15,9 @@ import {
 /** What Helm may have to do with an object of a release, in an upgrade or in a rollback. */
 const HELM_VERBS: Verb[] = ["get", "create", "patch", "delete"];
 
+/** What Helm also does with a Job that is a hook. */
+const HOOK_VERBS: Verb[] = ["list", "watch"];
+
 /** What Milvus's chart renders with its usual dependencies. */
 const CHART: readonly Rights[] = [
   "configmaps",
@@ -27,7 +30,7 @@ const CHART: readonly Rights[] = [
   "serviceaccounts",
   "services",
   "statefulsets.apps",
-].map((resource) => [resource, ...HELM_VERBS]);
+].map((resource) => [resource, ...HELM_VERBS, ...(resource === "jobs.batch" ? HOOK_VERBS : [])]);
 
 const RBAC: readonly Rights[] = [
   ["roles.rbac.authorization.k8s.io", ...HELM_VERBS],
@@ -181,6 +184,7 @@ The kinds of the release come on top, as the chart renders them:
 | changes one | patch |
 | changes a release that Helm 4 installed | patch on every kind, whether it changes or not |
 | makes a new one, or removes one, or takes that back after a failure | create, delete |
+| runs hooks, such as the Jobs of some dependencies | create, delete; of Jobs and Pods also list, watch |
 
 The user's own objects in \`manifests\` need get, patch and create; a teardown needs delete.
 

@@ -43,12 +43,24 @@ describe("verbsOfUpgrade", () => {
     ],
   ])("%s", (_, before, after, expected) => {
     const verbs = (serverSide: boolean, rollsBack: boolean): Verb[] | undefined => {
-      const upgrade = { before: before.join("\n---\n"), after: after.join("\n---\n") };
+      const upgrade = { before: before.join("\n---\n"), after: after.join("\n---\n"), hooks: [] };
       return verbsOfUpgrade({ namespace: "n", ...upgrade, serverSide, rollsBack })[0]?.verbs.slice();
     };
     expect(verbs(false, true)?.join(" ")).toBe(expected.client);
     expect(verbs(true, true)?.join(" ")).toBe(expected.server);
     expect(verbs(false, false)?.join(" ")).toBe(expected.withoutRollback);
+  });
+
+  test.each<[string, string[], boolean, string | undefined]>([
+    ["a Job before the upgrade", ["pre-upgrade"], false, "get create delete list watch"],
+    ["a Job before the upgrade, server-side", ["pre-upgrade"], true, "get create delete patch list watch"],
+    ["a Job after a rollback", ["post-rollback"], false, "get create delete list watch"],
+    ["a Job of the installation, or of a test", ["post-install", "test"], false, undefined],
+  ])("a hook: %s", (_, events, serverSide, expected) => {
+    const hooks = [{ manifest: object("Job"), events }];
+    const upgrade = { namespace: "n", before: same, after: same, hooks, rollsBack: true };
+    const job = verbsOfUpgrade({ ...upgrade, serverSide }).find(({ kind }) => kind === "Job");
+    expect(job?.verbs.join(" ")).toBe(expected);
   });
 
   test("an object's namespace is that of the release unless it names one", () => {
@@ -57,6 +69,7 @@ describe("verbsOfUpgrade", () => {
       namespace: "n",
       before: "",
       after: `${same}\n---\n${named}`,
+      hooks: [],
       serverSide: false,
       rollsBack: false,
     });

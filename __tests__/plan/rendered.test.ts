@@ -89,6 +89,7 @@ function planned(
     chart: { path: "/chart", name: "milvus", version: "5.0.19" },
     baselines: baselines.map((objects) => manifest(...objects)),
     installed: undefined,
+    hooks: [],
     wanted: manifest(...wanted),
     live: [],
   });

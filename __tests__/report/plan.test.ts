@@ -40,6 +40,7 @@ const RENDERED = {
   fields: [{ kind: "Service", name: "m", path: "spec.type", before: "LoadBalancer", after: "ClusterIP" }],
   edits: [],
   manifest: "",
+  hooks: [],
   milvusVersion: "2.6.15",
   warnings: [],
 };

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import { ActionError, messageOf } from "../../src/base/errors.ts";
 
-/** How many texts each property is tried with: `FUZZ_RUNS=100000 npx vitest run __tests__/fuzz` tries more. */
+/** How many texts each property is tried with. `npm run fuzz` tries more. */
 export const RUNS = Number(process.env.FUZZ_RUNS ?? 1500);
 
 /** For more runs than usual, in milliseconds. */

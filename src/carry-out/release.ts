@@ -255,7 +255,7 @@ async function rollBackPending(
   }
   const { manifest: after } = await readRevision(api, release, target.revision);
   const serverSide = appliesServerSide(helm.version, release);
-  const undoing = { namespace, before: newest.manifest, after, serverSide, rollsBack: false };
+  const undoing = { namespace, before: newest.manifest, after, hooks: [], serverSide, rollsBack: false };
   await refuseMissingRights(api, await rightsOn(api, verbsOfUpgrade(undoing)));
   await changing(session.report, async () => {
     const { status, description } = newest;

@@ -51,22 +51,34 @@ export async function renderRelease(
   const render = (values: HelmValues) => renderUpgrade(helm, { release, chart, values, directory });
   const { base } = release;
   if (release.status === NOT_INSTALLED || !base) {
-    const { manifest } = await renderInstall(helm, { release, chart, values: upgrade.values, directory });
+    const { manifest, hooks } = await renderInstall(helm, {
+      release,
+      chart,
+      values: upgrade.values,
+      directory,
+    });
     return {
       plan,
       chart,
-      rendered: { chart, baselines: [], installed: undefined, wanted: manifest, live: [] },
+      rendered: { chart, baselines: [], installed: undefined, wanted: manifest, hooks, live: [] },
     };
   }
   const observing = observeReleaseObjects(api, release.name, release.namespace, CONFIGURATION);
   // The rendering is awaited first. A rejection until then is reported below.
   observing.catch(() => {});
   if (chart.version !== release.chartVersion) {
-    const { manifest } = await render(upgrade.values);
+    const { manifest, hooks } = await render(upgrade.values);
     return {
       plan,
       chart,
-      rendered: { chart, baselines: [], installed: undefined, wanted: manifest, live: await observing },
+      rendered: {
+        chart,
+        baselines: [],
+        installed: undefined,
+        wanted: manifest,
+        hooks,
+        live: await observing,
+      },
     };
   }
   const own = (kept: YamlMap): HelmValues =>
@@ -90,7 +102,14 @@ export async function renderRelease(
   return {
     plan: final.plan,
     chart,
-    rendered: { chart, baselines, installed, wanted: wanted.manifest, live: await observing },
+    rendered: {
+      chart,
+      baselines,
+      installed,
+      wanted: wanted.manifest,
+      hooks: wanted.hooks,
+      live: await observing,
+    },
   };
 }
 

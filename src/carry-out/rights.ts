@@ -22,7 +22,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { TeardownPlan } from "../plan/teardown.ts";
 import type { Session } from "../report/session.ts";
 
-type Upgrading = Pick<AppliedUpgrade, "before" | "after">;
+type Upgrading = Pick<AppliedUpgrade, "before" | "after" | "hooks">;
 
 /**
  * Refuses a deployment that the API server would refuse when half of it is done: Helm goes on with the other objects
@@ -39,7 +39,10 @@ export async function refuseForbiddenDeployment(
 ): Promise<void> {
   const before = release.base?.manifest ?? "";
   // The switch from layer 4 alone changes no other object than the Service.
-  const work = upgrade || switchOver ? { before, after: rendered?.manifest ?? before } : undefined;
+  const work =
+    upgrade || switchOver
+      ? { before, after: rendered?.manifest ?? before, hooks: rendered?.hooks ?? [] }
+      : undefined;
   const objects = [
     ...(work ? helmVerbs(settings, helm, release, work) : []),
     ...(upgrade ? await failedVerbs(api, helm, release) : []),
@@ -73,8 +76,9 @@ export async function refuseForbiddenTeardown(
   let restoring: ObjectVerbs[] = [];
   if (restore && chart) {
     const { release, upgrade } = restore;
-    const { manifest } = await renderUpgrade(helm, { release, chart, values: upgrade.values, directory });
-    work = { before: release.base?.manifest ?? "", after: manifest };
+    const { values } = upgrade;
+    const { manifest, hooks } = await renderUpgrade(helm, { release, chart, values, directory });
+    work = { before: release.base?.manifest ?? "", after: manifest, hooks };
     restoring = [...helmVerbs(settings, helm, release, work), ...(await failedVerbs(api, helm, release))];
   }
   const needed = [...(await rightsOn(api, restoring)), ...rightsIn(settings.namespace, others)];
@@ -87,12 +91,11 @@ function helmVerbs(
   { rollbackOnFailure }: Pick<Settings, "rollbackOnFailure">,
   helm: Helm,
   release: Release,
-  { before, after }: Upgrading,
+  work: Upgrading,
 ): ObjectVerbs[] {
   return verbsOfUpgrade({
+    ...work,
     namespace: release.namespace,
-    before,
-    after,
     serverSide: isServerSide(helm, release),
     rollsBack: rollbackOnFailure && release.status !== NOT_INSTALLED,
   });
@@ -107,6 +110,7 @@ async function failedVerbs(api: ApiServer, helm: Helm, release: Release): Promis
     namespace,
     before: manifest,
     after: base.manifest,
+    hooks: [],
     serverSide: false,
     rollsBack: false,
   });

@@ -4,6 +4,7 @@ import { isMap, type YamlMap } from "../base/yaml.ts";
 import { helmError } from "./error.ts";
 import { postRendererFlags } from "./flags.ts";
 import { withValues } from "./helm-values.ts";
+import { Hook } from "./hook.ts";
 import { type Install, installArgs } from "./install.ts";
 import { type Helm, type Upgrade, upgradeArgs } from "./upgrade.ts";
 
@@ -11,12 +12,15 @@ import { type Helm, type Upgrade, upgradeArgs } from "./upgrade.ts";
 export interface Rendering {
   /** Its objects, several YAML documents, without hooks. */
   manifest: string;
+  /** Objects that Helm makes and deletes at its events. */
+  hooks: Hook[];
   /** The chart's defaults as Helm would store them: with those of its subcharts. */
   defaults: YamlMap;
 }
 
 const DryRun = v.looseObject({
   manifest: v.optional(v.string(), ""),
+  hooks: v.nullish(v.array(Hook), () => []),
   chart: v.looseObject({ values: v.nullish(v.custom<YamlMap>(isMap), () => ({})) }),
 });
 
@@ -78,8 +82,8 @@ async function render(
     run(helm, [...args, ...flags, "--dry-run=server"], { input }),
   );
   if (output.exitCode === 0) {
-    const { manifest, chart } = v.parse(DryRun, JSON.parse(output.stdout));
-    return { manifest, defaults: chart.values };
+    const { manifest, hooks, chart } = v.parse(DryRun, JSON.parse(output.stdout));
+    return { manifest, hooks, defaults: chart.values };
   }
   throw helmError(
     `Release ${release.name} in namespace ${release.namespace} can't be ${done} with chart ${chart.version} and these values; nothing was changed.`,

@@ -1,6 +1,7 @@
 import { isMap } from "../base/yaml.ts";
 import type { LocalChart } from "../helm/chart.ts";
 import { givenValues } from "../helm/helm-values.ts";
+import type { Hook } from "../helm/hook.ts";
 import {
   compareManifests,
   type ManifestChange,
@@ -29,6 +30,7 @@ export interface Rendered {
   installed: string | undefined;
   /** With the values of the upgrade. */
   wanted: string;
+  hooks: Hook[];
   /** The live objects of the release that people edit by hand. */
   live: KubernetesObject[];
 }
@@ -37,6 +39,7 @@ export interface Rendered {
 export interface RenderedPlan extends ManifestChange {
   /** The objects as Helm will apply them, several YAML documents. */
   manifest: string;
+  hooks: Hook[];
   /** Every field that changes, in objects that stay. */
   fields: FieldChange[];
   /** Edits by hand that the upgrade sets back: from what is live to what the chart renders. */
@@ -58,7 +61,7 @@ export function planRendered(
   settings: Pick<Settings, "chartVersion" | "values">,
   { release, service, workloads, milvusVersion: before }: Observed,
   upgrade: UpgradePlan,
-  { chart, baselines, installed, wanted, live }: Rendered,
+  { chart, baselines, installed, wanted, hooks, live }: Rendered,
 ): RenderedPlan {
   const stored = release.base?.manifest ?? "";
   const unasked = unaskedChanges({ stored, baselines, installed, wanted });
@@ -92,6 +95,7 @@ export function planRendered(
   return {
     ...change,
     manifest: wanted,
+    hooks,
     fields: manifestDifferences(stored, wanted)
       .filter(({ path }) => path !== "")
       .map((difference) => shownField(difference, secrets)),
