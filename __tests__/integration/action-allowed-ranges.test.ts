@@ -57,9 +57,17 @@ function statusFor(client: string, { outputs: { address = "", host = "" } }: Ste
   return promise;
 }
 
-test("clients outside allowed_ranges are refused; the policy is kept, and goes with its input or the load balancer", async () => {
+test("a Milvus without authentication opens to allowed_ranges only; the policy is kept, and goes with its input", async () => {
   const namespace = "ranges";
-  await cluster.installSmall(namespace);
+  await cluster.installSmall(namespace, {
+    service: { type: "ClusterIP" },
+    extraConfigFiles: { "user.yaml": "" },
+  });
+  const open = await attempt(namespace, {});
+  expect(open.exitCode).toBe(1);
+  expect(open.errors).toEqual([expect.stringContaining("has no authentication, and this run would make it")]);
+  for (const input of ["allowed_ranges", "allow_anonymous: true"]) expect(open.errors[0]).toContain(input);
+  expect(await cluster.writes(namespace)).toEqual([]);
 
   // The runner itself is not among the clients: nothing proves that Milvus answers.
   const shut = await attempt(namespace, { allowed_ranges: OTHERS.join("\n"), backends_timeout: "10s" });
@@ -71,6 +79,7 @@ test("clients outside allowed_ranges are refused; the policy is kept, and goes w
 
   const inputs = { allowed_ranges: RANGES.join("\n") };
   const first = await succeed(namespace, inputs);
+  expect(first.outputs.authentication).toBe("none");
   expect(changesAtGoogle(first)).toEqual(["change"]);
   expect(await statusFor("127.0.0.1", first)).not.toBe(403);
   expect(await statusFor("127.0.0.2", first)).toBe(403);
@@ -98,11 +107,15 @@ test("clients outside allowed_ranges are refused; the policy is kept, and goes w
   expect(changesAtGoogle(mended)).toEqual(["change"]);
   expect(await statusFor("127.0.0.2", first)).toBe(403);
 
-  const opened = await succeed(namespace, {});
+  const refused = await attempt(namespace, {});
+  expect(refused.errors).toEqual([expect.stringContaining("this run would make it reachable")]);
+  expect(await statusFor("127.0.0.2", first)).toBe(403);
+  const consent = { allow_anonymous: "true" };
+  const opened = await succeed(namespace, consent);
   expect(changesAtGoogle(opened)).toEqual(["delete"]);
   expect(await policies()).toEqual([]);
   expect(await statusFor("127.0.0.2", first)).not.toBe(403);
-  expect((await succeed(namespace, {})).outputs.changed).toBe("false");
+  expect((await succeed(namespace, consent)).outputs.changed).toBe("false");
 
   const again = await succeed(namespace, inputs);
   expect(changesAtGoogle(again)).toEqual(["create"]);
