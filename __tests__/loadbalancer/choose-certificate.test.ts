@@ -49,6 +49,9 @@ const lasting = (days: number, names = [HOST]) =>
 const OURS = {
   managedFields: [{ manager: "milvus-gke-load-balancer", operation: "Apply", fieldsV1: { "f:data": {} } }],
 };
+const PERSONS = {
+  managedFields: [{ manager: "kubectl-client-side-apply", operation: "Update", fieldsV1: { "f:data": {} } }],
+};
 const THEIRS = {
   managedFields: [{ manager: "cert-manager", operation: "Update", fieldsV1: { "f:data": {} } }],
 };
@@ -120,6 +123,12 @@ describe("a certificate that this action makes", async () => {
       authority: authority.certificate,
       move: undefined,
     });
+  });
+
+  test("restored from a backup by a person it is renewed as before", async () => {
+    const chosen = await chooseMade(await madeBy(authority, 20), authority, PERSONS);
+    expectRenewed(chosen, authority.certificate);
+    expect(chosen).toMatchObject({ newAuthority: undefined, authority: authority.certificate });
   });
 
   test("gets another authority with another host", async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
+import type { KeyPair } from "../../src/loadbalancer/certificate.ts";
 import { keptOf, withKept } from "../../src/loadbalancer/keep-settings.ts";
+import { makeAuthority, makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import {
   backendConfig,
   ingress,
@@ -316,4 +318,20 @@ test("a person's Secret keeps what it holds beside the certificate, and its type
     type: "Opaque",
     data: { password: "Yg==", "tls.crt": base64(certificate) },
   });
+});
+
+test("a certificate of this action's that a person has restored needs no consent, unlike one of another authority", async () => {
+  const beyond = async (authority: KeyPair) => {
+    const pair = await makeCertificate(HOST, authority, Date.now());
+    const data = { "tls.crt": base64(pair.certificate), "tls.key": base64(pair.privateKey) };
+    const managedFields = [
+      { manager: "kubectl-client-side-apply", operation: "Update", fieldsV1: { "f:data": {} } },
+    ];
+    const metadata = { name: "my-release-milvus-tls", managedFields };
+    return kept([liveObject({ kind: "Secret", metadata, data })]).secret.beyond;
+  };
+  expect(await beyond(await makeAuthority(HOST, Date.now()))).toEqual([]);
+  expect(await beyond(await makeAuthority("other.example.com", Date.now()))).toEqual([
+    "the certificate of an authority",
+  ]);
 });

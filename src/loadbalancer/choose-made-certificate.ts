@@ -5,7 +5,6 @@ import { KubernetesObject, type Secret } from "../kubernetes/objects.ts";
 import { type Owner, ownerOf } from "../kubernetes/ownership.ts";
 import {
   authorityIn,
-  chainIn,
   daysLeftOf,
   expiryOf,
   isIssued,
@@ -18,7 +17,7 @@ import {
 } from "./certificate.ts";
 import type { ChosenCertificate } from "./chosen-certificate.ts";
 import { makeAuthority, makeCertificate } from "./make-certificate.ts";
-import { isConstrainedTo } from "./name-constraint.ts";
+import { hasAuthorityFor, isConstrainedTo } from "./name-constraint.ts";
 import { authoritySecretName, secretHashOf } from "./references.ts";
 import { bytesIn, pairIn } from "./secret-pair.ts";
 
@@ -54,7 +53,8 @@ export async function chooseMadeCertificate(
   const live = pairIn(secret);
   const owner = ownerOf(v.parse(KubernetesObject, { apiVersion: "v1", kind: "Secret", ...secret }));
   // Whoever else has an authority's certificate there renews it: it stays as long as it can be used.
-  const isTheirs = owner.kind !== "ours" && isIssued(live.certificate);
+  const isTheirs =
+    owner.kind !== "ours" && isIssued(live.certificate) && !hasAuthorityFor(host, live.certificate);
   const soon = problemOf(live, host, now);
   const problem = isTheirs
     ? problemOf(live, host, now, { renewBefore: 0 })
@@ -143,8 +143,7 @@ function problemOfAuthority(pair: KeyPair, host: string, now: number): string | 
  * self-signed or has an authority for the host alone.
  */
 function problemOfOrigin(owner: Owner, { certificate }: KeyPair, host: string): string | undefined {
-  const isMade =
-    isSelfSigned(certificate) || chainIn(certificate).some((each) => isConstrainedTo(host, each));
+  const isMade = isSelfSigned(certificate) || hasAuthorityFor(host, certificate);
   return owner.kind === "ours" && !isMade
     ? "it came from the input tls_certificate, which is no longer set"
     : undefined;

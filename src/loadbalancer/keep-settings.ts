@@ -23,7 +23,7 @@ export function keptOf(
   return {
     ingress: keptIngress(ingress, settings, service, objects, now),
     backendConfig: keptBackendConfig(named("BackendConfig", settings.backendConfigName), settings),
-    secret: keptSecret(named("Secret", settings.tlsSecret)),
+    secret: keptSecret(named("Secret", settings.tlsSecret), settings.host),
   };
 }
 

@@ -16,6 +16,7 @@ import {
   namesOfKept,
   picked,
 } from "./kept.ts";
+import { hasAuthorityFor } from "./name-constraint.ts";
 import type { LoadBalancerSettings } from "./settings.ts";
 
 /** The BackendConfig fields that Milvus's page and this action set. */
@@ -58,13 +59,17 @@ export function keptBackendConfig(
   };
 }
 
-/** Returns what stays of a Secret that somebody else made when this action puts its own certificate there. */
-export function keptSecret(object: KubernetesObject | undefined): KeptSecret {
+/**
+ * Returns what stays of a Secret that somebody else made when this action puts its own certificate there. It may also be
+ * this action's own that somebody has restored from a backup.
+ */
+export function keptSecret(object: KubernetesObject | undefined, host: string): KeptSecret {
   if (!object) return NOTHING_KEPT.secret;
   const { data, type } = v.parse(Secret, object);
   const others = Object.keys(data).filter((key) => !PAIR.includes(key));
-  // This action can't renew a certificate that an authority signed.
-  const issued = isIssued(Buffer.from(data["tls.crt"] ?? "", "base64").toString());
+  const certificate = Buffer.from(data["tls.crt"] ?? "", "base64").toString();
+  // This action can't renew a certificate that somebody else's authority signed.
+  const issued = isIssued(certificate) && !hasAuthorityFor(host, certificate);
   const { names, beyond } = namesOfKept(object, [
     ...(issued ? [{ name: "the certificate of an authority", isReplaced: true }] : []),
     ...others.map((key) => ({ name: dataName(key) })),

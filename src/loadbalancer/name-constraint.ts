@@ -1,4 +1,5 @@
 import type { X509Certificate } from "node:crypto";
+import { chainIn } from "./certificate.ts";
 
 /** Tags of DER (X.690, 8.1.2), and of RFC 5280's `permittedSubtrees` and `dNSName`. */
 const TAG = {
@@ -32,6 +33,16 @@ export function isConstrainedTo(host: string, { ca, raw }: X509Certificate): boo
     der(TAG.octetString, nameConstraint(host)),
   );
   return ca && raw.includes(extension);
+}
+
+/** Tells whether an authority in a chain is constrained to this host, as those are that this action makes. */
+export function hasAuthorityFor(host: string, chain: string): boolean {
+  try {
+    return chainIn(chain).some((certificate) => isConstrainedTo(host, certificate));
+  } catch {
+    // A chain that can't be parsed has none.
+    return false;
+  }
 }
 
 function der(tag: number, ...content: Buffer[]): Buffer {
