@@ -101,6 +101,9 @@ function table(rows: readonly (readonly [what: string, rights: readonly Rights[]
   return ["| for | resource | verbs |", "| --- | --- | --- |", ...lines].join("\n");
 }
 
+/** What every first deployment could have to take back. */
+const TAKE_BACK = [CLEAR.Ingress, CLEAR.BackendConfig, CLEAR.Secret];
+
 function iamPermissions(...tables: readonly (readonly Rights[])[]): string[] {
   const permissions = rightsIn("", ...tables).map(({ resource, verb }) => {
     const [plural = ""] = resource.split(".");
@@ -145,7 +148,7 @@ in a dry run.
 This Role and a RoleBinding in the release's namespace are enough for a release of Milvus's chart. The identity then only needs
 \`container.clusters.get\` in IAM, or \`kubeconfig\`.
 
-${role("milvus-deployer", CHART, RELEASE, LOAD_BALANCER, OPTIONAL)}
+${role("milvus-deployer", CHART, RELEASE, LOAD_BALANCER, OPTIONAL, TAKE_BACK)}
 
 Google knows a service account by its e-mail address:
 
@@ -170,7 +173,11 @@ ${table([
   ["the load balancer", LOAD_BALANCER],
   ["`certificate: google-managed`", MANAGED_CERTIFICATE],
   ["`frontend_config`", FRONTEND_CONFIG],
-  ["another kind of certificate, or no `frontend_config`, than before", Object.values(CLEAR)],
+  ["taking back a first load balancer when the rollout fails", TAKE_BACK],
+  [
+    "another kind of certificate, or no `frontend_config`, than before",
+    [CLEAR.ManagedCertificate, CLEAR.FrontendConfig],
+  ],
   ["`mode: teardown`", TEARDOWN],
   ["teardown of what not every load balancer has", Object.values(REMOVE)],
   ["the last log lines of a pod that fails (not required)", OPTIONAL],

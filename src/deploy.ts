@@ -1,17 +1,22 @@
 import { ActionError, messageOf, OvertakenError } from "./base/errors.ts";
 import { info, warning } from "./base/log.ts";
 import { reserveStaticAddress } from "./carry-out/address.ts";
+import { loadBalancerBesideRollout } from "./carry-out/beside-rollout.ts";
 import { deleteClientPolicy, keepClientPolicy } from "./carry-out/client-policy.ts";
 import { forgetHost, introduceHost, pointHost } from "./carry-out/dns-record.ts";
 import { checkByDryRun, type DryRun } from "./carry-out/dry-run.ts";
-import { applyHealthCheck, applyLoadBalancer, settleLoadBalancer } from "./carry-out/load-balancer.ts";
+import {
+  type Applied,
+  applyHealthCheck,
+  applyLoadBalancer,
+  settleLoadBalancer,
+} from "./carry-out/load-balancer.ts";
 import { type HelmUpgrade, recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
 import { renderRelease } from "./carry-out/render.ts";
 import type { LocalChart } from "./helm/chart.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
 import type { Release } from "./helm/release.ts";
 import { endsProven, type Settings } from "./inputs/settings.ts";
-import type { Manifest } from "./kubernetes/api.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
 import { addressRequirement, matchingAddress } from "./loadbalancer/address.ts";
@@ -218,16 +223,25 @@ async function carryOut({
   let { release } = observed;
   const { upgrade } = plan.release;
   const isChanging = ({ action }: ObjectChange) => action !== "keep" && action !== "delete";
-  let applied: Manifest[] = [];
+  const applied: Applied = new Map();
+  const apply = () => {
+    watch.forgetWarnings();
+    return changing(report, () => applyLoadBalancer(settings, session, access.api, plan, objects, applied));
+  };
+  let isMade = false;
   if (upgrade && chart) {
     if (observed.ingress && objects.some((change) => change.kind === "BackendConfig" && isChanging(change))) {
-      applied = await step(session, "Mend the health check", () =>
-        changing(report, () => applyHealthCheck(session, access.api, plan)),
+      await step(session, "Mend the health check", () =>
+        changing(report, () => applyHealthCheck(session, access.api, plan, applied)),
       );
     }
     const title = release.revision === 0 ? "Install the Helm release" : "Upgrade the Helm release";
     const helmUpgrade: HelmUpgrade = { title, change: UPGRADE, release, chart, plan: upgrade };
-    const revision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
+    const { awaitedPods } = plan;
+    const beside =
+      awaitedPods && loadBalancerBesideRollout(awaitedPods, { report, api: access.api }, applied, apply);
+    const revision = await upgradeOrRollBack(settings, session, access, helmUpgrade, beside);
+    isMade = (await beside?.settled()) ?? false;
     release = { ...release, revision, status: "deployed" };
     report.releaseRevision = revision;
     report.chartVersion = chart.version;
@@ -242,15 +256,9 @@ async function carryOut({
       "address",
     );
   }
-  watch.forgetWarnings();
-  if (objects.some(isChanging)) {
-    await step(
-      session,
-      "Apply the manifests",
-      () => changing(report, () => applyLoadBalancer(settings, session, access.api, plan, objects, applied)),
-      "address",
-    );
-  }
+  if (isMade) return { reserved, release };
+  if (objects.some(isChanging)) await step(session, "Apply the manifests", apply, "address");
+  else watch.forgetWarnings();
   return { reserved, release };
 }
 

@@ -1,7 +1,8 @@
-import { chmod, cp, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../src/base/process.ts";
+import { chartWith } from "./support/charts.ts";
 import { CHART, HELM, type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
@@ -16,18 +17,6 @@ beforeAll(async () => {
   cluster = await TestCluster.start();
 });
 afterAll(() => cluster?.stop());
-
-/** Returns the path of a copy of the chart, with one piece of one file replaced. */
-async function chartWith(file: string, piece: string | RegExp, replacement: string): Promise<string> {
-  const chart = await mkdtemp(join(cluster.gke.directory, "chart-"));
-  await cp(CHART, chart, { recursive: true });
-  const path = join(chart, file);
-  const before = await readFile(path, "utf8");
-  const after = before.replace(piece, replacement);
-  expect(after, `${file} has ${piece}`).not.toBe(before);
-  await writeFile(path, after);
-  return chart;
-}
 
 /** Starts Helm as people do, with values of theirs. */
 async function helm(name: HelmName, args: string[], values: object = {}): Promise<void> {
@@ -83,7 +72,7 @@ describe.each(HELMS)("%s: a release", (name) => {
   test("from another chart of the same name and version is upgraded with its own chart only", async () => {
     const namespace = `namesake-${name}`;
     const env = "          env: [{name: OF_THE_FORK, value: mine}]\n";
-    const fork = await chartWith("templates/_helpers.tpl", IMAGE_LINE, env + IMAGE_LINE);
+    const fork = await chartWith(cluster, "templates/_helpers.tpl", IMAGE_LINE, env + IMAGE_LINE);
     await install(name, fork, namespace);
 
     const error = await refused(namespace, name);
@@ -100,7 +89,7 @@ describe.each(HELMS)("%s: a release", (name) => {
     const namespace = `at-install-${name}`;
     const env =
       '          env: [{name: STATE, value: {{ ternary "new" "existing" .root.Release.IsInstall }}}]\n';
-    const chart = await chartWith("templates/_helpers.tpl", IMAGE_LINE, env + IMAGE_LINE);
+    const chart = await chartWith(cluster, "templates/_helpers.tpl", IMAGE_LINE, env + IMAGE_LINE);
     await install(name, chart, namespace);
 
     await expectDeployed(namespace, name, { chart });
@@ -110,9 +99,9 @@ describe.each(HELMS)("%s: a release", (name) => {
 
   test("that --reuse-values took to a newer chart keeps what the older one's defaults set", async () => {
     const namespace = `reused-${name}`;
-    const older = await chartWith("values.yaml", "tag: v2.6.15", "tag: v2.6.6");
+    const older = await chartWith(cluster, "values.yaml", "tag: v2.6.15", "tag: v2.6.6");
     await install(name, older, namespace);
-    const newer = await chartWith("Chart.yaml", "version: 5.0.19", "version: 5.0.20");
+    const newer = await chartWith(cluster, "Chart.yaml", "version: 5.0.19", "version: 5.0.20");
     await helm(name, ["upgrade", "my-release", newer, "-n", namespace, "--reuse-values"]);
 
     const result = await expectDeployed(namespace, name, { chart: newer });
@@ -160,7 +149,7 @@ test.each<[what: string, file: string, piece: RegExp, named: string]>([
 ])("a chart on which the action's values have no effect is refused: %s", async (what, file, piece, named) => {
   const namespace = what.startsWith("user") ? "no-mount" : "no-annotations";
   const replacement = what.startsWith("user") ? 'list "default.yaml"' : "";
-  const chart = await chartWith(file, piece, replacement);
+  const chart = await chartWith(cluster, file, piece, replacement);
   await install(HELM, chart, namespace);
 
   expect(await refused(namespace, HELM, { chart })).toContain(named);

@@ -28,11 +28,14 @@ import {
 } from "../report/run-report.ts";
 import type { Session } from "../report/session.ts";
 
+/** The load balancer's manifests that this run has applied, with the objects that they became. */
+export type Applied = Map<Manifest, KubernetesObject>;
+
 /**
  * Applies the user's own objects, then the load balancer's: the Ingress comes last.
  *
  * @param changes what the dry run has said
- * @param applied those of the load balancer's manifests that this run has applied already
+ * @param applied is added to; what is in it is not applied again
  */
 export async function applyLoadBalancer(
   { adopt: force }: Pick<Settings, "adopt">,
@@ -40,7 +43,7 @@ export async function applyLoadBalancer(
   api: ApiServer,
   { loadBalancer, files }: Plan,
   changes: readonly ObjectChange[],
-  applied: readonly Manifest[],
+  applied: Applied,
 ): Promise<void> {
   const { names, manifests, givenUp } = loadBalancer;
   await applyManifests(api, files, {
@@ -49,14 +52,14 @@ export async function applyLoadBalancer(
     around: (manifest, apply) => recordingObject(report, manifest, apply),
   });
   for (const manifest of manifests) {
-    if (applied.includes(manifest)) continue;
+    if (applied.has(manifest)) continue;
     const isKept = changes.some(
       ({ kind, name, action }) =>
         action === "keep" && kind === manifest.kind && name === manifest.metadata.name,
     );
     const live = loadBalancer.live.find(isOf(manifest));
     const marked = isKept ? changedAsBefore(manifest, live) : changedBy(manifest, originOf(environment));
-    await recordingObject(report, marked, () => applyOwn(api, marked, loadBalancer));
+    applied.set(manifest, await recordingObject(report, marked, () => applyOwn(api, marked, loadBalancer)));
   }
   if (givenUp) {
     const { name, uid } = givenUp.metadata;
@@ -69,20 +72,17 @@ export async function applyLoadBalancer(
  * Mends the health check of a load balancer that exists, before an upgrade replaces pods. GKE keeps a new pod unready
  * until the load balancer's health check passes, for up to 10 minutes a pod (kubernetes/ingress-gce,
  * pkg/neg/readiness): with a wrong health check the rollout would wait for that.
- *
- * @returns the manifests that it has applied
  */
 export async function applyHealthCheck(
   { environment, report }: Session,
   api: ApiServer,
   { loadBalancer }: Pick<Plan, "loadBalancer">,
-): Promise<Manifest[]> {
-  const backendConfigs = loadBalancer.manifests.filter(({ kind }) => kind === "BackendConfig");
-  for (const manifest of backendConfigs) {
+  applied: Applied,
+): Promise<void> {
+  for (const manifest of loadBalancer.manifests.filter(({ kind }) => kind === "BackendConfig")) {
     const marked = changedBy(manifest, originOf(environment));
-    await recordingObject(report, marked, () => applyOwn(api, marked, loadBalancer));
+    applied.set(manifest, await recordingObject(report, marked, () => applyOwn(api, marked, loadBalancer)));
   }
-  return backendConfigs;
 }
 
 function recordingObject<T>(
@@ -97,14 +97,17 @@ async function applyOwn(
   api: ApiServer,
   manifest: Manifest,
   { adopted, live }: Pick<LoadBalancerPlan, "adopted" | "live">,
-): Promise<void> {
+): Promise<KubernetesObject> {
   const taken = adopted.find(isOf(manifest));
   const isThere = live.some(isOf(manifest));
   if (manifest.kind === "Secret" && !isThere && !(await api.create(manifest))) throw overtaken(manifest);
-  if (taken) await adopt(api, manifest, taken);
+  if (taken) {
+    await adopt(api, manifest, taken);
+    return taken;
+  }
   // Manual changes to this action's object are reverted. An object made since the run looked is somebody
   // else's.
-  else await api.apply(manifest, { dryRun: false, force: isThere });
+  return await api.apply(manifest, { dryRun: false, force: isThere });
 }
 
 /** The Secret's certificate isn't the one that this run made, reports and checks. */

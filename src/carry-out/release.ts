@@ -37,6 +37,7 @@ import {
   type UPGRADE,
 } from "../report/run-report.ts";
 import { type Session, step } from "../report/session.ts";
+import type { BesideRollout } from "./beside-rollout.ts";
 
 type ReleaseSettings = Pick<Settings, "release" | "namespace" | "helmTimeout" | "rollbackOnFailure">;
 
@@ -56,6 +57,7 @@ export interface HelmUpgrade {
  * Upgrades the release and returns its new revision. After a failure it rolls the release back to the
  * deployed revision, and the error says so.
  *
+ * @param beside what goes on beside the upgrade; it is taken back when the upgrade fails
  * @throws OvertakenError when another run upgraded the release since this one looked; nothing was changed
  */
 export async function upgradeOrRollBack(
@@ -63,6 +65,7 @@ export async function upgradeOrRollBack(
   session: Session,
   access: Access,
   helmUpgrade: HelmUpgrade,
+  beside?: BesideRollout,
 ): Promise<number> {
   const { report, signal } = session;
   const { release, title, change } = helmUpgrade;
@@ -74,7 +77,7 @@ export async function upgradeOrRollBack(
         if (release.status === "failed" && !appliesServerSide(access.helm.version, release)) {
           await rollBackFailed(access, report, release, settings.helmTimeout);
         }
-        return upgradeRelease(settings, session, access, helmUpgrade);
+        return upgradeRelease(settings, session, access, helmUpgrade, beside);
       };
       return await recording(report, change, () => step(session, title, work, "pods"));
     } catch (error) {
@@ -86,13 +89,21 @@ export async function upgradeOrRollBack(
       // The runner gives a cancelled job ten seconds: not enough for a rollback.
       if (error instanceof ReleaseBusyError || signal.aborted) throw error;
       const isMade = await hasMadeRevision(access.api, release);
-      if (!isMade) notBegun();
-      if (!isMade || !settings.rollbackOnFailure) throw error;
-      const ending = await undoUpgrade(settings, session, access, helmUpgrade).catch(
-        (failure: unknown) => `The release could not be rolled back either. ${messageOf(failure)}`,
-      );
-      if (ending === undefined) throw error;
-      throw new ActionError(`${messageOf(error)}\n${ending}`, { cause: error });
+      if (!isMade) {
+        notBegun();
+        throw error;
+      }
+      const endings = [
+        await beside
+          ?.takeBack()
+          .catch((failure: unknown) => `What it had made beside could not be deleted. ${messageOf(failure)}`),
+        settings.rollbackOnFailure &&
+          (await undoUpgrade(settings, session, access, helmUpgrade).catch(
+            (failure: unknown) => `The release could not be rolled back either. ${messageOf(failure)}`,
+          )),
+      ].filter(Boolean);
+      if (endings.length === 0) throw error;
+      throw new ActionError([messageOf(error), ...endings].join("\n"), { cause: error });
     }
   });
 }
@@ -126,12 +137,13 @@ async function upgradeRelease(
   { report, signal, directory, environment }: Session,
   { api, helm }: Access,
   { release, chart, plan: { values } }: HelmUpgrade,
+  beside: BesideRollout | undefined,
 ): Promise<number> {
   const { helmTimeout: timeout } = settings;
   const isInstallation = release.status === NOT_INSTALLED;
   const make = isInstallation ? install : upgrade;
   const limit = { timeout, isInstallation };
-  const made = await followRollout("upgrade", settings, limit, api, (failed) =>
+  const begin = (failed: AbortSignal) =>
     make(helm, {
       release,
       chart,
@@ -140,8 +152,8 @@ async function upgradeRelease(
       directory,
       description: originOf(environment),
       signal: AbortSignal.any([signal, failed]),
-    }),
-  );
+    });
+  const made = await followRollout("upgrade", settings, limit, api, begin, beside?.onPods);
   info(`Release ${release.name} is at revision ${made.version}, chart ${chart.version}.`);
   if (!isInstallation) {
     await readRevision(api, release, made.version - 1).then(
@@ -294,8 +306,9 @@ async function followRollout<T>(
   limit: RolloutLimit,
   api: ApiServer,
   work: (failed: AbortSignal) => Promise<T>,
+  onPods?: BesideRollout["onPods"],
 ): Promise<T> {
-  const rollout = watchRollout(api, namespace, release, limit);
+  const rollout = watchRollout(api, namespace, release, limit, onPods);
   try {
     return await withProgress(
       () => `waiting for the rollout of release ${release}: ${rollout.describe()}`,

@@ -13,7 +13,7 @@ import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import type { FileManifest } from "../kubernetes/manifest-documents.ts";
 import { type ObjectVerbs, refuseMissingRights, rightsOn } from "../kubernetes/permissions.ts";
-import { CLEAR, REMOVE, rightsIn, without } from "../kubernetes/rights.ts";
+import { REMOVE, rightsIn, rightsToClear, without } from "../kubernetes/rights.ts";
 import type { Access } from "../observe/access.ts";
 import { deploymentRights } from "../observe/observe.ts";
 import type { Observed } from "../observe/observed.ts";
@@ -35,7 +35,7 @@ export async function refuseForbiddenDeployment(
   settings: Settings,
   { api, helm }: Pick<Access, "api" | "helm">,
   { release }: Pick<Observed, "release">,
-  { release: { upgrade, switchOver }, rendered, loadBalancer, files }: Plan,
+  { release: { upgrade, switchOver }, rendered, loadBalancer, files, awaitedPods }: Plan,
 ): Promise<void> {
   const before = release.base?.manifest ?? "";
   // The switch from layer 4 alone changes no other object than the Service.
@@ -48,8 +48,9 @@ export async function refuseForbiddenDeployment(
     ...(upgrade ? await failedVerbs(api, helm, release) : []),
     ...files.map(verbsOfFile),
   ];
-  const orphans = loadBalancer.orphans.map(({ kind }) => CLEAR[kind]);
-  const needed = [...(await rightsOn(api, objects)), ...rightsIn(settings.namespace, orphans)];
+  const cleared = [...loadBalancer.orphans, ...(awaitedPods ? loadBalancer.manifests : [])];
+  const clearing = rightsToClear(cleared.map(({ kind }) => kind));
+  const needed = [...(await rightsOn(api, objects)), ...rightsIn(settings.namespace, clearing)];
   // Those of every deployment were asked for when the run looked.
   await refuseMissingRights(api, without(needed, deploymentRights(settings)));
   if (work) await refuseGrants(api, helm, release, work);

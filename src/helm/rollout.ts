@@ -29,12 +29,15 @@ interface WatchedPod {
 /**
  * Watches a release's pods during an upgrade. A pod that can't get ready ends the upgrade early: Helm would wait until
  * its limit and then say only that it timed out.
+ *
+ * @param onPods called with all pods, at first and whenever one of them changes
  */
 export function watchRollout(
   api: ApiServer,
   namespace: string,
   release: string,
   limit: RolloutLimit,
+  onPods: (pods: readonly Pod[]) => void = () => {},
 ): Rollout {
   const pods = new Map<string, WatchedPod>();
   /** The newest event of the cluster autoscaler about each pod. */
@@ -78,6 +81,7 @@ export function watchRollout(
         : undefined;
     pods.set(name, { pod, trouble, timer });
   };
+  const allPods = () => [...pods.values()].map(({ pod }) => pod);
   const forget = (name: string) => {
     clearTimeout(pods.get(name)?.timer);
     pods.delete(name);
@@ -96,11 +100,13 @@ export function watchRollout(
       const names = new Set(listed.map(({ metadata }) => metadata.name));
       for (const name of [...pods.keys()]) if (!names.has(name)) forget(name);
       for (const pod of listed) see(pod);
+      onPods(allPods());
     },
     onChange: (type, item) => {
       const pod = v.parse(Pod, item);
       if (type === "DELETED") forget(pod.metadata.name);
       else see(pod);
+      onPods(allPods());
     },
   };
   const eventFollower: Follower = {
@@ -127,11 +133,7 @@ export function watchRollout(
 
   return {
     failed: failed.signal,
-    describe: () =>
-      describePods(
-        [...pods.values()].map(({ pod }) => pod),
-        scaleUps,
-      ),
+    describe: () => describePods(allPods(), scaleUps),
     close: async () => {
       ended.abort();
       for (const name of [...pods.keys()]) forget(name);

@@ -43,12 +43,19 @@ export const FRONTEND_CONFIG: readonly Rights[] = [
   ["frontendconfigs.networking.gke.io", "get", "create", "patch"],
 ];
 
-/** What deleting the objects of a former certificate or frontend_config needs. */
-export const CLEAR: Record<"FrontendConfig" | "ManagedCertificate" | "Secret", Rights> = {
+/**
+ * What deleting the load balancer's objects needs: those of a former certificate or frontend_config, and all that this run
+ * has made when the rollout fails.
+ */
+export const CLEAR: Record<ClearedKind, Rights> = {
+  Ingress: ["ingresses.networking.k8s.io", "delete"],
+  BackendConfig: ["backendconfigs.cloud.google.com", "delete"],
   FrontendConfig: ["frontendconfigs.networking.gke.io", "delete"],
   ManagedCertificate: ["managedcertificates.networking.gke.io", "delete"],
   Secret: ["secrets", "delete"],
 };
+
+type ClearedKind = "Ingress" | "BackendConfig" | "FrontendConfig" | "ManagedCertificate" | "Secret";
 
 /** What every teardown needs: it reads objects, deletes them and watches until they are gone. */
 export const TEARDOWN: readonly Rights[] = [
@@ -63,6 +70,11 @@ export const REMOVE: Record<"FrontendConfig" | "ManagedCertificate", Rights> = {
   FrontendConfig: ["frontendconfigs.networking.gke.io", "get", "list", "watch", "delete"],
   ManagedCertificate: ["managedcertificates.networking.gke.io", "list", "watch", "delete"],
 };
+
+/** Returns what deleting objects of these kinds needs, as far as they are kinds of the load balancer's. */
+export function rightsToClear(kinds: readonly string[]): Rights[] {
+  return Object.entries(CLEAR).flatMap(([kind, rights]) => (kinds.includes(kind) ? [rights] : []));
+}
 
 /** Returns the rights of several tables in a namespace, each once. */
 export function rightsIn(namespace: string, ...tables: readonly (readonly Rights[])[]): Right[] {

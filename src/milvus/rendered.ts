@@ -145,6 +145,24 @@ function serviceIn(objects: readonly unknown[], name: string) {
     .find(({ metadata }) => metadata.name === name);
 }
 
+/** The pods behind a Service: the labels that it selects them by, and the workloads that make them. */
+export interface PodsBehind {
+  labels: Record<string, string>;
+  workloads: { kind: string; name: string }[];
+}
+
+/**
+ * Returns the pods behind a Service; undefined when no workload among the objects has such pods.
+ *
+ * @param objects the release's, as rendered
+ * @param service the Service's name
+ */
+export function podsBehind(objects: readonly unknown[], service: string): PodsBehind | undefined {
+  const labels = serviceIn(objects, service)?.spec.selector;
+  const workloads = workloadsBehind(objects, labels).map(({ kind, metadata: { name } }) => ({ kind, name }));
+  return labels && workloads.length > 0 ? { labels, workloads } : undefined;
+}
+
 /** Returns the workloads whose pods a Service selects. */
 function workloadsBehind(objects: readonly unknown[], selector: Record<string, string> = {}): Workload[] {
   const labels = Object.entries(selector);

@@ -1,8 +1,10 @@
+import { parseManifest } from "../helm/manifest.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { FileManifest } from "../kubernetes/manifest-documents.ts";
 import { refuseOwnObjects } from "../kubernetes/manifest-files.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
 import type { Observed } from "../observe/observed.ts";
+import { awaitedPods } from "./awaited-pods.ts";
 import type { ObjectChange } from "./changes.ts";
 import { type PolicyAction, policyActionOf } from "./client-policy.ts";
 import { openDoorOf } from "./exposure.ts";
@@ -24,6 +26,8 @@ export interface Plan {
   files: readonly FileManifest[];
   /** What becomes of the Cloud Armor policy of allowed_ranges. */
   clientPolicy: PolicyAction | undefined;
+  /** The labels of the pods after which the load balancer's objects are made; undefined: after the whole rollout. */
+  awaitedPods: Record<string, string> | undefined;
   /** What changes at Google, outside the cluster. */
   google: ObjectChange[];
   /** The warning that everybody on the Internet can use Milvus without authentication. */
@@ -57,6 +61,16 @@ export function makePlan(
     leavingIngress: leaving,
     files,
     clientPolicy: policyActionOf(settings, observed.google),
+    awaitedPods:
+      change && !observed.ingress
+        ? awaitedPods(
+            parseManifest(change.manifest).values(),
+            observed.service.metadata.name,
+            change,
+            loadBalancer,
+            files.length > 0,
+          )
+        : undefined,
     google: googleChanges(settings, observed.google),
     openDoor: openDoorOf(settings, observed),
   };
