@@ -26,6 +26,7 @@ import { trafficObstacles } from "./loadbalancer/traffic-obstacles.ts";
 import { waitForAddress, waitForBackends, waitUntilGone } from "./loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
 import { layer4Of } from "./milvus/layer-4.ts";
+import { hasLoadBalancerValues } from "./milvus/values.ts";
 import { type Access, reachCluster } from "./observe/access.ts";
 import { observe } from "./observe/observe.ts";
 import type { Observed } from "./observe/observed.ts";
@@ -39,6 +40,7 @@ import { reportDns } from "./report/dns.ts";
 import { logFindings } from "./report/findings.ts";
 import { changing, LATER_UPGRADE, type PlanReport, UPGRADE } from "./report/run-report.ts";
 import { type Session, step } from "./report/session.ts";
+import { logOverlay } from "./report/values-overlay.ts";
 import { startGcloud } from "./tools/gcloud.ts";
 
 /** How often a run plans again because another run got in first. */
@@ -145,6 +147,9 @@ async function deployOnce(
     const deployment = { settings, session, access, observed, plan, chart, dryRun, watch };
     const proven = await namingLayer4(deployment, () => carryOutAndProve(deployment));
     if (proven) await removeLayer4(deployment, proven);
+    if (plan.release.upgrade && !hasLoadBalancerValues(observed.release.values)) {
+      logOverlay(session, settings.release);
+    }
   } finally {
     report.backends ??= healthOf(watch.state).backends;
     await watch.close();

@@ -7,11 +7,12 @@ import type { LocalChart } from "../../src/helm/chart.ts";
 import { fetchChart } from "../../src/helm/chart.ts";
 import { chartDefaults } from "../../src/helm/chart-defaults.ts";
 import { install } from "../../src/helm/install.ts";
-import { readLostValues } from "../../src/helm/lost-values.ts";
+import { lostValuesIn } from "../../src/helm/lost-values.ts";
 import { compareManifests } from "../../src/helm/manifest.ts";
 import { NOT_INSTALLED, type Release, readRelease, releaseToInstall } from "../../src/helm/release.ts";
 import { renderUpgrade } from "../../src/helm/render.ts";
 import { chartFor } from "../../src/helm/stored-chart.ts";
+import { readHistory } from "../../src/helm/stored-release.ts";
 import { type Helm, upgrade } from "../../src/helm/upgrade.ts";
 import { joinValues } from "../../src/helm/values.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
@@ -263,7 +264,7 @@ describe.each(HELMS)("%s: values that former upgrades have lost", (name) => {
     const lost = async (given: object) => {
       const { values } = await releaseIn(namespace);
       const release = { name: "my-release", namespace };
-      const found = await readLostValues(api, release, joinValues(values, { ...given }));
+      const found = lostValuesIn(await readHistory(api, release), joinValues(values, { ...given }));
       return new Set(found.map(({ path, revision }) => `${path} ${revision}`));
     };
     expect(await lost({})).toEqual(new Set());

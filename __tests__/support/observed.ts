@@ -118,6 +118,7 @@ export function observed(
     managedCertificates: objects
       .filter(({ kind }) => kind === "ManagedCertificate")
       .map((object) => v.parse(ManagedCertificate, object)),
+    deployer: undefined,
     chart: undefined,
     google: {
       reservedAddress: undefined,

@@ -1,8 +1,10 @@
 import { allOf } from "../base/async.ts";
 import { info, warning } from "../base/log.ts";
+import { type DroppedValues, describeDropped, droppedValues } from "../helm/dropped-values.ts";
 import { givenValues } from "../helm/helm-values.ts";
-import { describeLostValues, type LostValue, readLostValues } from "../helm/lost-values.ts";
+import { describeLostValues, type LostValue, lostValuesIn } from "../helm/lost-values.ts";
 import { NOT_INSTALLED } from "../helm/release.ts";
+import { readHistory } from "../helm/stored-release.ts";
 import { joinValues } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { afterAdoption } from "../kubernetes/adopt.ts";
@@ -41,33 +43,43 @@ export async function checkByDryRun(
   plan: Plan,
 ): Promise<DryRun> {
   // The first failure is the one that is reported: missing rights name all that is missing.
-  const [, objects, lost] = await allOf([
+  const [, objects, { lost, dropped }] = await allOf([
     // A plan is also made for accounts that may only read.
     settings.mode === "plan" ? undefined : refuseForbiddenDeployment(settings, access, observed, plan),
     dryRunObjects(settings, access.api, plan),
-    lostValuesOf(access.api, observed, plan),
+    formerValues(access.api, observed, plan),
   ]);
   const all = [...plan.google, ...objects];
-  const consequences = consequencesOf(settings, observed, plan);
+  const isDropped = dropped && observed.ingress && describeDropped(observed.release, dropped);
+  const consequences = [...consequencesOf(settings, observed, plan), ...(isDropped ? [isDropped] : [])];
   session.report.plan = reportPlan(plan, all, consequences, lost);
   for (const line of describePlan(session.report.plan)) info(line);
   session.report.openDoor = plan.openDoor;
   const exposures = exposuresOf(settings, observed, plan.release);
   const newAuthority = authorityMoveOf(settings.host, observed);
-  for (const danger of [...exposures, plan.openDoor, newAuthority]) if (danger) warning(danger);
+  for (const danger of [...exposures, plan.openDoor, newAuthority, isDropped]) if (danger) warning(danger);
   for (const each of plan.rendered?.warnings ?? []) warning(each);
   if (lost.length > 0) warning(describeLostValues(observed.release, lost));
   return { objects: all };
 }
 
-/** Returns lost values at this action's first upgrade of the release. Later ones lose none. */
-async function lostValuesOf(
+/**
+ * Returns what former revisions had and the release no longer has: its users' values, and this action's. Only an upgrade
+ * of a release without this action's values looks: its own upgrades lose none.
+ */
+async function formerValues(
   api: ApiServer,
   { release }: Observed,
   { release: { upgrade } }: Plan,
-): Promise<LostValue[]> {
-  if (!upgrade || hasLoadBalancerValues(release.values) || release.status === NOT_INSTALLED) return [];
-  return await readLostValues(api, release, joinValues(release.values, givenValues(upgrade.values)));
+): Promise<{ lost: LostValue[]; dropped: DroppedValues | undefined }> {
+  if (!upgrade || hasLoadBalancerValues(release.values) || release.status === NOT_INSTALLED) {
+    return { lost: [], dropped: undefined };
+  }
+  const history = await readHistory(api, release);
+  return {
+    lost: lostValuesIn(history, joinValues(release.values, givenValues(upgrade.values))),
+    dropped: droppedValues(history, hasLoadBalancerValues),
+  };
 }
 
 async function dryRunObjects(

@@ -13,9 +13,11 @@ import type { Settings } from "../inputs/settings.ts";
 import type { Access } from "../observe/access.ts";
 import type { Observed } from "../observe/observed.ts";
 import { CONFIGURATION, observeReleaseObjects } from "../observe/release-objects.ts";
+import { refuseUndone } from "../plan/other-deployers.ts";
 import { planRelease, type ReleasePlan } from "../plan/release.ts";
 import type { Rendered } from "../plan/rendered.ts";
 import type { Session } from "../report/session.ts";
+import { reportOverlay } from "../report/values-overlay.ts";
 
 /** The plan for the release, its chart, and what Helm would make of it. */
 export interface RenderedRelease {
@@ -30,16 +32,18 @@ export interface RenderedRelease {
  * Has Helm render the planned upgrade: with the wanted values and with the release's own, side by side. A release with
  * the defaults of another chart is planned again, so that it keeps them.
  *
- * @throws ActionError when the chart can't be fetched or rendered
+ * @throws ActionError when the chart can't be fetched or rendered, or another tool would undo the upgrade
  */
 export async function renderRelease(
   settings: Settings,
-  { directory }: Pick<Session, "directory">,
+  { directory, report }: Pick<Session, "directory" | "report">,
   { api, helm }: Pick<Access, "api" | "helm">,
   observed: Observed,
 ): Promise<RenderedRelease> {
   const { release, chart: known } = observed;
   const plan = planRelease(settings, observed);
+  await reportOverlay({ directory, report }, plan.overlay);
+  refuseUndone(observed, plan.upgrade?.reasons ?? [], plan.overlay);
   const { chartVersion, upgrade, switchOver } = plan;
   if (!upgrade && !switchOver) return { plan, chart: undefined, rendered: undefined };
   const { chart: name, chartRepository: repository, chartLogin: login } = settings;

@@ -1,8 +1,7 @@
 import { loadAll, YAMLException } from "js-yaml";
 import { isMap, type YamlMap } from "../base/yaml.ts";
-import type { ApiServer } from "../kubernetes/api.ts";
 import { lastDeployed, wasDeployed } from "./history.ts";
-import { type ReleaseName, readHistory } from "./stored-release.ts";
+import type { StoredRelease } from "./stored-release.ts";
 import { diffValues, joinValues } from "./values.ts";
 
 /** A value that a user gave a release and that the release no longer has. The value may be a secret. */
@@ -60,18 +59,15 @@ function settingsIn(text: string): unknown {
 /**
  * Returns the values of revisions before the deployed one that the release will not have.
  *
+ * @param history all revisions of the release, the oldest first
  * @param wanted the values after this run. A value that a user removes with null is not lost
- * @throws ActionError when the release's Secrets can't be read
  */
-export async function readLostValues(
-  api: ApiServer,
-  release: ReleaseName,
-  wanted: YamlMap,
-): Promise<LostValue[]> {
-  const stored = await readHistory(api, release);
-  const deployed = lastDeployed(stored);
-  const former = stored.filter((revision) => revision !== deployed && wasDeployed(revision));
-  return lostValues(wanted, former);
+export function lostValuesIn(history: readonly StoredRelease[], wanted: YamlMap): LostValue[] {
+  const deployed = lastDeployed(history);
+  return lostValues(
+    wanted,
+    history.filter((revision) => revision !== deployed && wasDeployed(revision)),
+  );
 }
 
 /** Returns the warning about lost values: which revision had which, and the commands that show them. */

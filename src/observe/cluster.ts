@@ -2,13 +2,13 @@ import * as v from "valibot";
 import { allOf } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
 import type { Job } from "../base/job.ts";
-import type { Program } from "../base/process.ts";
 import { parseManifest } from "../helm/manifest.ts";
 import { type Release, readRelease } from "../helm/release.ts";
 import { refuseUnfinished } from "../helm/release-state.ts";
 import { valueAt } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
+import { deployerOf } from "../kubernetes/deployers.ts";
 import {
   Ingress,
   isOf,
@@ -31,7 +31,8 @@ import {
 } from "../loadbalancer/references.ts";
 import { milvusVersionIn } from "../milvus/rendered.ts";
 import type { Access } from "./access.ts";
-import { observeInstallation, serviceToCome } from "./installation.ts";
+import { serviceToCome } from "./installation.ts";
+import { observeMissing } from "./missing-release.ts";
 import type { ClusterState } from "./observed.ts";
 import { observeReleaseObjects, WORKLOADS } from "./release-objects.ts";
 
@@ -84,21 +85,14 @@ export async function observeCluster(
       }
     : await observeMissing(settings, job, api, helm);
   const { release, service } = milvus;
+  const deployer = deployerOf([service, ...workloads]);
   const formerHosts = otherHostsOf(ingress, settings.host, service.metadata.name);
-  return { ...found, ...milvus, formerHosts, milvusVersion: runningVersion(release, service) };
+  return { ...found, ...milvus, deployer, formerHosts, milvusVersion: runningVersion(release, service) };
 }
 
 function runningVersion({ base, appVersion }: Release, service: Service): string {
   const objects = [...parseManifest(base?.manifest ?? "").values()];
   return milvusVersionIn(objects, service.metadata.name) ?? appVersion;
-}
-
-/** Describes the release to install; refuses a missing release that is not to be installed. */
-async function observeMissing(settings: Settings, job: Job, api: ApiServer, helm: Program) {
-  const { release, namespace, install } = settings;
-  if (!install) throw await noRelease(api, release, namespace);
-  if (!(await api.hasNamespace(namespace))) throw noNamespace(namespace);
-  return await observeInstallation(settings, job, helm);
 }
 
 /**
@@ -241,21 +235,4 @@ export function find(
   name: string,
 ): KubernetesObject | undefined {
   return objects.find(isOf({ kind, metadata: { name } }));
-}
-
-/** Names what is missing: the release or its namespace. */
-async function noRelease(api: ApiServer, release: string, namespace: string): Promise<ActionError> {
-  if (!(await api.hasNamespace(namespace))) return noNamespace(namespace);
-  return new ActionError(
-    `There is no Helm release ${release} in namespace ${namespace}; nothing was changed.`,
-    {
-      fix: "set release and namespace to those of the Milvus release (`helm list --all-namespaces`), and check that it is the right cluster. install: true installs it.",
-    },
-  );
-}
-
-function noNamespace(namespace: string): ActionError {
-  return new ActionError(`There is no namespace ${namespace} in the cluster; nothing was changed.`, {
-    fix: "set namespace to that of Milvus's Helm release (`helm list --all-namespaces`), and check that it is the right cluster.",
-  });
 }

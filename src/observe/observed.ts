@@ -1,6 +1,7 @@
 import type { SslCertificate } from "../gke/compute-resources.ts";
 import type { LocalChart } from "../helm/chart.ts";
 import type { Release } from "../helm/release.ts";
+import type { Deployer } from "../kubernetes/deployers.ts";
 import type {
   Ingress,
   KubernetesObject,
@@ -38,6 +39,8 @@ export interface ClusterState {
   managedCertificates: ManagedCertificate[];
   /** The live Deployments and StatefulSets of the release. */
   workloads: KubernetesObject[];
+  /** The tool that deploys the release, and would undo what this action changes in it. */
+  deployer: Deployer | undefined;
   /** The chart of a release that isn't installed yet. */
   chart: LocalChart | undefined;
 }

@@ -18,12 +18,15 @@ import {
 } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { requestedValues } from "../inputs/values.ts";
+import type { Deployer } from "../kubernetes/deployers.ts";
 import { type GrpcPort, grpcPort, refuseEditedPort } from "../milvus/grpc-port.ts";
 import { refuseLayer4Leftovers } from "../milvus/layer-4-leftovers.ts";
 import { refuseOldProtocols, refuseRenaming, refuseUnsupportedValues } from "../milvus/value-checks.ts";
 import { loadBalancerValues } from "../milvus/values.ts";
 import type { Observed } from "../observe/observed.ts";
+import { refuseSubchart } from "./other-deployers.ts";
 import { type KeptReplicas, keptReplicas } from "./replicas.ts";
+import { valuesOverlay } from "./values-overlay.ts";
 
 /** One Helm upgrade. */
 export interface UpgradePlan {
@@ -41,6 +44,8 @@ export interface ReleasePlan {
   chartVersion: string;
   /** The defaults of a former chart that become values of the release. */
   keptDefaults: string[];
+  /** The values that the load balancer needs, as YAML without secrets, for upgrades that something else makes. */
+  overlay: string;
   /** Sentences on numbers of pods that are kept, and on inputs without effect. */
   notes: string[];
   /** Undefined when the release already is as it should be. */
@@ -61,9 +66,10 @@ const NO_REPLICAS: KeptReplicas = { values: {}, notes: [] };
  * @throws ActionError when the release can't be put behind the load balancer as it is
  */
 export function planRelease(settings: Settings, observed: Observed, kept: YamlMap = {}): ReleasePlan {
-  const { release, service } = observed;
+  const { release, service, deployer } = observed;
   const requested = requestedValues(settings);
   const effective = mergeValues(release.computedValues, requested);
+  refuseSubchart(release, observed, settings.backendConfigName);
   refuseOtherChart(release, chartNameIn({ chart: settings.chart, repository: settings.chartRepository }));
   refuseUnsupportedValues(effective, requested, release);
   // A release that isn't installed yet can have any name.
@@ -108,8 +114,11 @@ export function planRelease(settings: Settings, observed: Observed, kept: YamlMa
   return {
     port,
     chartVersion,
+    // Another tool can't take the layer-4 load balancer away once Milvus answers: it stays in its values until then.
+    overlay: valuesOverlay(deployer ? overlay : complete, release),
     notes: [
       ...replicas.notes,
+      ...(deployer && keepsLayer4 ? [layer4Stays(deployer)] : []),
       ...(isChanging && valueAt(requested, "service", "type") === "LoadBalancer" ? [OVERRIDDEN_TYPE] : []),
     ],
     keptDefaults: diffValues(release.values, own).map(({ path }) => path),
@@ -121,14 +130,19 @@ export function planRelease(settings: Settings, observed: Observed, kept: YamlMa
             values: valuesFor(settings, given, first, hasKept),
           }
         : undefined,
-    switchOver: keepsLayer4
-      ? {
-          reasons: ["value service.type changes"],
-          changes: diffValues(after, joinValues(given, last)),
-          values: valuesFor(settings, given, last, hasKept),
-        }
-      : undefined,
+    switchOver:
+      keepsLayer4 && !deployer
+        ? {
+            reasons: ["value service.type changes"],
+            changes: diffValues(after, joinValues(given, last)),
+            values: valuesFor(settings, given, last, hasKept),
+          }
+        : undefined,
   };
+}
+
+function layer4Stays({ tool, object }: Deployer): string {
+  return `The layer-4 load balancer stays: ${tool} deploys the release. Once Milvus answers through the new one, set service.type: ClusterIP in that ${object}.`;
 }
 
 /**

@@ -47,6 +47,11 @@ export function secretsIn(values: unknown, isSecret = false): string[] {
   return Object.entries(values).flatMap(([key, below]) => secretsIn(below, isSecret || SECRETIVE.test(key)));
 }
 
+/** Tells whether a text may hold a secret: a line of it looks like one. */
+export function mayHoldSecrets(text: string): boolean {
+  return SECRET_IN_LINE.test(text) || text.search(PASSWORD_IN_URL) >= 0;
+}
+
 /** Returns a changed field as a line. */
 export function describeField({ kind, name, path, before, after }: FieldChange): string {
   if (path === "") return `${kind} ${name} ${before === undefined ? "is new" : "goes"}`;

@@ -63,6 +63,9 @@ export interface RunReport {
   authentication?: Authentication | undefined;
   /** The warning that everybody on the Internet can use Milvus without authentication. */
   openDoor?: string | undefined;
+  /** The values that later upgrades must carry, as YAML without secrets. */
+  valuesOverlay?: string;
+  valuesOverlayFile?: string;
   /** How many changes were begun, without those that proved to have changed nothing. */
   changes: number;
   plan?: PlanReport;
@@ -168,6 +171,8 @@ export function setOutputs(report: RunReport, summary: string): void {
     authentication: report.authentication,
     backends: report.backends && JSON.stringify(report.backends),
     changed: String(report.changes > 0),
+    values_overlay: report.valuesOverlay,
+    values_overlay_file: report.valuesOverlayFile,
     plan: report.plan && JSON.stringify(report.plan),
     summary: summary || undefined,
     endpoint: endpointOf(report),
