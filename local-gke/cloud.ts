@@ -15,6 +15,8 @@ export interface SslCertificate {
   region?: string;
   /** Set if its type is MANAGED: Google issues it. */
   managed?: ManagedSslCertificate;
+  /** When load balancers begin to present it, by Date.now(). Undefined: at once. */
+  presentedFrom?: number;
 }
 
 /** The field `managed` of the Compute API's SslCertificate. */

@@ -316,7 +316,7 @@ async function prove(
     () => waitForBackends(watch, presented, obstacles, settings.backendsTimeout, session.signal),
     "backends",
   );
-  if (!(await proveCertificate(settings, session, loadBalancer, watch, endpoint))) {
+  if (!(await proveCertificate(settings, session, watch, endpoint))) {
     if (release.switchOver) info("The layer-4 load balancer stays until the certificate is Active.");
     return false;
   }

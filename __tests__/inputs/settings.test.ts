@@ -88,6 +88,7 @@ test("every input has a default, except the required ones", () => {
     addressTimeout: 45 * 60_000,
     backendsTimeout: 15 * 60_000,
     certificateTimeout: 60 * 60_000,
+    certificatePresentedTimeout: 45 * 60_000,
     verify: true,
     verifyAddress: undefined,
     milvusToken: undefined,

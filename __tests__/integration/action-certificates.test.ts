@@ -8,6 +8,7 @@ import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { processesOf } from "../../local-gke/control-plane/processes.ts";
+import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { milvusPython } from "../../local-gke/milvus/python.ts";
 import { run } from "../../src/base/process.ts";
 import { certificatesIn, type KeyPair } from "../../src/loadbalancer/certificate.ts";
@@ -835,4 +836,25 @@ describe("the workflows of docs/certificates.md", () => {
     }
     return found;
   }
+});
+
+test("a certificate that is Active gets a limit of its own until the load balancer presents it", async () => {
+  const namespace = "edges";
+  await cluster.installSmall(namespace);
+  const { address = "" } = (await deploy(namespace, GOOGLES)).outputs;
+  await cluster.setTime("certificatePresentMs", 25_000);
+  try {
+    await pointAt(hostOf(namespace), address);
+    const early = await attempt(namespace, { ...GOOGLES, certificate_presented_timeout: "1s" });
+    expect(early.errors).toEqual([
+      expect.stringMatching(
+        /^The certificate that Google has issued for edges\.milvus\.io is not presented .* after 1\.0s\.[\s\S]*raise certificate_presented_timeout/,
+      ),
+    ]);
+  } finally {
+    await cluster.setTime("certificatePresentMs", DEFAULT_TIMING.certificatePresentMs);
+  }
+  const patient = await deploy(namespace, { ...GOOGLES, backends_timeout: "10s" });
+  expect(patient.outputs).toMatchObject({ certificate_status: "Active" });
+  expect(patient.lines).toContain(CALL);
 });

@@ -18,6 +18,8 @@ export interface Timing {
   dnsCheckMs: number;
   /** From the successful DNS check of a managed certificate to its issue. */
   certificateIssueMs: number;
+  /** From the issue of a managed certificate, when it is Active, until load balancers present it. */
+  certificatePresentMs: number;
 }
 
 /** Google's values where the wait matters, otherwise short ones. */
@@ -30,6 +32,7 @@ export const DEFAULT_TIMING: Timing = {
   nodeProvisionMs: 500,
   dnsCheckMs: 500,
   certificateIssueMs: 200,
+  certificatePresentMs: 0,
 };
 
 // A wait notices a changed delay within this time.

@@ -61,6 +61,7 @@ export function startProvisioning(options: {
         certificate: issued.certificate,
         privateKey: issued.privateKey,
         managed: managed(domains, "ACTIVE", () => "ACTIVE"),
+        presentedFrom: Date.now() + timing.certificatePresentMs,
       });
       return;
     }

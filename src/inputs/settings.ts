@@ -45,6 +45,7 @@ export interface Settings extends LoadBalancerSettings, ChartSettings, ToolSetti
   addressTimeout: number;
   backendsTimeout: number;
   certificateTimeout: number;
+  certificatePresentedTimeout: number;
   verify: boolean;
   /** `host:port` to dial instead of the load balancer's address. */
   verifyAddress: string | undefined;
@@ -114,6 +115,7 @@ export function readSettings(
     addressTimeout: limit("address_timeout", "45m"),
     backendsTimeout: limit("backends_timeout", "15m"),
     certificateTimeout: limit("certificate_timeout", "60m"),
+    certificatePresentedTimeout: limit("certificate_presented_timeout", "45m"),
     verify: flag("verify", true),
     verifyAddress,
     milvusToken: optional("milvus_token"),

@@ -78,7 +78,7 @@ function notPresented(address: string, host: string, limit: number, why: string)
     `The certificate that Google has issued for ${host} is not presented at ${address} after ${formatDuration(limit)}.`,
     {
       why,
-      fix: "Google may need half an hour: run again. The load balancer serves the former certificate until then. If the runner can't reach the load balancer, set verify_address, or verify: false.",
+      fix: "Google may need half an hour: run again, or raise certificate_presented_timeout. Until then the load balancer serves the former certificate, or none. If the runner can't reach the load balancer, set verify_address, or verify: false.",
     },
   );
 }

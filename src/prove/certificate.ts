@@ -4,7 +4,6 @@ import type { DnsResult, HostAddresses } from "../loadbalancer/dns.ts";
 import { waitForTrustedCertificate } from "../loadbalancer/handshake.ts";
 import { waitForCertificate } from "../loadbalancer/wait-for-certificate.ts";
 import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
-import type { LoadBalancerPlan } from "../plan/load-balancer.ts";
 import { type Session, step } from "../report/session.ts";
 
 /** Where the load balancer is. */
@@ -27,15 +26,20 @@ export interface Endpoint {
 export async function proveCertificate(
   settings: Pick<
     Settings,
-    "certificate" | "certificateTimeout" | "waitFor" | "dnsZone" | "verify" | "host" | "backendsTimeout"
+    | "certificate"
+    | "certificateTimeout"
+    | "certificatePresentedTimeout"
+    | "waitFor"
+    | "dnsZone"
+    | "verify"
+    | "host"
   >,
   session: Session,
-  { finalIngress }: Pick<LoadBalancerPlan, "finalIngress">,
   watch: LoadBalancerWatch,
   { address, dial, dns, elsewhere }: Endpoint,
 ): Promise<boolean> {
   const { report, environment, signal } = session;
-  const { certificateTimeout: limit, waitFor, dnsZone } = settings;
+  const { certificateTimeout: limit, certificatePresentedTimeout, waitFor, dnsZone } = settings;
   if (settings.certificate.kind === "google-managed") {
     if (dnsZone !== undefined && elsewhere !== undefined) {
       warning(nameInUse(settings.host, dnsZone, elsewhere, address));
@@ -54,13 +58,13 @@ export async function proveCertificate(
       report.certificateExpires = managedCertificate.object.status.expireTime || undefined;
     }
     if (!isActive) return false;
-    // Google presents a certificate some time after it has issued it. A former certificate must stay until
-    // then.
-    if (finalIngress && settings.verify) {
+    // Until every edge of Google's has it, handshakes fail, or meet a former certificate, which must stay until then.
+    if (settings.verify) {
       await step(
         session,
         "Wait for the certificate to be presented",
-        () => waitForTrustedCertificate(dial, settings.host, settings.backendsTimeout, environment, signal),
+        () =>
+          waitForTrustedCertificate(dial, settings.host, certificatePresentedTimeout, environment, signal),
         "certificate",
       );
     }
