@@ -121,6 +121,7 @@ describe("problemOfGiven", async () => {
 
   const stranger = await certificateWith({ subject: "CN=Between", days: 900, isAuthority: true }, root);
   const selfSigned = await certificateWith({ ...request, isAuthority: true });
+  const p384 = await certificateWith({ ...request, algorithm: ECDSA_P384 });
   const longRsa = await certificateWith({ ...request, algorithm: rsa(2048) });
   test.each([
     ["the host's own alone", leaf.certificate, privateKey],
@@ -134,21 +135,26 @@ describe("problemOfGiven", async () => {
     ],
     ["RSA 2048", longRsa.certificate, longRsa.privateKey],
   ])("accepts %s", (_, certificate, key) => {
-    expect(problemOfGiven({ certificate, privateKey: key }, HOST, NOW)).toEqual([]);
+    expect(problemOfGiven({ certificate, privateKey: key }, HOST, "external", NOW)).toEqual([]);
+  });
+
+  test("accepts ECDSA P-384 for an internal load balancer", () => {
+    const { certificate, privateKey } = p384;
+    expect(problemOfGiven({ certificate, privateKey }, HOST, "internal", NOW)).toEqual([]);
   });
 
   test("accepts a certificate in its first and in its last second", () => {
-    const at = (now: number) => problemOfGiven({ certificate: leaf.certificate, privateKey }, HOST, now);
+    const at = (now: number) =>
+      problemOfGiven({ certificate: leaf.certificate, privateKey }, HOST, "external", now);
     expect(at(NOW - DAY)).toEqual([]);
     expect(at(NOW + 364 * DAY - 1000)).toEqual([]);
   });
 
   const shortRsa = await certificateWith({ ...request, algorithm: rsa(1024) });
-  const p384 = await certificateWith({ ...request, algorithm: ECDSA_P384 });
   const inCommonName = await certificateWith({ subject: `CN=${HOST}`, days: 365 });
   const elsewhere = await certificateWith({ ...request, names: ["other.example.com"] });
   const KIND =
-    "tls_private_key is neither RSA with at least 2048 bits nor ECDSA P-256, which are all that Google accepts";
+    "tls_private_key is neither RSA with at least 2048 bits nor ECDSA P-256, which are all that Google accepts for load_balancer: external";
   const FOREIGN = "tls_private_key belongs to another certificate than the first one of tls_certificate";
   const other = (name: string) => `tls_certificate is not for ${HOST} (subject alternative names: ${name})`;
   test.each<[string, string, string, string[]]>([
@@ -210,19 +216,24 @@ describe("problemOfGiven", async () => {
       ["tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----)"],
     ],
   ])("%s", (_, certificate, key, problems) => {
-    expect(problemOfGiven({ certificate, privateKey: key }, HOST, NOW)).toEqual(problems);
+    expect(problemOfGiven({ certificate, privateKey: key }, HOST, "external", NOW)).toEqual(problems);
   });
 
   test.each([
     ["expired", NOW + 364 * DAY, /^tls_certificate has expired \(Jan 14 12:00:00 2027 GMT\)$/],
     ["not valid yet", NOW - 2 * DAY, /^tls_certificate is not valid before Jan 14 12:00:00 2026 GMT$/],
   ])("%s", (_, now, problem) => {
-    const problems = problemOfGiven({ certificate: leaf.certificate, privateKey }, HOST, now);
+    const problems = problemOfGiven({ certificate: leaf.certificate, privateKey }, HOST, "external", now);
     expect(problems).toEqual([expect.stringMatching(problem)]);
   });
 
   test("names an expired issuer by its position in the chain", () => {
-    const late = problemOfGiven({ certificate: chain(leaf, between), privateKey }, HOST, NOW + 1000 * DAY);
+    const late = problemOfGiven(
+      { certificate: chain(leaf, between), privateKey },
+      HOST,
+      "external",
+      NOW + 1000 * DAY,
+    );
     expect(late).toEqual([
       expect.stringMatching(/^tls_certificate has expired \(/),
       expect.stringMatching(/^tls_certificate's certificate 2 has expired \(/),
@@ -234,7 +245,7 @@ describe("problemOfGiven", async () => {
     ["tls_private_key", leaf.certificate, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"],
     ["tls_private_key", leaf.certificate, "not a key"],
   ])("reports an unreadable %s", (input, certificate, key) => {
-    const problems = problemOfGiven({ certificate, privateKey: key }, HOST, NOW);
+    const problems = problemOfGiven({ certificate, privateKey: key }, HOST, "external", NOW);
     expect(problems).toEqual([expect.stringMatching(new RegExp(`^${input} can't be (parsed|read): .+`))]);
     expect(problems.join()).not.toContain("AAAA");
   });

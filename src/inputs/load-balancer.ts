@@ -36,7 +36,7 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
   }
 
   const loadBalancer = oneOf("load_balancer", ["external", "internal"]);
-  const certificate = readCertificate(reader, host);
+  const certificate = readCertificate(reader, host, loadBalancer);
   if (loadBalancer === "internal" && certificate.kind === "google-managed") {
     mistakes.push(
       "certificate: google-managed goes with load_balancer: external only: Google can't check a name with an internal address (use self-managed, secret or pre-shared)",
@@ -123,6 +123,7 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
 function readCertificate(
   { mistakes, oneOf, raw, text, refuse }: InputReader,
   host: string,
+  loadBalancer: LoadBalancerSettings["loadBalancer"],
 ): CertificateSettings {
   const kind = oneOf("certificate", ["self-managed", "google-managed", "secret", "pre-shared"]);
   const pem = (name: string) => raw(name).replaceAll("\r\n", "\n").trim();
@@ -147,7 +148,7 @@ function readCertificate(
       const given = { certificate: `${certificate}\n`, privateKey: `${privateKey}\n` };
       // A missing host is reported by itself. On a teardown the certificate may have expired.
       if (host !== "" && text("mode") !== "teardown")
-        mistakes.push(...problemOfGiven(given, host, Date.now()));
+        mistakes.push(...problemOfGiven(given, host, loadBalancer, Date.now()));
       return { kind, given };
     }
     case "google-managed":

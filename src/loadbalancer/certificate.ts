@@ -52,9 +52,15 @@ export function problemOfKeyPair({ certificate, privateKey }: KeyPair): string |
  * Returns what is wrong with a key pair from the inputs, in sentences that name them: everything that Google
  * or a client would refuse.
  *
+ * @param loadBalancer the kind that presents it: the internal one takes more kinds of keys
  * @param now milliseconds since the epoch
  */
-export function problemOfGiven(pair: KeyPair, host: string, now: number): string[] {
+export function problemOfGiven(
+  pair: KeyPair,
+  host: string,
+  loadBalancer: keyof typeof CURVES,
+  now: number,
+): string[] {
   let chain: X509Certificate[];
   try {
     chain = chainIn(pair.certificate);
@@ -64,7 +70,7 @@ export function problemOfGiven(pair: KeyPair, host: string, now: number): string
   const [leaf, ...issuers] = chain;
   if (!leaf) return ["tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----)"];
   return [
-    ...problemOfKey(pair.privateKey, leaf),
+    ...problemOfKey(pair.privateKey, leaf, loadBalancer),
     ...(!certificateMatchesHost(leaf, host)
       ? [`tls_certificate is not for ${host} (subject alternative names: ${leaf.subjectAltName ?? "none"})`]
       : []),
@@ -83,7 +89,20 @@ export function problemOfGiven(pair: KeyPair, host: string, now: number): string
   ];
 }
 
-function problemOfKey(privateKey: string, leaf: X509Certificate): string[] {
+/**
+ * What each load balancer takes: cloud.google.com/load-balancing/docs/ssl-certificates, "Supported key types" (P-384 for
+ * regional certificates, which internal load balancers have), and .../self-managed-certs.
+ */
+const CURVES = {
+  external: { accepted: ["prime256v1"], title: "ECDSA P-256" },
+  internal: { accepted: ["prime256v1", "secp384r1"], title: "ECDSA P-256 or P-384" },
+};
+
+function problemOfKey(
+  privateKey: string,
+  leaf: X509Certificate,
+  loadBalancer: keyof typeof CURVES,
+): string[] {
   let key: KeyObject;
   try {
     key = createPrivateKey(privateKey);
@@ -92,15 +111,15 @@ function problemOfKey(privateKey: string, leaf: X509Certificate): string[] {
     const why = isEncrypted ? "it is encrypted: give it without a passphrase" : messageOf(error);
     return [`tls_private_key can't be read: ${why}`];
   }
-  const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
-  // cloud.google.com/load-balancing/docs/ssl-certificates/self-managed-certs, "Create a private key and
-  // certificate".
-  const accepted = key.asymmetricKeyType === "rsa" ? modulusLength >= 2048 : namedCurve === "prime256v1";
+  const { modulusLength = 0, namedCurve = "" } = key.asymmetricKeyDetails ?? {};
+  const curves = CURVES[loadBalancer];
+  const isRsa = key.asymmetricKeyType === "rsa";
+  const isAccepted = isRsa ? modulusLength >= 2048 : curves.accepted.includes(namedCurve);
   return [
-    ...(accepted
+    ...(isAccepted
       ? []
       : [
-          "tls_private_key is neither RSA with at least 2048 bits nor ECDSA P-256, which are all that Google accepts",
+          `tls_private_key is neither RSA with at least 2048 bits nor ${curves.title}, which are all that Google accepts for load_balancer: ${loadBalancer}`,
         ]),
     ...(leaf.checkPrivateKey(key)
       ? []
