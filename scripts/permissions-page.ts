@@ -38,7 +38,15 @@ const RBAC: readonly Rights[] = [
 ];
 
 /** What a run goes on without. */
-const OPTIONAL: readonly Rights[] = [["pods/log", "get"]];
+const OPTIONAL: readonly (readonly [what: string, rights: Rights])[] = [
+  ["the last log lines of a pod that fails (not required)", ["pods/log", "get"]],
+  [
+    "a NetworkPolicy that keeps backends unhealthy (not required)",
+    ["networkpolicies.networking.k8s.io", "list"],
+  ],
+];
+
+const OPTIONAL_RIGHTS = OPTIONAL.map(([, rights]) => rights);
 
 /** How Google's IAM names a resource, where it isn't the plural itself in camel case. */
 const IAM_NAMES: Record<string, string> = {
@@ -47,6 +55,7 @@ const IAM_NAMES: Record<string, string> = {
   frontendconfigs: "frontendConfigs",
   horizontalpodautoscalers: "horizontalPodAutoscalers",
   managedcertificates: "managedCertificates",
+  networkpolicies: "networkPolicies",
   persistentvolumeclaims: "persistentVolumeClaims",
   poddisruptionbudgets: "podDisruptionBudgets",
   replicasets: "replicaSets",
@@ -127,7 +136,7 @@ export function permissionsPage(): string {
       TEARDOWN,
       Object.values(CLEAR),
       Object.values(REMOVE),
-      OPTIONAL,
+      OPTIONAL_RIGHTS,
     ),
   });
   return `<!-- Made by \`npm run docs\` from src/kubernetes/rights.ts: change it there. -->
@@ -148,7 +157,7 @@ in a dry run.
 This Role and a RoleBinding in the release's namespace are enough for a release of Milvus's chart. The identity then only needs
 \`container.clusters.get\` in IAM, or \`kubeconfig\`.
 
-${role("milvus-deployer", CHART, RELEASE, LOAD_BALANCER, OPTIONAL, TAKE_BACK)}
+${role("milvus-deployer", CHART, RELEASE, LOAD_BALANCER, OPTIONAL_RIGHTS, TAKE_BACK)}
 
 Google knows a service account by its e-mail address:
 
@@ -180,7 +189,7 @@ ${table([
   ],
   ["`mode: teardown`", TEARDOWN],
   ["teardown of what not every load balancer has", Object.values(REMOVE)],
-  ["the last log lines of a pod that fails (not required)", OPTIONAL],
+  ...OPTIONAL.map(([what, rights]) => [what, [rights]] as const),
 ])}
 
 The kinds of the release come on top, as the chart renders them:

@@ -26,15 +26,29 @@ beforeAll(() => {
   workspace = mkdtempSync(join(tmpdir(), "fuzz-"));
 });
 afterAll(() => rmSync(workspace, { recursive: true }));
+let printed: string;
 beforeEach(() => {
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
 });
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Reads the inputs as the action does. */
+/** Reads the inputs as the action does. Few warnings are all that it may print. */
 function read(given: Record<string, string>): void {
+  printed = "";
+  try {
+    readAll(given);
+  } finally {
+    expect(printed.length).toBeLessThan(200_000);
+    expect(printed).toMatch(/^(::warning::[^\r\n]*\n){0,20}$/);
+  }
+}
+
+function readAll(given: Record<string, string>): void {
   const settings = readSettings((name) => given[name] ?? action.inputs[name]?.default ?? "", workspace);
   for (const secret of secretsIn(settings)) expect(secret).not.toBe("");
 }

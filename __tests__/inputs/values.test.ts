@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { readSettings } from "../../src/inputs/settings.ts";
 
 let workspace: string;
@@ -45,6 +45,22 @@ describe("values_files", () => {
 
   test("takes a placeholder as it is", async () => {
     expect(await read("a: '{{ NAME }}'\n")).toEqual({ a: "{{ NAME }}" });
+  });
+
+  test("warns of the first placeholders, and says how many more there are", async () => {
+    let log = "";
+    vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+      log += String(text);
+      return true;
+    });
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    await read(Array.from({ length: 1000 }, (_, n) => `a${n}: "\${NAME}"\n`).join(""));
+    const warnings = log.trimEnd().split("\n");
+    expect(warnings).toHaveLength(6);
+    expect(warnings[0]).toMatch(/^::warning::values_files: values\.yaml: the value a0 is a placeholder/);
+    expect(warnings[5]).toBe("::warning::values_files: values.yaml: 995 more values are placeholders.");
   });
 });
 

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { parse } from "yaml";
 
 const DIST = join(import.meta.dirname, "../../dist/index.js");
 
@@ -24,11 +25,14 @@ test("an error that nobody has caught is one annotation, not the whole program's
   expect(Math.max(...output.split("\n").map((line) => line.length))).toBeLessThan(2000);
 });
 
-async function reportFiles(): Promise<Record<"GITHUB_OUTPUT" | "GITHUB_STEP_SUMMARY", string>> {
+async function reportFiles(): Promise<
+  Record<"GITHUB_OUTPUT" | "GITHUB_STATE" | "GITHUB_STEP_SUMMARY", string>
+> {
   const directory = await mkdtemp(join(tmpdir(), "main-"));
   onTestFinished(() => rm(directory, { recursive: true }));
   const files = {
     GITHUB_OUTPUT: join(directory, "output"),
+    GITHUB_STATE: join(directory, "state"),
     GITHUB_STEP_SUMMARY: join(directory, "summary"),
   };
   for (const file of Object.values(files)) await writeFile(file, "");
@@ -73,6 +77,26 @@ test("mistakes in files are annotations at their lines, before the one error tha
     ),
     expect.stringMatching(/^::error::An input is not usable; nothing was changed\.%0A- values_files/),
   ]);
+});
+
+test("hostile inputs end in one error, without a stack trace, a workflow command or a shell", async () => {
+  const files = await reportFiles();
+  const evil = "::set-output name=uri::evil\r\n##[error]evil\n$(touch /tmp/evil); `id`\u001b[2J__proto__";
+  const names = Object.keys(parse(await readFile(join(DIST, "../../action.yml"), "utf8")).inputs);
+  const inputs = Object.fromEntries(names.map((name) => [`INPUT_${name.toUpperCase()}`, evil]));
+  const { output, status } = start("", {
+    ...files,
+    ...inputs,
+    GITHUB_WORKSPACE: dirname(files.GITHUB_OUTPUT),
+  });
+  expect(status).toBe(1);
+  const lines = output.trimEnd().split(/\r\n|\r|\n/);
+  expect(lines).toEqual([
+    expect.stringMatching(/^::error::\d+ inputs are not usable; nothing was changed\.%0A- /),
+  ]);
+  expect(output).not.toContain("\u001b");
+  expect(output).not.toMatch(/\bat .*\.js:/);
+  expect(await readFile(files.GITHUB_OUTPUT, "utf8")).not.toMatch(/^uri/m);
 });
 
 test("a Node.js that is too old is refused", () => {

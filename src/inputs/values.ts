@@ -6,6 +6,9 @@ import { isMap, parseYamlMap, YamlError, type YamlMap } from "../base/yaml.ts";
 import { joinValues } from "../helm/values.ts";
 import type { InputReader } from "./reader.ts";
 
+/** GitHub shows ten warnings of a step. */
+const MOST_WARNINGS = 5;
+
 /** YAML that is laid over the release's values. */
 export interface ValuesSource {
   /** The input's name or the file's path, for messages. */
@@ -15,36 +18,52 @@ export interface ValuesSource {
   values: YamlMap;
 }
 
+/**
+ * Reads the inputs `values_files` and `values`. Warns of placeholders.
+ *
+ * @param workspace the folder that relative paths start from
+ */
 export function readValues({ raw, lines, mistakes }: InputReader, workspace: string): ValuesSource[] {
   const sources: ValuesSource[] = [];
   const add = (origin: string, text: string, path?: string) => {
+    const refuse = (message: string, line: number) =>
+      mistakes.push(path === undefined ? message : { message, path, line });
     try {
       const values = parseYamlMap(text, origin);
       if (isEncrypted(values)) {
-        mistakes.push(`${origin} is encrypted (sops): decrypt it in a step before (sops --decrypt)`);
+        refuse(`${origin} is encrypted (sops): decrypt it in a step before (sops --decrypt)`, 1);
       }
-      for (const path of placeholdersIn(values)) {
-        warning(
-          `${origin}: the value ${path} is a placeholder that nothing has filled in. Helm takes it as it is.`,
-        );
-      }
+      warnOfPlaceholders(origin, placeholdersIn(values));
       sources.push({ origin, text, values });
     } catch (error) {
       if (!(error instanceof YamlError)) throw error;
-      const { message, line } = error;
-      mistakes.push(path === undefined ? message : { message, path, line });
+      refuse(error.message, error.line);
     }
   };
   for (const file of lines("values_files")) {
+    const origin = `values_files: ${file}`;
+    let text: string;
     try {
-      add(`values_files: ${file}`, readTextFile(resolve(workspace, file)), file);
+      text = readTextFile(resolve(workspace, file));
     } catch (error) {
-      mistakes.push(`values_files: ${file} can't be read: ${messageOf(error)}`);
+      mistakes.push(`${origin} can't be read: ${messageOf(error)}`);
+      continue;
     }
+    add(origin, text, file);
   }
   const inline = raw("values");
   if (inline.trim() !== "") add("values", inline);
   return sources;
+}
+
+function warnOfPlaceholders(origin: string, paths: readonly string[]): void {
+  for (const path of paths.slice(0, MOST_WARNINGS)) {
+    warning(
+      `${origin}: the value ${path} is a placeholder that nothing has filled in. Helm takes it as it is.`,
+    );
+  }
+  const left = paths.length - MOST_WARNINGS;
+  if (left > 0) warning(`${origin}: ${left} more values are placeholders.`);
 }
 
 /** Joins the values of the inputs, the later ones over the earlier ones. */
