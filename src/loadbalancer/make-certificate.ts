@@ -17,8 +17,8 @@ const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 /**
  * Makes an authority for one host: X.509 v3, ECDSA P-256, self-signed, valid for ten years. Its name constraint
- * and its path length of 0 let it sign nothing but the host's own certificates, so that clients who trust it
- * trust nothing else.
+ * and its path length of 0 let it sign nothing but certificates for the host and names below it, so that clients who
+ * trust it trust nothing else.
  *
  * @param now milliseconds since the epoch
  */
