@@ -3,6 +3,7 @@ import type { Manifest } from "../../src/kubernetes/api.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { adoptOrRefuse } from "../../src/loadbalancer/adopt.ts";
 import { keptOf } from "../../src/loadbalancer/keep-settings.ts";
+import { makeAuthority } from "../../src/loadbalancer/make-certificate.ts";
 import { certificateWith, DAY, selfSigned } from "../support/certificates.ts";
 import { HOST, liveObject, settings } from "../support/observed.ts";
 
@@ -208,6 +209,16 @@ describe("objects of somebody else are refused, and taken over with adopt", () =
       /^Secret default\/x-ca belongs to somebody else; nothing was changed\.\n.*\n.*or choose another name with tls_secret\.$/,
     );
     expect(decide([secret], [wanted], true)).toEqual([secret]);
+  });
+
+  test("an authority of this action's that a person restored is taken over, also one for a former host", async () => {
+    for (const host of [HOST, "former.example.com"]) {
+      const { certificate, privateKey } = await makeAuthority(host, Date.now());
+      const data = { "tls.crt": base64(certificate), "tls.key": base64(privateKey) };
+      const secret = live("Secret", { data }, { name: "x-ca" });
+      const wanted = { ...manifest("Secret"), metadata: secret.metadata };
+      expect(decide([secret], [wanted], false)).toEqual([secret]);
+    }
   });
 
   test("the error doesn't show what a Secret holds", () => {

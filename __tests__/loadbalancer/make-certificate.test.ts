@@ -13,8 +13,8 @@ import {
   trustFor,
 } from "../../src/loadbalancer/certificate.ts";
 import { makeAuthority, makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
-import { isConstrainedTo } from "../../src/loadbalancer/name-constraint.ts";
-import { DAY, NOW } from "../support/certificates.ts";
+import { isConstrainedTo, isOwnAuthority } from "../../src/loadbalancer/name-constraint.ts";
+import { certificateWith, DAY, NOW } from "../support/certificates.ts";
 
 const HOST = "my-release.milvus.io";
 const LONG_HOST = `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.${"d".repeat(57)}.example`;
@@ -44,6 +44,14 @@ describe("an authority", () => {
     ["other.example.com", false],
   ])("is constrained to its host; to %s: %s", (host, expected) => {
     expect(isConstrainedTo(host, parsed)).toBe(expected);
+  });
+
+  test("is known as this action's", async () => {
+    expect(isOwnAuthority(authority.certificate)).toBe(true);
+    const stranger = { subject: `CN=Authority of ${HOST}`, days: 900, isAuthority: true };
+    expect(isOwnAuthority((await certificateWith(stranger)).certificate)).toBe(false);
+    for (const other of [pair.certificate, "", "not a certificate"])
+      expect(isOwnAuthority(other)).toBe(false);
   });
 
   test("the host's own certificate is no authority", () => {

@@ -1,10 +1,12 @@
 import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
 import type { Manifest } from "../kubernetes/api.ts";
-import { isOf, type KubernetesObject, ManagedCertificate } from "../kubernetes/objects.ts";
+import { isOf, type KubernetesObject, ManagedCertificate, Secret } from "../kubernetes/objects.ts";
 import { type Owner, ownerOf } from "../kubernetes/ownership.ts";
 import type { Kept } from "./kept.ts";
 import type { LoadBalancerNames } from "./manifests.ts";
+import { isOwnAuthority } from "./name-constraint.ts";
+import { pairIn } from "./secret-pair.ts";
 
 type PageNames = Pick<LoadBalancerNames, "host" | "authoritySecret">;
 
@@ -60,8 +62,7 @@ function beyondPage(
     case "BackendConfig":
       return kept.backendConfig.beyond;
     case "Secret":
-      // The page makes no authority: one of that name is somebody's own.
-      return object.metadata.name === authoritySecret ? undefined : kept.secret.beyond;
+      return object.metadata.name === authoritySecret ? beyondAuthority(object) : kept.secret.beyond;
     case "ManagedCertificate":
       return v
         .parse(ManagedCertificate, object)
@@ -70,6 +71,12 @@ function beyondPage(
     default:
       return undefined;
   }
+}
+
+/** The page makes no authority: one of that name is somebody's own, unless a person restored this action's. */
+function beyondAuthority(object: KubernetesObject): string[] | undefined {
+  const { certificate } = pairIn(v.parse(Secret, object));
+  return isOwnAuthority(certificate) ? [] : undefined;
 }
 
 function foreign(objects: readonly Foreign[], { authoritySecret }: PageNames): ActionError {

@@ -1,7 +1,7 @@
 import type { webcrypto } from "node:crypto";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { certificatesIn, type KeyPair } from "./certificate.ts";
-import { NAME_CONSTRAINTS, nameConstraint } from "./name-constraint.ts";
+import { AUTHORITY_OF, NAME_CONSTRAINTS, nameConstraint } from "./name-constraint.ts";
 
 const DAY_MS = 86_400_000;
 /** Clients whose clock is an hour behind must accept a new certificate, too. */
@@ -25,10 +25,10 @@ const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 export async function makeAuthority(host: string, now: number): Promise<KeyPair> {
   const x509 = await loadX509();
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-  const name = `Authority of ${host}`;
+  const name = `${AUTHORITY_OF}${host}`;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     // An authority must have a name (RFC 5280, 4.1.2.4).
-    name: `CN=${name.length <= MAX_COMMON_NAME ? name : "Authority of a Milvus load balancer"}`,
+    name: `CN=${name.length <= MAX_COMMON_NAME ? name : `${AUTHORITY_OF}a Milvus load balancer`}`,
     notBefore: new Date(now - CLOCK_SKEW_MS),
     notAfter: new Date(now - CLOCK_SKEW_MS + AUTHORITY_VALIDITY_DAYS * DAY_MS),
     signingAlgorithm: ALGORITHM,

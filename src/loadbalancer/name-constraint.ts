@@ -1,4 +1,4 @@
-import type { X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { chainIn } from "./certificate.ts";
 
 /** Tags of DER (X.690, 8.1.2), and of RFC 5280's `permittedSubtrees` and `dNSName`. */
@@ -41,6 +41,20 @@ export function hasAuthorityFor(host: string, chain: string): boolean {
     return chainIn(chain).some((certificate) => isConstrainedTo(host, certificate));
   } catch {
     // A chain that can't be parsed has none.
+    return false;
+  }
+}
+
+/** The common name of an authority that this action makes begins with this; its host follows. */
+export const AUTHORITY_OF = "Authority of ";
+
+/** Tells whether a certificate is an authority that this action made, for whatever host. */
+export function isOwnAuthority(certificate: string): boolean {
+  try {
+    const parsed = new X509Certificate(certificate);
+    const [, host] = new RegExp(`^CN=${AUTHORITY_OF}(\\S+)$`).exec(parsed.subject) ?? [];
+    return host !== undefined && isConstrainedTo(host, parsed);
+  } catch {
     return false;
   }
 }
