@@ -126,6 +126,19 @@ test("the workflows that it shows use inputs and outputs that exist, and are YAM
   expect(Object.keys(action.outputs)).toEqual(expect.arrayContaining(outputs));
 });
 
+test.each(readdirSync(join(project, "examples")))(
+  "examples/%s uses inputs and outputs that exist",
+  (name) => {
+    const text = read(`examples/${name}`);
+    const steps = stepsOf([parse(text)]);
+    expect(steps.length).toBeGreaterThan(0);
+    const inputs = steps.flatMap((step) => Object.keys(step.with ?? {}));
+    expect(Object.keys(action.inputs)).toEqual(expect.arrayContaining(inputs));
+    const outputs = [...text.matchAll(/steps\.\w+\.outputs\.(\w+)/g)].map(([, output]) => output);
+    expect(Object.keys(action.outputs)).toEqual(expect.arrayContaining(outputs));
+  },
+);
+
 /** Parameters of MilvusClient's. */
 const PYMILVUS = ["server_name", "server_pem_path"];
 const guides = readdirSync(join(project, "docs")).filter(

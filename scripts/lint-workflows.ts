@@ -1,9 +1,9 @@
-// Checks the workflows with actionlint, their `uses: ./` steps against action.yml included.
+// Checks the workflows and the examples with actionlint, their `uses: ./` steps against action.yml included.
 import { globSync } from "node:fs";
 import { binary } from "../local-gke/binaries/binaries.ts";
 import { run } from "../src/base/process.ts";
 
-const workflows = globSync(".github/workflows/*.{yml,yaml}");
+const workflows = globSync("{.github/workflows,examples}/*.{yml,yaml}");
 if (workflows.length === 0)
   throw new Error("there are no workflows in .github/workflows: run this in the project");
 

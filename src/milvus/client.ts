@@ -1,3 +1,4 @@
+import { getCACertificates } from "node:tls";
 import {
   type ChannelOptions,
   Client,
@@ -90,7 +91,9 @@ export function connect(target: Destination): MilvusClient {
   if (!isService(definition)) throw new Error(`${SERVICE} is not defined`);
   const client = new Client(
     target.proxy ? `${target.proxy.hostname}:${target.proxy.port || 80}` : target.address,
-    credentials.createSsl(target.ca === undefined ? null : Buffer.from(target.ca)),
+    // Without authorities gRPC would take those of GRPC_DEFAULT_SSL_ROOTS_FILE_PATH instead of Node.js's own, and refuse a
+    // certificate that the TLS check has trusted.
+    credentials.createSsl(Buffer.from(target.ca ?? getCACertificates().join("\n"))),
     {
       "grpc.ssl_target_name_override": target.host,
       "grpc.default_authority": target.host,
