@@ -1,10 +1,11 @@
 import { readFileSync, watch } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
+import type { CredentialFiles } from "../../local-gke/google/identities.ts";
 import { connectToCluster } from "../../src/gke/connect.ts";
 import { privateDirectory } from "../../src/gke/kubeconfig.ts";
-import { CLUSTER, type Google, startGoogle } from "../support/google.ts";
+import { CLUSTER, type Google, startGoogle, temporaryDirectory } from "../support/google.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -40,6 +41,30 @@ test("credentials, cluster, kubeconfig: four requests in all", async () => {
     "iamcredentials",
     "container",
   ]);
+});
+
+test.each<[kind: keyof CredentialFiles, paid: string[]]>([
+  ["authorizedUser", ["GET /container"]],
+  ["impersonatedServiceAccount", ["POST /iamcredentials", "GET /container"]],
+  ["serviceAccountKey", ["GET /container"]],
+])("the quota project of %s pays for requests", async (kind, paid) => {
+  const google = await startGoogle();
+  const file = join(await temporaryDirectory(), "credentials.json");
+  const credentials = JSON.parse(await readFile(google.files[kind], "utf8"));
+  await writeFile(file, JSON.stringify({ ...credentials, quota_project_id: "billing" }));
+  const environment = { ...google.environment, GOOGLE_APPLICATION_CREDENTIALS: file };
+  (await connect(google, "my-project", environment)).stop();
+  expect(google.quotaProjects.map((line) => line.replace(/^(\w+ \/\w+)\/.* /, "$1 "))).toEqual(
+    paid.map((request) => `${request} billing`),
+  );
+});
+
+test("GOOGLE_CLOUD_QUOTA_PROJECT wins over the file's, and nothing is sent without either", async () => {
+  const google = await startGoogle();
+  (await connect(google, undefined)).stop();
+  expect(google.quotaProjects).toEqual([]);
+  (await connect(google, undefined, { ...google.environment, GOOGLE_CLOUD_QUOTA_PROJECT: "other" })).stop();
+  expect(google.quotaProjects).toContainEqual(expect.stringMatching(/^GET \/container\/.* other$/));
 });
 
 test("a token that lives a second is replaced by masked ones while the job runs", async () => {

@@ -215,6 +215,22 @@ describe("gcloud's login", () => {
     expect(log).toHaveBeenCalledWith("::add-mask::ya29.gcloud\n");
   });
 
+  test.each([
+    [undefined, undefined],
+    ["billing", "billing"],
+    ["LEGACY", undefined],
+    ["CURRENT_PROJECT", "p"],
+    ["CURRENT_PROJECT_WITH_FALLBACK", "p"],
+  ])(
+    "its property billing/quota_project %s names the project that pays: %s",
+    async (property, quotaProject) => {
+      const properties = { core: { account: "me", project: "p" }, billing: { quota_project: property } };
+      const session = { configuration: { properties }, credential: { access_token: "ya29.gcloud" } };
+      await installGcloud(`echo '${JSON.stringify(session)}'`);
+      expect((await googleCredentials({}, nowhere)).quotaProject).toBe(quotaProject);
+    },
+  );
+
   test("assumes five minutes if gcloud knows no expiry", async () => {
     await installGcloud(answering({ account: "me" }, { access_token: "ya29.gcloud" }));
     const before = Date.now();

@@ -42,6 +42,8 @@ export interface GoogleApi {
   serviceAccount: string;
   /** All requests so far, e.g. `POST /sts/v1/token`. */
   requests: string[];
+  /** The requests with the header X-Goog-User-Project, and its value. */
+  quotaProjects: string[];
   stop(): Promise<void>;
 }
 
@@ -80,6 +82,7 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
   };
 
   const requests: string[] = [];
+  const quotaProjects: string[] = [];
   const failures = new Map<Fault, number>();
   const rearm = (fault: Fault) => failures.delete(fault);
   cloud.on("fault", rearm);
@@ -98,6 +101,8 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
     const url = new URL(request.url ?? "/", "http://localhost");
     const [base, api] = Object.entries(apis).find(([prefix]) => url.pathname.startsWith(prefix)) ?? [];
     requests.push(`${request.method} ${url.pathname}`);
+    const quotaProject = request.headers["x-goog-user-project"];
+    if (quotaProject) quotaProjects.push(`${request.method} ${url.pathname} ${quotaProject}`);
     const body = await text(request);
     const outcome = base ? outage(base) : "none";
     if (outcome === "reset") {
@@ -152,6 +157,7 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
     provider: identities.provider,
     serviceAccount: identities.serviceAccount,
     requests,
+    quotaProjects,
     async stop() {
       stopped.abort();
       cloud.off("fault", rearm);

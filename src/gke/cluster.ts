@@ -41,9 +41,9 @@ export async function lookUpCluster(
   const parent = `${base}/projects/${cluster.projectId}/locations`;
   let answer: unknown;
   try {
-    answer = await getResource(`${parent}/${cluster.location}/clusters/${cluster.name}`, access.token);
+    answer = await getResource(`${parent}/${cluster.location}/clusters/${cluster.name}`, access);
   } catch (error) {
-    throw await clusterError(error, cluster, () => getResource(`${parent}/-/clusters`, access.token));
+    throw await clusterError(error, cluster, () => getResource(`${parent}/-/clusters`, access));
   }
   const resource = parseCluster(answer, cluster);
   requireUsable(resource, cluster);

@@ -45,7 +45,7 @@ export async function gatewayServer(membership: string, access: GoogleAccess): P
   const url = `${gatewayUrl(location, access)}/${membership}:generateCredentials`;
   let answer: unknown;
   try {
-    answer = await getResource(url, access.token);
+    answer = await getResource(url, access);
   } catch (error) {
     throw gatewayError(error, membership, project);
   }

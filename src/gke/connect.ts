@@ -55,6 +55,7 @@ export async function connectToCluster(
   const cluster = await lookUpCluster({ projectId, location: wanted.location, name: wanted.name }, wanted, {
     environment,
     universe: credentials.universe,
+    quotaProject: credentials.quotaProject,
     token: token.value,
   });
   const tokenFile = join(directory, "token");

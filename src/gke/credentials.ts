@@ -37,6 +37,8 @@ export interface GoogleCredentials {
   projectId: string | undefined;
   /** Base of the host names of Google's services: `googleapis.com`, except on sovereign clouds. */
   universe: string;
+  /** The project that pays for requests: a user's identity belongs to none. Undefined if none is set. */
+  quotaProject: string | undefined;
   /** The content of a credential file; undefined for the metadata server and gcloud. */
   configuration: Configuration | undefined;
   /**
@@ -71,11 +73,13 @@ export async function googleCredentials(
   const variable = PROJECT_VARIABLES.find((name) => environment[name]);
   const project = variable && environment[variable];
   if (!source) return await gcloudCredentials(project, environment);
+  const quotaProject = quotaProjectOf(source.configuration, environment);
   const { configuration } = source;
   return {
     description: source.description,
     projectId: project ?? (configuration && projectOf(configuration)),
     universe: universeOf(configuration),
+    quotaProject,
     configuration,
     async accessToken() {
       try {
@@ -105,6 +109,7 @@ async function gcloudCredentials(
     description: `gcloud's login as ${session.account}`,
     projectId: project ?? session.projectId,
     universe: session.universe ?? DEFAULT_UNIVERSE,
+    quotaProject: quotaProjectOf(undefined, environment) ?? session.quotaProject,
     configuration: undefined,
     async accessToken() {
       const token = unused ?? (await gcloudSession()).token;
@@ -150,7 +155,12 @@ async function authClient(
       url: new URL(redirected(request.url.href, environment, universe)),
     }),
   });
-  const options = { transporter, universe_domain: universe };
+  const quotaProject = quotaProjectOf(configuration, environment);
+  const options = {
+    transporter,
+    universe_domain: universe,
+    ...(quotaProject !== undefined && { quota_project_id: quotaProject }),
+  };
 
   switch (configuration.type) {
     case "service_account":
@@ -204,7 +214,10 @@ async function impersonate(
       fix: "it needs source_credentials and service_account_impersonation_url: `gcloud auth application-default login --impersonate-service-account` writes them.",
     });
   }
-  const client = await authClient({ description, configuration: { ...credentials, type } }, environment);
+  // The file names the quota project beside the source, not in it.
+  const { quota_project_id } = configuration;
+  const own = { quota_project_id, ...credentials, type };
+  const client = await authClient({ description, configuration: own }, environment);
   const { data } = await client.request<unknown>({
     url: `${baseUrl("iamcredentials", environment, universeOf(configuration))}/projects/-/serviceAccounts/${account}:generateAccessToken`,
     method: "POST",
@@ -222,6 +235,15 @@ async function impersonate(
 
 function universeOf(configuration: Configuration | undefined): string {
   return String(configuration?.universe_domain ?? DEFAULT_UNIVERSE);
+}
+
+/** As in google-auth-library, which also prefers the variable (auth/googleauth.ts). */
+function quotaProjectOf(
+  configuration: Configuration | undefined,
+  { GOOGLE_CLOUD_QUOTA_PROJECT: variable }: NodeJS.ProcessEnv,
+): string | undefined {
+  const own = configuration?.quota_project_id;
+  return variable || (typeof own === "string" && own !== "" ? own : undefined);
 }
 
 function required(configuration: Configuration, field: string, description: string): string {

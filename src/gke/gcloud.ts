@@ -10,6 +10,7 @@ export interface GcloudSession {
   account: string;
   projectId: string | undefined;
   universe: string | undefined;
+  quotaProject: string | undefined;
 }
 
 /**
@@ -31,11 +32,9 @@ export async function gcloudSession(): Promise<GcloudSession> {
 
   const { credential, configuration } = fields(JSON.parse(output.stdout));
   const { access_token: value, token_expiry: expiry } = fields(credential);
-  const {
-    account,
-    project,
-    universe_domain: universe,
-  } = fields(fields(fields(configuration).properties).core);
+  const { core, billing } = fields(fields(configuration).properties);
+  const { account, project, universe_domain: universe } = fields(core);
+  const { quota_project: quotaProject } = fields(billing);
   if (typeof value !== "string" || !value) throw new ActionError("gcloud printed no access_token.");
   const expires = Date.parse(String(expiry));
   return {
@@ -43,5 +42,13 @@ export async function gcloudSession(): Promise<GcloudSession> {
     account: String(account),
     projectId: typeof project === "string" ? project : undefined,
     universe: typeof universe === "string" ? universe : undefined,
+    quotaProject: typeof quotaProject === "string" ? quotaProjectIn(quotaProject, project) : undefined,
   };
+}
+
+/** gcloud's property billing/quota_project holds a project or one of three words. */
+function quotaProjectIn(property: string, project: unknown): string | undefined {
+  if (property === "LEGACY") return undefined;
+  if (!property.startsWith("CURRENT_PROJECT")) return property;
+  return typeof project === "string" ? project : undefined;
 }

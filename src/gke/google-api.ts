@@ -11,6 +11,8 @@ export interface GoogleAccess {
   universe: string;
   /** An access token. */
   token: string;
+  /** The project that pays for the request and needs the API enabled; undefined: the identity's own. */
+  quotaProject?: string | undefined;
 }
 
 /** A project, and what requests to its APIs need. */
@@ -21,6 +23,8 @@ export interface GoogleProject {
   universe: string;
   /** Returns a valid access token. Waits may outlive a token. */
   accessToken(): Promise<string>;
+  /** As in {@link GoogleAccess}. */
+  quotaProject?: string | undefined;
   /** Ends requests and waits. */
   signal: AbortSignal;
 }
@@ -59,8 +63,11 @@ export type GoogleResult = { body: unknown; failure?: undefined } | { failure: F
  *
  * @throws the library's own error; {@link failureOf} reads it
  */
-export async function getResource(url: string, accessToken: string): Promise<unknown> {
-  return await send(url, accessToken, {});
+export async function getResource(
+  url: string,
+  access: Pick<GoogleAccess, "token" | "quotaProject">,
+): Promise<unknown> {
+  return await send(url, access, {});
 }
 
 /**
@@ -77,14 +84,14 @@ export async function requestOf(
   path: string,
   options: Omit<GoogleRequestOptions, "signal"> = {},
 ): Promise<GoogleResult> {
-  const { environment, universe, projectId, signal } = project;
+  const { environment, universe, projectId, quotaProject, signal } = project;
   const url = `${baseUrl(service, environment, universe)}/projects/${projectId}/${path}`;
-  const token = await project.accessToken();
+  const access = { token: await project.accessToken(), quotaProject };
   signal.throwIfAborted();
   try {
     // A request with a body gets no signal: if it is aborted before a retry, node-fetch throws where nothing
     // can catch it.
-    return { body: await send(url, token, options.body ? options : { ...options, signal }) };
+    return { body: await send(url, access, options.body ? options : { ...options, signal }) };
   } catch (error) {
     signal.throwIfAborted();
     return { failure: failureOf(error) };
@@ -93,14 +100,18 @@ export async function requestOf(
 
 async function send(
   url: string,
-  accessToken: string,
+  { token, quotaProject }: Pick<GoogleAccess, "token" | "quotaProject">,
   { method = "GET", body, timeout = REQUEST_TIMEOUT, signal }: GoogleRequestOptions,
 ): Promise<unknown> {
   const { gaxios } = await import("google-auth-library");
   const response = await gaxios.request<unknown>({
     url,
     method,
-    headers: { authorization: `Bearer ${accessToken}` },
+    headers: {
+      authorization: `Bearer ${token}`,
+      // cloud.google.com/apis/docs/system-parameters. Google's own libraries send it so, too.
+      ...(quotaProject !== undefined && { "x-goog-user-project": quotaProject }),
+    },
     responseType: "json",
     timeout,
     ...(body && { data: body }),

@@ -149,7 +149,7 @@ function projectWith(
       },
     );
   }
-  const { universe } = credentials;
+  const { universe, quotaProject } = credentials;
   let token = known && Promise.resolve(known);
   const accessToken = async () => {
     if (token && (await token).expires < Date.now() + TOKEN_MARGIN_MS) token = undefined;
@@ -159,7 +159,7 @@ function projectWith(
     });
     return (await token).value;
   };
-  return { projectId, environment, universe, accessToken, signal };
+  return { projectId, environment, universe, quotaProject, accessToken, signal };
 }
 
 /**
