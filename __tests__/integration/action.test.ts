@@ -409,6 +409,37 @@ describe.concurrent("ways to the cluster", () => {
     expect(readdirSync(job.temp)).toEqual([]);
   });
 
+  test("a kubeconfig whose token ends soon is used, and said; one that has ended is refused", async () => {
+    const config = parse(await kubeconfig());
+    const withToken = (token: string) =>
+      stringify({
+        ...config,
+        users: config.users.map(({ name }: { name: string }) => ({ name, user: { token } })),
+      });
+    await cluster.kubectl("create", "serviceaccount", "soon");
+    const account = "--serviceaccount=default:soon";
+    await cluster.kubectl("create", "clusterrolebinding", "soon", "--clusterrole=cluster-admin", account);
+    const soon = (await cluster.kubectl("create", "token", "soon", "--duration=10m")).trim();
+    const job = await cluster.job({ google: false });
+    const result = await job.main({ ...inputs, kubeconfig: withToken(soon), context: "other" });
+    await cluster.kubectl("delete", "clusterrolebinding/soon", "serviceaccount/soon");
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expect(result.lines).toContainEqual(
+      expect.stringMatching(
+        /^::warning::The credentials of the kubeconfig's context "other" end at \S+, in (9m|10m).*, and nothing renews them/,
+      ),
+    );
+
+    const claims = Buffer.from(JSON.stringify({ exp: 1_700_000_000 })).toString("base64url");
+    const ended = { ...inputs, kubeconfig: withToken(`h.${claims}.s`), context: "other" };
+    const { errors } = await (await cluster.job({ google: false })).main(ended);
+    expect(errors).toEqual([
+      expect.stringMatching(
+        /^The credentials of .* "other" ended at 2023-11-14T22:13:20.000Z\.\nWhat to do:/,
+      ),
+    ]);
+  });
+
   test("a service account key in credentials_json and a cluster by its full name", async () => {
     const job = await cluster.job({ environment: { GOOGLE_APPLICATION_CREDENTIALS: "" } });
     const key = await readFile(join(cluster.gke.directory, "service-account-key.json"), "utf8");

@@ -7,11 +7,14 @@ import { readTextFile } from "../base/file.ts";
 import { hasRoomForSocket } from "../kubernetes/proxy.ts";
 import type { Cluster } from "./cluster.ts";
 import { fields } from "./google-api.ts";
+import { credentialsEnd } from "./kubeconfig-expiry.ts";
 
 export interface Kubeconfig {
   /** Absolute path, or several as in KUBECONFIG. */
   path: string;
   context: string;
+  /** When its credentials end, in milliseconds since the epoch; undefined if they are renewed or don't say. */
+  end?: number | undefined;
 }
 
 /**
@@ -103,7 +106,7 @@ export async function givenKubeconfig(
   const content = value && contentIn(value);
   if (content) {
     const chosen = chooseContext([content], context, "the input kubeconfig");
-    return { path: await write(directory, content), context: chosen };
+    return { path: await write(directory, content), ...chosen };
   }
   const named = value ? [value.trim()] : (environment.KUBECONFIG ?? "").split(delimiter).filter(Boolean);
   const paths = named.length > 0 ? named.map((path) => resolve(path)) : [join(homedir(), ".kube", "config")];
@@ -118,7 +121,7 @@ export async function givenKubeconfig(
     }
   }
   const path = paths.join(delimiter);
-  return { path, context: chooseContext(contents, context, path) };
+  return { path, ...chooseContext(contents, context, path) };
 }
 
 function unreadable(value: string | undefined, path: string, error: unknown): ActionError {
@@ -144,13 +147,19 @@ export async function removeCredentials(directory: string): Promise<void> {
 /**
  * @param contents contents of the kubeconfig's files; the first one that sets a field wins, as with kubectl
  */
-function chooseContext(contents: readonly string[], wanted: string | undefined, where: string): string {
+function chooseContext(
+  contents: readonly string[],
+  wanted: string | undefined,
+  where: string,
+): Pick<Kubeconfig, "context" | "end"> {
   const configs = contents.map((content) => fields(parse(content, where)));
   const names = configs.flatMap(({ contexts }) =>
     Array.isArray(contexts) ? contexts.map((entry: unknown) => fields(entry).name) : [],
   );
   const context = wanted || configs.map((config) => config["current-context"]).find(Boolean);
-  if (typeof context === "string" && names.includes(context)) return context;
+  if (typeof context === "string" && names.includes(context)) {
+    return { context, end: credentialsEnd(configs, context) };
+  }
   throw new ActionError(
     context
       ? `The kubeconfig (${where}) has no context "${context}".`

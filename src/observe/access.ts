@@ -1,4 +1,5 @@
 import { allOf } from "../base/async.ts";
+import { formatDuration } from "../base/duration.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
 import type { Job } from "../base/job.ts";
 import { info, warning } from "../base/log.ts";
@@ -13,6 +14,7 @@ import { givenKubeconfig, type Kubeconfig } from "../gke/kubeconfig.ts";
 import { accountOf, inClusterKubeconfig, type PodIdentity } from "../gke/pod-identity.ts";
 import { unreachableCluster } from "../gke/unreachable-cluster.ts";
 import type { Helm } from "../helm/upgrade.ts";
+import { longestRun } from "../inputs/longest-run.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { ApiServer } from "../kubernetes/api.ts";
 import { provideHelm } from "../tools/helm.ts";
@@ -24,7 +26,8 @@ const TOKEN_MARGIN_MS = 60_000;
 type AccessSettings = Pick<
   Settings,
   "cluster" | "google" | "postRenderer" | "kubectlVersion" | "kubectlMirror" | "helmVersion" | "helmMirror"
->;
+> &
+  Parameters<typeof longestRun>[0];
 
 /** Access to the cluster and to Google. */
 export interface Access {
@@ -83,10 +86,8 @@ interface ClusterConnection extends Pick<Access, "cluster" | "project" | "creden
 }
 
 /** Makes a kubeconfig for the cluster and provides a kubectl of a suitable version. */
-async function connect(
-  { cluster, google, kubectlVersion: version, kubectlMirror: mirror }: AccessSettings,
-  job: Job,
-): Promise<ClusterConnection> {
+async function connect(settings: AccessSettings, job: Job): Promise<ClusterConnection> {
+  const { cluster, google, kubectlVersion: version, kubectlMirror: mirror } = settings;
   const { directory, environment } = job;
   if (cluster.kind !== "gke") {
     const [kubeconfig, kubectl] = await allOf([
@@ -95,6 +96,7 @@ async function connect(
         : ownCluster(cluster.identity, directory),
       provideKubectl({ version, mirror }),
     ]);
+    checkEnd(kubeconfig, longestRun(settings));
     const project = once(async () =>
       projectWith(await googleCredentials(google.credentials, environment), google.projectId, job),
     );
@@ -115,6 +117,30 @@ async function connect(
     kubectl: await provideKubectl({ version, mirror, clusterVersion }),
     project: once(async () => projectWith(connection.credentials, projectId, job, connection.token)),
   };
+}
+
+/**
+ * Warns when a kubeconfig's credentials may end before the run does: nothing renews them.
+ *
+ * @param longest milliseconds that the run may take
+ * @throws ActionError when they have ended
+ */
+function checkEnd({ context, end }: Kubeconfig, longest: number): void {
+  if (end === undefined) return;
+  const at = new Date(end).toISOString();
+  const fix =
+    "give a kubeconfig with a new token, or one whose user has exec or tokenFile, which renew it. cluster_name instead of kubeconfig lets this action renew its own.";
+  const left = end - Date.now();
+  if (left <= 0) {
+    throw new ActionError(`The credentials of the kubeconfig's context "${context}" ended at ${at}.`, {
+      fix,
+    });
+  }
+  if (left < longest) {
+    warning(
+      `The credentials of the kubeconfig's context "${context}" end at ${at}, in ${formatDuration(left)}, and nothing renews them. With its limits this run may take ${formatDuration(longest)}. What to do: ${fix}`,
+    );
+  }
 }
 
 /** Says which cluster and account are used: no input names them. */
