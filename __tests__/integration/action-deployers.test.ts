@@ -78,6 +78,17 @@ describe.concurrent("Milvus that something else deploys", () => {
     expect(errors[0]).toContain("cloud.google.com/neg: '{\"ingress\":true}'");
   });
 
+  test("by something that left no record", async () => {
+    const namespace = "rendered";
+    await cluster.kubectl("create", "namespace", namespace);
+    const labels = { "app.kubernetes.io/instance": "my-release", component: "standalone" };
+    const spec = { ports: [{ port: 19530 }] };
+    await apply({ apiVersion: "v1", kind: "Service", metadata: { name: SERVICE, namespace, labels }, spec });
+    const { errors } = await refusal(namespace);
+    expect(errors[0]).toContain("Milvus my-release in namespace rendered is not a Helm release");
+    expect(errors[0]).toContain("as Argo CD and helm template do");
+  });
+
   test("by Milvus Operator", async () => {
     const namespace = "operator";
     await cluster.kubectl("create", "namespace", namespace);

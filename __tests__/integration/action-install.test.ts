@@ -134,7 +134,7 @@ describe.concurrent("install: true in a namespace without a release", () => {
     expect(await cluster.kubectl("get", "services,deployments,ingresses", "-n", namespace)).toBe("");
     expect(planOf(planned)).toMatchObject({
       objects: expect.arrayContaining([
-        { kind: "Deployment", name: "my-release-milvus-standalone", action: "create" },
+        { kind: "Deployment", name: "my-release-milvus-standalone", action: "create", ofRelease: true },
         { kind: "Ingress", name: "my-release-milvus", action: "create" },
       ]),
     });

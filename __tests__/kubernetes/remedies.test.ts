@@ -35,6 +35,10 @@ test.each<[text: string, fix: string | undefined]>([
     "--cascade=orphan",
   ],
   [
+    'Error: UPGRADE FAILED: create: failed to create: Secret "sh.helm.release.v1.my-release.v2" is invalid: data: Too long: may not be more than 1048576 bytes',
+    "move large texts out of values",
+  ],
+  [
     'PersistentVolumeClaim "a" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests',
     "that can only be set when the object is created",
   ],

@@ -60,6 +60,11 @@ export function isMap(value: unknown): value is YamlMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Returns the value if it is a map; else an empty one. */
+export function asMap(value: unknown): YamlMap {
+  return isMap(value) ? value : {};
+}
+
 /**
  * Parses one YAML document that holds a map, as Helm does. An empty document gives an empty map.
  *

@@ -12,6 +12,10 @@ const REMEDIES: readonly [symptom: RegExp, remedy: string][] = [
     /Unauthorized|must be logged in|provide credentials/,
     "the cluster refuses the credentials: check the account and, with kubeconfig, that its token is still valid.",
   ],
+  [
+    /is invalid: data: Too long/,
+    "a Secret holds at most 1 MiB, and Helm keeps a release in one, with its chart, values and objects: move large texts out of values and values_files into ConfigMaps or Secrets of their own.",
+  ],
   // These are about the object, not about the account's rights, though they say Forbidden.
   [
     /Forbidden: (updates to \w+ spec|spec is immutable)|StatefulSet\S* .*Forbidden/i,

@@ -1,5 +1,4 @@
-import type { YamlMap } from "../base/yaml.ts";
-import { isMap } from "../base/yaml.ts";
+import { asMap, type YamlMap } from "../base/yaml.ts";
 import { mergeValues } from "../helm/values.ts";
 
 /** The fields of a BackendConfig's spec that this action reads. */
@@ -44,8 +43,4 @@ export function backendConfigSpec(timeoutSeconds: number, overlay: YamlMap): Bac
     healthCheck: mergeValues(ours, theirs),
     ...(cdn !== undefined && { cdn: asMap(cdn) }),
   };
-}
-
-function asMap(value: unknown): YamlMap {
-  return isMap(value) ? value : {};
 }

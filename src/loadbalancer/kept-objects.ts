@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import type { YamlMap } from "../base/yaml.ts";
+import { asMap } from "../base/yaml.ts";
 import { type KubernetesObject, Secret } from "../kubernetes/objects.ts";
 import { isSignOfOwner } from "../kubernetes/ownership.ts";
 import { isIssued } from "./certificate.ts";
@@ -11,7 +12,6 @@ import {
   type KeptSpec,
   keptLabels,
   labelExtras,
-  mapIn,
   NOTHING_KEPT,
   namesOfKept,
   picked,
@@ -33,7 +33,7 @@ export function keptBackendConfig(
   if (!object) return NOTHING_KEPT.backendConfig;
   // allowed_ranges puts a Cloud Armor policy of its own in the place of another.
   const wanted: YamlMap = { ...backendConfig, ...(allowedRanges.length > 0 && { securityPolicy: {} }) };
-  const spec = mapIn(object.spec);
+  const spec = asMap(object.spec);
   const { annotations } = object.metadata;
   const fields = Object.keys(spec).filter((field) => !BACKEND_CONFIG_FIELDS.includes(field));
   const { names, beyond } = namesOfKept(object, [

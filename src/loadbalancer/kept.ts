@@ -1,4 +1,4 @@
-import { isMap, type YamlMap } from "../base/yaml.ts";
+import type { YamlMap } from "../base/yaml.ts";
 import { fieldPath } from "../kubernetes/field-difference.ts";
 import type { KubernetesObject } from "../kubernetes/objects.ts";
 import { isSignOfOwner, ownerOf } from "../kubernetes/ownership.ts";
@@ -108,11 +108,6 @@ export function keptLabels(
 
 export function picked<T>(map: Record<string, T>, isPicked: (key: string) => boolean): Record<string, T> {
   return Object.fromEntries(Object.entries(map).filter(([key]) => isPicked(key)));
-}
-
-/** Returns the map at a field of an object; an empty one when there is none. */
-export function mapIn(value: unknown): YamlMap {
-  return isMap(value) ? value : {};
 }
 
 function labelName(label: string): string {

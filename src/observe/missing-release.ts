@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
 import type { Job } from "../base/job.ts";
 import type { Program } from "../base/process.ts";
-import type { YamlMap } from "../base/yaml.ts";
+import { asMap, type YamlMap } from "../base/yaml.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import { type Deployer, deployerOf } from "../kubernetes/deployers.ts";
@@ -16,6 +16,9 @@ import { observeInstallation } from "./installation.ts";
 const OPERATOR_RESOURCE = { apiVersion: "milvus.io/v1beta1", kind: "Milvus" };
 /** Where Milvus serves gRPC, in its chart and with its operator. */
 const DEFAULT_PORT = { name: "milvus", port: 19530 };
+
+const GUIDE =
+  'The load balancer\'s objects go beside it (docs/upgrades.md, "Flux, Argo CD, Milvus Operator").';
 
 type MissingSettings = Pick<Settings, "release" | "namespace" | "backendConfigName">;
 
@@ -33,45 +36,49 @@ export async function observeMissing(settings: Settings, job: Job, api: ApiServe
   return await observeInstallation(settings, job, helm);
 }
 
-/** Returns the tool that deploys Milvus under the release's name without Helm. */
+/** Returns what deploys Milvus under the release's name without Helm; undefined when nothing of it is there. */
 async function findDeployer(
   { release: name, namespace }: MissingSettings,
   api: ApiServer,
-): Promise<Deployer | undefined> {
+): Promise<Deployer | "unknown" | undefined> {
   const selector = `labelSelector=app.kubernetes.io/instance=${name}` as const;
   const { items } = await api.list("Service", namespace, selector);
-  const found = deployerOf(items.map((item) => v.parse(ListedObject, item)));
+  const services = items.map((item) => v.parse(ListedObject, item));
+  const found = deployerOf(services);
   if (found) return found;
   // Some accounts may not read it. Then the error says only that there is no release.
   const resource = await api
     .find({ ...OPERATOR_RESOURCE, metadata: { name, namespace } })
     .catch(() => undefined);
-  return resource && { tool: "Milvus Operator", object: `Milvus ${namespace}/${name}` };
+  if (resource) return { tool: "Milvus Operator", object: `Milvus ${namespace}/${name}` };
+  const isRendered = services.some(({ metadata }) => metadata.annotations[HELM_RELEASE] === undefined);
+  return isRendered ? "unknown" : undefined;
 }
 
 /** Returns the error for a Milvus that Helm doesn't know, with what makes it ready for the load balancer. */
 function deployedWithoutHelm(
   { release, namespace, backendConfigName }: MissingSettings,
-  { tool, object }: Deployer,
+  deployer: Deployer | "unknown",
 ): ActionError {
-  const { service } = loadBalancerValues({}, DEFAULT_PORT, backendConfigName);
-  const guide =
-    'The load balancer\'s objects go beside it (docs/upgrades.md, "Flux, Argo CD, Milvus Operator").';
-  const ways =
-    tool === "Milvus Operator"
-      ? {
-          why: "the operator makes Milvus's objects itself, and sets back what others change in them.",
-          fix: `put this into the spec of that ${object}; for a standalone Milvus it is components.standalone instead of components.proxy. ${guide}\n${dump(operatorSpec({ ...Object(service) }))}`,
-        }
-      : {
-          why: `${tool} renders the chart itself, so that there is no Helm release to upgrade.`,
-          // The Application's own user.yaml isn't known here, and this one would replace it.
-          fix: `put this into the Helm values of that ${object}, and common.security.tlsMode: 1 and proxy.http.port: 8080 into its extraConfigFiles."user.yaml", beside what is there. ${guide}\n${dump({ service })}`,
-        };
-  return new ActionError(
-    `Milvus ${release} in namespace ${namespace} is deployed by ${tool} (${object}), not as a Helm release; nothing was changed.`,
-    ways,
-  );
+  const service = asMap(loadBalancerValues({}, DEFAULT_PORT, backendConfigName).service);
+  const isKnown = deployer !== "unknown";
+  const title = `Milvus ${release} in namespace ${namespace}`;
+  const what = isKnown
+    ? `${title} is deployed by ${deployer.tool} (${deployer.object}), not as a Helm release; nothing was changed.`
+    : `${title} is not a Helm release; nothing was changed.`;
+  if (isKnown && deployer.tool === "Milvus Operator") {
+    return new ActionError(what, {
+      why: "the operator makes Milvus's objects itself, and sets back what others change in them.",
+      fix: `put this into the spec of that ${deployer.object}; for a standalone Milvus it is components.standalone instead of components.proxy. ${GUIDE}\n${dump(operatorSpec(service))}`,
+    });
+  }
+  // The user.yaml that is there isn't known here, and another one would replace it.
+  return new ActionError(what, {
+    why: isKnown
+      ? `${deployer.tool} renders the chart itself, so that there is no Helm release to upgrade.`
+      : `a Service there has the label app.kubernetes.io/instance=${release} and no release: the chart was rendered without Helm's record, as Argo CD and helm template do.`,
+    fix: `put this into the Helm values of ${isKnown ? `that ${deployer.object}` : "what renders the chart"}, and common.security.tlsMode: 1 and proxy.http.port: 8080 into its extraConfigFiles."user.yaml", beside what is there. ${GUIDE}\n${dump({ service })}`,
+  });
 }
 
 /** The same settings for Milvus Operator (milvus-operator, docs/CRD/milvus.md). */

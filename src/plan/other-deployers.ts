@@ -1,6 +1,5 @@
 import { ActionError } from "../base/errors.ts";
-import type { YamlMap } from "../base/yaml.ts";
-import { isMap } from "../base/yaml.ts";
+import { asMap } from "../base/yaml.ts";
 import type { Release } from "../helm/release.ts";
 import { valueAt } from "../helm/values.ts";
 import { grpcPort } from "../milvus/grpc-port.ts";
@@ -57,8 +56,7 @@ export function refuseSubchart(
   const milvus = dependencies.find((dependency) => dependency.name === MILVUS_CHART);
   if (chart === MILVUS_CHART || !milvus) return;
   const key = milvus.alias ?? milvus.name;
-  const found = valueAt(release.computedValues, key);
-  const values: YamlMap = isMap(found) ? found : {};
+  const values = asMap(valueAt(release.computedValues, key));
   const wanted = loadBalancerValues(values, grpcPort(service, values), backendConfig);
   throw new ActionError(
     `Milvus is a subchart of ${chart} in release ${name} in namespace ${namespace}; nothing was changed.`,
