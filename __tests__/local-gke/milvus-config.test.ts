@@ -10,6 +10,13 @@ describe("proxyConfig", () => {
     { what: "no files", files: [], expected: plain },
     { what: "empty files and comments", files: ["", "# nothing\n"], expected: plain },
     {
+      what: "a key that the chart renders twice",
+      files: [
+        "mq: {type: woodpecker}\ncommon: {security: {authorizationEnabled: true}}\nmq: {type: woodpecker}",
+      ],
+      expected: { ...plain, authorization: true },
+    },
+    {
       what: "authentication in JSON syntax",
       files: ['{"common": {"security": {"authorizationEnabled": true}}}'],
       expected: { ...plain, authorization: true },

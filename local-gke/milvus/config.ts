@@ -18,7 +18,9 @@ export interface ProxyConfig {
  */
 export function proxyConfig(files: string[]): ProxyConfig {
   const settings = new Map<string, unknown>();
-  for (const file of files) for (const [key, value] of leaves(parse(file))) settings.set(key, value);
+  // Milvus's chart renders a key twice, e.g. `mq` with woodpecker.
+  const documents = files.map((file) => parse(file, { uniqueKeys: false }));
+  for (const [key, value] of documents.flatMap((document) => [...leaves(document)])) settings.set(key, value);
 
   const tlsMode = Number(settings.get("common.security.tlsmode") ?? 0);
   const sharesPort = isTrue(settings.get("proxy.http.enabled") ?? true) && !settings.get("proxy.http.port");
