@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { ActionError, messageOf } from "../../src/base/errors.ts";
 
 /** How many texts each property is tried with. `npm run fuzz` tries more. */
-export const RUNS = Number(process.env.FUZZ_RUNS ?? 1000);
+export const RUNS = Number(process.env.FUZZ_RUNS ?? 1500);
 
 /** For more runs than usual, in milliseconds. */
 export const LIMIT_MS = 60_000 + RUNS * 20;

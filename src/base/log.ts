@@ -5,9 +5,9 @@ import { printable, shortened } from "./text.ts";
 const LONGEST = 70_000;
 
 /**
- * Writes a text to the job's log, shortened if it is very long. The text may quote other programs, and the runner would run any line as a
- * workflow command that begins with `::` or contains `##[` (actions/runner, ActionCommand.TryParseV2 and
- * TryParse).
+ * Writes a text to the job's log, shortened if it is very long. The text may quote other programs, and the runner
+ * would run any line as a workflow command that begins with `::` or contains `##[` (actions/runner,
+ * ActionCommand.TryParseV2 and TryParse).
  */
 export function info(text: string): void {
   print(withoutCommands(shown(text)));
@@ -18,7 +18,7 @@ export function warning(text: string): void {
   warn(shown(text));
 }
 
-/** Shortens a text first: what is left is all that has to be looked through. */
+/** Shortens a text before it takes out what a terminal obeys, which takes time in a long one. */
 function shown(text: string): string {
   return printable(shortened(text, LONGEST));
 }

@@ -25,9 +25,9 @@ import type { Session } from "../report/session.ts";
 type Upgrading = Pick<AppliedUpgrade, "before" | "after" | "hooks">;
 
 /**
- * Refuses a deployment that the API server would refuse when half of it is done: Helm goes on with the other objects
- * after the first refusal. Asks for the rights that the Helm upgrade, its rollback, the user's manifests and the clean-up
- * need beyond those that every deployment needs.
+ * Refuses a deployment that the API server would refuse when half of it is done: after the first refusal Helm goes
+ * on with the other objects. Asks for the rights that the Helm upgrade, its rollback, the user's manifests and the
+ * clean-up need beyond those that every deployment needs.
  *
  * @throws ActionError naming what is missing; nothing was changed
  */
@@ -57,8 +57,8 @@ export async function refuseForbiddenDeployment(
 }
 
 /**
- * Refuses a teardown that the API server would refuse when half of it is done: a load balancer that is half removed is
- * worse than a whole one.
+ * Refuses a teardown that the API server would refuse when half of it is done: a load balancer that is half removed
+ * is worse than a whole one.
  *
  * @param chart the chart of the release to restore
  * @throws ActionError naming what is missing; nothing was changed
@@ -122,7 +122,7 @@ function isServerSide({ version }: Helm, { status, serverSide }: Release): boole
   return appliesServerSide(version, { serverSide: serverSide || status === NOT_INSTALLED });
 }
 
-/** Whether it also has to be created, its dry run tells. */
+/** Its dry run shows whether the account may also create it. */
 function verbsOfFile({ manifest: { apiVersion, kind, metadata } }: FileManifest): ObjectVerbs {
   return { apiVersion, kind, namespace: metadata.namespace ?? "", verbs: ["get", "patch"] };
 }
@@ -130,8 +130,8 @@ function verbsOfFile({ manifest: { apiVersion, kind, metadata } }: FileManifest)
 const Binding = v.looseObject({ roleRef: v.looseObject({ kind: v.string(), name: v.string() }) });
 
 /**
- * Refuses Roles and RoleBindings that give more rights than the account has. The API server doesn't let it write them,
- * whatever rights it has on Roles themselves, and only a dry run tells.
+ * Refuses Roles and RoleBindings that give more rights than the account has. The API server doesn't let it write
+ * them, whatever rights it has on Roles themselves. Only a dry run shows that.
  */
 async function refuseGrants(
   api: ApiServer,

@@ -118,8 +118,8 @@ export function describeRights(rights: readonly Right[]): string {
 }
 
 /**
- * Says which role has the missing rights. Google's `roles/container.developer` has all but those to change Roles and
- * RoleBindings, which it may only get and list (Google's index of IAM roles and permissions).
+ * Says which role has the missing rights. Google's `roles/container.developer` has all but those to change Roles
+ * and RoleBindings, which it may only get and list (Google's index of IAM roles and permissions).
  */
 export function roleFor(missing: readonly Right[]): string {
   const isReading = ({ verb }: Right) => verb === "get" || verb === "list" || verb === "watch";
