@@ -50,6 +50,20 @@ test.each([
 
 test.each([
   ["merge keys", "a: &x {b: 1}\nc:\n  <<: *x\n", { a: { b: 1 }, c: { b: 1 } }],
+  // Each of these was put through `helm template`, too.
+  ["a merge key before a key", "a: {<<: {b: 1}, b: 2}", { a: { b: 2 } }],
+  ["a merge key after a key", "a: {b: 2, <<: {b: 1}}", { a: { b: 1 } }],
+  ["a merge key with null after a key", "a: {b: 2, <<: {b: null}}", { a: { b: null } }],
+  ["a key, a merge key and another key", "a: {b: 1, <<: {b: 2}, c: 3}", { a: { b: 2, c: 3 } }],
+  ["several merge keys", "a: {b: 2, <<: {b: 1}, <<: {b: 9}}", { a: { b: 9 } }],
+  ["a merge key with a list", "a: {b: 0, <<: [{b: 1}, {b: 3, c: 3}]}", { a: { b: 1, c: 3 } }],
+  [
+    "a merge key in a merge key",
+    "a: &x {b: 1, c: 1}\nd: {<<: {<<: *x, b: 5}}",
+    { a: { b: 1, c: 1 }, d: { b: 5, c: 1 } },
+  ],
+  ["a merge key with a map in a map", "a: {b: {p: 1}, <<: {b: {q: 2}}}", { a: { b: { q: 2 } } }],
+  ["<< as a value", "a: <<", { a: "<<" }],
   ["a byte order mark", "\ufeffa: 1", { a: 1 }],
   ["CRLF", "a:\r\n  b: |\r\n    x\r\n    y\r\n", { a: { b: "x\ny\n" } }],
   ["unicode", "ключ: 值 🐟", { ключ: "值 🐟" }],
@@ -62,6 +76,9 @@ test.each([
   ["a: 1\nb: [1,\n", "values is not valid YAML at line 3, column 1: "],
   ["a:\n\tb: 1", "values is not valid YAML at line 2, column 1: "],
   ["a: 1\na: 2", "values is not valid YAML at line 2, column 1: duplicated mapping key"],
+  ["a: {<<: {b: 1}, c: 1, c: 2}", "values is not valid YAML at line 1, column 23: duplicated mapping key"],
+  ["a: {<<: 5}", "values is not valid YAML at line 1, column 5: << takes a map or a list of maps."],
+  ["a: {<<: [{b: 1}, 5]}", "values is not valid YAML at line 1, column 5: << takes a map or a list of maps."],
   ["a: *b", "values is not valid YAML at line 1, column 5: unidentified alias."],
   ["a: 1\n---\nb: 2", "values must be one YAML document, but holds 2: Helm reads the first one only."],
   ["- a", "values must be a YAML map, but holds a list."],

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
@@ -50,55 +50,57 @@ const SWAYING_HELM = {
   HELM_KUBETLS_SERVER_NAME: "elsewhere.example",
   HELM_KUBEINSECURE_SKIP_TLS_VERIFY: "true",
   HELM_DEBUG: "true",
+  HELM_NAMESPACE: "elsewhere",
 };
 
 test.each([
-  { what: "a release that has no front yet", namespace: "plan-fresh", inputs: {}, environment: {} },
+  { what: "a release that has no front yet", namespace: "plan-fresh", inputs: {}, isSwayed: false },
   {
     what: "a change of values, and variables that sway Helm,",
     namespace: "plan-values",
     inputs: { values: "annotations:\n  example.com/owner: me\n" },
-    environment: SWAYING_HELM,
+    isSwayed: true,
   },
-])(
-  "mode plan on $what asks for nothing that changes anything",
-  async ({ namespace, inputs, environment }) => {
-    await cluster.installSmall(namespace, {}, HELM);
-    // The pod and the old load balancer come by themselves.
-    const available = [
-      "--for=condition=Available",
-      "deployment/my-release-milvus-standalone",
-      "--timeout=300s",
-    ];
-    await cluster.kubectl("wait", ...available, "-n", namespace);
-    const [before, asked] = [await cluster.snapshot(namespace), (await requests()).length];
+])("mode plan on $what asks for nothing that changes anything", async ({ namespace, inputs, isSwayed }) => {
+  await cluster.installSmall(namespace, {}, HELM);
+  // The pod and the old load balancer come by themselves.
+  const available = [
+    "--for=condition=Available",
+    "deployment/my-release-milvus-standalone",
+    "--timeout=300s",
+  ];
+  await cluster.kubectl("wait", ...available, "-n", namespace);
+  const plugins = await mkdtemp(join(cluster.gke.directory, "plugins-"));
+  await mkdir(join(plugins, "broken"));
+  await writeFile(join(plugins, "broken", "plugin.yaml"), "name: [\n");
+  const environment = isSwayed ? { ...SWAYING_HELM, HELM_PLUGINS: plugins } : {};
+  const [before, asked] = [await cluster.snapshot(namespace), (await requests()).length];
 
-    const planned = await (await cluster.job({ environment })).main({
-      ...inputsFor(namespace),
-      ...inputs,
-      mode: "plan",
-    });
-    expect(planned.errors, planned.lines.join("\n")).toEqual([]);
-    const during = (await requests()).slice(asked);
-    expect(writes(during)).toEqual([]);
-    expect(during.some(({ requestURI }) => isRehearsal(requestURI))).toBe(true);
-    expect(await cluster.snapshot(namespace)).toEqual(before);
-    expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
-    expect(planned.outputs).toMatchObject({ changed: "false", release_revision: "1" });
-    expect(JSON.parse(planned.outputs.plan ?? "")).toMatchObject({
-      upgrade: expect.arrayContaining(["value service.type changes"]),
-      objects: expect.arrayContaining([{ kind: "Ingress", name: "my-release-milvus", action: "create" }]),
-    });
+  const planned = await (await cluster.job({ environment })).main({
+    ...inputsFor(namespace),
+    ...inputs,
+    mode: "plan",
+  });
+  expect(planned.errors, planned.lines.join("\n")).toEqual([]);
+  const during = (await requests()).slice(asked);
+  expect(writes(during)).toEqual([]);
+  expect(during.some(({ requestURI }) => isRehearsal(requestURI))).toBe(true);
+  expect(await cluster.snapshot(namespace)).toEqual(before);
+  expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
+  expect(planned.outputs).toMatchObject({ changed: "false", release_revision: "1" });
+  expect(JSON.parse(planned.outputs.plan ?? "")).toMatchObject({
+    upgrade: expect.arrayContaining(["value service.type changes"]),
+    objects: expect.arrayContaining([{ kind: "Ingress", name: "my-release-milvus", action: "create" }]),
+  });
 
-    const deployed = await (await cluster.job({ environment })).main({
-      ...inputsFor(namespace),
-      ...inputs,
-      wait_for: "none",
-    });
-    expect(deployed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
-    expect(writes((await requests()).slice(asked))).not.toEqual([]);
-  },
-);
+  const deployed = await (await cluster.job({ environment })).main({
+    ...inputsFor(namespace),
+    ...inputs,
+    wait_for: "none",
+  });
+  expect(deployed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
+  expect(writes((await requests()).slice(asked))).not.toEqual([]);
+});
 
 test("mode plan needs no right to change anything: what can't be rehearsed is compared and said", async () => {
   const namespace = "plan-reader";

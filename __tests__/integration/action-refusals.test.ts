@@ -16,9 +16,17 @@ afterAll(() => cluster?.stop());
 type Inputs = Record<string, string>;
 
 /** Runs the action, which must leave the namespace as it is, and returns its one error. */
-async function refusal(namespace: string, inputs: Inputs, google = true): Promise<string> {
+async function refusal(
+  namespace: string,
+  inputs: Inputs,
+  google = true,
+  environment: Record<string, string> = {},
+): Promise<string> {
   const before = await cluster.snapshot(namespace);
-  const result = await (await cluster.job({ google })).main({ ...inputsFor(namespace), ...inputs });
+  const result = await (await cluster.job({ google, environment })).main({
+    ...inputsFor(namespace),
+    ...inputs,
+  });
   expect(await cluster.snapshot(namespace)).toEqual(before);
   return errorOf(result);
 }
@@ -171,6 +179,12 @@ describe.concurrent("a release that can't be put behind the load balancer as it 
     await cluster.installSmall(namespace, values);
     const error = await refusal(namespace, {});
     for (const text of says) expect(error).toContain(text);
+  });
+
+  test.each(["configmap", "sql"])("Helm keeps it elsewhere: HELM_DRIVER=%s", async (driver) => {
+    const error = await refusal("page", {}, true, { HELM_DRIVER: driver });
+    expect(error).toContain(`HELM_DRIVER is ${driver}; nothing was changed.`);
+    expect(error).toContain("What to do: remove HELM_DRIVER");
   });
 
   test("a Service without a gRPC port", async () => {

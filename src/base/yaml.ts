@@ -4,7 +4,7 @@ import {
   floatCoreTag,
   intCoreTag,
   loadAll,
-  mergeTag,
+  mapTag,
   NOT_RESOLVED,
   YAMLException,
 } from "js-yaml";
@@ -45,12 +45,38 @@ function goNumber(source: string): number | typeof NOT_RESOLVED {
   return Number.isFinite(number) ? number : NOT_RESOLVED;
 }
 
+/** The keys that stand in each map itself, beside those that `<<` has brought in. */
+const ownKeys = new WeakMap<YamlMap, Set<string>>();
+
+/**
+ * Adds a pair to a map, and what `<<` refers to, in the order of the text: a later one wins (sigs.k8s.io/yaml,
+ * goyaml.v2, decode.go mapping and merge). By YAML's own rules the map's own keys would always win.
+ *
+ * @returns what is wrong, else an empty text
+ */
+function addInOrder(map: YamlMap, key: unknown, value: unknown): string {
+  if (key === "<<") return merge(map, value);
+  const own = ownKeys.get(map) ?? new Set();
+  ownKeys.set(map, own.add(String(key)));
+  return mapTag.addPair(map, key, value);
+}
+
+function merge(map: YamlMap, value: unknown): string {
+  // Of several maps, an earlier one wins.
+  const sources: unknown[] = Array.isArray(value) ? value.toReversed() : [value];
+  if (!sources.every(isMap)) return "<< takes a map or a list of maps";
+  for (const source of sources) {
+    for (const [key, merged] of Object.entries(source)) mapTag.addPair(map, key, merged);
+  }
+  return "";
+}
+
 /**
  * YAML as Helm reads it. sigs.k8s.io/yaml follows YAML 1.1 for booleans (`yes`, `on`) and Go for numbers, and
  * keeps timestamps as text.
  */
 const HELM_SCHEMA = CORE_SCHEMA.withTags(
-  mergeTag,
+  { ...mapTag, addPair: addInOrder, has: (map: YamlMap, key) => ownKeys.get(map)?.has(String(key)) ?? false },
   boolYaml11Tag,
   { ...intCoreTag, resolve: goNumber },
   { ...floatCoreTag, resolve: goNumber },

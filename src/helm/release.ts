@@ -43,7 +43,7 @@ export interface Release {
 /**
  * Reads a release; undefined when there is no such release.
  *
- * @throws ActionError when its Secrets can't be read, or Helm is told to keep releases elsewhere
+ * @throws ActionError when its Secrets can't be read
  */
 export async function readRelease(
   api: ApiServer,

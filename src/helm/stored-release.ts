@@ -102,13 +102,12 @@ export const RevisionLabels = v.looseObject({
  * Returns the numbers and statuses of a release's revisions, the oldest first; none when there is no such release. Does
  * not read the revisions: each may have a megabyte, and Helm keeps ten.
  *
- * @throws ActionError when the Secrets can't be read, or Helm is told to keep releases elsewhere
+ * @throws ActionError when the Secrets can't be read
  */
 export async function listRevisions(
   api: ApiServer,
   release: ReleaseName,
 ): Promise<Pick<Revision, "revision" | "status">[]> {
-  refuseOtherDriver();
   const found = await api.listMetadata("Secret", release.namespace, revisionsOf(release));
   return found
     .map(({ labels }) => v.parse(RevisionLabels, labels))
@@ -143,10 +142,9 @@ export function secretOf({ name }: Pick<ReleaseName, "name">, revision: number):
 /**
  * Returns all revisions that Helm keeps of a release, the oldest first.
  *
- * @throws ActionError when the Secrets can't be read, or Helm is told to keep releases elsewhere
+ * @throws ActionError when the Secrets can't be read
  */
 export async function readHistory(api: ApiServer, release: ReleaseName): Promise<StoredRelease[]> {
-  refuseOtherDriver();
   const { items } = await api.list("Secret", release.namespace, revisionsOf(release));
   return items.map(decodeRelease).sort((one, other) => one.revision - other.revision);
 }
@@ -163,18 +161,6 @@ export async function findLastDeployed(
 ): Promise<Pick<Revision, "revision"> | undefined> {
   const deployed = revisions.findLast(({ status }) => status === "deployed");
   return deployed ?? lastDeployed(await readHistory(api, release));
-}
-
-/** The values of HELM_DRIVER with which Helm uses Secrets (helm pkg/action/action.go, Init). */
-const SECRET_DRIVERS = ["", "secret", "secrets"];
-
-function refuseOtherDriver(): void {
-  const driver = process.env.HELM_DRIVER ?? "";
-  if (SECRET_DRIVERS.includes(driver)) return;
-  throw new ActionError(`HELM_DRIVER is ${driver}; nothing was changed.`, {
-    why: "this action reads a release from the Secrets in which Helm keeps it by default, and HELM_DRIVER has Helm keep it elsewhere.",
-    fix: "remove HELM_DRIVER from the step's environment; a release that isn't kept in Secrets must be moved there first.",
-  });
 }
 
 /**

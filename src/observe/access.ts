@@ -13,6 +13,7 @@ import type { GoogleProject } from "../gke/google-api.ts";
 import { givenKubeconfig, type Kubeconfig } from "../gke/kubeconfig.ts";
 import { accountOf, inClusterKubeconfig, type PodIdentity } from "../gke/pod-identity.ts";
 import { unreachableCluster } from "../gke/unreachable-cluster.ts";
+import { refuseOtherDriver } from "../helm/driver.ts";
 import type { Helm } from "../helm/upgrade.ts";
 import { longestRun } from "../inputs/longest-run.ts";
 import type { Settings } from "../inputs/settings.ts";
@@ -47,8 +48,14 @@ export interface Access {
   close(): Promise<void>;
 }
 
-/** Finds or installs the tools and connects to the cluster, side by side. */
+/**
+ * Finds or installs the tools and connects to the cluster, side by side.
+ *
+ * @throws ActionError when a tool or the cluster can't be had, or the job's Helm keeps releases elsewhere
+ */
 export async function reachCluster(settings: AccessSettings, job: Job): Promise<Access> {
+  // Helm with HELM_DRIVER=sql doesn't even tell its version.
+  refuseOtherDriver(job.environment);
   const [helm, { kubeconfig, kubectl, stop, ...google }] = await withProgress(
     () => "waiting for kubectl, Helm and Google's answer about the cluster",
     () =>
