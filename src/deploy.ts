@@ -235,7 +235,8 @@ async function carryOut({
   };
   let isMade = false;
   if (upgrade && chart) {
-    if (observed.ingress && objects.some((change) => change.kind === "BackendConfig" && isChanging(change))) {
+    const isServing = observed.ingress !== undefined && plan.leavingIngress === undefined;
+    if (isServing && objects.some((change) => change.kind === "BackendConfig" && isChanging(change))) {
       await step(session, "Mend the health check", () =>
         changing(report, () => applyHealthCheck(session, access.api, plan, applied)),
       );

@@ -8,7 +8,9 @@ export function logFindings({ release, service, objects, milvusVersion }: Observ
   const { name, namespace, revision, status, chart, chartVersion } = release;
   const { port } = plan.release;
   for (const object of objects.filter(({ kind }) => kind === "ManagedCertificate")) {
-    if (ownerOf(object).kind === "ours" || plan.loadBalancer.adopted.includes(object)) continue;
+    const { adopted, certificates } = plan.loadBalancer;
+    const isUsed = adopted.includes(object) || certificates.managed.includes(object.metadata.name);
+    if (isUsed || ownerOf(object).kind === "ours") continue;
     const title = `ManagedCertificate ${namespace}/${object.metadata.name}`;
     info(`${title} was not made by this action and stays. Delete it if nothing else needs it.`);
   }
