@@ -13,7 +13,7 @@ import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import type { FileManifest } from "../kubernetes/manifest-documents.ts";
 import { type ObjectVerbs, refuseMissingRights, rightsOn } from "../kubernetes/permissions.ts";
-import { REMOVE, rightsIn, rightsToClear, without } from "../kubernetes/rights.ts";
+import { LOAD_BALANCER, RELEASE, REMOVE, rightsIn, rightsToClear, without } from "../kubernetes/rights.ts";
 import type { Access } from "../observe/access.ts";
 import { deploymentRights } from "../observe/observe.ts";
 import type { Observed } from "../observe/observed.ts";
@@ -50,9 +50,14 @@ export async function refuseForbiddenDeployment(
   ];
   const cleared = [...loadBalancer.orphans, ...(awaitedPods ? loadBalancer.manifests : [])];
   const clearing = rightsToClear(cleared.map(({ kind }) => kind));
-  const needed = [...(await rightsOn(api, objects)), ...rightsIn(settings.namespace, clearing)];
-  // Those of every deployment were asked for when the run looked.
-  await refuseMissingRights(api, without(needed, deploymentRights(settings)));
+  const needed = [
+    // What an adopted load balancer keeps, such as its certificate, may need more than the inputs do.
+    ...deploymentRights(settings),
+    ...(await rightsOn(api, objects)),
+    ...rightsIn(settings.namespace, clearing),
+  ];
+  const asked = rightsIn(settings.namespace, RELEASE, LOAD_BALANCER);
+  await refuseMissingRights(api, without(needed, asked));
   if (work) await refuseGrants(api, helm, release, work);
 }
 
