@@ -27,7 +27,7 @@ export interface StepResult {
   variables: Record<string, string>;
   /** The folders that the job's later steps have in front of their PATH because of it, the last one first. */
   path: string[];
-  /** The texts of its error annotations. */
+  /** The texts of its error annotations, without those at a line of a file. */
   errors: string[];
 }
 
@@ -86,7 +86,8 @@ export class Job {
     this.#inputs = Object.fromEntries(
       Object.entries(action.inputs).map(([name, { default: fallback = "" }]) => [
         `INPUT_${name.toUpperCase()}`,
-        inputs[name] ?? fallback,
+        // The runner gives a token of its own: a job without pull request needs none.
+        inputs[name] ?? fallback.replace(/\$\{\{.*?\}\}/, ""),
       ]),
     );
     const step = this.#launch("main", action.runs.main, {});
@@ -149,7 +150,9 @@ export class Job {
           variables: readVariables(files.GITHUB_ENV),
           path: readLines(files.GITHUB_PATH).reverse(),
           summary: readFileSync(files.GITHUB_STEP_SUMMARY, "utf8"),
-          errors: lines.flatMap((line) => /^::error[^:]*::(.*)$/.exec(line)?.[1] ?? []).map(unescapeData),
+          errors: lines
+            .flatMap((line) => /^::error(?! [^:]*\bfile=)[^:]*::(.*)$/.exec(line)?.[1] ?? [])
+            .map(unescapeData),
         });
       });
     });
