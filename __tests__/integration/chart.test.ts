@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -8,6 +10,7 @@ import { binaries } from "../../local-gke/binaries/binaries.ts";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { type Program, run } from "../../src/base/process.ts";
 import { fetchChart } from "../../src/helm/chart.ts";
+import { selfSigned } from "../support/certificates.ts";
 
 const charts = join(import.meta.dirname, "../../local-gke/chart");
 const helms = await binaries(["helm3", "helm4"]);
@@ -264,5 +267,66 @@ describe.each(["helm3", "helm4"] as const)("a chart repository that wants a pass
     );
     expect(error).toContain("401 Unauthorized");
     expect(error).not.toContain("hunter2");
+  });
+});
+
+describe.each(["helm3", "helm4"] as const)("%s: a chart by its digest", (name) => {
+  const digestOf = (content: Buffer | string) =>
+    `sha256:${createHash("sha256").update(content).digest("hex")}`;
+
+  /** Serves version 5.0.19 of the chart as a registry does, and returns its reference. */
+  async function registry() {
+    const directory = await mkdtemp(join(tmpdir(), "registry-"));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const packaging = { name: "helm", path: helms[name] };
+    await run(packaging, ["package", join(charts, "milvus"), "--destination", directory]);
+    const layer = await readFile(join(directory, "milvus-5.0.19.tgz"));
+    const config = JSON.stringify({ name: "milvus", version: "5.0.19", apiVersion: "v1" });
+    const blob = (mediaType: string, content: Buffer | string) => ({
+      mediaType: `application/vnd.cncf.helm.${mediaType}`,
+      digest: digestOf(content),
+      size: content.length,
+    });
+    const manifest = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      config: blob("config.v1+json", config),
+      layers: [blob("chart.content.v1.tar+gzip", layer)],
+    });
+    const contents = new Map([manifest, config, layer].map((content) => [digestOf(content), content]));
+
+    const { certificate, privateKey } = await selfSigned("localhost");
+    const authority = join(directory, "ca.pem");
+    await writeFile(authority, certificate);
+    const server = createTlsServer({ cert: certificate, key: privateKey }, ({ url = "" }, response) => {
+      const digest = url.split("/").at(-1) ?? "";
+      const content = contents.get(digest);
+      const type =
+        content === manifest ? "application/vnd.oci.image.manifest.v1+json" : "application/octet-stream";
+      const headers = { "content-type": type, "docker-content-digest": digest };
+      response.writeHead(content ? 200 : 404, { ...headers, "content-length": content?.length ?? 0 });
+      response.end(content);
+    });
+    const port = await listenOnFreePort(server);
+    onTestFinished(() => server.closeAllConnections());
+    onTestFinished(() => void server.close());
+    const helm: Program = { name: "helm", path: helms[name], env: { SSL_CERT_FILE: authority } };
+    return { helm, directory, chart: `oci://localhost:${port}/charts/milvus@${digestOf(manifest)}` };
+  }
+
+  it("is fetched for a release of that version, or of none", async () => {
+    const { helm, directory, chart } = await registry();
+    for (const version of ["5.0.19", undefined]) {
+      const fetched = await fetchChart(helm, { chart, repository: undefined, version }, directory);
+      expect(fetched).toMatchObject({ name: "milvus", version: "5.0.19" });
+    }
+  });
+
+  it("is refused for a release of another version", async () => {
+    const { helm, directory, chart } = await registry();
+    const reference = { chart, repository: undefined, version: "5.0.18" };
+    await expect(fetchChart(helm, reference, directory)).rejects.toThrow(
+      `The chart at ${chart} has version 5.0.19, not 5.0.18; nothing was changed.`,
+    );
   });
 });

@@ -351,6 +351,7 @@ describe("a release that is yet to be installed", () => {
 describe("refused", () => {
   test.each<[string, Record<string, string>, string]>([
     ["another chart's name", { chart: "milvus", chart_repository: "https://charts.example.com" }, "milvus"],
+    ["another chart by its digest", { chart: "oci://r.example.com/charts/other@sha256:ab" }, "other"],
     ["another chart in a registry", { chart: "oci://registry.example.com/charts/other" }, "other"],
   ])("%s than the release's", (_, inputs, name) => {
     const plan = () =>

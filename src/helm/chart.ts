@@ -35,8 +35,16 @@ export function isPath({ chart, repository }: Pick<ChartReference, "chart" | "re
 
 /** Returns the name of a chart in a repository or registry; undefined for a path, whose Chart.yaml has the name. */
 export function chartNameIn(reference: Pick<ChartReference, "chart" | "repository">): string | undefined {
-  return isPath(reference) ? undefined : reference.chart.split("/").at(-1)?.split(":")[0];
+  return isPath(reference) ? undefined : reference.chart.split("/").at(-1)?.split(/[:@]/)[0];
 }
+
+/** Tells whether a reference names a chart by its digest, which no other version can have. */
+function hasDigest({ chart }: Pick<ChartReference, "chart">): boolean {
+  return chart.startsWith("oci://") && chart.includes("@sha256:");
+}
+
+/** The chart that was asked for by path or digest is of another version than the release. */
+export class OtherVersionError extends ActionError {}
 
 const PULL_PAUSES_MS = [1000, 5000];
 
@@ -80,6 +88,7 @@ export async function fetchChart(
   const [archive] = await readdir(folder);
   if (archive === undefined) throw new ActionError(`helm pull ${what} left no archive behind.`);
   const path = join(folder, archive);
+  if (hasDigest(reference)) return readLocalChart(helm, path, version, chart);
   const name = chartNameIn(reference) ?? chart;
   return { path, name, version: version ?? metadataIn(await showChart(helm, path)).version };
 }
@@ -87,12 +96,11 @@ export async function fetchChart(
 /** The repository's name in a Helm configuration that only this download uses. */
 const REPOSITORY_NAME = "chart-repository";
 
-async function pull(
-  helm: Program,
-  { chart, repository, login, version }: ChartReference,
-  folder: string,
-): Promise<Output> {
-  const how = [...(version === undefined ? [] : ["--version", version]), "--destination", folder];
+async function pull(helm: Program, reference: ChartReference, folder: string): Promise<Output> {
+  const { chart, repository, login, version } = reference;
+  // With both, Helm compares the digest with that of the tag.
+  const isOpen = version === undefined || hasDigest(reference);
+  const how = [...(isOpen ? [] : ["--version", version]), "--destination", folder];
   if (!repository || !login) {
     return run(helm, ["pull", chart, ...(repository ? ["--repo", repository] : []), ...how]);
   }
@@ -115,14 +123,23 @@ function metadataIn(text: string): v.InferOutput<typeof ChartMetadata> {
   return v.parse(ChartMetadata, load(text));
 }
 
-async function readLocalChart(helm: Program, path: string, version: string | undefined): Promise<LocalChart> {
+/** @param origin where the chart comes from, for the error */
+async function readLocalChart(
+  helm: Program,
+  path: string,
+  version: string | undefined,
+  origin = path,
+): Promise<LocalChart> {
   const metadata = chartFile(path) ?? (await showChart(helm, path));
   const { name, version: found } = metadataIn(metadata);
   if (version !== undefined && found !== version) {
-    throw new ActionError(`The chart at ${path} has version ${found}, not ${version}; nothing was changed.`, {
-      why: "another chart version also upgrades Milvus, so it is only taken when chart_version asks for it.",
-      fix: `set chart_version: ${found} to upgrade on purpose, or give chart the path of version ${version}.`,
-    });
+    throw new OtherVersionError(
+      `The chart at ${origin} has version ${found}, not ${version}; nothing was changed.`,
+      {
+        why: "another chart version also upgrades Milvus, so it is only taken when chart_version asks for it.",
+        fix: `set chart_version: ${found} to upgrade on purpose, or give chart the path or the digest of version ${version}.`,
+      },
+    );
   }
   return { path, name, version: found };
 }

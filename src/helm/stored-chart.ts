@@ -5,7 +5,7 @@ import * as v from "valibot";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { warning } from "../base/log.ts";
 import type { ChartReference, LocalChart } from "./chart.ts";
-import { chartNameIn, fetchChart, isPath } from "./chart.ts";
+import { chartNameIn, fetchChart, isPath, OtherVersionError } from "./chart.ts";
 import { manifestDifferences } from "./manifest.ts";
 import type { Release } from "./release.ts";
 import { renderUpgrade } from "./render.ts";
@@ -38,7 +38,8 @@ export async function chartFor(
   try {
     return { ...(await fetchChart(helm, reference, directory)), origin: "repository" };
   } catch (error) {
-    if (!(error instanceof ActionError) || !isDeployed(reference, release)) throw error;
+    const isFinal = !(error instanceof ActionError) || error instanceof OtherVersionError;
+    if (isFinal || !isDeployed(reference, release)) throw error;
     const chart = await chartInRelease(helm, release, directory).catch((problem: unknown) => {
       throw new ActionError(`${error.message}\n${messageOf(problem)}`, { cause: error });
     });
