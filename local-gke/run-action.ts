@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { parse } from "yaml";
 import { type Program, run } from "../src/base/process.ts";
+import { parseFileCommands } from "../src/by-hand/file-commands.ts";
 
 /** The directory of action.yml. */
 export const PROJECT = join(import.meta.dirname, "..");
@@ -98,24 +99,6 @@ export async function runAction(options: ActionOptions): Promise<ActionRun> {
       return start(runs.post, Object.fromEntries(saved.map(([name, value]) => [`STATE_${name}`, value])));
     },
   };
-}
-
-/**
- * Parses the content of GITHUB_OUTPUT or GITHUB_STATE.
- *
- * @throws Error if it is malformed
- */
-export function parseFileCommands(text: string): Record<string, string> {
-  const values: Record<string, string> = {};
-  const lines = text.split("\n");
-  for (let line = lines.shift(); line; line = lines.shift()) {
-    const [, name, delimiter] = /^(.+?)<<(.+)$/.exec(line) ?? [];
-    const end = delimiter === undefined ? -1 : lines.indexOf(delimiter);
-    if (name === undefined || end < 0) throw new Error(`"${line}" does not start a value`);
-    values[name] = lines.splice(0, end).join("\n");
-    lines.shift();
-  }
-  return values;
 }
 
 function inputVariables(

@@ -90,5 +90,9 @@ async function post(): Promise<void> {
 
 if (Number.parseInt(process.versions.node, 10) < 22) {
   setFailed(`This action runs on Node.js 24 (using: node24), but was started with ${process.version}.`);
+} else if (process.argv.length > 2) {
+  // A runner gives no arguments.
+  const { runByHand } = await import("./by-hand/main.ts");
+  process.exitCode = await runByHand(process.argv.slice(2));
 } else if (getState(STARTED)) await post();
 else await main();

@@ -34,6 +34,11 @@ export interface RunOptions {
   onErrorLine?: (line: string) => void;
   /** Ends the program: with the runner's own signal after a cancellation, otherwise with SIGTERM. */
   signal?: AbortSignal | undefined;
+  /**
+   * In a process group of its own: a terminal's Ctrl-C then reaches the program only through `signal`, and none of the
+   * programs that it has started. Ignored on Windows, where it would open a window.
+   */
+  ownGroup?: boolean;
 }
 
 /** How long to wait for a program's last output after its end, in milliseconds. */
@@ -51,6 +56,7 @@ export async function run(program: Program, args: string[], options: RunOptions 
     env: { ...process.env, ...program.env },
     stdio: ["pipe", "pipe", "pipe"],
     windowsHide: true,
+    detached: options.ownGroup === true && process.platform !== "win32",
   });
   const kill = () => {
     const reason: unknown = options.signal?.reason;

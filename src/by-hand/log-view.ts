@@ -4,24 +4,31 @@ import { styleText } from "node:util";
 export interface LogView {
   /** Formats one line of the log. Undefined if the line is hidden. */
   show(line: string): string | undefined;
+  /** Hides the texts in a text that the log has asked to mask. */
+  masked(text: string): string;
 }
 
 type Style = Parameters<typeof styleText>[0];
 
 const NOTES: Record<string, Style> = { error: "red", warning: "yellow", notice: "cyan" };
 
-export function logView(): LogView {
+/** @param stream where it is shown, which may have colours or not */
+export function logView(stream: NodeJS.WriteStream = process.stdout): LogView {
   const secrets = new Set<string>();
-  const masked = (text: string) =>
-    [...secrets].reduce((shown, secret) => shown.replaceAll(secret, "***"), text);
+  const masked = (text: string) => {
+    // The longest first: a shorter one may be a part of it.
+    const longestFirst = [...secrets].sort((one, other) => other.length - one.length);
+    return longestFirst.reduce((shown, secret) => shown.replaceAll(secret, "***"), text);
+  };
   return {
+    masked,
     show(line) {
       const [, command, message = ""] = /^::([\w-]+)(?: [^:]*)?::(.*)$/.exec(line) ?? [];
       if (command === undefined) return masked(line);
       const text = decoded(message);
-      if (command === "group") return styleText("bold", `▸ ${masked(text)}`);
+      if (command === "group") return styleText("bold", `▸ ${masked(text)}`, { stream });
       const style = NOTES[command];
-      if (style) return styleText(style, masked(`${capitalized(command)}: ${text}`));
+      if (style) return styleText(style, masked(`${capitalized(command)}: ${text}`), { stream });
       // Masks each line of a multi-line secret, too.
       if (command === "add-mask") for (const secret of [text, ...text.split("\n")]) addTo(secrets, secret);
       return undefined;

@@ -1,8 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
-import { logView } from "../../local-gke/demo/workflow-commands.ts";
-import { parseFileCommands } from "../../local-gke/run-action.ts";
-import { table } from "../../local-gke/table.ts";
+import { parseFileCommands } from "../../src/by-hand/file-commands.ts";
+import { logView } from "../../src/by-hand/log-view.ts";
 
 test.each([
   { line: "Tools: 0.1s", shown: "Tools: 0.1s" },
@@ -21,6 +20,8 @@ test("logView hides masked values in lines and annotations", () => {
   const { show } = logView();
   expect(show("::add-mask::first%0Asecond")).toBeUndefined();
   expect(show("token first of second")).toBe("token *** of ***");
+  show("::add-mask::first-and-more");
+  expect(show("token first-and-more")).toBe("token ***");
   expect(stripVTControlCharacters(show("::error::first") ?? "")).toBe("Error: ***");
 });
 
@@ -29,13 +30,4 @@ test("parseFileCommands reads multi-line and empty values", () => {
   expect(parseFileCommands(text)).toEqual({ a: "one\ntwo", b: "", c: "b<<EOF_2" });
   expect(parseFileCommands("")).toEqual({});
   expect(() => parseFileCommands("a<<EOF\nno end\n")).toThrow("does not start a value");
-});
-
-test("table aligns text left and numbers right", () => {
-  expect(
-    table([
-      ["name", "10 s"],
-      ["n", "1 s"],
-    ]),
-  ).toBe("name  10 s\nn      1 s");
 });

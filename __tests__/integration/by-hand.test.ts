@@ -1,0 +1,70 @@
+import { chmod, mkdtemp, readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { PROJECT } from "../../local-gke/run-action.ts";
+import { type Output, run } from "../../src/base/process.ts";
+import { CHART, HOST, TestCluster } from "./support/cluster.ts";
+
+let cluster: TestCluster;
+let home = "";
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  home = await mkdtemp(join(cluster.gke.directory, "by-hand-"));
+  await cluster.installSmall("by-hand");
+});
+afterAll(() => cluster?.stop());
+
+/** Runs the built program as somebody does in a shell. */
+async function byHand(...args: string[]): Promise<Output> {
+  const { KUBECONFIG: _, ...credentials } = cluster.gke.env;
+  const path = [dirname(cluster.tools.helm4), dirname(cluster.tools.kubectl)].join(":");
+  const env = { ...credentials, PATH: path, HOME: home, TMPDIR: home, GITHUB_ACTIONS: "" };
+  return run({ name: "node", path: process.execPath, env }, [join(PROJECT, "dist/index.js"), ...args]);
+}
+
+const token = async () => {
+  const file = join(home, "token");
+  await writeFile(file, "root:Milvus\n");
+  await chmod(file, 0o600);
+  return `--milvus-token=@${file}`;
+};
+
+test("plans, deploys and plans again by hand as a workflow does, and leaves nothing behind", async () => {
+  const which = ["--namespace", "by-hand", "--cluster-name", "my-cluster", "--location", "us-central1"];
+  const flags = ["--host", HOST, ...which, "--chart", CHART, await token()];
+  const planned = await byHand(...flags, "--mode", "plan", "--output", "json");
+  expect(planned.exitCode, planned.stderr).toBe(0);
+  expect(JSON.parse(planned.stdout)).toMatchObject({
+    would_change: "true",
+    plan: { later: ["value service.type changes"] },
+  });
+  expect(planned.stderr).toContain("▸ Look and plan");
+  expect(planned.stderr).not.toMatch(/^::/m);
+
+  const deployed = await byHand(...flags);
+  expect(deployed.exitCode, deployed.stderr).toBe(0);
+  expect(deployed.stdout).toMatch(/^endpoint +https:\/\/\S+:443$/m);
+  expect(deployed.stdout).not.toContain(home);
+
+  const again = await byHand(...flags, "--mode=plan", "--fail-on-changes", "--output=json");
+  expect(again.exitCode, again.stderr).toBe(0);
+  expect(JSON.parse(again.stdout)).toMatchObject({ would_change: "false" });
+  for (const { stdout, stderr } of [planned, deployed, again]) {
+    expect(`${stdout}${stderr}`).not.toContain("root:Milvus");
+  }
+  expect((await readdir(home)).filter((name) => name.startsWith("milvus"))).toEqual([]);
+});
+
+test.each([
+  { args: ["--hots", "a.b"], exitCode: 2, stderr: /^"--hots" is not a flag\./ },
+  { args: ["--host", "a_b", "--location=x"], exitCode: 1, stderr: /^Error: 2 inputs are not usable/m },
+])("$args ends with $exitCode", async ({ args, exitCode, stderr }) => {
+  const result = await byHand(...args);
+  expect(result).toMatchObject({ exitCode, stderr: expect.stringMatching(stderr) });
+});
+
+test("--help lists the inputs", async () => {
+  const { exitCode, stdout, stderr } = await byHand("--help");
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  expect(stdout).toMatch(/^ {2}--cluster-name$/m);
+});
