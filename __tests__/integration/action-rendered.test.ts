@@ -124,6 +124,21 @@ describe.each(HELMS)("%s: a release", (name) => {
   });
 });
 
+test("a chart that its release's defaults don't fit is refused, until chart_version takes it as it is", async () => {
+  const namespace = "other-defaults";
+  const size = 'maxSize: {{ required "log.file.maxSize is needed" .Values.log.file.maxSize }}';
+  const other = await chartWith(cluster, "templates/_config.tpl", /maxSize: .*/, size);
+  const fork = await chartWith(cluster, "values.yaml", /\nlog:\n.*\n.*\n/, "\n");
+  await writeFile(join(fork, "templates/_config.tpl"), '{{- define "milvus.config" }}{}{{ end }}');
+  await install(HELM, fork, namespace);
+
+  const error = await refused(namespace, HELM, { chart: other });
+  expect(error).toMatch(/was made with other defaults than chart milvus 5\.0\.19 has/);
+  expect(error).toMatch(/Why: [\s\S]*log\.file\.maxSize is needed[\s\S]*What to do: [\s\S]*set chart /);
+
+  await expectDeployed(namespace, HELM, { chart: other, chart_version: "5.0.19" });
+});
+
 test("a release that a post-renderer has changed needs the same post_renderer", async () => {
   const namespace = "post-renderer";
   const postRenderer = join(await mkdtemp(join(cluster.gke.directory, "renderer-")), "render");

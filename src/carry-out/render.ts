@@ -1,4 +1,5 @@
 import { allOf } from "../base/async.ts";
+import { ActionError } from "../base/errors.ts";
 import type { YamlMap } from "../base/yaml.ts";
 import type { LocalChart } from "../helm/chart.ts";
 import { formerDefaults } from "../helm/former-defaults.ts";
@@ -89,11 +90,18 @@ export async function renderRelease(
     isEmpty(kept) ? { kind: "over", files: [], overlay: {} } : ownInWhole(release, kept);
   let final = { plan, upgrade };
   let [baseline, wanted] = await allOf([render(own({})), render(upgrade.values)]);
-  const kept = formerDefaults(base.chart.values, baseline.defaults);
+  let kept = formerDefaults(base.chart.values, baseline.defaults);
   if (!isEmpty(kept)) {
     const replanned = planRelease(settings, observed, kept);
-    final = { plan: replanned, upgrade: replanned.upgrade ?? upgrade };
-    [baseline, wanted] = await allOf([render(own(kept)), render(final.upgrade.values)]);
+    const withKept = { plan: replanned, upgrade: replanned.upgrade ?? upgrade };
+    try {
+      [baseline, wanted] = await allOf([render(own(kept)), render(withKept.upgrade.values)]);
+      final = withKept;
+    } catch (error) {
+      // An explicit chart_version takes the chart as it is.
+      if (settings.chartVersion === undefined) throw otherDefaultsError(release, error);
+      kept = {};
+    }
   }
   const isSame = manifestDifferences(base.manifest, baseline.manifest).length === 0;
   const [again, installed] = isSame
@@ -115,6 +123,18 @@ export async function renderRelease(
       live: await observing,
     },
   };
+}
+
+/** Returns the error for a chart that can't be rendered with the defaults that the release was made with. */
+function otherDefaultsError({ name, namespace, chart, chartVersion }: Release, error: unknown): unknown {
+  if (!(error instanceof ActionError)) return error;
+  return new ActionError(
+    `Release ${name} in namespace ${namespace} was made with other defaults than chart ${chart} ${chartVersion} has, and the chart can't be rendered with those; nothing was changed.`,
+    {
+      why: error.why ?? error.message,
+      fix: `if the release was made from another chart of this name and version, set chart (and chart_repository) to that one. To take this chart with its own defaults, set chart_version: ${chartVersion}.`,
+    },
+  );
 }
 
 /** Returns all values of a release, with the defaults that it keeps beneath them. */
