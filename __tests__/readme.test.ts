@@ -4,6 +4,8 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { FAULTS } from "../local-gke/cloud.ts";
 import { DEFAULT_TIMING } from "../local-gke/ingress/timing.ts";
+import { messageOf } from "../src/base/errors.ts";
+import { readSettings } from "../src/inputs/settings.ts";
 
 const project = join(import.meta.dirname, "..");
 const read = (path: string) => readFileSync(join(project, path), "utf8");
@@ -65,6 +67,16 @@ function outputRow([name, output]: [string, { description: string }]): string[] 
   return [`\`${name}\``, output.description.replaceAll("|", "\\|")];
 }
 
+/** Returns the lines of the error for these inputs. */
+function mistakesIn(inputs: Record<string, string>): string[] {
+  try {
+    readSettings((name) => inputs[name] ?? "", "/");
+    return [];
+  } catch (error) {
+    return messageOf(error).split("\n");
+  }
+}
+
 test("action.yml's inputs are in groups, with the seven that matter first", () => {
   const groups = inputGroups();
   expect(groups.flatMap(([, rows]) => rows)).toEqual(Object.entries<Input>(action.inputs).map(inputRow));
@@ -87,6 +99,25 @@ test("docs/inputs.md has the groups of action.yml in its order, and lists them a
 test("docs/outputs.md has the outputs of action.yml", () => {
   const rows = Object.entries<{ description: string }>(action.outputs).map(outputRow);
   expect(tableBelow("# Outputs", read("docs/outputs.md"))).toEqual(rows);
+});
+
+test("action-types.yml has the types of all inputs and outputs", () => {
+  const types = parse(read("action-types.yml"));
+  expect(Object.keys(types.inputs)).toEqual(Object.keys(action.inputs));
+  expect(Object.keys(types.outputs)).toEqual(Object.keys(action.outputs));
+  for (const [name, input] of Object.entries<Input>(action.inputs)) {
+    const type = types.inputs[name];
+    const isSwitch = input.default === "true" || input.default === "false";
+    expect(type.type === "boolean", name).toBe(isSwitch);
+    // The action takes each of the values, and no other.
+    const mistakes = (value: string) =>
+      mistakesIn({ [name]: value }).filter((line) => line.startsWith(`- ${name}: `));
+    if (type.type !== "enum") continue;
+    for (const value of type["allowed-values"]) expect(mistakes(value), value).toEqual([]);
+    expect(mistakes("no-such-value"), name).toEqual([
+      expect.stringContaining(type["allowed-values"].join(", ")),
+    ]);
+  }
 });
 
 test("the README has the seven inputs that matter, and outputs and errors as docs/ has them", () => {
