@@ -9,6 +9,7 @@ import {
   type Applied,
   applyHealthCheck,
   applyLoadBalancer,
+  settleBackendConfig,
   settleLoadBalancer,
 } from "./carry-out/load-balancer.ts";
 import { type HelmUpgrade, recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
@@ -329,12 +330,14 @@ async function prove(
   if (zone) for (const host of formerHosts) await forgetHost(host, session, zone, ingressAddress);
   if (verifier) {
     const { verify } = await verifier;
+    const loginEnds = loadBalancer.finalBackendConfig !== undefined;
     await step(
       session,
       "Call Milvus through the load balancer",
-      () => proveMilvus(verify, settings, session, certificate, endpoint.dial),
+      () => proveMilvus(verify, settings, session, { ...certificate, loginEnds }, endpoint.dial),
       "pods",
     );
+    await settleBackendConfig(session, access.api, loadBalancer);
   }
   return true;
 }

@@ -83,6 +83,7 @@ describe.concurrent("backend_config", () => {
       backend_config: stringify({
         securityPolicy: { name: "my-policy" },
         logging: { enable: true, sampleRate: 0.5 },
+        iap: { enabled: true },
         healthCheck: { checkIntervalSec: 5 },
         connectionDraining: { drainingTimeoutSec: 300 },
       }),
@@ -95,15 +96,16 @@ describe.concurrent("backend_config", () => {
       connectionDraining: { drainingTimeoutSec: 300 },
       securityPolicy: { name: "my-policy" },
       logging: { enable: true, sampleRate: 0.5 },
+      iap: { enabled: true },
       healthCheck: { ...healthCheck, checkIntervalSec: 5, timeoutSec: 4 },
     });
 
-    const second = await deploy(namespace, { request_timeout: "10m" });
+    const second = await deploy(namespace, { request_timeout: "10m", wait_for: "ready" });
     expect(changesIn(second)).toEqual([`change BackendConfig ${BACKEND_CONFIG}`]);
     expect(await spec()).toEqual({
       timeoutSec: 600,
       connectionDraining: { drainingTimeoutSec: 60 },
-      // Left out, they would stay on at Google.
+      // Left out, they would stay on at Google. IAP's switch is gone: it was off when Milvus answered.
       securityPolicy: { name: "" },
       logging: { enable: false },
       healthCheck: { ...healthCheck, checkIntervalSec: 15, timeoutSec: 10 },

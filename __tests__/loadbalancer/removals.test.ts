@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { YamlMap } from "../../src/base/yaml.ts";
 import { withRemovals } from "../../src/loadbalancer/removals.ts";
+import { NEW_SERVICE, syncFeatures } from "../support/backend-features.ts";
 import { liveObject, settings } from "../support/observed.ts";
 
 const backendConfig = (spec: YamlMap) =>
@@ -27,7 +28,6 @@ describe("fields that a BackendConfig no longer has are turned off", () => {
       {
         cdn: { enabled: false },
         customRequestHeaders: {},
-        customResponseHeaders: {},
         iap: { enabled: false },
         logging: { enable: false },
         securityPolicy: { name: "" },
@@ -61,6 +61,49 @@ describe("fields that a BackendConfig no longer has are turned off", () => {
     expect(first.backendConfig).toEqual(expected);
     // The next run finds it so, and changes nothing.
     expect(withRemovals(wanted, [backendConfig(first.backendConfig)]).backendConfig).toEqual(expected);
+  });
+
+  const ON: YamlMap = {
+    cdn: { enabled: true },
+    customRequestHeaders: { headers: ["a:b"] },
+    customResponseHeaders: { headers: ["a:b"] },
+    iap: { enabled: true },
+    logging: { enable: true, sampleRate: 0.5 },
+    sessionAffinity: { affinityType: "GENERATED_COOKIE", affinityCookieTtlSec: 50 },
+  };
+  test.each(Object.entries(ON))(
+    "Google's controller turns %s off, and then leaves the backend alone",
+    (field, value) => {
+      const live = { [field]: value };
+      const on = syncFeatures(live, NEW_SERVICE);
+      expect(on.updated).toEqual([field]);
+      const { backendConfig: off, turnsIapOff } = withRemovals(settings(), [backendConfig(live)]);
+      const turned = syncFeatures(off, on.service);
+      expect(turned.updated).toEqual([field]);
+      // Once Milvus has answered, the switch of IAP goes.
+      const { iap, ...rest } = off;
+      expect(iap !== undefined).toBe(turnsIapOff);
+      const settled = syncFeatures(rest, turned.service);
+      expect(settled).toEqual({ service: turned.service, updated: [] });
+      expect(settled.service).toMatchObject({
+        enableCDN: false,
+        customRequestHeaders: null,
+        customResponseHeaders: null,
+        sessionAffinity: "NONE",
+      });
+      expect(settled.service.iap?.enabled ?? false).toBe(false);
+      expect(settled.service.logConfig?.enable ?? false).toBe(false);
+      expect(withRemovals(settings(), [backendConfig(rest)]).backendConfig).toEqual(rest);
+    },
+  );
+
+  test.each([
+    ["customResponseHeaders", {}],
+    ["customRequestHeaders", { headers: [] }],
+    ["iap", { enabled: false }],
+  ])("it would update the backend at every sync with %s: %o", (field, value) => {
+    const once = syncFeatures({ [field]: value }, NEW_SERVICE);
+    expect(syncFeatures({ [field]: value }, once.service).updated).toEqual([field]);
   });
 
   test("but not fields that somebody else set", () => {

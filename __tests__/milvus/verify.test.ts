@@ -89,7 +89,14 @@ async function startLoadBalancer(respond: (stream: ServerHttp2Stream, headers: I
 async function check(address: string, request: Partial<Verification> = {}): Promise<Verified> {
   const { certificate } = await pair;
   const { signal } = new AbortController();
-  const target = { address, host: HOST, ca: certificate, proxy: undefined, allowedRanges: [] };
+  const target = {
+    address,
+    host: HOST,
+    ca: certificate,
+    proxy: undefined,
+    loginEnds: false,
+    allowedRanges: [],
+  };
   return verify({ ...target, token: undefined, limit: 1, signal, ...request });
 }
 
@@ -166,6 +173,16 @@ describe("an answer", () => {
       await expect(result).rejects.toThrow("Identity-Aware Proxy");
     },
   );
+
+  test("follows a log-in that this run has switched off", async () => {
+    let answers = 0;
+    const address = await startLoadBalancer((stream) => {
+      answers += 1;
+      stream.respond({ ":status": answers > 2 ? 403 : 401 }, { endStream: true });
+    });
+    await expect(check(address, { limit: HOURS, loginEnds: true })).rejects.toThrow("refuses calls for");
+    expect(answers).toBeGreaterThan(2);
+  });
 
   test("can be that Milvus requires a token, if none was given", async () => {
     const { address } = await startMilvus(refusal(status.UNAUTHENTICATED, "auth check failure"));

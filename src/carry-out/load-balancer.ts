@@ -175,3 +175,18 @@ export async function settleLoadBalancer(
     if (wasThere) info(`${kind} ${name} is deleted: nothing needs it any more.`);
   }
 }
+
+/** Removes the switch that has turned IAP off. Milvus's answer through the load balancer shows that it is off. */
+export async function settleBackendConfig(
+  { report }: Session,
+  api: ApiServer,
+  { names, finalBackendConfig }: Pick<LoadBalancerPlan, "names" | "finalBackendConfig">,
+): Promise<void> {
+  if (!finalBackendConfig) return;
+  const found = await api.get("BackendConfig", names.namespace, names.backendConfig);
+  const marked = changedAsBefore(
+    finalBackendConfig,
+    found === undefined ? undefined : v.parse(KubernetesObject, found),
+  );
+  await changing(report, () => api.apply(marked, { dryRun: false, force: true }));
+}

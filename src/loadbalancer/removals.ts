@@ -8,13 +8,17 @@ import type { LoadBalancerSettings } from "./settings.ts";
 /**
  * Values that turn a field's feature off at Google. It isn't enough to remove a field: the controller then
  * leaves the feature as it is (kubernetes/ingress-gce, pkg/backends/features; pkg/translator, sslPolicyLink).
- * Header fields get an empty map, because the controller would set an empty list again at every sync. The
- * cookie's TTL is named, because the controller would keep it otherwise.
+ *
+ * - customRequestHeaders is an empty map, because the controller would set an empty list again at every sync.
+ * - customResponseHeaders is missing: the controller turns off what isn't there, and would set an empty map again at
+ *   every sync.
+ * - iap is turned off so that it may be removed: while it is there, the controller compares the hash of an OAuth
+ *   client that there isn't, and updates the backend service at every sync.
+ * - The cookie's TTL is named, because the controller would keep it otherwise.
  */
 const BACKEND_CONFIG_OFF = {
   cdn: { enabled: false },
   customRequestHeaders: {},
-  customResponseHeaders: {},
   iap: { enabled: false },
   logging: { enable: false },
   securityPolicy: { name: "" },
@@ -26,6 +30,8 @@ const FRONTEND_CONFIG_OFF = { sslPolicy: "" };
 export interface Removals extends Pick<LoadBalancerSettings, "backendConfig" | "frontendConfig"> {
   /** Whether IAP stays on at Google although the inputs no longer ask for it. */
   leavesIap: boolean;
+  /** Whether `backendConfig` has `iap` only to turn it off: once it is off, the field is to go. */
+  turnsIapOff: boolean;
 }
 
 /**
@@ -53,16 +59,18 @@ export function withRemovals(
   const isWritten = frontendConfig !== undefined || isOurs;
   const frontendOff = isWritten ? removed(FRONTEND_CONFIG_OFF, frontendConfig ?? {}, frontend) : {};
   const isNeeded = frontendConfig !== undefined || Object.keys(frontendOff).length > 0;
+  const turnsIapOff = iap !== undefined && !hasClient;
   return {
     backendConfig: {
       ...withoutNulls(backendConfig),
       ...off,
-      ...(iap !== undefined && !hasClient && { iap }),
+      ...(turnsIapOff && { iap }),
       // The controller refuses it for an internal load balancer, even with an empty name.
       ...(securityPolicy !== undefined && loadBalancer === "external" && { securityPolicy }),
     },
     frontendConfig: isNeeded ? { ...withoutNulls(frontendConfig ?? {}), ...frontendOff } : undefined,
     leavesIap: iap !== undefined && hasClient && liveIap.enabled === true,
+    turnsIapOff,
   };
 }
 

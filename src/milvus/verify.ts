@@ -8,6 +8,8 @@ import { connect, type Destination, type MilvusClient } from "./client.ts";
 
 export interface Verification extends Destination {
   token: string | undefined;
+  /** This run has switched Identity-Aware Proxy off: its log-in may answer for some minutes more. */
+  loginEnds: boolean;
   /** The only clients that the load balancer admits; empty if it admits everybody. */
   allowedRanges: readonly string[];
   /** Milliseconds. */
@@ -61,7 +63,7 @@ export async function verify(request: Verification): Promise<Verified> {
             const isRefusedClient =
               error.code === GrpcStatus.PERMISSION_DENIED &&
               (request.allowedRanges.length === 0 || Date.now() >= settled);
-            const isFinal = isOtherServer(error) || isRefusedClient || isRefusedToken;
+            const isFinal = (isOtherServer(error) && !request.loginEnds) || isRefusedClient || isRefusedToken;
             if (isFinal || Date.now() >= giveUp) throw notVerified(error, request);
           }
           await pause(PAUSE_MS, request.signal);

@@ -54,6 +54,8 @@ export interface LoadBalancerPlan {
    * The Ingress without the certificates that serve until the new one does; undefined when there are none.
    */
   finalIngress: Manifest | undefined;
+  /** The BackendConfig without the switch that turns IAP off; undefined if it has none. */
+  finalBackendConfig: Manifest | undefined;
   /** This action's objects that nothing refers to once the load balancer works. */
   orphans: (ObjectReference & { kind: (typeof ORPHAN_KINDS)[number] })[];
   /** Whether IAP stays on at Google although backend_config no longer has it. */
@@ -65,7 +67,7 @@ export interface LoadBalancerPlan {
  */
 export function planLoadBalancer(given: PlanSettings, observed: Observed, port: GrpcPort): LoadBalancerPlan {
   const wantedBackendConfig = withClientPolicy(given, observed);
-  const { leavesIap, ...configs } = withRemovals(
+  const { leavesIap, turnsIapOff, ...configs } = withRemovals(
     { ...given, backendConfig: wantedBackendConfig },
     observed.objects,
   );
@@ -121,9 +123,17 @@ export function planLoadBalancer(given: PlanSettings, observed: Observed, port: 
           ),
     manifests,
     finalIngress: isDeepStrictEqual(first, last) ? undefined : last,
+    finalBackendConfig: turnsIapOff
+      ? backendConfig(names, withoutIap(settings), kept.backendConfig)
+      : undefined,
     orphans,
     leavesIap,
   };
+}
+
+function withoutIap(settings: PlanSettings): PlanSettings {
+  const { iap: _, ...backendConfig } = settings.backendConfig;
+  return { ...settings, backendConfig };
 }
 
 /** Returns backend_config with the Cloud Armor policy of allowed_ranges. */

@@ -3,7 +3,7 @@ import { info, warning } from "../base/log.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { trustFor } from "../loadbalancer/certificate.ts";
 import type { ChosenCertificate } from "../loadbalancer/chosen-certificate.ts";
-import type { verify as Verify } from "../milvus/verify.ts";
+import type { Verification, verify as Verify } from "../milvus/verify.ts";
 import type { Session } from "../report/session.ts";
 
 const DEFAULT_PASSWORD = {
@@ -28,7 +28,7 @@ export async function proveMilvus(
     allowedRanges,
   }: Pick<Settings, "host" | "milvusToken" | "backendsTimeout" | "allowedRanges">,
   { report, environment, signal }: Session,
-  { certificate }: ChosenCertificate,
+  { certificate, loginEnds }: Pick<ChosenCertificate, "certificate"> & Pick<Verification, "loginEnds">,
   dial: string,
 ): Promise<void> {
   const proxy = proxyFor(targetOf(dial), environment);
@@ -39,6 +39,7 @@ export async function proveMilvus(
     ca: certificate && trustFor(certificate),
     proxy,
     token: milvusToken,
+    loginEnds,
     signal,
   };
   const { version, reasons } = await verify({ ...target, allowedRanges, limit: backendsTimeout });
