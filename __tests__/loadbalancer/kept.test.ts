@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import type { KeyPair } from "../../src/loadbalancer/certificate.ts";
@@ -181,6 +182,36 @@ describe("what a person's Ingress has beyond Milvus's page needs consent and sta
     const annotations = { "field.cattle.io/publicEndpoints": "[]" };
     expect(kept([{ ...object, metadata: { ...object.metadata, annotations } }]).ingress.beyond).toEqual([]);
   });
+});
+
+test("whatever a person has combined stays, in all later runs", () => {
+  const annotations = {
+    [STATIC]: "corp",
+    [FRONTEND]: "corp",
+    [PRE_SHARED]: "corp",
+    [MANAGED]: "corp",
+    "a.b/c": "d",
+  };
+  const rules = [rule(HOST, path(MILVUS), path("attu", "/attu")), OTHER];
+  const spec = { ...CORP, rules, defaultBackend: path("shop").backend };
+  const some = <T extends object>(all: T) =>
+    fc.subarray(Object.entries(all)).map((part) => Object.fromEntries(part));
+  fc.assert(
+    fc.property(some(annotations), some(spec), (one, other) => {
+      const object = handMade(one, other);
+      const manifest = manifestOf([object]);
+      // The path to Milvus is this action's own.
+      const own = { host: HOST, http: { paths: [{ path: "/" }, path("attu", "/attu")] } };
+      const routed = "rules" in other && { rules: [own, OTHER] };
+      const kept = { metadata: { annotations: one }, spec: { ...other, ...routed } };
+      expect(manifest).toMatchObject(kept);
+      const later = takenOver(
+        { ...object, spec: manifest.spec },
+        manifest.metadata.annotations?.[NOTE] ?? "",
+      );
+      expect(manifestOf([later])).toEqual(manifest);
+    }),
+  );
 });
 
 describe("an input that says otherwise wins", () => {
