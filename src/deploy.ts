@@ -5,6 +5,7 @@ import { loadBalancerBesideRollout } from "./carry-out/beside-rollout.ts";
 import { deleteClientPolicy, keepClientPolicy } from "./carry-out/client-policy.ts";
 import { forgetHost, introduceHost, pointHost } from "./carry-out/dns-record.ts";
 import { checkByDryRun, type DryRun } from "./carry-out/dry-run.ts";
+import { removeLayer4 } from "./carry-out/layer-4.ts";
 import {
   type Applied,
   applyHealthCheck,
@@ -39,7 +40,7 @@ import { reportCertificate } from "./report/certificate.ts";
 import { describeCounts, hasChanges } from "./report/change-counts.ts";
 import { reportDns } from "./report/dns.ts";
 import { logFindings } from "./report/findings.ts";
-import { changing, LATER_UPGRADE, type PlanReport, UPGRADE } from "./report/run-report.ts";
+import { changing, type PlanReport, UPGRADE } from "./report/run-report.ts";
 import { type Session, step } from "./report/session.ts";
 import { logOverlay } from "./report/values-overlay.ts";
 import { startGcloud } from "./tools/gcloud.ts";
@@ -147,7 +148,11 @@ async function deployOnce(
   try {
     const deployment = { settings, session, access, observed, plan, chart, dryRun, watch };
     const proven = await namingLayer4(deployment, () => carryOutAndProve(deployment));
-    if (proven) await removeLayer4(deployment, proven);
+    const { switchOver } = plan.release;
+    if (proven && switchOver && chart) {
+      const service = observed.service.metadata.name;
+      await removeLayer4(settings, session, access, { service, release: proven, chart, switchOver });
+    }
     if (plan.release.upgrade && !hasLoadBalancerValues(observed.release.values)) {
       logOverlay(session, settings.release);
     }
@@ -243,7 +248,8 @@ async function carryOut({
       );
     }
     const title = release.revision === 0 ? "Install the Helm release" : "Upgrade the Helm release";
-    const helmUpgrade: HelmUpgrade = { title, change: UPGRADE, release, chart, plan: upgrade };
+    const { rendered } = plan;
+    const helmUpgrade: HelmUpgrade = { title, change: UPGRADE, release, chart, plan: upgrade, rendered };
     const { awaitedPods } = plan;
     const beside =
       awaitedPods && loadBalancerBesideRollout(awaitedPods, { report, api: access.api }, applied, apply);
@@ -340,17 +346,6 @@ async function prove(
     await settleBackendConfig(session, access.api, loadBalancer);
   }
   return true;
-}
-
-async function removeLayer4(
-  { settings, session, access, plan, chart }: Deployment,
-  release: Release,
-): Promise<void> {
-  const { switchOver } = plan.release;
-  if (!switchOver || !chart) return;
-  const title = "Remove the layer-4 load balancer";
-  const helmUpgrade: HelmUpgrade = { title, change: LATER_UPGRADE, release, chart, plan: switchOver };
-  session.report.releaseRevision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
 }
 
 function drift(plan: PlanReport): ActionError {

@@ -102,26 +102,42 @@ test("two first installations at the same moment: the later one waits, and goes 
   expect(annotations).toEqual(Object.fromEntries(RUNS.map((run) => [`example.com/${run}`, run])));
 });
 
-test("an upgrade by somebody else between a run's look and its own is seen, and kept", async () => {
-  const namespace = "overtaken";
-  await cluster.installSmall(namespace);
-  const looked = Promise.withResolvers<void>();
-  const over = Promise.withResolvers<void>();
-  // The chart is fetched after the look, and before anything is changed.
-  const { url, close } = await serveCharts(cluster, [await chartVersion()], async () => {
-    looked.resolve();
-    await over.promise;
-  });
-  try {
-    const inputs = { ...inputsFor(namespace), chart: "milvus", chart_repository: url };
-    const run = (await cluster.job()).start(inputs);
-    await looked.promise;
-    const values = { extraConfigFiles: { "user.yaml": "dataCoord:\n  segment:\n    maxSize: 2048\n" } };
-    const flags = ["-n", namespace, "--reuse-values", "--values", "-"];
-    await cluster.helmWith(JSON.stringify(values), "upgrade", "my-release", CHART, ...flags);
-    over.resolve();
-    const { errors, lines, outputs } = await run.ended;
-    expect(errors, lines.join("\n")).toEqual([]);
+describe("what somebody else does between a run's look and its own upgrade is seen, and kept", () => {
+  /** Runs the action, which must succeed, and does something after its look. */
+  async function runWith(
+    namespace: string,
+    inputs: Record<string, string>,
+    act: () => Promise<unknown>,
+  ): Promise<StepResult> {
+    const looked = Promise.withResolvers<void>();
+    const over = Promise.withResolvers<void>();
+    // The chart is fetched after the look, and before anything is changed.
+    const { url, close } = await serveCharts(cluster, [await chartVersion()], async () => {
+      looked.resolve();
+      await over.promise;
+    });
+    try {
+      const repository = { chart: "milvus", chart_repository: url };
+      const run = (await cluster.job()).start({ ...inputsFor(namespace), ...repository, ...inputs });
+      await looked.promise;
+      await act();
+      over.resolve();
+      const result = await run.ended;
+      expect(result.errors, result.lines.join("\n")).toEqual([]);
+      return result;
+    } finally {
+      close();
+    }
+  }
+
+  test("an upgrade", async () => {
+    const namespace = "overtaken";
+    await cluster.installSmall(namespace);
+    const { lines, outputs } = await runWith(namespace, {}, () => {
+      const values = { extraConfigFiles: { "user.yaml": "dataCoord:\n  segment:\n    maxSize: 2048\n" } };
+      const flags = ["-n", namespace, "--reuse-values", "--values", "-"];
+      return cluster.helmWith(JSON.stringify(values), "upgrade", "my-release", CHART, ...flags);
+    });
     expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
     expect(lines.join("\n")).toContain("this run planned from revision 1; the newest revision is 2");
     const { extraConfigFiles } = await cluster.values(namespace);
@@ -129,9 +145,20 @@ test("an upgrade by somebody else between a run's look and its own is seen, and 
       dataCoord: { segment: { maxSize: 2048 } },
       common: { security: { tlsMode: 1 } },
     });
-  } finally {
-    close();
-  }
+  });
+
+  test("another number of pods", async () => {
+    const namespace = "scaled-meanwhile";
+    await cluster.installSmall(namespace, { cluster: { enabled: true }, etcd: { enabled: false } });
+    const queryNode = "my-release-milvus-querynode";
+    const { lines, outputs } = await runWith(namespace, { wait_for: "none" }, () =>
+      cluster.kubectl("scale", `deployment/${queryNode}`, "-n", namespace, "--replicas=3"),
+    );
+    expect(outputs).toMatchObject({ changed: "true", release_revision: "2" });
+    expect(lines).toContain(`Why: Deployment ${queryNode}: spec.replicas`);
+    const { spec } = await cluster.get(namespace, "deployment", queryNode);
+    expect(spec).toMatchObject({ replicas: 3 });
+  });
 });
 
 async function chartVersion(): Promise<string> {

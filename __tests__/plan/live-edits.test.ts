@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { liveEdits } from "../../src/plan/live-edits.ts";
+import { liveEdits, overwrites } from "../../src/plan/live-edits.ts";
 import { liveObject } from "../support/observed.ts";
 
+const NAME = "my-release-milvus-proxy";
 const CONTAINER = {
   name: "proxy",
   image: "milvusdb/milvus:v2.6.15",
@@ -19,7 +20,7 @@ const CONTAINER = {
 function deployment(container: object, replicas = 1, annotations: Record<string, string> = {}) {
   return liveObject({
     kind: "Deployment",
-    metadata: { name: "my-release-milvus-proxy", annotations },
+    metadata: { name: NAME, annotations },
     spec: { replicas, template: { spec: { containers: [{ ...CONTAINER, ...container }] } } },
   });
 }
@@ -74,4 +75,14 @@ test("a field that the upgrade changes itself is no edit", () => {
   expect(edits(deployment({ image: "mine:1" }), deployment({ image: "milvusdb/milvus:v2.6.16" }))).toEqual(
     [],
   );
+});
+
+test("all that an upgrade overwrites: what it changes itself, and what somebody has changed", () => {
+  const wanted = deployment({ image: "milvusdb/milvus:v2.6.16" });
+  const live = deployment({ args: ["run", "all"] }, 3);
+  expect(overwrites([live], [wanted])).toEqual([
+    { kind: "Deployment", name: NAME, path: "spec.replicas", before: 3, after: 1 },
+    expect.objectContaining({ path: `${AT}.image`, before: "milvusdb/milvus:v2.6.15" }),
+    expect.objectContaining({ path: `${AT}.args[1]`, before: "all" }),
+  ]);
 });

@@ -39,6 +39,7 @@ const RENDERED = {
   deletes: [{ kind: "Service", name: "s" }],
   fields: [{ kind: "Service", name: "m", path: "spec.type", before: "LoadBalancer", after: "ClusterIP" }],
   edits: [],
+  overwrites: [],
   manifest: "",
   hooks: [],
   milvusVersion: "2.6.15",

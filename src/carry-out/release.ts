@@ -1,5 +1,5 @@
 import { formatDuration } from "../base/duration.ts";
-import { ActionError, messageOf, OvertakenError } from "../base/errors.ts";
+import { ActionError, messageOf } from "../base/errors.ts";
 import { info } from "../base/log.ts";
 import { originOf } from "../base/origin.ts";
 import { withProgress } from "../base/progress.ts";
@@ -38,6 +38,7 @@ import {
 } from "../report/run-report.ts";
 import { type Session, step } from "../report/session.ts";
 import type { BesideRollout } from "./beside-rollout.ts";
+import { type PlannedOverwrites, refuseOvertaken } from "./overtaken.ts";
 
 type ReleaseSettings = Pick<Settings, "release" | "namespace" | "helmTimeout" | "rollbackOnFailure">;
 
@@ -51,6 +52,8 @@ export interface HelmUpgrade {
   release: Release;
   chart: LocalChart;
   plan: UpgradePlan;
+  /** What Helm would make of the release; undefined when the live objects may have changed since the plan. */
+  rendered?: PlannedOverwrites | undefined;
 }
 
 /**
@@ -58,7 +61,7 @@ export interface HelmUpgrade {
  * deployed revision, and the error says so.
  *
  * @param beside what goes on beside the upgrade; it is taken back when the upgrade fails
- * @throws OvertakenError when another run upgraded the release since this one looked; nothing was changed
+ * @throws OvertakenError when the release was upgraded, scaled or edited since this run looked; nothing was changed
  */
 export async function upgradeOrRollBack(
   settings: ReleaseSettings,
@@ -68,8 +71,8 @@ export async function upgradeOrRollBack(
   beside?: BesideRollout,
 ): Promise<number> {
   const { report, signal } = session;
-  const { release, title, change } = helmUpgrade;
-  await refuseOvertaken(access.api, release);
+  const { release, title, change, rendered } = helmUpgrade;
+  await refuseOvertaken(access.api, release, rendered);
   signal.throwIfAborted();
   return await changing(report, async (nothingChanged) => {
     try {
@@ -106,20 +109,6 @@ export async function upgradeOrRollBack(
       throw new ActionError([messageOf(error), ...endings].join("\n"), { cause: error });
     }
   });
-}
-
-/** The plan's values were made from those that this run has seen: another run's changes would be lost. */
-async function refuseOvertaken(api: ApiServer, release: Release): Promise<void> {
-  const { name, namespace, revision } = release;
-  const newest = (await listRevisions(api, release)).at(-1)?.revision;
-  if (newest === undefined || newest <= revision) return;
-  throw new OvertakenError(
-    `Release ${name} in namespace ${namespace} was changed by another run meanwhile.`,
-    {
-      why: `this run planned from revision ${revision}; the newest revision is ${newest}.`,
-      fix: "run again.",
-    },
-  );
 }
 
 /** Tells whether a failed upgrade left a revision behind. If that can't be seen, it counts as one that did. */

@@ -15,8 +15,9 @@ import type { Access } from "../observe/access.ts";
 import type { Observed } from "../observe/observed.ts";
 import { CONFIGURATION, observeReleaseObjects } from "../observe/release-objects.ts";
 import { refuseUndone } from "../plan/other-deployers.ts";
-import { planRelease, type ReleasePlan } from "../plan/release.ts";
+import { nextUpgrade, planRelease, type ReleasePlan } from "../plan/release.ts";
 import type { Rendered } from "../plan/rendered.ts";
+import { switchOverManifest } from "../plan/switch-over.ts";
 import type { Session } from "../report/session.ts";
 import { reportOverlay } from "../report/values-overlay.ts";
 
@@ -25,7 +26,7 @@ export interface RenderedRelease {
   plan: ReleasePlan;
   /** Undefined when the release stays as it is. */
   chart: LocalChart | undefined;
-  /** Undefined when there is no upgrade before Milvus answers. */
+  /** What comes first: the upgrade before Milvus answers, or the one after that. Undefined when there is none. */
   rendered: Rendered | undefined;
 }
 
@@ -45,13 +46,13 @@ export async function renderRelease(
   const plan = planRelease(settings, observed);
   await reportOverlay({ directory, report }, plan.overlay);
   refuseUndone(observed, plan.upgrade?.reasons ?? [], plan.overlay);
-  const { chartVersion, upgrade, switchOver } = plan;
-  if (!upgrade && !switchOver) return { plan, chart: undefined, rendered: undefined };
+  const { chartVersion } = plan;
+  const next = nextUpgrade(plan);
+  if (!next) return { plan, chart: undefined, rendered: undefined };
   const { chart: name, chartRepository: repository, chartLogin: login } = settings;
   const reference = { chart: name, repository, login, version: chartVersion };
   const chart = known ?? (await chartFor(helm, reference, release, directory));
   refuseOtherChart(release, chart.name);
-  if (!upgrade) return { plan, chart, rendered: undefined };
 
   const render = (values: HelmValues) => renderUpgrade(helm, { release, chart, values, directory });
   const { base } = release;
@@ -59,7 +60,7 @@ export async function renderRelease(
     const { manifest, hooks } = await renderInstall(helm, {
       release,
       chart,
-      values: upgrade.values,
+      values: next.values,
       directory,
     });
     return {
@@ -72,7 +73,7 @@ export async function renderRelease(
   // The rendering is awaited first. A rejection until then is reported below.
   observing.catch(() => {});
   if (chart.version !== release.chartVersion) {
-    const { manifest, hooks } = await render(upgrade.values);
+    const { manifest, hooks } = await render(next.values);
     return {
       plan,
       chart,
@@ -88,14 +89,14 @@ export async function renderRelease(
   }
   const own = (kept: YamlMap): HelmValues =>
     isEmpty(kept) ? { kind: "over", files: [], overlay: {} } : ownInWhole(release, kept);
-  let final = { plan, upgrade };
-  let [baseline, wanted] = await allOf([render(own({})), render(upgrade.values)]);
+  let final = { plan, next };
+  let [baseline, wanted] = await allOf([render(own({})), render(next.values)]);
   let kept = formerDefaults(base.chart.values, baseline.defaults);
   if (!isEmpty(kept)) {
     const replanned = planRelease(settings, observed, kept);
-    const withKept = { plan: replanned, upgrade: replanned.upgrade ?? upgrade };
+    const withKept = { plan: replanned, next: nextUpgrade(replanned) ?? next };
     try {
-      [baseline, wanted] = await allOf([render(own(kept)), render(withKept.upgrade.values)]);
+      [baseline, wanted] = await allOf([render(own(kept)), render(withKept.next.values)]);
       final = withKept;
     } catch (error) {
       // An explicit chart_version takes the chart as it is.
@@ -118,7 +119,9 @@ export async function renderRelease(
       chart,
       baselines,
       installed,
-      wanted: wanted.manifest,
+      wanted: final.plan.upgrade
+        ? wanted.manifest
+        : switchOverManifest(base.manifest, wanted.manifest, observed.service.metadata.name),
       hooks: wanted.hooks,
       live: await observing,
     },

@@ -14,8 +14,15 @@ export function appliesServerSide(version: string, { serverSide }: { serverSide:
 }
 
 /** Without it an upgrade would undo what the post-renderer changed. */
-export function postRendererFlags({ postRenderer }: { postRenderer?: string | undefined }): string[] {
-  return postRenderer === undefined ? [] : ["--post-renderer", postRenderer];
+export function postRendererFlags({
+  postRenderer,
+  postRendererArgs = [],
+}: {
+  postRenderer?: string | undefined;
+  postRendererArgs?: readonly string[] | undefined;
+}): string[] {
+  if (postRenderer === undefined) return [];
+  return ["--post-renderer", postRenderer, ...postRendererArgs.map((arg) => `--post-renderer-args=${arg}`)];
 }
 
 /** @param limit milliseconds */

@@ -23,6 +23,13 @@ export function givenValues(values: HelmValues): YamlMap {
   return [...values.files.map((file) => file.values), values.overlay].reduce<YamlMap>(joinValues, {});
 }
 
+/** Lays more values over all others. */
+export function withOverlay(values: HelmValues, over: YamlMap): HelmValues {
+  return values.kind === "instead"
+    ? { ...values, values: joinValues(values.values, over) }
+    : { ...values, overlay: joinValues(values.overlay, over) };
+}
+
 /**
  * Runs a Helm command with values. They may be secrets: Helm reads them from private files, which are deleted after the
  * command, and from standard input.

@@ -52,6 +52,20 @@ export function parseManifest(text: string): Map<string, Rendered> {
 }
 
 /**
+ * Returns the text of each object of a rendered manifest, by the keys of {@link parseManifest}.
+ *
+ * @param text several YAML documents
+ */
+export function splitManifest(text: string): Map<string, string> {
+  const documents = text.split(/^---(?=\s|$)/m);
+  return new Map(
+    documents.flatMap((document) =>
+      [...parseManifest(document).keys()].map((key) => [key, document.trim()] as const),
+    ),
+  );
+}
+
+/**
  * Compares the manifest of a release with the one that an upgrade would make. Any change of a pod template replaces the
  * pods. An object with the annotation helm.sh/resource-policy: keep is not deleted.
  */

@@ -11,6 +11,7 @@ export type Helm = Program & {
   version: string;
   /** What changes each manifest before Helm applies it: a program (Helm 3), a plugin's name (Helm 4). */
   postRenderer?: string | undefined;
+  postRendererArgs?: readonly string[] | undefined;
 };
 
 export interface Upgrade {

@@ -3,7 +3,7 @@ import { differences } from "../kubernetes/field-difference.ts";
 import type { KubernetesObject } from "../kubernetes/objects.ts";
 import { unmetFields } from "../kubernetes/unmet-fields.ts";
 
-/** A field of an object that an upgrade sets back. */
+/** A live field that an upgrade overwrites. */
 export interface LiveEdit {
   kind: string;
   name: string;
@@ -34,17 +34,30 @@ export function liveEdits(
   recorded: readonly RenderedObject[],
   wanted: readonly RenderedObject[],
 ): LiveEdit[] {
+  const isOf = (edit: LiveEdit) => (object: RenderedObject) =>
+    object.kind === edit.kind && object.metadata.name === edit.name;
+  return overwrites(live, wanted).filter((edit) => {
+    const before = recorded.find(isOf(edit));
+    const changes = differences(before, wanted.find(isOf(edit))).map(({ path }) => path);
+    return before && !changes.some((change) => isWithin(edit.path, change) || isWithin(change, edit.path));
+  });
+}
+
+/**
+ * Returns all fields that an upgrade overwrites in the live objects, whoever set them.
+ *
+ * @param wanted the objects that the upgrade would make
+ */
+export function overwrites(live: readonly KubernetesObject[], wanted: readonly RenderedObject[]): LiveEdit[] {
   return wanted.flatMap((object) => {
-    const isSame = (other: RenderedObject) =>
-      other.kind === object.kind && other.metadata.name === object.metadata.name;
-    const now = live.find(isSame);
-    const before = recorded.find(isSame);
-    if (!now || !before) return [];
-    const changes = differences(before, object).map(({ path }) => path);
     const { kind, metadata } = object;
-    return unmetFields(withoutIdentity(object), withoutIdentity(now))
-      .filter(({ path }) => !changes.some((change) => isWithin(path, change) || isWithin(change, path)))
-      .map((edit) => ({ kind, name: metadata.name, ...edit }));
+    const now = live.find((other) => other.kind === kind && other.metadata.name === metadata.name);
+    if (!now) return [];
+    return unmetFields(withoutIdentity(object), withoutIdentity(now)).map((edit) => ({
+      kind,
+      name: metadata.name,
+      ...edit,
+    }));
   });
 }
 

@@ -11,13 +11,13 @@ import { openDoorOf } from "./exposure.ts";
 import { googleChanges } from "./google.ts";
 import { leavingIngress, withoutIngress } from "./leaving-ingress.ts";
 import { type LoadBalancerPlan, planLoadBalancer } from "./load-balancer.ts";
-import type { ReleasePlan } from "./release.ts";
+import { nextUpgrade, type ReleasePlan } from "./release.ts";
 import { planRendered, type Rendered, type RenderedPlan } from "./rendered.ts";
 
 /** What a deployment will do. */
 export interface Plan {
   release: ReleasePlan;
-  /** What the upgrade does to the release's objects; undefined when there is none. */
+  /** What the next upgrade does to the release's objects; undefined when there is none. */
   rendered: RenderedPlan | undefined;
   loadBalancer: LoadBalancerPlan;
   /** The Ingress of the same name that must be gone before this action's own can be made. */
@@ -49,7 +49,8 @@ export function makePlan(
   rendered: Rendered | undefined,
   files: readonly FileManifest[],
 ): Plan {
-  const change = release.upgrade && rendered && planRendered(settings, observed, release.upgrade, rendered);
+  const next = nextUpgrade(release);
+  const change = next && rendered && planRendered(settings, observed, next, rendered);
   const leaving = leavingIngress(observed, change);
   const remaining = leaving ? withoutIngress(observed, leaving) : observed;
   const loadBalancer = planLoadBalancer(settings, remaining, release.port);

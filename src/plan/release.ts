@@ -54,6 +54,11 @@ export interface ReleasePlan {
   switchOver: UpgradePlan | undefined;
 }
 
+/** Returns the upgrade that comes first; undefined when the release stays as it is. */
+export function nextUpgrade({ upgrade, switchOver }: ReleasePlan): UpgradePlan | undefined {
+  return upgrade ?? switchOver;
+}
+
 const AnyMap = v.custom<YamlMap>(isMap);
 const OVERRIDDEN_TYPE =
   "service.type: LoadBalancer of the input values has no effect: behind the layer-7 load balancer the Service is ClusterIP.";

@@ -16,7 +16,7 @@ import type { KubernetesObject } from "../kubernetes/objects.ts";
 import { milvusVersionIn, refuseNoEffect } from "../milvus/rendered.ts";
 import type { Observed } from "../observe/observed.ts";
 import { unaskedChanges, unaskedChangesError } from "./baseline.ts";
-import { liveEdits } from "./live-edits.ts";
+import { type LiveEdit, liveEdits, overwrites } from "./live-edits.ts";
 import type { UpgradePlan } from "./release.ts";
 import { refuseScalingDown } from "./replicas.ts";
 import { describeField, type FieldChange, secretsIn, shownField } from "./shown-fields.ts";
@@ -44,6 +44,8 @@ export interface RenderedPlan extends ManifestChange {
   fields: FieldChange[];
   /** Edits by hand that the upgrade sets back: from what is live to what the chart renders. */
   edits: FieldChange[];
+  /** Every live field that the upgrade overwrites. Values may be secrets. */
+  overwrites: LiveEdit[];
   /** The version of the Milvus that runs afterwards; undefined when the chart doesn't show it. */
   milvusVersion: string | undefined;
   warnings: string[];
@@ -82,9 +84,8 @@ export function planRendered(
 
   const secrets = [...secretsIn(release.values), ...secretsIn(given)];
   const recorded = [...parseManifest(stored).values()];
-  const edits = liveEdits([...workloads, ...live], recorded, objects).map((edit) =>
-    shownField(edit, secrets),
-  );
+  const current = [...workloads, ...live];
+  const edits = liveEdits(current, recorded, objects).map((edit) => shownField(edit, secrets));
   refuseScalingDown(workloads, objects, requestedValues(settings));
   const change = compareManifests(stored, wanted);
   const milvusVersion = milvusVersionIn(objects, service.metadata.name);
@@ -100,9 +101,10 @@ export function planRendered(
       .filter(({ path }) => path !== "")
       .map((difference) => shownField(difference, secrets)),
     edits,
+    overwrites: overwrites(current, objects),
     milvusVersion,
     warnings: [
-      ...edits.filter(({ path }) => COSTLY_EDIT.test(path)).map(warningOf),
+      ...edits.filter(({ path }) => COSTLY_EDIT.test(path)).map(describeLostEdit),
       ...(announcement && release.revision > 0 ? [announcement] : []),
       ...trapsBetween(release.chartVersion, chart.version),
       ...change.deletes
@@ -112,7 +114,8 @@ export function planRendered(
   };
 }
 
-function warningOf(edit: FieldChange): string {
+/** Returns the warning of an edit by hand that an upgrade sets back. */
+export function describeLostEdit(edit: FieldChange): string {
   return `The upgrade sets back what was changed by hand: ${describeField(edit)}. To keep it, set it with the input values.`;
 }
 

@@ -83,7 +83,7 @@ export function refuseScalingDown(
     if (path && valueAt(requested, ...path) !== undefined) continue;
     const { namespace, name } = workload.metadata;
     throw new ActionError(
-      `The upgrade would scale ${workload.kind} ${namespace}/${name} down; nothing was changed.`,
+      `The upgrade would scale ${workload.kind} ${namespace}/${name} down; it was not made.`,
       {
         why: `it has ${now} replicas now, and the chart renders ${after}.`,
         fix: `set the number of replicas that the chart takes for ${name} with the input values, or scale it to ${after} first (\`kubectl scale ${workload.kind.toLowerCase()} ${name} -n ${namespace} --replicas=${after}\`).`,
