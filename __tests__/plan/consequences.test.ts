@@ -230,3 +230,26 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
     consequencesOf(wanted, seen, makePlan(wanted, seen, planRelease(wanted, seen), undefined, [])),
   ).toEqual(sentences);
 });
+
+test("Attu of the release is named when Milvus turns TLS on, and not before or after", () => {
+  const env = [{ name: "MILVUS_URL", value: "http://my-release-milvus:19530" }];
+  const attu = {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "my-release-milvus-attu" },
+    spec: { template: { spec: { containers: [{ env }] } } },
+  };
+  const sentences = (seen: Observed) => {
+    const wanted = settings({ ...AT_ONCE, allow_anonymous: "true" });
+    const plan = makePlan(wanted, seen, planRelease(wanted, seen), undefined, []);
+    const rendered = {
+      ...{ manifest: JSON.stringify(attu), hooks: [], fields: [], edits: [], overwrites: [], warnings: [] },
+      ...{ restarts: [], creates: [], deletes: [], milvusVersion: undefined },
+    };
+    return consequencesOf(wanted, seen, { ...plan, rendered });
+  };
+  const named = expect.stringContaining("Attu of the release (Deployment my-release-milvus-attu)");
+  expect(sentences(observed(STARTING))).toContainEqual(named);
+  const withTls = userYaml("common: {security: {tlsMode: 1}}");
+  expect(sentences(observed({ ...STARTING, ...withTls }))).not.toContainEqual(named);
+});

@@ -1,9 +1,11 @@
 import { givenValues } from "../helm/helm-values.ts";
+import { parseManifest } from "../helm/manifest.ts";
 import { NOT_INSTALLED } from "../helm/release.ts";
 import { valueAt } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { addressWillChange } from "../loadbalancer/address.ts";
 import { servicesOf } from "../loadbalancer/references.ts";
+import { attuWithoutTls } from "../milvus/attu.ts";
 import { layer4Of } from "../milvus/layer-4.ts";
 import { networkSettings } from "../milvus/network-settings.ts";
 import type { Observed } from "../observe/observed.ts";
@@ -62,6 +64,12 @@ export function consequencesOf(
   if (!before.tls && after.tls) {
     sentences.push(
       `Milvus itself speaks TLS from the Helm upgrade on: clients that reach it directly (inside the cluster${losesLayer4 && switchOver ? ", through the layer-4 load balancer" : ""}) must use TLS from then on.`,
+    );
+  }
+  const attu = attuWithoutTls([...parseManifest(plan.rendered?.manifest ?? "").values()]);
+  if (!before.tls && after.tls && attu) {
+    sentences.push(
+      `Attu of the release (${attu}) can't connect to Milvus any more: it calls it without TLS, and its chart has no value for that. Set attu.enabled: false with the input values, and run an Attu of your own that uses TLS.`,
     );
   }
   if (before.http && before.httpPort === "" && after.http && after.httpPort !== "") {
