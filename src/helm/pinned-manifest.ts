@@ -7,7 +7,10 @@ import type { Helm } from "./upgrade.ts";
 /** The name of the plugin. */
 const PLUGIN = "pinned-manifest";
 /** Prints the file that is its only argument. Node.js is on every runner; `cat` isn't on Windows. */
-const PRINT = ["-e", "process.stdout.write(require('node:fs').readFileSync(process.argv[1]))"];
+const PRINT = [
+  "-e",
+  "const { readFileSync, writeFileSync } = require('node:fs'); writeFileSync(1, readFileSync(process.argv[1]))",
+];
 
 /**
  * Runs work with a Helm that applies and records this manifest, whatever the chart renders: a post-renderer answers with
