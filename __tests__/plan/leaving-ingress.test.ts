@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { Ingress } from "../../src/kubernetes/objects.ts";
+import { NOTHING_KEPT } from "../../src/loadbalancer/kept.ts";
 import { describeLeaving, leavingIngress, withoutIngress } from "../../src/plan/leaving-ingress.ts";
 import { liveObject, observed, STARTING } from "../support/observed.ts";
 
@@ -23,8 +24,16 @@ test.each([
 
 test("what remains has no trace of the Ingress", () => {
   const secret = liveObject({ kind: "Secret", metadata: { name: NAME } });
-  const rest = withoutIngress(observed(STARTING, {}, [live(), secret]), ingress());
-  expect(rest).toMatchObject({ objects: [secret], ingress: undefined, formerHosts: [] });
+  const kept = { ...NOTHING_KEPT, ingress: { ...NOTHING_KEPT.ingress, names: ["spec.tls"] } };
+  const seen = {
+    ...observed(STARTING, {}, [live(), secret]),
+    kept,
+    formerHosts: ["b.example.com"],
+    ingressAddress: "203.0.113.1",
+  };
+  const rest = withoutIngress(seen, ingress());
+  const gone = { ingress: undefined, ingressAddress: undefined, formerHosts: [], kept: NOTHING_KEPT };
+  expect(rest).toEqual({ ...seen, objects: [secret], ...gone });
 });
 
 const STATIC = { annotations: { "kubernetes.io/ingress.global-static-ip-name": "theirs" } };

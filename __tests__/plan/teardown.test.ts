@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import type { StoredRelease } from "../../src/helm/stored-release.ts";
-import { Ingress, type KubernetesObject } from "../../src/kubernetes/objects.ts";
+import { Ingress, type KubernetesObject, Service } from "../../src/kubernetes/objects.ts";
 import type { ClientPolicy } from "../../src/observe/client-policy.ts";
 import type { TeardownState } from "../../src/observe/teardown.ts";
 import { planTeardown } from "../../src/plan/teardown.ts";
@@ -141,6 +141,29 @@ describe("planTeardown", () => {
     );
     expect(plan.restore?.upgrade.reasons).toContain("value service.type becomes as it was in revision 1");
     expect(plan.warnings).toEqual([]);
+  });
+
+  test("is refused where another tool would undo it", () => {
+    const flux = v.parse(Service, {
+      metadata: {
+        name: "my-release-milvus",
+        labels: {
+          "helm.toolkit.fluxcd.io/name": "milvus",
+          "helm.toolkit.fluxcd.io/namespace": "flux-system",
+        },
+        annotations: { "meta.helm.sh/release-name": "my-release" },
+      },
+      spec: {},
+    });
+    const restoring = { services: [flux], restorable: restorable([{ values: STARTING }, { values: OURS }]) };
+    const plan = (more: Partial<TeardownState>) => () => planTeardown(settings(), state(more));
+    expect(plan(restoring)).toThrow(
+      "is deployed by Flux (HelmRelease flux-system/milvus); nothing was changed.",
+    );
+    expect(plan(restoring)).toThrow(
+      /set these values back in spec\.values of that HelmRelease .*service\.type/,
+    );
+    expect(plan({ services: [flux] })).not.toThrow();
   });
 
   test("warns when Helm's history no longer has the values from before this action", () => {

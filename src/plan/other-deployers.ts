@@ -2,6 +2,7 @@ import { ActionError } from "../base/errors.ts";
 import { asMap } from "../base/yaml.ts";
 import type { Release } from "../helm/release.ts";
 import { valueAt } from "../helm/values.ts";
+import type { Deployer } from "../kubernetes/deployers.ts";
 import { grpcPort } from "../milvus/grpc-port.ts";
 import { loadBalancerValues } from "../milvus/values.ts";
 import type { Observed } from "../observe/observed.ts";
@@ -37,6 +38,29 @@ export function refuseUndone(
     {
       why: `${tool} sets its own values again, so that an upgrade by this action would not last. One is needed: ${reasons.join("; ")}.`,
       fix: `put the output values_overlay into ${VALUES_IN[tool]} of that ${object}, and run again once ${tool} has deployed it: this action then leaves the release alone, and makes the load balancer (${GUIDE}).\n${overlay}`,
+    },
+  );
+}
+
+/**
+ * Refuses to give a release its former values back where another tool would undo that.
+ *
+ * @param deployer the tool that deploys the release, if there is one
+ * @param paths the values that would be set back
+ * @throws ActionError naming the tool, and where it has its values
+ */
+export function refuseRestoreUndone(
+  { name, namespace }: Pick<Release, "name" | "namespace">,
+  deployer: Deployer | undefined,
+  paths: readonly string[],
+): void {
+  if (!deployer) return;
+  const { tool, object } = deployer;
+  throw new ActionError(
+    `Release ${name} in namespace ${namespace} is deployed by ${tool} (${object}); nothing was changed.`,
+    {
+      why: `${tool} sets its own values again, so that what restore_layer4 restores would not last.`,
+      fix: `leave restore_layer4 out, and set these values back in ${VALUES_IN[tool]} of that ${object}: ${paths.join(", ")}.`,
     },
   );
 }

@@ -4,13 +4,15 @@ import type { Release } from "../helm/release.ts";
 import { pendingRelease } from "../helm/release-state.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { ObjectReference } from "../kubernetes/deletion.ts";
+import { deployerOf } from "../kubernetes/deployers.ts";
 import type { KubernetesObject } from "../kubernetes/objects.ts";
-import { ownerOf } from "../kubernetes/ownership.ts";
+import { HELM_RELEASE, ownerOf } from "../kubernetes/ownership.ts";
 import { attachedPolicy } from "../loadbalancer/client-policy.ts";
 import { needs } from "../loadbalancer/references.ts";
 import type { ClientPolicy } from "../observe/client-policy.ts";
 import type { TeardownState } from "../observe/teardown.ts";
 import type { ObjectChange } from "./changes.ts";
+import { refuseRestoreUndone } from "./other-deployers.ts";
 import type { UpgradePlan } from "./release.ts";
 import { planRestore, revisionBefore } from "./restore.ts";
 
@@ -41,7 +43,8 @@ type TeardownSettings = Pick<
 /**
  * Decides what a teardown removes. Pure: the same settings and state give the same plan.
  *
- * @throws ActionError when the Ingress belongs to somebody else, or the release can't be upgraded now
+ * @throws ActionError when the Ingress belongs to somebody else, or the release can't be upgraded now, or another tool
+ *   would undo that
  */
 export function planTeardown(settings: TeardownSettings, state: TeardownState): TeardownPlan {
   const { objects, otherIngresses, services, staticAddress, hasRecord } = state;
@@ -77,6 +80,15 @@ export function planTeardown(settings: TeardownSettings, state: TeardownState): 
   if (whyItStays) notes.push(`The Cloud Armor policy ${clientPolicy.name} is left alone: ${whyItStays}.`);
   const unwantedPolicy = whyItStays ? undefined : clientPolicy;
   const { restore, note, warning } = planRestoreOf(state.restorable);
+  if (restore) {
+    const { release, upgrade } = restore;
+    const ofRelease = services.filter(({ metadata }) => metadata.annotations[HELM_RELEASE] === release.name);
+    refuseRestoreUndone(
+      release,
+      deployerOf(ofRelease),
+      upgrade.changes.map(({ path }) => path),
+    );
+  }
   return {
     objects: removed,
     manifests,
