@@ -1,7 +1,7 @@
 import { ActionError, messageOf, OvertakenError } from "./base/errors.ts";
 import { info, warning } from "./base/log.ts";
 import { reserveStaticAddress } from "./carry-out/address.ts";
-import { loadBalancerBesideRollout } from "./carry-out/beside-rollout.ts";
+import { type BesideRollout, loadBalancerBesideRollout } from "./carry-out/beside-rollout.ts";
 import { deleteClientPolicy, keepClientPolicy } from "./carry-out/client-policy.ts";
 import { forgetHost, introduceHost, pointHost } from "./carry-out/dns-record.ts";
 import { checkByDryRun, type DryRun } from "./carry-out/dry-run.ts";
@@ -239,7 +239,7 @@ async function carryOut({
     watch.forgetWarnings();
     return changing(report, () => applyLoadBalancer(settings, session, access.api, plan, objects, applied));
   };
-  let isMade = false;
+  let beside: BesideRollout | undefined;
   if (upgrade && chart) {
     const isServing = observed.ingress !== undefined && plan.leavingIngress === undefined;
     if (isServing && objects.some((change) => change.kind === "BackendConfig" && isChanging(change))) {
@@ -251,10 +251,9 @@ async function carryOut({
     const { rendered } = plan;
     const helmUpgrade: HelmUpgrade = { title, change: UPGRADE, release, chart, plan: upgrade, rendered };
     const { awaitedPods } = plan;
-    const beside =
+    beside =
       awaitedPods && loadBalancerBesideRollout(awaitedPods, { report, api: access.api }, applied, apply);
     const revision = await upgradeOrRollBack(settings, session, access, helmUpgrade, beside);
-    isMade = (await beside?.settled()) ?? false;
     release = { ...release, revision, status: "deployed" };
     report.releaseRevision = revision;
     report.chartVersion = chart.version;
@@ -269,8 +268,11 @@ async function carryOut({
       "address",
     );
   }
-  if (isMade) return { reserved, release };
-  if (objects.some(isChanging)) await step(session, "Apply the manifests", apply, "address");
+  const applyRest = async () => {
+    if (await beside?.settled()) info("The load balancer's objects were applied beside the rollout.");
+    else await apply();
+  };
+  if (objects.some(isChanging)) await step(session, "Apply the manifests", applyRest, "address");
   else watch.forgetWarnings();
   return { reserved, release };
 }

@@ -44,7 +44,7 @@ test("the load balancer is made as soon as the pods behind the Service are repla
   const revision = writes.lastIndexOf("update secrets/sh.helm.release.v1.my-release.v2");
   expect(ingress, writes.join("\n")).toBeGreaterThan(-1);
   expect(ingress).toBeLessThan(revision);
-  expect(result.lines.join("\n")).not.toContain("Apply the manifests");
+  expect(result.lines).toContain("The load balancer's objects were applied beside the rollout.");
 });
 
 test("a rollout that fails takes the load balancer back that was made beside it", async () => {

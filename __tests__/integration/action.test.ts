@@ -24,8 +24,10 @@ const ANNOTATIONS = {
   "cloud.google.com/backend-config": '{"default":"my-release-backendconfig"}',
   "cloud.google.com/neg": '{"ingress":true}',
 };
-/** Helm values that nobody but the release may see. */
-const MARKERS = ["marker-of-a-storage-key", "Only people with an account may read our vectors"];
+/** A Helm value that nobody but the release may see. */
+const STORAGE_KEY = "marker-of-a-storage-key";
+/** In the release's user.yaml, which the output values_overlay may have. */
+const COMMENT = "Only people with an account may read our vectors";
 
 /** Every file below a folder, by path. */
 function filesBelow(folder: string): string[] {
@@ -34,10 +36,14 @@ function filesBelow(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** What a run has left where others can read it, its `::add-mask::` commands left out. */
+/**
+ * What a run has left where others can read it, its `::add-mask::` commands left out. The output values_overlay has the
+ * release's user.yaml unless that may hold secrets: __tests__/plan/values-overlay.test.ts.
+ */
 function traces({ lines, outputs, summary, state }: StepResult): string {
   const log = lines.filter((line) => !line.startsWith("::add-mask::"));
-  return [...log, JSON.stringify(outputs), summary, JSON.stringify(state)].join("\n");
+  const { values_overlay: _, ...others } = outputs;
+  return [...log, JSON.stringify(others), summary, JSON.stringify(state)].join("\n");
 }
 
 function pythonOf(summary: string): string {
@@ -84,7 +90,7 @@ function namespaceOf(helm: HelmName): string {
 }
 
 function firstInputs(helm: HelmName) {
-  return { ...inputsFor(namespaceOf(helm)), values: "externalS3:\n  accessKey: marker-of-a-storage-key\n" };
+  return { ...inputsFor(namespaceOf(helm)), values: `externalS3:\n  accessKey: ${STORAGE_KEY}\n` };
 }
 
 let firstRuns: Record<HelmName, FirstRun>;
@@ -257,7 +263,8 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
         .toString()
         .split("\n")[1] ?? "";
     expect(key).not.toBe("");
-    const secrets = [token, key, cluster.gke.env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "", ...MARKERS];
+    expect(traces(first)).not.toContain(COMMENT);
+    const secrets = [token, key, cluster.gke.env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "", STORAGE_KEY];
     for (const each of secrets) {
       expect(traces(first)).not.toContain(each);
       expect(traces(post)).not.toContain(each);
@@ -282,6 +289,7 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
       to_create: "0",
       to_change: "0",
       summary: expect.stringMatching(/^## Nothing to change \(/),
+      values_overlay_file: expect.any(String),
     });
     expect(second.summary).toBe(second.outputs.summary);
     expect((await cluster.writes(namespace)).slice(writes.length)).toEqual([]);
