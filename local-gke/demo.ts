@@ -4,6 +4,7 @@ import { parseArgs, styleText } from "node:util";
 import { CancelledError, messageOf } from "../src/base/errors.ts";
 import { type Program, run } from "../src/base/process.ts";
 import { logView } from "../src/by-hand/log-view.ts";
+import { resultTable } from "../src/by-hand/result.ts";
 import { type LocalGke, up } from "./cluster.ts";
 import { milvusChart } from "./milvus-chart.ts";
 import { prepare } from "./prepare.ts";
@@ -126,8 +127,7 @@ async function deploy(what: string, gke: LocalGke, chart: string, tools: string[
   expect("exit code of the action", run.exitCode, 0);
 
   say(styleText("bold", "▸ Outputs"));
-  const { ca_certificate, plan, ...short } = run.outputs;
-  say(table(Object.entries(short).map(([name, value]) => [`${name}:`.padEnd(22) + value])));
+  say(resultTable(run.outputs));
   return run;
 }
 

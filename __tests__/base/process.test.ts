@@ -156,3 +156,14 @@ test("runCommandFile starts a program whose path has spaces and passes arguments
   ]);
   expect([exitCode, JSON.parse(stdout)]).toEqual([3, ["a b", '"q"']]);
 });
+
+test.each([
+  [false, false],
+  [true, true],
+])("ownGroup: %j: the program leads a process group: %j", async (ownGroup, leads) => {
+  const { stdout } = await run({ name: "sh", path: "/bin/sh" }, ["-c", "echo $$ $(ps -o pgid= -p $$)"], {
+    ownGroup,
+  });
+  const [pid, group] = stdout.trim().split(/\s+/);
+  expect(pid === group).toBe(leads);
+});

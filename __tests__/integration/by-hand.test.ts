@@ -2,6 +2,7 @@ import { chmod, mkdtemp, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PROJECT } from "../../local-gke/run-action.ts";
+import { CancelledError } from "../../src/base/errors.ts";
 import { type Output, run } from "../../src/base/process.ts";
 import { CHART, HOST, TestCluster } from "./support/cluster.ts";
 
@@ -16,10 +17,17 @@ afterAll(() => cluster?.stop());
 
 /** Runs the built program as somebody does in a shell. */
 async function byHand(...args: string[]): Promise<Output> {
+  return byHandUntil(undefined, ...args);
+}
+
+/** @param signal ends the program as a terminal does */
+async function byHandUntil(signal: AbortSignal | undefined, ...args: string[]): Promise<Output> {
   const { KUBECONFIG: _, ...credentials } = cluster.gke.env;
   const path = [dirname(cluster.tools.helm4), dirname(cluster.tools.kubectl)].join(":");
   const env = { ...credentials, PATH: path, HOME: home, TMPDIR: home, GITHUB_ACTIONS: "" };
-  return run({ name: "node", path: process.execPath, env }, [join(PROJECT, "dist/index.js"), ...args]);
+  return run({ name: "node", path: process.execPath, env }, [join(PROJECT, "dist/index.js"), ...args], {
+    signal,
+  });
 }
 
 const token = async () => {
@@ -53,6 +61,28 @@ test("plans, deploys and plans again by hand as a workflow does, and leaves noth
     expect(`${stdout}${stderr}`).not.toContain("root:Milvus");
   }
   expect((await readdir(home)).filter((name) => name.startsWith("milvus"))).toEqual([]);
+});
+
+test("Ctrl-C cancels in order: Helm records the upgrade as failed, and nothing is left pending", async () => {
+  await cluster.installSmall("by-hand-cancelled");
+  const which = [
+    "--namespace",
+    "by-hand-cancelled",
+    "--cluster-name",
+    "my-cluster",
+    "--location",
+    "us-central1",
+  ];
+  const slow = "--values=annotations: {local-gke/ready-after: 1h}";
+  const terminal = new AbortController();
+  const running = byHandUntil(terminal.signal, "--host", HOST, ...which, "--chart", CHART, slow);
+  const begun = ["--for=create", "secret/sh.helm.release.v1.my-release.v2", "--timeout=300s"];
+  await cluster.kubectl("wait", ...begun, "-n", "by-hand-cancelled");
+  terminal.abort(new CancelledError("SIGINT"));
+  const { exitCode, stderr } = await running;
+  expect(stderr).toContain("The job was cancelled (SIGINT).");
+  expect(exitCode, stderr).toBe(130);
+  expect(await cluster.revisions("by-hand-cancelled")).toEqual(["deployed", "failed"]);
 });
 
 test.each([
