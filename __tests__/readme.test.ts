@@ -127,9 +127,10 @@ test("the README has the seven inputs that matter, and outputs and errors as doc
   expect(tableBelow("# Outputs", read("docs/outputs.md"))).toEqual(expect.arrayContaining(outputs));
   const errors = tableBelow("## Troubleshooting");
   expect(errors).toHaveLength(10);
-  expect(tableBelow("# Troubleshooting", read("docs/troubleshooting.md"))).toEqual(
-    expect.arrayContaining(errors),
-  );
+  const explained = read("docs/troubleshooting.md")
+    .replaceAll(/<a id="[^"]*"><\/a>/g, "")
+    .split("\n");
+  expect(errors.filter((row) => !explained.includes(`| ${row.join(" | ")} |`))).toEqual([]);
 });
 
 test("the README has at most 12 kB", () => {

@@ -316,9 +316,7 @@ async function prove(
   const presented = { secretHash: certificate.secretHash, preShared };
   const obstacles = async () => {
     const { service } = watch.state;
-    return service.state === "present"
-      ? await trafficObstacles(access.api, settings.namespace, service.object)
-      : [];
+    return service.state === "present" ? await trafficObstacles(access.api, watch.names, service.object) : [];
   };
   session.report.backends = await step(
     session,

@@ -11,6 +11,7 @@ import { readSettings, type Settings } from "./inputs/settings.ts";
 import { annotate } from "./report/annotations.ts";
 import { type RunReport, setOutputs } from "./report/run-report.ts";
 import { shortened, wantedSummary } from "./report/summary.ts";
+import { addressOf, symptomOf } from "./report/symptoms/symptom-of.ts";
 import { teardown } from "./teardown.ts";
 
 /** State whose presence marks the post step. */
@@ -73,7 +74,10 @@ function writeReport(report: RunReport, settings: Settings | undefined, failure:
 }
 
 function describe(error: unknown, { steps, changes }: RunReport): string {
-  if (error instanceof ActionError) return error.message;
+  if (error instanceof ActionError) {
+    const symptom = symptomOf(error);
+    return symptom ? `${error.message}\nMore: ${addressOf(symptom, process.env)}` : error.message;
+  }
   if (error instanceof CancelledError) {
     const during = steps.at(-1);
     const state = changes > 0 ? "The next run continues from here." : "Nothing was changed.";

@@ -100,7 +100,7 @@ describe("what Google refuses ends the wait, and the next run goes on once it is
         /backend k8s1-\S+ is UNHEALTHY/,
         FIREWALL_ADVICE,
         "NetworkPolicy deny-all keeps Google's health checks out of the pods",
-        "What to do: check that the pods",
+        "What to do: admit 130.211.0.0/22 and 35.191.0.0/16 to the pods' ports",
       ],
     },
   ];

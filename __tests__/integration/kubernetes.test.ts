@@ -894,7 +894,7 @@ describe("the pods of a release while it is being upgraded", () => {
         "Why: it has waited for its next start for 1.8s in all. The last lines of container milvus:",
         "Welcome to use Milvus!",
         "panic: proxy server(http) and external grpc server share the same port, tls mode must be 0",
-        "What to do: mend what the pod complains of (values, image, Secrets, room on the nodes) and run again; the upgrade was ended, Helm has recorded it as failed. If it only needs more time, raise helm_timeout: the patience grows with it.",
+        "What to do: read the container's last log lines: often a value in user.yaml, a Secret, or etcd, the object store or the message queue that doesn't answer. Then run again; the upgrade was ended, Helm has recorded it as failed. If it only needs more time, raise helm_timeout: the patience grows with it.",
       ].join("\n"),
     );
     expect(rollout.describe()).toBe(

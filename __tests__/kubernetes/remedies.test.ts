@@ -112,5 +112,6 @@ test.each<[text: string, fix: string | undefined]>([
   ["error: something else", undefined],
   ["", undefined],
 ])("remedyOf: %s", (text, fix) => {
-  expect(remedyOf(text)).toEqual(fix === undefined ? {} : { fix: expect.stringContaining(fix) });
+  const expected = { fix: expect.stringContaining(fix ?? ""), symptom: expect.any(String) };
+  expect(remedyOf(text)).toEqual(fix === undefined ? {} : expected);
 });

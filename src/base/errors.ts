@@ -16,6 +16,18 @@ export interface Annotation {
   message: string;
 }
 
+/** What an error says besides what happened. */
+export interface ErrorDetails {
+  /** The evidence, verbatim unless it is very long. */
+  why?: string;
+  /** What to change, naming the input. */
+  fix?: string;
+  /** The id of its row in docs/troubleshooting.md, where the evidence tells which one it is. */
+  symptom?: string | undefined;
+  cause?: unknown;
+  annotations?: readonly Annotation[];
+}
+
 /**
  * A failure that the reader of a job log can act on. The message says what happened to which object, why (the
  * line of stderr, event or log that shows it) and what to change.
@@ -24,18 +36,15 @@ export class ActionError extends Error {
   override readonly name = "ActionError";
   /** The evidence alone. */
   readonly why: string | undefined;
+  /** The id of its row in docs/troubleshooting.md, if the site that threw it knows it. */
+  readonly symptom: string | undefined;
   /** The mistakes behind it, each at its line. */
   readonly annotations: readonly Annotation[];
 
   /**
    * @param what what happened to which object, as a sentence
-   * @param details `why`: the evidence, verbatim unless it is very long; `fix`: what to change, naming the
-   *   input
    */
-  constructor(
-    what: string,
-    details: { why?: string; fix?: string; cause?: unknown; annotations?: readonly Annotation[] } = {},
-  ) {
+  constructor(what: string, details: ErrorDetails = {}) {
     const why = details.why && printable(shortened(details.why.trim(), LONGEST_EVIDENCE));
     const part = (text: string) => printable(shortened(text, LONGEST_PART));
     const lines = [part(what)];
@@ -43,6 +52,7 @@ export class ActionError extends Error {
     if (details.fix) lines.push(`What to do: ${part(details.fix)}`);
     super(lines.join("\n"), { cause: details.cause });
     this.why = why;
+    this.symptom = details.symptom;
     this.annotations = details.annotations ?? [];
   }
 }

@@ -93,14 +93,14 @@ async function deleteOnceDetached(
   report: RunReport,
   signal: AbortSignal,
 ): Promise<"deleted" | "missing" | "in use"> {
-  const giveUp = Date.now() + DETACHING_MS;
+  const giveUp = performance.now() + DETACHING_MS;
   for (;;) {
     const outcome = await changingAtomically(
       report,
       () => deleteSecurityPolicy(name, project),
       (deletion) => deletion === "deleted",
     );
-    if (outcome !== "in use" || Date.now() >= giveUp) return outcome;
+    if (outcome !== "in use" || performance.now() >= giveUp) return outcome;
     await pause(PAUSE_MS, signal);
   }
 }

@@ -1,4 +1,4 @@
-import { ActionError } from "../base/errors.ts";
+import { ActionError, type ErrorDetails } from "../base/errors.ts";
 import type { Output } from "../base/process.ts";
 import { remedyOf } from "../kubernetes/remedies.ts";
 
@@ -14,7 +14,7 @@ export function helmError(what: string, output: Output, details: { fix?: string 
 }
 
 /** Returns why a Helm command failed, and what to change. Warnings explain nothing and are left out. */
-export function evidenceIn(output: Output, details: { fix?: string }): { why: string; fix?: string } {
+export function evidenceIn(output: Output, details: Pick<ErrorDetails, "fix">): ErrorDetails {
   const lines = output.stderr.split("\n").filter((line) => line.trim() !== "" && !NO_CAUSE.test(line));
   const why = lines.join("\n") || `exit code ${output.exitCode}`;
   return { why, ...remedyOf(why), ...details };

@@ -44,7 +44,7 @@ export interface Trouble {
   key: string;
   /** Milliseconds that were counted before `since`. */
   counted: number;
-  /** Milliseconds since the epoch; undefined while the clock stands still. */
+  /** As performance.now(); undefined while the clock stands still. */
   since: number | undefined;
 }
 
@@ -56,7 +56,7 @@ const SAME_TROUBLE: Record<string, string> = { ErrImagePull: "ImagePullBackOff" 
  * loop stands still while the container runs.
  *
  * @param problem undefined when the pod is ready
- * @param now milliseconds since the epoch
+ * @param now as performance.now()
  */
 export function followTrouble(
   before: Trouble | undefined,

@@ -2,11 +2,13 @@ import * as v from "valibot";
 import { formatDuration } from "../base/duration.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { info } from "../base/log.ts";
+import { symptomIn } from "../base/symptom.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import { Event, Pod } from "../kubernetes/objects.ts";
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
 import { followTrouble, patienceWith, type RolloutLimit, type Trouble, timeIn } from "./patience.ts";
 import { describePods, isAboutScaleUp, type PodProblem, problemOfPod } from "./pod-problem.ts";
+import { POD_SYMPTOMS } from "./pod-symptoms.ts";
 
 const LOG_LINES = 25;
 
@@ -49,6 +51,7 @@ export function watchRollout(
     api.log(namespace, pod, container, { lines: LOG_LINES, previous: true }).catch(messageOf);
   const giveUp = async (name: string, problem: PodProblem, patience: number) => {
     const { container, restarts } = problem;
+    const known = symptomIn(problem.reason, POD_SYMPTOMS);
     // A container that has never started has no log.
     const log = container && restarts > 0 ? await lastWords(name, container) : "";
     // The error has room only for the end of the log.
@@ -62,7 +65,8 @@ export function watchRollout(
         `Pod ${namespace}/${name} of release ${release} can't get ready: ${problem.description}.`,
         {
           why: `${lasted}${log ? ` The last lines of container ${container}:\n${log}` : ""}`,
-          fix: "mend what the pod complains of (values, image, Secrets, room on the nodes) and run again; the upgrade was ended, Helm has recorded it as failed. If it only needs more time, raise helm_timeout: the patience grows with it.",
+          fix: `${known?.remedy ?? "mend what the pod complains of (values, image, Secrets, room on the nodes)."} Then run again; the upgrade was ended, Helm has recorded it as failed. If it only needs more time, raise helm_timeout: the patience grows with it.`,
+          symptom: known?.id,
         },
       ),
     );
@@ -71,7 +75,7 @@ export function watchRollout(
     const { name } = pod.metadata;
     const before = pods.get(name);
     clearTimeout(before?.timer);
-    const now = Date.now();
+    const now = performance.now();
     const problem = problemOfPod(pod, scaleUps.get(name));
     const trouble = followTrouble(before?.trouble, problem, limit, now);
     const patience = problem && patienceWith(problem, limit);

@@ -5,6 +5,7 @@ import { formatDuration } from "../base/duration.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { openTunnel, proxyFor, targetOf } from "../base/https-proxy.ts";
 import { withProgress } from "../base/progress.ts";
+import { describeServedCertificate } from "../base/served-certificate.ts";
 
 /**
  * Signature algorithms to offer, one kind of key at a time. With two certificates for a host, the load
@@ -31,7 +32,7 @@ export async function waitForTrustedCertificate(
   signal: AbortSignal,
 ): Promise<void> {
   const proxy = proxyFor(targetOf(address), environment);
-  const giveUp = Date.now() + limit;
+  const giveUp = performance.now() + limit;
   let last = "no answer yet";
   await withProgress(
     () => `waiting for Google's certificate to be presented at ${address} for ${host}: ${last}`,
@@ -43,7 +44,10 @@ export async function waitForTrustedCertificate(
         if (errors.includes(undefined)) return;
         signal.throwIfAborted();
         last = [...new Set(errors)].join("; ");
-        if (Date.now() >= giveUp) throw notPresented(address, host, limit, last);
+        if (performance.now() >= giveUp) {
+          const served = await describeServedCertificate(address, host, proxy, signal);
+          throw notPresented(address, host, limit, `${last}; ${served}`);
+        }
         await pause(PAUSE_MS, signal);
       }
     },

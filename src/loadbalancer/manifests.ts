@@ -32,6 +32,11 @@ export interface LoadBalancerNames {
 
 /** The annotation that names the controller of an Ingress. */
 export const INGRESS_CLASS = "kubernetes.io/ingress.class";
+/** Returns the class of Google's controller for a kind of load balancer. */
+export function ingressClass(loadBalancer: LoadBalancerSettings["loadBalancer"]): string {
+  return loadBalancer === "internal" ? "gce-internal" : "gce";
+}
+
 /** The annotation that opens port 80, or closes it. */
 export const ALLOW_HTTP = "kubernetes.io/ingress.allow-http";
 /** The annotations that name an Ingress's reserved address. */
@@ -119,7 +124,7 @@ export function ingress(
       ...(labels && { labels }),
       annotations: {
         ...annotations,
-        [INGRESS_CLASS]: loadBalancer === "internal" ? "gce-internal" : "gce",
+        [INGRESS_CLASS]: ingressClass(loadBalancer),
         [ALLOW_HTTP]: String(settings.allowHttp),
         ...(staticIpName && { [STATIC_ADDRESS[loadBalancer]]: staticIpName }),
         ...(settings.frontendConfig && {

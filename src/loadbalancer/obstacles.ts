@@ -1,5 +1,7 @@
 import { ActionError } from "../base/errors.ts";
-import { isTelling, LASTING_MS, lastingCause } from "./diagnosis/diagnosis.ts";
+import { symptomIn } from "../base/symptom.ts";
+import { isTelling, KNOWN_TEXTS, LASTING_MS, lastingCause } from "./diagnosis/diagnosis.ts";
+import type { KnownText } from "./diagnosis/known-text.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 
 /**
@@ -34,6 +36,7 @@ export function refuseLastingCause(watch: LoadBalancerWatch, state: LoadBalancer
     {
       why: `${lasting.warning.message} (repeated for more than ${LASTING_MS / 1000}s)`,
       fix: lasting.diagnosis.remedy,
+      symptom: lasting.diagnosis.id,
     },
   );
 }
@@ -41,6 +44,12 @@ export function refuseLastingCause(watch: LoadBalancerWatch, state: LoadBalancer
 /** Tells whether no controller has ever warned about the load balancer: perhaps none looks after it. */
 export function hasNoWarning({ warnings, earlierWarning }: LoadBalancerState): boolean {
   return warnings.length === 0 && earlierWarning === undefined;
+}
+
+/** Returns what is known of the newest Warning that explains something. */
+export function newestKnown({ warnings }: LoadBalancerState): KnownText | undefined {
+  const newest = warnings.findLast(({ message }) => isTelling(message));
+  return newest && symptomIn(newest.message, KNOWN_TEXTS);
 }
 
 /** Returns the newest Warning that explains something, for progress lines and errors. */

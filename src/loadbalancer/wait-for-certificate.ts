@@ -61,7 +61,7 @@ export async function waitForCertificate(watch: LoadBalancerWatch, wait: Certifi
     warning(`The certificate can't become Active yet. ${advice}`);
     return false;
   }
-  const giveUp = Date.now() + limit;
+  const giveUp = performance.now() + limit;
   const describe = () =>
     `waiting for ManagedCertificate ${nameOf(watch)}, which is ${statusOf(watch.state)}${adviceOn(watch, address, found)}`;
   // The load balancer works by now, so earlier causes are gone.
@@ -74,7 +74,7 @@ export async function waitForCertificate(watch: LoadBalancerWatch, wait: Certifi
       const stale = new Set<string>();
       for (;;) {
         const change = await watch.until<CertificateChange>((state) => changeIn(watch, state, stale), {
-          limit: Math.max(1, giveUp - Date.now()),
+          limit: Math.max(1, giveUp - performance.now()),
           onLimit: () => tooLate(watch, address, found, limit),
           signal,
         });

@@ -1,12 +1,22 @@
 import { formatDuration } from "../base/duration.ts";
 import { ActionError } from "../base/errors.ts";
 import { withProgress } from "../base/progress.ts";
+import type { Symptom } from "../base/symptom.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
 import { type AddressRequirement, addressOf, matchingAddress } from "./address.ts";
+import { BACKEND_SYMPTOMS } from "./backend-symptoms.ts";
 import { type BackendHealth, healthOf } from "./health.ts";
 import { nudgeAfterCauses, nudgeRegularly } from "./nudging.ts";
-import { describeWarnings, hasNoWarning, refuseDeletedObjects, refuseLastingCause } from "./obstacles.ts";
+import {
+  describeWarnings,
+  hasNoWarning,
+  newestKnown,
+  refuseDeletedObjects,
+  refuseLastingCause,
+} from "./obstacles.ts";
 import { presents, type RequiredCertificates } from "./references.ts";
+import { silenceAbout } from "./silence.ts";
+import type { Obstacle } from "./traffic-obstacles.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 
 /** After this time backends count as unhealthy for a reason, in milliseconds. Usually they are healthy sooner. */
@@ -27,10 +37,21 @@ export async function waitForAddress(
 ): Promise<string> {
   const { namespace, ingress } = watch.names;
   const what = requirement.reserved === undefined ? "address" : `address ${requirement.reserved}`;
+  const silence = () => {
+    const { ingress } = watch.state;
+    return ingress.state === "present" && hasNoWarning(watch.state)
+      ? silenceAbout(ingress.object, requirement)
+      : undefined;
+  };
   const describe = () => {
     const { ingress } = watch.state;
     const other = ingress.state === "present" ? addressOf(ingress.object) : undefined;
-    return `${other ? `its status says ${other} so far; ` : ""}${describeWarnings(watch.state)}`;
+    const silent = silence();
+    return [
+      ...(other ? [`its status says ${other} so far`] : []),
+      describeWarnings(watch.state),
+      ...(silent ? [silent.text] : []),
+    ].join("; ");
   };
   const nudging = nudgeAfterCauses(watch, limit);
   try {
@@ -45,9 +66,10 @@ export async function waitForAddress(
         onLimit: () =>
           new ActionError(`Ingress ${namespace}/${ingress} has no ${what} after ${formatDuration(limit)}.`, {
             why: describe(),
-            fix: hasNoWarning(watch.state)
-              ? "no controller has reported anything: check that the cluster is VPC-native and that its HTTP load balancing add-on is on."
-              : "fix what the controller's Warning names. If it only needs more time, raise address_timeout.",
+            fix:
+              silence()?.symptom.remedy ??
+              "fix what the controller's Warning names. If it only needs more time, raise address_timeout.",
+            symptom: silence()?.symptom.id ?? newestKnown(watch.state)?.id,
           }),
       },
     );
@@ -68,27 +90,29 @@ export async function waitForAddress(
 export async function waitForBackends(
   watch: LoadBalancerWatch,
   certificates: RequiredCertificates,
-  findObstacles: () => Promise<string[]>,
+  findObstacles: () => Promise<Obstacle[]>,
   limit: number,
   signal: AbortSignal,
 ): Promise<BackendHealth> {
-  const { namespace, ingress, service } = watch.names;
+  const { namespace, ingress } = watch.names;
   const hasCertificates = ({ ingress }: LoadBalancerState) =>
     ingress.state === "present" && presents(ingress.object, certificates);
+  const missing = () => {
+    if (!healthOf(watch.state).https) return BACKEND_SYMPTOMS.noHttps;
+    return hasCertificates(watch.state) ? BACKEND_SYMPTOMS.unhealthy : BACKEND_SYMPTOMS.formerCertificate;
+  };
   const describe = () => {
-    const { https, backends, milvus } = healthOf(watch.state);
+    const { backends, milvus } = healthOf(watch.state);
     const warnings = describeWarnings(watch.state);
-    if (!https) return `no HTTPS frontend yet; ${warnings}`;
-    if (!hasCertificates(watch.state)) {
-      return `the HTTPS frontend still has another certificate; ${warnings}`;
-    }
+    const frontend = missing();
+    if (frontend !== BACKEND_SYMPTOMS.unhealthy) return `${frontend.title}; ${warnings}`;
     const health = milvus
       ? `backend ${milvus} is ${backends[milvus] ?? "not known yet"}`
       : "no network endpoint group yet";
-    return [health, warnings, ...obstacles].join("; ");
+    return [health, warnings, ...obstacles.map(({ text }) => text)].join("; ");
   };
   const nudging = nudgeRegularly(watch);
-  let obstacles: string[] = [];
+  let obstacles: Obstacle[] = [];
   const suspicion = setTimeout(
     async () => {
       obstacles = await findObstacles();
@@ -107,20 +131,38 @@ export async function waitForBackends(
       {
         limit,
         signal,
-        onLimit: () =>
-          new ActionError(
-            `The load balancer of Ingress ${namespace}/${ingress} has no healthy backend after ${formatDuration(limit)}.`,
-            {
-              why: [describe(), watch.state.firewallAdvice].filter(Boolean).join("; "),
-              fix: `check that the pods behind Service ${namespace}/${service} answer HTTP /healthz on port 9091, and that a firewall rule admits Google's health checks (130.211.0.0/22, 35.191.0.0/16). If they only need more time, raise backends_timeout.`,
-            },
-          ),
+        onLimit: () => tooLate(watch, missing(), obstacles, describe(), limit),
       },
     );
   } finally {
     nudging.stop();
     clearTimeout(suspicion);
   }
+}
+
+/** Returns the error for backends at the limit: what is in the way, where something was found. */
+function tooLate(
+  { names, state }: LoadBalancerWatch,
+  missing: Symptom,
+  obstacles: readonly Obstacle[],
+  seen: string,
+  limit: number,
+): ActionError {
+  const { namespace, ingress, service } = names;
+  const title = `The load balancer of Ingress ${namespace}/${ingress}`;
+  if (missing !== BACKEND_SYMPTOMS.unhealthy) {
+    const what = `${title} isn't complete after ${formatDuration(limit)}.`;
+    return new ActionError(what, { why: seen, fix: missing.remedy, symptom: missing.id });
+  }
+  const { firewallAdvice } = state;
+  const symptoms = obstacles.flatMap(({ symptom }) => symptom ?? []);
+  if (firewallAdvice) symptoms.push(BACKEND_SYMPTOMS.sharedVpc);
+  const general = `check that the pods behind Service ${namespace}/${service} answer HTTP /healthz on port 9091, and that a firewall rule admits Google's health checks (130.211.0.0/22, 35.191.0.0/16). If they only need more time, raise backends_timeout.`;
+  return new ActionError(`${title} has no healthy backend after ${formatDuration(limit)}.`, {
+    why: [seen, firewallAdvice].filter(Boolean).join("; "),
+    fix: symptoms.map(({ remedy }) => remedy).join(" Also: ") || general,
+    symptom: (symptoms[0] ?? missing).id,
+  });
 }
 
 /**

@@ -221,7 +221,7 @@ export class LoadBalancerWatch {
       return seen === undefined || seen !== resourceVersion;
     };
     const record = (event: Event) => {
-      this.state.warnings = recordWarning(this.state.warnings, event, Date.now());
+      this.state.warnings = recordWarning(this.state.warnings, event, performance.now());
       this.#changed();
     };
     let listed = false;

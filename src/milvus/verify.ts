@@ -4,6 +4,8 @@ import { formatDuration } from "../base/duration.ts";
 import { ActionError } from "../base/errors.ts";
 import { nameOf, openTunnel, ProxyRefusal, targetOf } from "../base/https-proxy.ts";
 import { withProgress } from "../base/progress.ts";
+import { describeServedCertificate } from "../base/served-certificate.ts";
+import { meaningOf, OTHER_CERTIFICATE } from "./answers.ts";
 import { connect, type Destination, type MilvusClient } from "./client.ts";
 
 export interface Verification extends Destination {
@@ -42,8 +44,8 @@ const SETTLING_MS = 60_000;
  */
 export async function verify(request: Verification): Promise<Verified> {
   const client = connect(request);
-  const giveUp = Date.now() + request.limit;
-  const settled = Date.now() + Math.min(request.limit, SETTLING_MS);
+  const giveUp = performance.now() + request.limit;
+  const settled = performance.now() + Math.min(request.limit, SETTLING_MS);
   let last = "no answer yet";
   try {
     return await withProgress(
@@ -53,18 +55,18 @@ export async function verify(request: Verification): Promise<Verified> {
           const answer = await callMilvus(client, request);
           if ("verified" in answer) {
             const { reasons } = answer.verified;
-            if (reasons.length === 0 || Date.now() >= settled) return answer.verified;
+            if (reasons.length === 0 || performance.now() >= settled) return answer.verified;
             last = `it answers, but reports itself unhealthy: ${reasons.join("; ")}`;
           } else {
             const { error } = answer;
             last = error.message;
             if (request.proxy && !isHttpAnswer(error)) await refuseClosedProxy(request.proxy, request);
-            const isRefusedToken = error.code === GrpcStatus.UNAUTHENTICATED && Date.now() >= settled;
+            const isRefusedToken = error.code === GrpcStatus.UNAUTHENTICATED && performance.now() >= settled;
             const isRefusedClient =
               error.code === GrpcStatus.PERMISSION_DENIED &&
-              (request.allowedRanges.length === 0 || Date.now() >= settled);
+              (request.allowedRanges.length === 0 || performance.now() >= settled);
             const isFinal = (isOtherServer(error) && !request.loginEnds) || isRefusedClient || isRefusedToken;
-            if (isFinal || Date.now() >= giveUp) throw notVerified(error, request);
+            if (isFinal || performance.now() >= giveUp) throw await notVerified(error, request);
           }
           await pause(PAUSE_MS, request.signal);
         }
@@ -150,8 +152,8 @@ export function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && "details" in error && "metadata" in error;
 }
 
-function notVerified(error: ServiceError, request: Verification): ActionError {
-  const { address, host, limit, proxy } = request;
+async function notVerified(error: ServiceError, request: Verification): Promise<ActionError> {
+  const { address, host, limit, proxy, allowedRanges, signal } = request;
   const way = proxy ? ` (through the proxy ${nameOf(proxy)})` : "";
   const what =
     error.code === GrpcStatus.PERMISSION_DENIED
@@ -159,31 +161,8 @@ function notVerified(error: ServiceError, request: Verification): ActionError {
       : isOtherServer(error)
         ? `Not Milvus, but a log-in answers at ${address} as ${host}.`
         : `Milvus has not answered at ${address} as ${host} within ${formatDuration(limit)}.`;
-  return new ActionError(what, { why: `${error.message}${way}`, fix: remedyOf(error, request) });
-}
-
-function remedyOf(
-  { code, details }: ServiceError,
-  { allowedRanges }: Pick<Verification, "allowedRanges">,
-): string {
-  if (/certificate|self.signed|altnames|SSL|TLS/i.test(details)) {
-    return "the load balancer presents another certificate than the one in the cluster: check that no other Ingress uses the address, and check the Secret that tls_secret names.";
-  }
-  if (/HTTP status code (401|407|30\d)/.test(details)) {
-    return "Identity-Aware Proxy or another proxy in front of Milvus asks for a log-in that gRPC clients can't give: switch it off (iap in backend_config, HTTPS_PROXY of this runner), or set verify: false.";
-  }
-  if (code === GrpcStatus.UNAUTHENTICATED) return "Milvus refuses the token: check milvus_token.";
-  if (code === GrpcStatus.UNIMPLEMENTED) {
-    return "the load balancer has no route for this host name (HTTP 404): check that host is the one in the Ingress and that verify_address leads to this load balancer.";
-  }
-  if (code === GrpcStatus.PERMISSION_DENIED && allowedRanges.length > 0) {
-    return "allowed_ranges doesn't have the address by which this runner goes to the Internet (HTTP 403): add that address, take a runner with an address in those ranges, or set verify: false.";
-  }
-  if (code === GrpcStatus.PERMISSION_DENIED) {
-    return "a Cloud Armor policy or Identity-Aware Proxy refuses this runner (HTTP 403): admit its address, or set verify: false.";
-  }
-  if (/HTTP status code 50[023]/.test(details)) {
-    return "the load balancer can't talk to Milvus: check that the pods run with common.security.tlsMode: 1 (ConfigMap, user.yaml) and that the Service's annotation cloud.google.com/app-protocols names its gRPC port.";
-  }
-  return "check that this runner can reach the load balancer (a firewall, an internal address?). verify_address connects to another address, verify: false skips the check.";
+  const { id, remedy } = meaningOf(error.message, allowedRanges.length > 0);
+  const served =
+    id === OTHER_CERTIFICATE.id ? `; ${await describeServedCertificate(address, host, proxy, signal)}` : "";
+  return new ActionError(what, { why: `${error.message}${way}${served}`, fix: remedy, symptom: id });
 }

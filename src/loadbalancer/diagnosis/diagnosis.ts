@@ -1,3 +1,4 @@
+import { symptomIn } from "../../base/symptom.ts";
 import type { Event } from "../../kubernetes/objects.ts";
 import { LASTING_ERRORS, PASSING_ERRORS, REFUSED_VALUES } from "./google-errors.ts";
 import { INGRESS_TEXTS } from "./ingress-texts.ts";
@@ -17,23 +18,23 @@ export const KNOWN_TEXTS: readonly KnownText[] = [
 ];
 
 /** Returns the diagnosis of one Warning's text, undefined if waiting may still help: the controllers try again. */
-export function diagnose(message: string): Diagnosis | undefined {
-  for (const { pattern, verdict } of KNOWN_TEXTS) {
-    const match = pattern.exec(message);
-    if (match) return verdict.kind === "lasting" ? verdict.diagnosis(match) : undefined;
-  }
-  return undefined;
+export function diagnose(message: string): (Diagnosis & Pick<KnownText, "id">) | undefined {
+  const known = symptomIn(message, KNOWN_TEXTS);
+  if (known?.verdict !== "lasting") return undefined;
+  const { id, cause, remedy, pattern, refine } = known;
+  const match = refine && pattern.exec(message);
+  return { id, cause, remedy, ...(match && refine(match)) };
 }
 
 /** Tells whether a Warning explains a problem, unlike the one that every new load balancer shows. */
 export function isTelling(message: string): boolean {
-  return KNOWN_TEXTS.find(({ pattern }) => pattern.test(message))?.verdict.kind !== "harmless";
+  return symptomIn(message, KNOWN_TEXTS)?.verdict !== "harmless";
 }
 
 /** A Warning of Google's controllers, seen since the manifests were applied. */
 export interface ControllerWarning {
   message: string;
-  /** Milliseconds since the epoch, by this machine's clock. */
+  /** As performance.now(). */
   firstSeen: number;
   lastSeen: number;
 }
@@ -63,7 +64,7 @@ export function recordWarning(
 /** Returns the newest warning with its diagnosis if it lasts and waiting can't fix it. */
 export function lastingCause(
   warnings: readonly ControllerWarning[],
-): { warning: ControllerWarning; diagnosis: Diagnosis } | undefined {
+): { warning: ControllerWarning; diagnosis: NonNullable<ReturnType<typeof diagnose>> } | undefined {
   const newest = warnings.at(-1);
   const diagnosis = newest && diagnose(newest.message);
   if (!newest || !diagnosis || newest.lastSeen - newest.firstSeen < LASTING_MS) return undefined;
