@@ -28,9 +28,14 @@ test("every table of symptoms in src/ is on the page", () => {
   expect(tables.filter(({ id }) => !ids.has(id ?? ""))).toEqual([]);
 });
 
-/** What throws an error: a class, or a function that makes one, whose first argument says what happened. */
-const THROWS =
-  /\b(?:new (?:ActionError|OvertakenError|ReleaseBusyError)|(?:helm|api|connection|mistakes)Error)\(/g;
+const CLASSES = sources.flatMap(({ text }) =>
+  [...text.matchAll(/class (\w+) extends ActionError\b/g)].map(([, name]) => name),
+);
+/** What makes an error: a class, or a function whose first argument says what happened. */
+const THROWS = new RegExp(
+  `\\b(?:new (?:${["ActionError", ...CLASSES].join("|")})|(?:helm|api|connection|mistakes)Error)\\(`,
+  "g",
+);
 /** What says it elsewhere. */
 const SAYS = /\b(?:what|summary)(?: =|:)/g;
 
