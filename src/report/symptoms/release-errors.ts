@@ -20,8 +20,8 @@ export const RELEASE_ERRORS: readonly OwnError[] = [
     id: "other-run",
     title: "... was changed by another run meanwhile",
     pattern:
-      /another run (meanwhile|was faster|at the same time)|by somebody else during this run|is gone since this run/,
-    cause: "two runs on one release at the same time",
+      /another run (meanwhile|was faster|at the same time)|by somebody else (during this run|meanwhile)|is gone since this run/,
+    cause: "two runs on one release at the same time, or a person who changes its objects",
     remedy: "run again; give both workflows the same `concurrency` group",
   },
   {
