@@ -173,6 +173,21 @@ describe.concurrent("install: true in a namespace without a release", () => {
     for (const text of says) expect(error).toContain(text);
   });
 
+  test("puts up with crash loops for as long as helm_timeout: what Milvus needs is installed with it", async () => {
+    const namespace = await emptyNamespace("install-crashes");
+    // The waits take half a minute, longer than an upgrade with this limit would bear.
+    const annotations = {
+      "local-gke/crashes": "4",
+      "local-gke/back-off-ms": "2000",
+      "local-gke/ready-after": "1s",
+    };
+    const inputs = { values: stringify({ ...SMALL, annotations }), helm_timeout: "48s", wait_for: "none" };
+    expect((await deploy(namespace, inputs)).outputs).toMatchObject({
+      changed: "true",
+      release_revision: "1",
+    });
+  });
+
   test("that fails is told as it is, and the next run goes on with it", async () => {
     const namespace = await emptyNamespace("install-failing");
     const slow = stringify({ ...SMALL, annotations: { "local-gke/ready-after": "1h" } });
