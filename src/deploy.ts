@@ -1,21 +1,13 @@
 import { ActionError, messageOf, OvertakenError } from "./base/errors.ts";
 import { info, warning } from "./base/log.ts";
-import { reserveStaticAddress } from "./carry-out/address.ts";
-import { type BesideRollout, loadBalancerBesideRollout } from "./carry-out/beside-rollout.ts";
-import { deleteClientPolicy, keepClientPolicy } from "./carry-out/client-policy.ts";
+import { deleteClientPolicy } from "./carry-out/client-policy.ts";
+import { carryOut, type Deployment } from "./carry-out/deployment.ts";
 import { forgetHost, introduceHost, pointHost } from "./carry-out/dns-record.ts";
-import { checkByDryRun, type DryRun } from "./carry-out/dry-run.ts";
+import { checkByDryRun } from "./carry-out/dry-run.ts";
 import { removeLayer4 } from "./carry-out/layer-4.ts";
-import {
-  type Applied,
-  applyHealthCheck,
-  applyLoadBalancer,
-  settleBackendConfig,
-  settleLoadBalancer,
-} from "./carry-out/load-balancer.ts";
-import { type HelmUpgrade, recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
+import { settleBackendConfig, settleLoadBalancer } from "./carry-out/load-balancer.ts";
+import { recoverPending } from "./carry-out/release.ts";
 import { renderRelease } from "./carry-out/render.ts";
-import type { LocalChart } from "./helm/chart.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
 import type { Release } from "./helm/release.ts";
 import { endsProven, type Settings } from "./inputs/settings.ts";
@@ -25,41 +17,26 @@ import { addressRequirement, matchingAddress } from "./loadbalancer/address.ts";
 import { healthOf } from "./loadbalancer/health.ts";
 import { withKept } from "./loadbalancer/keep-settings.ts";
 import { trafficObstacles } from "./loadbalancer/traffic-obstacles.ts";
-import { waitForAddress, waitForBackends, waitUntilGone } from "./loadbalancer/waits.ts";
+import { waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
 import { layer4Of } from "./milvus/layer-4.ts";
 import { hasLoadBalancerValues } from "./milvus/values.ts";
 import { type Access, reachCluster } from "./observe/access.ts";
 import { observe } from "./observe/observe.ts";
-import type { Observed } from "./observe/observed.ts";
-import type { ObjectChange } from "./plan/changes.ts";
-import { makePlan, type Plan } from "./plan/plan.ts";
+import { makePlan } from "./plan/plan.ts";
 import { type Endpoint, proveCertificate } from "./prove/certificate.ts";
 import { proveMilvus } from "./prove/milvus.ts";
 import { reportCertificate } from "./report/certificate.ts";
 import { describeCounts, hasChanges } from "./report/change-counts.ts";
 import { reportDns } from "./report/dns.ts";
 import { logFindings } from "./report/findings.ts";
-import { changing, type PlanReport, UPGRADE } from "./report/run-report.ts";
+import type { PlanReport } from "./report/run-report.ts";
 import { type Session, step } from "./report/session.ts";
 import { logOverlay } from "./report/values-overlay.ts";
 import { startGcloud } from "./tools/gcloud.ts";
 
 /** How often a run plans again because another run got in first. */
 const MAX_REPLANS = 10;
-
-/** A run whose plan is made and checked. */
-interface Deployment {
-  settings: Settings;
-  session: Session;
-  access: Access;
-  observed: Observed;
-  plan: Plan;
-  /** Undefined when the release stays as it is. */
-  chart: LocalChart | undefined;
-  dryRun: DryRun;
-  watch: LoadBalancerWatch;
-}
 
 /**
  * Puts a Milvus release behind a Google layer-7 load balancer and returns once Milvus answers through it.
@@ -212,69 +189,6 @@ async function carryOutAndProve(deployment: Deployment): Promise<Release | undef
     );
   }
   return isProven ? release : undefined;
-}
-
-/** @returns the reserved address, if there is one, and the release as it is then */
-async function carryOut({
-  settings,
-  session,
-  access,
-  observed,
-  plan,
-  chart,
-  dryRun: { objects },
-  watch,
-}: Deployment): Promise<{ reserved: string | undefined; release: Release }> {
-  const { report } = session;
-  const { zone, reservedAddress } = observed.google;
-  const reserved = await reserveStaticAddress(settings, session, access, reservedAddress);
-  if (reserved !== undefined) await introduceHost(settings, session, zone, reserved);
-  await keepClientPolicy(settings, session, observed.google.clientPolicy, plan.clientPolicy);
-
-  let { release } = observed;
-  const { upgrade } = plan.release;
-  const isChanging = ({ action }: ObjectChange) => action !== "keep" && action !== "delete";
-  const applied: Applied = new Map();
-  const apply = () => {
-    watch.forgetWarnings();
-    return changing(report, () => applyLoadBalancer(settings, session, access.api, plan, objects, applied));
-  };
-  let beside: BesideRollout | undefined;
-  if (upgrade && chart) {
-    const isServing = observed.ingress !== undefined && plan.leavingIngress === undefined;
-    if (isServing && objects.some((change) => change.kind === "BackendConfig" && isChanging(change))) {
-      await step(session, "Mend the health check", () =>
-        changing(report, () => applyHealthCheck(session, access.api, plan, applied)),
-      );
-    }
-    const title = release.revision === 0 ? "Install the Helm release" : "Upgrade the Helm release";
-    const { rendered } = plan;
-    const helmUpgrade: HelmUpgrade = { title, change: UPGRADE, release, chart, plan: upgrade, rendered };
-    const { awaitedPods } = plan;
-    beside =
-      awaitedPods && loadBalancerBesideRollout(awaitedPods, { report, api: access.api }, applied, apply);
-    const revision = await upgradeOrRollBack(settings, session, access, helmUpgrade, beside);
-    release = { ...release, revision, status: "deployed" };
-    report.releaseRevision = revision;
-    report.chartVersion = chart.version;
-    report.milvusVersion = plan.rendered?.milvusVersion ?? report.milvusVersion ?? "";
-  }
-  const leaving = plan.leavingIngress;
-  if (leaving) {
-    await step(
-      session,
-      "Wait until the chart's Ingress is gone",
-      () => waitUntilGone(watch, leaving, settings.addressTimeout, session.signal),
-      "address",
-    );
-  }
-  const applyRest = async () => {
-    if (await beside?.settled()) info("The load balancer's objects were applied beside the rollout.");
-    else await apply();
-  };
-  if (objects.some(isChanging)) await step(session, "Apply the manifests", applyRest, "address");
-  else watch.forgetWarnings();
-  return { reserved, release };
 }
 
 /** Waits for the load balancer's address. */
