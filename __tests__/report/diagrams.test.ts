@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { timeline, trafficDiagram } from "../../src/report/diagrams.ts";
 import type { Hop } from "../../src/report/hop.ts";
@@ -95,6 +97,14 @@ describe("the way of the traffic", () => {
     for (const line of lines.slice(1, 6)) expect(line).toMatch(/^ {2}\w+\["[\w .,:/()#;-]*"\](:::\w+| -.*)$/);
     expect(diagram).not.toMatch(/[<`]|%%|\bclick pods href "/);
   });
+});
+
+test("docs/how-it-works.md shows the diagram as it is", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../docs/how-it-works.md"), "utf8");
+  const [, shown] = /```mermaid\n(.*?)\n```/s.exec(text) ?? [];
+  const known = { isInDns: true, address: "203.0.113.10", certificateStatus: "Active" } as const;
+  const backends = { one: "UNHEALTHY", other: "UNHEALTHY" };
+  expect(shown).toBe(trafficDiagram(failedAt("backends", { ...known, backends }), true));
 });
 
 test("the timeline has each step's start and duration, and marks one that failed", () => {
