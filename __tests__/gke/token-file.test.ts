@@ -77,6 +77,14 @@ describe("renewal", () => {
     kept.stop();
   });
 
+  test("comes soon after a machine was suspended, whose timers stood still", async () => {
+    const kept = await keep(60 * MINUTE);
+    vi.setSystemTime(Date.now() + 50 * MINUTE);
+    await vi.advanceTimersByTimeAsync(15 * SECOND);
+    expect(kept.content()).toBe("token-2");
+    kept.stop();
+  });
+
   test("that can't be written is a warning", async () => {
     const kept = await keep(MINUTE);
     rmSync(kept.directory, { recursive: true });

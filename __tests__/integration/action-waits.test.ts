@@ -21,7 +21,7 @@ afterAll(() => cluster?.stop());
 describe("while the address is waited for", () => {
   beforeAll(async () => {
     await cluster.setTime("addressDelayMs", HOUR_MS);
-    const namespaces = [...LOSSES.map(({ namespace }) => namespace), "late"];
+    const namespaces = [...LOSSES.map(({ namespace }) => namespace), "late", "other-class"];
     await Promise.all(namespaces.map((namespace) => cluster.installSmall(namespace)));
   });
 
@@ -48,6 +48,22 @@ describe("while the address is waited for", () => {
       });
       expect(outputs.address).toBeUndefined();
     });
+  });
+
+  test("an Ingress that something gives another class is named at the limit", async () => {
+    const namespace = "other-class";
+    const step = (await cluster.job()).start({ ...inputsFor(namespace), address_timeout: "10s" });
+    await step.line(/^::group::Wait for the address/);
+    await cluster.kubectl(
+      ...["annotate", "ingress", "my-release-milvus", "-n", namespace],
+      ...["kubernetes.io/ingress.class=nginx", "--overwrite"],
+    );
+    const { errors } = await step.ended;
+    expect(errors).toEqual([
+      expect.stringMatching(
+        /has no address after 10s\.\nWhy: .*class is nginx: Google's controller leaves it alone\n.*managed-fields[\s\S]*#other-ingress-class$/,
+      ),
+    ]);
   });
 
   test("an address that comes late is as good as any", async () => {
@@ -79,7 +95,11 @@ describe("what Google refuses ends the wait, and the next run goes on once it is
   const rows = [
     {
       fault: "ssl-certificate-quota" as const,
-      says: ["QUOTA_EXCEEDED - Quota 'SSL_CERTIFICATES' exceeded", "What to do: raise that quota"],
+      says: [
+        "QUOTA_EXCEEDED - Quota 'SSL_CERTIFICATES' exceeded",
+        "What to do: raise that quota",
+        /\nMore: docs\/troubleshooting\.md#quota$/,
+      ],
     },
     {
       fault: "backend-service-quota" as const,

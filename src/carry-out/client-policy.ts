@@ -74,6 +74,7 @@ export async function deleteClientPolicy(
     withProgress(
       () => `waiting for Google to detach the Cloud Armor policy ${name}`,
       () => deleteOnceDetached(name, project, report, signal),
+      DETACHING_MS,
     ),
   );
   if (outcome === "in use") {

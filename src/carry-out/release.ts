@@ -232,6 +232,7 @@ export async function recoverPending(
       return withProgress(
         () => `waiting for ${pending}`,
         () => untilSettled(access.api, { name, namespace }, newest, age, session.signal),
+        age,
       );
     });
   }
@@ -302,6 +303,7 @@ async function followRollout<T>(
     return await withProgress(
       () => `waiting for the rollout of release ${release}: ${rollout.describe()}`,
       () => work(rollout.failed),
+      limit.timeout,
     );
   } catch (error) {
     info(`When the ${what} ended, ${rollout.describe()}.`);

@@ -4,6 +4,8 @@ import type { AccessToken } from "./access-token.ts";
 
 /** Shortest time between attempts, in milliseconds. For tokens of seconds it is a tenth of the lifetime. */
 const SHORTEST_DELAY = 30_000;
+/** How soon the age of the token is looked at again after the machine was suspended, in milliseconds. */
+const LONGEST_DELAY = 15_000;
 
 export interface TokenFile {
   /** Ends the renewal. Even a renewal in progress no longer writes the file. */
@@ -28,10 +30,18 @@ export function keepTokenFile(
   let timer: NodeJS.Timeout;
 
   const schedule = (expires: number, lifetime: number) => {
-    const delay = Math.max((expires - Date.now()) / 2, Math.min(SHORTEST_DELAY, lifetime / 10));
-    timer = setTimeout(() => void renew(expires, lifetime), delay);
-    // The renewal alone must not keep the process alive.
-    timer.unref();
+    const due = Date.now() + Math.max((expires - Date.now()) / 2, Math.min(SHORTEST_DELAY, lifetime / 10));
+    const look = () => {
+      const left = due - Date.now();
+      // A timer stands still while the machine is suspended, and the token ages.
+      timer = setTimeout(
+        () => (Date.now() < due ? look() : void renew(expires, lifetime)),
+        Math.min(left, LONGEST_DELAY),
+      );
+      // The renewal alone must not keep the process alive.
+      timer.unref();
+    };
+    look();
   };
   const keep = ({ value, expires }: AccessToken) => {
     writeToken(path, value);

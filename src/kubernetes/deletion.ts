@@ -38,7 +38,7 @@ export async function deleteAndAwait(
   };
   const waiting = () =>
     `${kind} ${namespace}/${name} is being deleted (finalizers: ${finalizers.join(", ") || "none"})`;
-  await withProgress(waiting, () =>
+  const work = () =>
     follow(
       api,
       { kind, namespace, selector: `fieldSelector=metadata.name=${name}` },
@@ -54,8 +54,8 @@ export async function deleteAndAwait(
       },
       AbortSignal.any([gone.signal, signal, AbortSignal.timeout(limit)]),
       ({ message }) => info(message),
-    ),
-  );
+    );
+  await withProgress(waiting, work, limit);
   signal.throwIfAborted();
   if (gone.signal.aborted) return true;
   throw new ActionError(`${kind} ${namespace}/${name} is still there after ${formatDuration(limit)}.`, {

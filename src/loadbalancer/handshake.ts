@@ -51,6 +51,7 @@ export async function waitForTrustedCertificate(
         await pause(PAUSE_MS, signal);
       }
     },
+    limit,
   );
 }
 

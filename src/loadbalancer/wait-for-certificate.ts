@@ -69,27 +69,31 @@ export async function waitForCertificate(watch: LoadBalancerWatch, wait: Certifi
   const ended = new AbortController();
   if (advice) void watchDns(watch, wait, ended.signal, (news) => (found = news));
   try {
-    return await withProgress(describe, async () => {
-      /** Statuses that DNS shows to be out of date: Google will look again. */
-      const stale = new Set<string>();
-      for (;;) {
-        const change = await watch.until<CertificateChange>((state) => changeIn(watch, state, stale), {
-          limit: Math.max(1, giveUp - performance.now()),
-          onLimit: () => tooLate(watch, address, found, limit),
-          signal,
-        });
-        if (change.kind === "active") return true;
-        if (change.status !== "FailedNotVisible") {
-          const records = await lookUpCaa(host, environment, signal, LOOK_UP_MS);
-          if (!permits(records)) throw forbidden(watch, change.status, records);
-        } else if (found.state === "unknown" && !insist) {
-          warning(`The certificate can't become Active yet: Google can't find ${host}. ${advice ?? ""}`);
-          return false;
+    return await withProgress(
+      describe,
+      async () => {
+        /** Statuses that DNS shows to be out of date: Google will look again. */
+        const stale = new Set<string>();
+        for (;;) {
+          const change = await watch.until<CertificateChange>((state) => changeIn(watch, state, stale), {
+            limit: Math.max(1, giveUp - performance.now()),
+            onLimit: () => tooLate(watch, address, found, limit),
+            signal,
+          });
+          if (change.kind === "active") return true;
+          if (change.status !== "FailedNotVisible") {
+            const records = await lookUpCaa(host, environment, signal, LOOK_UP_MS);
+            if (!permits(records)) throw forbidden(watch, change.status, records);
+          } else if (found.state === "unknown" && !insist) {
+            warning(`The certificate can't become Active yet: Google can't find ${host}. ${advice ?? ""}`);
+            return false;
+          }
+          info(`Google reports ${change.status} for ${host} and will check again.`);
+          stale.add(change.status);
         }
-        info(`Google reports ${change.status} for ${host} and will check again.`);
-        stale.add(change.status);
-      }
-    });
+      },
+      limit,
+    );
   } finally {
     ended.abort();
   }

@@ -199,6 +199,7 @@ export async function waitUntilGone(
             fix: "see its events (`kubectl describe ingress`) for what holds it, then run again: the deletion goes on by itself. If it only needs more time, raise address_timeout.",
           }),
       }),
+    limit,
   );
   watch.forgetIngress();
 }
@@ -216,5 +217,5 @@ function waitFor<T>(
     if (found === undefined) refuseLastingCause(watch, state);
     return found;
   };
-  return withProgress(describe, () => watch.until(check, options));
+  return withProgress(describe, () => watch.until(check, options), options.limit);
 }

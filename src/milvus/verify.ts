@@ -71,6 +71,7 @@ export async function verify(request: Verification): Promise<Verified> {
           await pause(PAUSE_MS, request.signal);
         }
       },
+      request.limit,
     );
   } finally {
     client.close();
