@@ -41,9 +41,9 @@ export function refuseLastingCause(watch: LoadBalancerWatch, state: LoadBalancer
   );
 }
 
-/** Tells whether no controller has ever warned about the load balancer: perhaps none looks after it. */
-export function hasNoWarning({ warnings, earlierWarning }: LoadBalancerState): boolean {
-  return warnings.length === 0 && earlierWarning === undefined;
+/** Tells whether no Warning of this run explains anything: perhaps no controller looks after the load balancer. */
+export function isSilent({ warnings }: LoadBalancerState): boolean {
+  return !warnings.some(({ message }) => isTelling(message));
 }
 
 /** Returns what is known of the newest Warning that explains something. */

@@ -9,7 +9,7 @@ import { type BackendHealth, healthOf } from "./health.ts";
 import { nudgeAfterCauses, nudgeRegularly } from "./nudging.ts";
 import {
   describeWarnings,
-  hasNoWarning,
+  isSilent,
   newestKnown,
   refuseDeletedObjects,
   refuseLastingCause,
@@ -39,7 +39,7 @@ export async function waitForAddress(
   const what = requirement.reserved === undefined ? "address" : `address ${requirement.reserved}`;
   const silence = () => {
     const { ingress } = watch.state;
-    return ingress.state === "present" && hasNoWarning(watch.state)
+    return ingress.state === "present" && isSilent(watch.state)
       ? silenceAbout(ingress.object, requirement)
       : undefined;
   };
@@ -47,11 +47,8 @@ export async function waitForAddress(
     const { ingress } = watch.state;
     const other = ingress.state === "present" ? addressOf(ingress.object) : undefined;
     const silent = silence();
-    return [
-      ...(other ? [`its status says ${other} so far`] : []),
-      describeWarnings(watch.state),
-      ...(silent ? [silent.text] : []),
-    ].join("; ");
+    const why = silent?.symptom.verdict === "lasting" ? silent.text : describeWarnings(watch.state);
+    return `${other ? `its status says ${other} so far; ` : ""}${why}`;
   };
   const nudging = nudgeAfterCauses(watch, limit);
   try {
