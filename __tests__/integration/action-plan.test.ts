@@ -7,6 +7,7 @@ import { parse, stringify } from "yaml";
 import { filesIn } from "../../local-gke/control-plane/programs.ts";
 import { DEPLOYER } from "../../local-gke/control-plane/tokens.ts";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
+import { chartWith } from "./support/charts.ts";
 import { HELM, inputsFor, TestCluster } from "./support/cluster.ts";
 
 let cluster: TestCluster;
@@ -100,6 +101,31 @@ test.each([
   });
   expect(deployed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
   expect(writes((await requests()).slice(asked))).not.toEqual([]);
+});
+
+test("a plan for a release with 300 objects more asks for no more of them", async () => {
+  const templates = [3, 300].map(
+    (count) => `{{- range $number := until ${count} }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: many-{{ $number }}
+{{- end }}
+---
+apiVersion: v1`,
+  );
+  const counts: number[] = [];
+  for (const [index, template] of templates.entries()) {
+    const namespace = `plan-large-${index}`;
+    const chart = await chartWith(cluster, "templates/service.yaml", "apiVersion: v1", template);
+    await cluster.installSmall(namespace, {}, HELM, chart);
+    const asked = (await requests()).length;
+    const planned = await (await cluster.job()).main({ ...inputsFor(namespace), chart, mode: "plan" });
+    expect(planned.errors, planned.lines.join("\n")).toEqual([]);
+    counts.push((await requests()).length - asked);
+  }
+  expect(counts[1]).toBe(counts[0]);
 });
 
 test("mode plan needs no right to change anything: what can't be rehearsed is compared and said", async () => {

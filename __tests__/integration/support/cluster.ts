@@ -173,11 +173,11 @@ export class TestCluster {
   }
 
   /** Installs the smallest such release, with these values on top, without waiting for its one pod. */
-  async installSmall(namespace: string, values: object = {}, helm = HELM): Promise<void> {
+  async installSmall(namespace: string, values: object = {}, helm = HELM, chart = CHART): Promise<void> {
     const starting = join(dirname(CHART), "starting-values.yaml");
     const flags = ["-n", namespace, "--create-namespace", "--values", starting, "--values", "-"];
     const small = { cluster: { enabled: false }, etcd: { enabled: false }, ...values };
-    const args = ["install", "my-release", CHART, ...flags];
+    const args = ["install", "my-release", chart, ...flags];
     succeeded(args, await run(this.#program(helm), args, { input: JSON.stringify(small) }));
   }
 
