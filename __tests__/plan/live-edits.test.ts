@@ -86,3 +86,29 @@ test("all that an upgrade overwrites: what it changes itself, and what somebody 
     expect.objectContaining({ path: `${AT}.args[1]`, before: "all" }),
   ]);
 });
+
+test("an empty text or a zero overwrites what somebody has set; where it stands for a default it doesn't", () => {
+  const object = (fields: object) => liveObject({ kind: "Deployment", metadata: { name: NAME }, ...fields });
+  const container = { name: "proxy", imagePullPolicy: "", env: [{ name: "A", value: "" }] };
+  const wanted = object({ data: { text: "" }, spec: { delay: 0, nodePort: 0, containers: [container] } });
+  const live = object({
+    data: { text: "x" },
+    spec: {
+      delay: 30,
+      nodePort: 31234,
+      containers: [{ name: "proxy", imagePullPolicy: "Always", env: [{ name: "A", value: "1" }] }],
+    },
+  });
+  expect(overwrites([live], [wanted]).map(({ path }) => path)).toEqual([
+    "data.text",
+    "spec.delay",
+    "spec.containers[proxy].env[A].value",
+  ]);
+  expect(overwrites([wanted], [wanted])).toEqual([]);
+});
+
+test("of a list, the item that somebody has changed beside the upgrade's own is listed", () => {
+  expect(edits(deployment({ args: ["run", "proxy", "more"] }), deployment({ args: ["run"] }))).toEqual([
+    [`${AT}.args`, ["run", "proxy", "more"], ["run"]],
+  ]);
+});

@@ -8,8 +8,7 @@ import { quantityOf } from "./quantity.ts";
  * are equal.
  */
 export function unmetFields(wanted: unknown, live: unknown, path = ""): FieldDifference[] {
-  if (isEmpty(wanted))
-    return wanted === false && live === true ? [{ path, before: live, after: wanted }] : [];
+  if (isEmpty(wanted)) return isEmptied(wanted, live, path) ? [{ path, before: live, after: wanted }] : [];
   if (isMap(wanted)) {
     const there = isMap(live) ? live : {};
     return Object.entries(wanted).flatMap(([key, value]) => {
@@ -39,6 +38,25 @@ function means(wanted: unknown, live: unknown, path: string): boolean {
   if (!/\b(resources|requests|limits|storage|sizeLimit|capacity)\b/.test(path)) return false;
   const [one, other] = [quantityOf(wanted), quantityOf(live)];
   return one !== undefined && one === other;
+}
+
+/** Maps of texts, in which the API server stores empty ones too. */
+const TEXTS = /^(data|binaryData)\b|(^|\.)(labels|annotations|nodeSelector)\b/;
+/** The value of an environment variable. */
+const VARIABLE = /\.env\[.*\]\.value$/;
+/** What Kubernetes fills in when it is 0. */
+const ALLOCATED = /\.(nodePort|healthCheckNodePort)$/;
+
+/**
+ * Tells whether an empty field overwrites what is live. In most fields an empty text stands for the API server's
+ * default.
+ */
+function isEmptied(wanted: unknown, live: unknown, path: string): boolean {
+  if (wanted === "" && TEXTS.test(path)) return live !== "";
+  if (wanted === "" && VARIABLE.test(path)) return !isEmpty(live);
+  if (wanted === 0 && !ALLOCATED.test(path)) return typeof live === "number" && live !== 0;
+  if (Array.isArray(wanted)) return Array.isArray(live) && live.some((item) => !isMap(item));
+  return wanted === false && live === true;
 }
 
 /** The API server doesn't store a field that is empty, or has the zero of its type. */

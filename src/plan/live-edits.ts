@@ -36,11 +36,23 @@ export function liveEdits(
 ): LiveEdit[] {
   const isOf = (edit: LiveEdit) => (object: RenderedObject) =>
     object.kind === edit.kind && object.metadata.name === edit.name;
+  const offRecord = overwrites(live, recorded);
   return overwrites(live, wanted).filter((edit) => {
     const before = recorded.find(isOf(edit));
     const changes = differences(before, wanted.find(isOf(edit))).map(({ path }) => path);
-    return before && !changes.some((change) => isWithin(edit.path, change) || isWithin(change, edit.path));
+    if (!before || changes.some((change) => isWithin(edit.path, change))) return false;
+    // Of a list the upgrade may change one item only, and somebody another one.
+    const isPartly = changes.some((change) => isWithin(change, edit.path));
+    return !isPartly || offRecord.some((other) => isSamePlace(edit, other));
   });
+}
+
+function isSamePlace(one: LiveEdit, other: LiveEdit): boolean {
+  return (
+    one.kind === other.kind &&
+    one.name === other.name &&
+    (isWithin(one.path, other.path) || isWithin(other.path, one.path))
+  );
 }
 
 /**
