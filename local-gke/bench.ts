@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { messageOf } from "../src/base/errors.ts";
 import { addressLatency } from "./bench/address.ts";
 import { type Figure, median, rowOf } from "./bench/figure.ts";
+import { firstDeploy } from "./bench/first-deploy.ts";
 import { type Lab, openLab } from "./bench/lab.ts";
 import { overhead } from "./bench/overhead.ts";
 import { start } from "./bench/start.ts";
@@ -21,6 +22,7 @@ const STARTS = 3;
 const PARTS: [what: string, measure: (lab: Lab) => Promise<Figure[]>][] = [
   ["the start of the action", start],
   ["the overhead of the action", overhead],
+  ["a first deploy", firstDeploy],
   // Runs last because it delays the addresses of all later Ingresses.
   ["the latency of the address", addressLatency],
 ];

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { type Output, type Program, run } from "../../src/base/process.ts";
 import { binaries } from "../binaries/binaries.ts";
 import type { LocalGke } from "../cluster.ts";
+import { OWN_CHART } from "../milvus-chart.ts";
 import { installRelease } from "../release.ts";
-import { type ActionRun, PROJECT, runAction } from "../run-action.ts";
+import { type ActionRun, runAction } from "../run-action.ts";
 
 /** One line of a run's log, and its time by performance.now(). */
 export interface LogLine {
@@ -39,11 +40,16 @@ interface ActOptions {
 export const RELEASE = "my-release";
 export const HOST = "my-release.milvus.io";
 
-export async function openLab(gke: LocalGke): Promise<Lab> {
+/**
+ * Opens a test bench.
+ *
+ * @param chart path of the chart of its releases
+ * @param prefix what the names of its namespaces begin with
+ */
+export async function openLab(gke: LocalGke, chart = OWN_CHART, prefix = "bench"): Promise<Lab> {
   const paths = await binaries(["helm4", "kubectl"]);
   const env = { KUBECONFIG: gke.kubeconfig };
   const kubectl = { name: "kubectl", path: paths.kubectl, env };
-  const chart = join(PROJECT, "local-gke/chart/milvus");
   const directory = await mkdtemp(join(gke.directory, "job-"));
   let releases = 0;
   return {
@@ -75,7 +81,7 @@ export async function openLab(gke: LocalGke): Promise<Lab> {
 
     async withRelease(use) {
       releases += 1;
-      const namespace = `bench-${releases}`;
+      const namespace = `${prefix}-${releases}`;
       await installRelease({
         kubeconfig: gke.kubeconfig,
         helm: paths.helm4,

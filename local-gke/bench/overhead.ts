@@ -48,8 +48,25 @@ export async function overhead(lab: Lab): Promise<Figure[]> {
   ];
 }
 
+/** What the bare commands need: files, and names. */
+export interface BareCommands {
+  /** Upgrades the release, applies the manifests and waits for the address. */
+  run(): Promise<string>;
+}
+
 /** Runs the bare commands and returns their duration in seconds, without the preparation of their files. */
-async function bareSequence({ helm, kubectl, chart, gke }: Lab, namespace: string): Promise<number> {
+async function bareSequence(lab: Lab, namespace: string): Promise<number> {
+  const commands = await bareCommands(lab, namespace);
+  const started = performance.now();
+  await commands.run();
+  return (performance.now() - started) / 1000;
+}
+
+/** Prepares the bare commands that put a release behind a load balancer. They return the address. */
+export async function bareCommands(
+  { helm, kubectl, chart, gke }: Lab,
+  namespace: string,
+): Promise<BareCommands> {
   const api = await ApiServer.open(kubectl, await mkdtemp(join(tmpdir(), "overhead-")));
   const release = await readRelease(api, RELEASE, namespace).finally(() => api.close());
   if (!release) throw new Error(`there is no release ${namespace}/${RELEASE}`);
@@ -83,11 +100,27 @@ async function bareSequence({ helm, kubectl, chart, gke }: Lab, namespace: strin
   await writeFile(manifests, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
 
   const where = ["--namespace", namespace];
-  const started = performance.now();
   const upgrade = ["upgrade", RELEASE, chart, ...where, "--reset-then-reuse-values", "--values", overlay];
-  await succeed(helm, [...upgrade, "--wait=legacy"]);
-  await succeed(kubectl, ["apply", "--server-side", ...where, "--filename", manifests]);
-  const address = "--for=jsonpath={.status.loadBalancer.ingress}";
-  await succeed(kubectl, ["wait", address, `ingress/${names.ingress}`, ...where, "--timeout=60s"]);
-  return (performance.now() - started) / 1000;
+  const path = "jsonpath={.status.loadBalancer.ingress}";
+  const address = [
+    "ingress",
+    names.ingress,
+    ...where,
+    "--output",
+    "jsonpath={.status.loadBalancer.ingress[0].ip}",
+  ];
+  return {
+    async run() {
+      await succeed(helm, [...upgrade, "--wait=legacy"]);
+      await succeed(kubectl, ["apply", "--server-side", ...where, "--filename", manifests]);
+      await succeed(kubectl, [
+        "wait",
+        `--for=${path}`,
+        `ingress/${names.ingress}`,
+        ...where,
+        "--timeout=60s",
+      ]);
+      return (await succeed(kubectl, ["get", ...address])).stdout;
+    },
+  };
 }

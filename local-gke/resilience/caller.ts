@@ -58,6 +58,11 @@ export class Caller {
     return calls;
   }
 
+  /** Makes one call beside those at the interval. */
+  once(): Promise<Call> {
+    return this.#call();
+  }
+
   async #call(): Promise<Call> {
     const begun = performance.now();
     const tries = [...this.#clients].map(async ([name, client]) => ((await this.#try(client)) ? [name] : []));
