@@ -8,6 +8,7 @@ import { firstDeploy } from "./bench/first-deploy.ts";
 import { type Lab, openLab } from "./bench/lab.ts";
 import { overhead } from "./bench/overhead.ts";
 import { start } from "./bench/start.ts";
+import { unchanged } from "./bench/unchanged.ts";
 import { binary } from "./binaries/binaries.ts";
 import { up } from "./cluster.ts";
 import { installRelease } from "./release.ts";
@@ -22,6 +23,7 @@ const STARTS = 3;
 const PARTS: [what: string, measure: (lab: Lab) => Promise<Figure[]>][] = [
   ["the start of the action", start],
   ["the overhead of the action", overhead],
+  ["a run with nothing to change", unchanged],
   ["a first deploy", firstDeploy],
   // Runs last because it delays the addresses of all later Ingresses.
   ["the latency of the address", addressLatency],
