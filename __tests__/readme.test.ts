@@ -203,10 +203,11 @@ describe.each(guides)("docs/%s", (name) => {
   });
 });
 
-/** Returns the anchors of a page's headings, as GitHub makes them. */
+/** Returns the anchors of a page: those of its headings, as GitHub makes them, and its own. */
 function anchorsOf(text: string): string[] {
   const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => heading.toLowerCase());
-  return headings.map((heading) => heading.replace(/[^\w -]/g, "").replaceAll(" ", "-"));
+  const own = [...text.matchAll(/<a id="(.*?)">/g)].map(([, id = ""]) => id);
+  return [...headings.map((heading) => heading.replace(/[^\w -]/g, "").replaceAll(" ", "-")), ...own];
 }
 
 const pages = ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...guides.map((name) => `docs/${name}`)];

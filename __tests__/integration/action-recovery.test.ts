@@ -56,7 +56,9 @@ describe.concurrent("an upgrade that fails", () => {
     });
     expect(failed.exitCode).toBe(1);
     expect(failed.errors).toEqual([
-      expect.stringMatching(/CrashLoopBackOff[\s\S]*\nRelease my-release was rolled back to revision 2\.$/),
+      expect.stringMatching(
+        /CrashLoopBackOff[\s\S]*\nRelease my-release was rolled back to revision 2\.\nMore: \S+#crash-loop$/,
+      ),
     ]);
     expect(failed.outputs).toMatchObject({ changed: "true", release_revision: "4", chart_version: "5.0.19" });
     expect(failed.lines).toContain("::group::Roll back to revision 2");
@@ -91,7 +93,7 @@ describe.concurrent("an upgrade that fails", () => {
     });
     expect(errors).toEqual([
       expect.stringMatching(
-        /CrashLoopBackOff[\s\S]*\nRelease my-release has no deployed revision to roll back to: it stays failed\.$/,
+        /CrashLoopBackOff[\s\S]*\nRelease my-release has no deployed revision to roll back to: it stays failed\.\nMore: \S+#crash-loop$/,
       ),
     ]);
     expect(await cluster.revisions("never")).toEqual(["failed", "failed"]);

@@ -6,7 +6,7 @@ export const CLUSTER_ERRORS: readonly OwnError[] = [
     id: "no-cluster",
     title: "There is no cluster ...",
     pattern:
-      /^There is no (cluster|X\.$)|container API (did not answer|doesn't accept)|Kubernetes Engine API is not enabled|may not read the|could not be looked up|project of the cluster/,
+      /^There is no (cluster|X\.$)|container API (did not answer|doesn't accept)|may not read the|could not be looked up|project of the cluster/,
     cause: "`cluster_name`, `location` or `project_id`, or what the credentials may see",
     remedy: "see `gcloud container clusters list`; grant roles/container.developer in the project",
   },
