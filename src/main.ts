@@ -1,8 +1,8 @@
 import { appendFileSync } from "node:fs";
-import { debug, getInput, getState, saveState, setFailed, setSecret } from "@actions/core";
+import { debug, getInput, getState, saveState, setSecret } from "@actions/core";
 import { onCancellation, untilCancelled } from "./base/cancellation.ts";
 import { ActionError, CancelledError, messageOf } from "./base/errors.ts";
-import { warning } from "./base/log.ts";
+import { fail, warning } from "./base/log.ts";
 import { deploy } from "./deploy.ts";
 import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
 import { podIdentity } from "./gke/pod-identity.ts";
@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   // Node.js would print the failed line of the bundle, which is the whole bundle.
   process.on("uncaughtException", (error) => {
     const unexpected = describe(error, report);
-    setFailed(unexpected);
+    fail(unexpected);
     if (!isReported) writeReport(report, settings, unexpected);
     process.exit();
   });
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   } catch (error) {
     failure = describe(error, report);
     if (error instanceof ActionError) annotate(error.annotations);
-    setFailed(failure);
+    fail(failure);
   }
   isReported = true;
   writeReport(report, settings, failure);
@@ -63,7 +63,7 @@ function writeReport(report: RunReport, settings: Settings | undefined, failure:
   try {
     setOutputs(report, shortened(summary));
   } catch (error) {
-    setFailed(`The outputs can't be set: ${messageOf(error)}`);
+    fail(`The outputs can't be set: ${messageOf(error)}`);
   }
   try {
     const file = process.env.GITHUB_STEP_SUMMARY;
@@ -93,7 +93,7 @@ async function post(): Promise<void> {
 }
 
 if (Number.parseInt(process.versions.node, 10) < 22) {
-  setFailed(`This action runs on Node.js 24 (using: node24), but was started with ${process.version}.`);
+  fail(`This action runs on Node.js 24 (using: node24), but was started with ${process.version}.`);
 } else if (process.argv.length > 2) {
   // A runner gives no arguments.
   const { runByHand } = await import("./by-hand/main.ts");

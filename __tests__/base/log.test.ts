@@ -24,7 +24,7 @@ test("no source file prints to the log in another way", () => {
   const src = join(import.meta.dirname, "../../src");
   const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => /\.ts$/.test(file));
   const printing = files.filter((file) =>
-    /\b(info|warning)\b[^{}]*\} from "@actions\/core"|core\.(info|warning)\(|\bconsole\.[a-z]+\(|stdout\.write/.test(
+    /\b(info|warning|setFailed)\b[^{}]*\} from "@actions\/core"|core\.(info|warning|setFailed)\(|\bconsole\.[a-z]+\(|stdout\.write/.test(
       readFileSync(join(src, file), "utf8"),
     ),
   );

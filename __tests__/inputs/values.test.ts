@@ -59,8 +59,12 @@ describe("values_files", () => {
     await read(Array.from({ length: 1000 }, (_, n) => `a${n}: "\${NAME}"\n`).join(""));
     const warnings = log.trimEnd().split("\n");
     expect(warnings).toHaveLength(6);
-    expect(warnings[0]).toMatch(/^::warning::values_files: values\.yaml: the value a0 is a placeholder/);
-    expect(warnings[5]).toBe("::warning::values_files: values.yaml: 995 more values are placeholders.");
+    expect(warnings[0]).toMatch(
+      /^::warning title=Milvus on GKE::values_files: values\.yaml: the value a0 is a placeholder/,
+    );
+    expect(warnings[5]).toBe(
+      "::warning title=Milvus on GKE::values_files: values.yaml: 995 more values are placeholders.",
+    );
   });
 });
 

@@ -435,7 +435,8 @@ describe("DNS by hand", () => {
     address = await reserve(namespace);
   });
   const given = () => inputs(namespace, { static_ip_name: namespace });
-  const warnings = ({ lines }: StepResult) => lines.filter((line) => line.startsWith("::warning::"));
+  const warnings = ({ lines }: StepResult) =>
+    lines.filter((line) => line.startsWith("::warning title=Milvus on GKE::"));
 
   test("without a record, the one to create is said", async () => {
     const result = await deploy(given());

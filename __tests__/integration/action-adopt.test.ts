@@ -207,7 +207,9 @@ describe.concurrent("Milvus's page, followed by hand", () => {
           .lost.map(({ path }) => path)
           .sort(),
       ).toEqual(LOST.toSorted());
-      const warning = first.lines.find((line) => line.startsWith("::warning::Former revisions"));
+      const warning = first.lines.find((line) =>
+        line.startsWith("::warning title=Milvus on GKE::Former revisions"),
+      );
       for (const text of [...LOST, "revision 1", "helm get values my-release", "--revision 1"]) {
         expect(warning).toContain(text);
       }

@@ -176,7 +176,7 @@ test("what another pipeline's upgrade drops is set again, and the run says what 
   const mended = await run(namespace, inputs);
   expect(mended.errors, mended.lines.join("\n")).toEqual([]);
   const says = "Revision 3 of release my-release has dropped what this action had set in revision 2";
-  expect(mended.lines).toContainEqual(expect.stringContaining(`::warning::${says}`));
+  expect(mended.lines).toContainEqual(expect.stringContaining(`::warning title=Milvus on GKE::${says}`));
   expect(mended.summary).toContain(says);
   expect(await cluster.values(namespace)).toMatchObject(parse(mended.outputs.values_overlay ?? ""));
 

@@ -216,7 +216,7 @@ describe.concurrent("a chart that its repository has no more", () => {
     expect(result.outputs).toMatchObject({ changed: "true", chart_version: "5.0.19" });
     expect(result.lines).toContainEqual(
       expect.stringMatching(
-        /^::warning::Chart milvus 5\.0\.19 can.t be had from http.*not found.* goes on with the chart as Helm/,
+        /^::warning title=Milvus on GKE::Chart milvus 5\.0\.19 can.t be had from http.*not found.* goes on with the chart as Helm/,
       ),
     );
     expect((await deploy(namespace, inputs())).outputs.changed).toBe("false");
@@ -245,7 +245,9 @@ describe.concurrent("a chart that its repository has no more", () => {
     const result = await deploy(namespace, { ...inputs(), chart_version: "6.0.0", wait_for: "none" });
     expect(result.outputs).toMatchObject({ changed: "true", chart_version: "6.0.0" });
     expect(result.lines).toContainEqual(
-      expect.stringMatching(/^::warning::The upgrade is a new major version of the chart, 6\.0\.0/),
+      expect.stringMatching(
+        /^::warning title=Milvus on GKE::The upgrade is a new major version of the chart, 6\.0\.0/,
+      ),
     );
     const error = await refusal(namespace, { ...inputs(), chart_version: "5.0.19" });
     expect(error).toContain("Chart milvus 5.0.19 could not be downloaded");

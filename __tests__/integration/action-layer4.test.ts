@@ -64,7 +64,7 @@ test("what others change between plan and removal: numbers of pods stay, edits a
   expect(await cluster.values(namespace)).toMatchObject({ queryNode: { replicas: 3 } });
   expect(lines).toContainEqual(
     expect.stringContaining(
-      `::warning::The upgrade sets back what was changed by hand: Deployment ${DATA_NODE}`,
+      `::warning title=Milvus on GKE::The upgrade sets back what was changed by hand: Deployment ${DATA_NODE}`,
     ),
   );
   const { consequences, edits } = JSON.parse(outputs.plan ?? "{}");

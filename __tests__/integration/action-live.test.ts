@@ -96,7 +96,7 @@ describe.each<HelmName>(["helm3", "helm4"])("%s: a release that was edited outsi
     ]);
     expect(planOf(plan).edits).toEqual(edits);
     expect(result.lines.join("\n")).toMatch(
-      /^::warning::The upgrade sets back what was changed by hand: Deployment my-release-milvus-querynode/m,
+      /^::warning title=Milvus on GKE::The upgrade sets back what was changed by hand: Deployment my-release-milvus-querynode/m,
     );
   });
 });

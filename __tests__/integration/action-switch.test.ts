@@ -227,7 +227,9 @@ describe.concurrent("on the way to Google's certificate", () => {
     for (const changed of ["true", "false", "false"]) {
       const { outputs, lines } = await deploy(namespace, "google-managed");
       expect(outputs).toMatchObject({ changed, certificate_status: "Provisioning", address });
-      expect(lines.join("\n")).toMatch(/^::warning::The certificate can't become Active yet\./m);
+      expect(lines.join("\n")).toMatch(
+        /^::warning title=Milvus on GKE::The certificate can't become Active yet\./m,
+      );
     }
     const { presented, ...watched } = await watch.stop();
     expectUnbroken({ presented, ...watched });

@@ -434,7 +434,7 @@ describe.concurrent("ways to the cluster", () => {
     expect(result.errors, result.lines.join("\n")).toEqual([]);
     expect(result.lines).toContainEqual(
       expect.stringMatching(
-        /^::warning::The credentials of the kubeconfig's context "other" end at \S+, in (9m|10m).*, and nothing renews them/,
+        /^::warning title=Milvus on GKE::The credentials of the kubeconfig's context "other" end at \S+, in (9m|10m).*, and nothing renews them/,
       ),
     );
 

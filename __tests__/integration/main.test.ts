@@ -21,7 +21,9 @@ test("an error that nobody has caught is one annotation, not the whole program's
     if (name === "uncaughtException") setTimeout(() => { throw new Error("out of the blue"); });
   });`);
   expect(status).toBe(1);
-  expect(output).toContain("::error::An error that this action does not know: out of the blue");
+  expect(output).toContain(
+    "::error title=Milvus on GKE::An error that this action does not know: out of the blue",
+  );
   expect(Math.max(...output.split("\n").map((line) => line.length))).toBeLessThan(2000);
 });
 
@@ -75,7 +77,9 @@ test("mistakes in files are annotations at their lines, before the one error tha
     expect.stringMatching(
       /^::error title=Milvus on GKE,file=values\.yaml,line=3::values_files: values\.yaml is not valid YAML at line 3/,
     ),
-    expect.stringMatching(/^::error::An input is not usable; nothing was changed\.%0A- values_files/),
+    expect.stringMatching(
+      /^::error title=Milvus on GKE::An input is not usable; nothing was changed\.%0A- values_files/,
+    ),
   ]);
 });
 
@@ -92,7 +96,9 @@ test("hostile inputs end in one error, without a stack trace, a workflow command
   expect(status).toBe(1);
   const lines = output.trimEnd().split(/\r\n|\r|\n/);
   expect(lines).toEqual([
-    expect.stringMatching(/^::error::\d+ inputs are not usable; nothing was changed\.%0A- /),
+    expect.stringMatching(
+      /^::error title=Milvus on GKE::\d+ inputs are not usable; nothing was changed\.%0A- /,
+    ),
   ]);
   expect(output).not.toContain("\u001b");
   expect(output).not.toMatch(/\bat .*\.js:/);
@@ -104,5 +110,5 @@ test("a Node.js that is too old is refused", () => {
     `Object.defineProperty(process.versions, "node", { value: "20.20.2", configurable: true });`,
   );
   expect(status).toBe(1);
-  expect(output).toContain("::error::This action runs on Node.js 24");
+  expect(output).toContain("::error title=Milvus on GKE::This action runs on Node.js 24");
 });

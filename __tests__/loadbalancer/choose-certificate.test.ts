@@ -337,7 +337,7 @@ describe("a certificate in a Secret of the user's", () => {
     const soon = await lasting(10);
     expect((await choose(secret, secretWith(soon))).newPair).toBeUndefined();
     expect(log).toMatch(
-      /^::warning::The certificate in Secret default\/my-release-milvus-tls: it expires in (9|10) days\./,
+      /^::warning title=Milvus on GKE::The certificate in Secret default\/my-release-milvus-tls: it expires in (9|10) days\./,
     );
   });
 

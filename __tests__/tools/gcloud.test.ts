@@ -430,7 +430,7 @@ describe("a gcloud that can't be installed", () => {
     const search = startGcloud({ version: "auto", mirror: url });
     await vi.waitFor(() => expect(log).not.toBe(""), { timeout: 100_000 });
     await search.finish("/temp/credentials.json");
-    expect(log).toContain(`::warning::gcloud could not be downloaded`);
+    expect(log).toContain(`::warning title=Milvus on GKE::gcloud could not be downloaded`);
     expect(log).toContain(`${url}${NEWEST} answered 404`);
     expect(log).toContain("Later steps have no gcloud");
     expect(log).not.toContain("::notice");

@@ -286,7 +286,9 @@ describe("a host that can't be reached", () => {
     const path = await runner.addToPath("kubectl", kubectlPrinting("v1.33.9"));
     const provided = await provideKubectl({ version: "auto", mirror: nobody, clusterVersion });
     expect(provided).toMatchObject({ name: "kubectl", path, version: "1.33.9" });
-    expect(log).toMatch(/^::warning::kubectl could not be downloaded; nothing was unpacked\./m);
+    expect(log).toMatch(
+      /^::warning title=Milvus on GKE::kubectl could not be downloaded; nothing was unpacked\./m,
+    );
     expect(log).toContain(`${nobody}/release/stable-1.35.txt can't be read`);
     expect(log).toContain(`The runner's kubectl 1.33.9 (${path}) is used.`);
   });
