@@ -73,12 +73,16 @@ function writeReport(report: RunReport, settings: Settings | undefined, failure:
   }
 }
 
-function describe(error: unknown, { steps, changes }: RunReport): string {
+/** Returns what the log says about the error that ended the run, and notes in the report where it is explained. */
+function describe(error: unknown, report: RunReport): string {
   if (error instanceof ActionError) {
     const symptom = symptomOf(error);
-    return symptom ? `${error.message}\nMore: ${addressOf(symptom, process.env)}` : error.message;
+    if (!symptom) return error.message;
+    report.explanation = addressOf(symptom, process.env);
+    return `${error.message}\nMore: ${report.explanation}`;
   }
   if (error instanceof CancelledError) {
+    const { steps, changes } = report;
     const during = steps.at(-1);
     const state = changes > 0 ? "The next run continues from here." : "Nothing was changed.";
     return `${error.message}${during ? ` It was in step: ${during.name}.` : ""} ${state}`;

@@ -71,8 +71,12 @@ test("mistakes in files are annotations at their lines, before the one error tha
   const workspace = dirname(files.GITHUB_OUTPUT);
   await writeFile(join(workspace, "values.yaml"), "a: 1\nb: [\n");
   const inputs = { INPUT_HOST: "a.example.com", INPUT_KUBECONFIG: "/k", INPUT_VALUES_FILES: "values.yaml" };
-  const { output, status } = start("", { ...files, ...inputs, GITHUB_WORKSPACE: workspace });
+  const action = { GITHUB_ACTION_REPOSITORY: "o/r", GITHUB_ACTION_REF: "v1" };
+  const { output, status } = start("", { ...files, ...inputs, ...action, GITHUB_WORKSPACE: workspace });
   expect(status).toBe(1);
+  expect(await readFile(files.GITHUB_STEP_SUMMARY, "utf8")).toContain(
+    "[Cause and remedy](<https://github.com/o/r/blob/v1/docs/troubleshooting.md#inputs>)",
+  );
   expect(output.match(/^::error.*/gm)).toEqual([
     expect.stringMatching(
       /^::error title=Milvus on GKE,file=values\.yaml,line=3::values_files: values\.yaml is not valid YAML at line 3/,

@@ -83,6 +83,15 @@ describe("a failure", () => {
     expect(summary).toContain("**The run failed.**");
     expect(block(summary, "text")).toBe(failure);
   });
+
+  const row = "docs/troubleshooting.md#quota";
+  test.each([
+    ["links to", `https://github.com/o/r/blob/v1/${row}`, true],
+    ["has no link to a path in place of", row, false],
+  ])("%s the row that explains it", (_, explanation, isLinked) => {
+    const summary = summaryOf({ ...READY, explanation }, "deploy", "x");
+    expect(summary.includes(`\n\n[Cause and remedy](<${explanation}>)\n\n`)).toBe(isLinked);
+  });
 });
 
 describe("the plan", () => {

@@ -73,6 +73,8 @@ export interface RunReport {
   outcomes?: Record<string, Outcome>;
   /** The steps that were begun. */
   steps: StepRecord[];
+  /** Where the error that ended the run is explained: a URL, or a path in the action's own folder. */
+  explanation?: string;
 }
 
 /** What became of a change that the run has begun. */

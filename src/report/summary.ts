@@ -52,7 +52,7 @@ export function summaryOf(report: RunReport, mode: Settings["mode"], failure: st
   const about = [...trafficPart(report, mode, failed), ...endpointTable(report)];
   const parts = [
     `## ${plain(verdictOf(report, mode, failure))}`,
-    ...(failed ? [`**The run failed.**\n\n${fence(failure, "text")}`] : []),
+    ...(failed ? [`**The run failed.**\n\n${fence(failure, "text")}`, ...explanationLink(report)] : []),
     ...(report.openDoor ? [`> [!CAUTION]\n> ${plain(report.openDoor)}`] : []),
     // After a deployment the endpoint matters most; after a plan or a failure, the changes do.
     ...(mode === "plan" || failed
@@ -67,6 +67,12 @@ export function summaryOf(report: RunReport, mode: Settings["mode"], failure: st
 function trafficPart(report: RunReport, mode: Settings["mode"], failed: boolean): string[] {
   const isBegun = report.steps.some(({ hop }) => hop !== undefined);
   return mode === "deploy" && isBegun ? [fence(trafficDiagram(report, failed), "mermaid")] : [];
+}
+
+/** Returns the link to the row that explains the error: a code block has no links. */
+function explanationLink({ explanation }: RunReport): string[] {
+  // A path leads nowhere from the job's page.
+  return explanation && /^https?:/.test(explanation) ? [`[Cause and remedy](<${explanation}>)`] : [];
 }
 
 function endpointTable(report: RunReport): string[] {
