@@ -31,7 +31,7 @@ const github = createServer(async (request, response) => {
 
 beforeAll(async () => {
   cluster = await TestCluster.start();
-  for (const namespace of ["default", "internal", "search", "recommendations"]) {
+  for (const namespace of ["default", "internal", "search", "recommendations", "shared"]) {
     await cluster.installSmall(namespace);
   }
   await cluster.control("PUT", "dns-zones/milvus-io", { dnsName: "milvus.io" });
@@ -155,6 +155,23 @@ describe.concurrent("examples", () => {
     for (const namespace of ["search", "recommendations"]) {
       expect(await ingresses(namespace)).toBe("my-release-milvus");
     }
+  });
+
+  test("reusable.yml", async () => {
+    const releases = [
+      { host: "shared.example.com", namespace: "shared", cluster: "my-cluster", location: "us-central1" },
+    ];
+    const accounts = {
+      workload_identity_provider: "a-provider",
+      planner: "a-planner",
+      deployer: "a-deployer",
+    };
+    const inputs = { releases: JSON.stringify(releases), ...accounts };
+    const { results } = await success("reusable.yml", "workflow_call", { inputs });
+    const own = results.filter((result) => /^Main .*milvus-gke-load-balancer/.test(result));
+    // A plan, then a deployment.
+    expect(own).toHaveLength(2);
+    expect(await ingresses("shared")).toBe("my-release-milvus");
   });
 
   test("preview.yml", async () => {
