@@ -221,6 +221,16 @@ test.each(pages)("the pages and headings that %s links to exist", (page) => {
   }
 });
 
+test("the tutorial that the Cloud Shell button opens exists, and the commands by hand set inputs that exist", () => {
+  const byHand = read("docs/by-hand.md");
+  const [, tutorial = ""] = /cloudshell_tutorial=([^&)]+)/.exec(byHand) ?? [];
+  const commands = `${byHand}\n${read(tutorial)}`.match(/node dist\/index\.js .*/g) ?? [];
+  expect(commands.length).toBeGreaterThan(3);
+  const flags = commands.flatMap((command) => command.match(/(?<= --)[a-z-]+/g) ?? []);
+  const inputs = flags.filter((flag) => flag !== "output").map((flag) => flag.replaceAll("-", "_"));
+  expect(Object.keys(action.inputs)).toEqual(expect.arrayContaining(inputs));
+});
+
 test("the commands of package.json that it names exist", () => {
   const { scripts } = JSON.parse(read("package.json"));
   const named = [...readme.matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map(([, name]) => name);
