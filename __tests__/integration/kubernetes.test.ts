@@ -95,7 +95,6 @@ describe("objects", () => {
   test.each<[string, (api: ApiServer) => Promise<unknown>, string]>([
     ["get", (api) => api.get("Secret", "default", "s"), "The API server does not show Secret default/s."],
     ["list", (api) => api.list("Pod", "default", ANY), "does not show the Pod list of namespace default."],
-    ["namespace", (api) => api.hasNamespace("default"), "The API server does not show Namespace default."],
     [
       "apply",
       (api) => api.apply(secret("default", "s"), { dryRun: true }),
@@ -117,6 +116,12 @@ describe("objects", () => {
     expect(message).toContain(what);
     expect(message).toMatch(/Why: .* is forbidden: User "nobody" cannot /);
     expect(message).toContain("What to do: give the account that right: roles/container.developer");
+  });
+
+  // A Role of a namespace gives no right to see the namespace itself.
+  test("an account that may not see namespaces goes on", async () => {
+    const { api } = await lab.open({ flags: ["--as=nobody"] });
+    expect(await api.hasNamespace("default")).toBe(true);
   });
 });
 
