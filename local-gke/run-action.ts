@@ -36,6 +36,8 @@ export interface ActionOptions {
   signal?: AbortSignal;
   /** Options for Node.js. */
   nodeOptions?: string[];
+  /** What this runner sets otherwise, e.g. GITHUB_OUTPUT. */
+  runner?: Record<string, string>;
 }
 
 const Metadata = v.object({
@@ -70,6 +72,7 @@ export async function runAction(options: ActionOptions): Promise<ActionRun> {
     GITHUB_STEP_SUMMARY: summary,
     RUNNER_TEMP: temporary,
     RUNNER_TOOL_CACHE: toolCache,
+    ...options.runner,
   };
   const node: Program = { name: "node", path: join(PROJECT, "node_modules/.bin/node") };
   const start = async (script: string, more: Record<string, string>) => {

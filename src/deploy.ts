@@ -1,4 +1,4 @@
-import { ActionError, messageOf, OvertakenError } from "./base/errors.ts";
+import { ActionError, messageOf, RestartError } from "./base/errors.ts";
 import { info, warning } from "./base/log.ts";
 import { deleteClientPolicy } from "./carry-out/client-policy.ts";
 import { carryOut, type Deployment } from "./carry-out/deployment.ts";
@@ -8,7 +8,7 @@ import { removeLayer4 } from "./carry-out/layer-4.ts";
 import { settleBackendConfig, settleLoadBalancer } from "./carry-out/load-balancer.ts";
 import { recoverPending } from "./carry-out/release.ts";
 import { renderRelease } from "./carry-out/render.ts";
-import { ReleaseBusyError } from "./helm/error.ts";
+import { LostApiServerError, ReleaseBusyError } from "./helm/error.ts";
 import type { Release } from "./helm/release.ts";
 import { endsProven, type Settings } from "./inputs/settings.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
@@ -37,6 +37,8 @@ import { startGcloud } from "./tools/gcloud.ts";
 
 /** How often a run plans again because another run got in first. */
 const MAX_REPLANS = 10;
+/** How often a run plans again because Helm has lost the API server. */
+const MAX_LOSSES = 3;
 
 /**
  * Puts a Milvus release behind a Google layer-7 load balancer and returns once Milvus answers through it.
@@ -74,17 +76,23 @@ async function deployLoadBalancer(settings: Settings, session: Session): Promise
   return access.credentialsFile;
 }
 
-/** Replans when another run got in first. Waits for a running one only if recover_pending is set. */
+/**
+ * Replans when another run got in first, and a few times when Helm has lost the API server. Waits for a running one
+ * only if recover_pending is set.
+ */
 async function replanWhenOvertaken(
   { recoverPending }: Pick<Settings, "recoverPending">,
   work: () => Promise<void>,
 ): Promise<void> {
+  let losses = 0;
   for (let triesLeft = MAX_REPLANS; ; triesLeft -= 1) {
     try {
       return await work();
     } catch (error) {
+      if (error instanceof LostApiServerError) losses += 1;
+      if (losses > MAX_LOSSES) throw error;
       const isBusy = error instanceof ReleaseBusyError && recoverPending !== undefined;
-      if (triesLeft === 0 || !(isBusy || error instanceof OvertakenError)) throw error;
+      if (triesLeft === 0 || !(isBusy || error instanceof RestartError)) throw error;
       info(messageOf(error));
     }
   }
@@ -148,7 +156,7 @@ async function namingLayer4<T>(
     return await work();
   } catch (error) {
     const layer4 = plan.release.switchOver && layer4Of(service);
-    const isFinal = error instanceof ActionError && !(error instanceof OvertakenError);
+    const isFinal = error instanceof ActionError && !(error instanceof RestartError);
     if (!layer4 || !isFinal || error instanceof ReleaseBusyError) throw error;
     const where = layer4.address && ` at ${layer4.address}`;
     throw new ActionError(

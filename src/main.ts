@@ -32,13 +32,13 @@ async function main(): Promise<void> {
     if (!isReported) writeReport(report, settings, unexpected);
     process.exit();
   });
-  saveState(STARTED, "true");
   try {
+    keepState(STARTED, "true");
     const workspace = process.env.GITHUB_WORKSPACE ?? process.cwd();
     settings = readSettings(getInput, workspace, podIdentity(process.env));
     for (const secret of secretsIn(settings)) setSecret(secret);
     const directory = await privateDirectory(process.env);
-    saveState(DIRECTORY, directory);
+    keepState(DIRECTORY, directory);
     const session = { directory, workspace, environment: process.env, signal: cancelled, report };
     const work = settings.mode === "teardown" ? teardown : deploy;
     await untilCancelled(work(settings, session), cancelled);
@@ -55,6 +55,19 @@ async function main(): Promise<void> {
   }
   // A request or a program that is still running must not keep a cancelled job waiting.
   if (cancelled.aborted) process.exit();
+}
+
+/** @throws ActionError when the runner's file can't be written: the post step could not remove the credentials */
+function keepState(name: string, value: string): void {
+  try {
+    saveState(name, value);
+  } catch (error) {
+    throw new ActionError("The runner's file for state can't be written; nothing was changed.", {
+      why: messageOf(error),
+      fix: "free room on the runner's disk, and check that GITHUB_STATE is the runner's own.",
+      cause: error,
+    });
+  }
 }
 
 /** Sets the outputs and writes the summary. Only missing outputs fail the run: later steps need them. */

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { ActionError, CancelledError } from "../../src/base/errors.ts";
 import { type Program, run, runCommandFile } from "../../src/base/process.ts";
 
@@ -21,9 +21,9 @@ describe("run", () => {
     expect([exitCode, stdout, stderr]).toEqual([3, "out\n", "err"]);
   });
 
-  test("reports a program that a signal ended as failed", async () => {
-    const { exitCode } = await run(node, ["-e", 'process.kill(process.pid, "SIGKILL")']);
-    expect(exitCode).toBe(1);
+  test("reports a program that a signal ended as failed, and says so in its place", async () => {
+    const { exitCode, stderr } = await run(node, ["-e", 'process.kill(process.pid, "SIGKILL")']);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: "node was killed by SIGKILL." });
   });
 
   test("writes the input to standard input and returns the output unchanged", async () => {
@@ -45,6 +45,13 @@ describe("run", () => {
       "/a b/config",
       process.env.PATH,
     ]);
+  });
+
+  test("keeps the action's inputs from programs: they may be secrets", async () => {
+    vi.stubEnv("INPUT_MILVUS_TOKEN", "root:secret");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const script = "console.log(Object.keys(process.env).join())";
+    expect((await run(node, ["-e", script])).stdout).not.toContain("INPUT_MILVUS_TOKEN");
   });
 
   test("starts a program whose path has spaces", async () => {

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { killProcessesOf } from "../../local-gke/control-plane/processes.ts";
+import { killProcessesOf, killProgramOf } from "../../local-gke/control-plane/processes.ts";
 import { CHART, HELM, type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { Job, Step } from "./support/job.ts";
 
@@ -98,6 +98,27 @@ describe.concurrent("an upgrade that fails", () => {
     ]);
     expect(await cluster.revisions("never")).toEqual(["failed", "failed"]);
   });
+});
+
+test("a Helm that is killed while it waits for the pods: its run rolls the release back", async () => {
+  const namespace = "helm-killed";
+  await settle(namespace, HELM);
+  const values = "annotations:\n  local-gke/ready-after: 1h\n";
+  const job = await cluster.job();
+  const step = job.start({ ...inputsFor(namespace), values });
+  const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
+  await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT[0] ?? "", "--timeout=300s");
+  killProgramOf(job.directory, "helm");
+  const { errors } = await step.ended;
+  expect(errors).toEqual([
+    expect.stringMatching(/Why: .*helm was killed by SIGKILL\.[\s\S]*was rolled back to revision 2\.$/),
+  ]);
+  expect(await cluster.revisions(namespace)).toEqual([
+    "superseded",
+    "superseded",
+    "pending-upgrade",
+    "deployed",
+  ]);
 });
 
 describe.concurrent("a release that a killed run has left pending", () => {

@@ -66,6 +66,14 @@ test("a summary that can't be written is a warning beside the one error", async 
   expect(await readFile(files.GITHUB_OUTPUT, "utf8")).toMatch(/^changed<<.*\nfalse\n/);
 });
 
+test("state that can't be written is one error, before anything else is done", async () => {
+  const { output, status } = start("", { ...(await reportFiles()), GITHUB_STATE: "/dev/full" });
+  expect(status).toBe(1);
+  expect(output.match(/^::error.*/gm)).toEqual([
+    expect.stringMatching(/^::error::The runner's file for state can't be written; .*%0AWhy: ENOSPC/),
+  ]);
+});
+
 test("mistakes in files are annotations at their lines, before the one error that names them all", async () => {
   const files = await reportFiles();
   const workspace = dirname(files.GITHUB_OUTPUT);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { resourceOf } from "../../src/kubernetes/resources.ts";
-import { apiError, conflictError, conflictsIn } from "../../src/kubernetes/responses.ts";
+import { apiError, conflictError, conflictsIn, isBusy, isFromProxy } from "../../src/kubernetes/responses.ts";
 
 const status = (code: number, more: object) => ({
   code,
@@ -31,6 +31,27 @@ describe("conflictsIn", () => {
     ["a response that is no Status", { code: 409, body: "<html>" }],
   ])("returns nothing for %s", (_, response) => {
     expect(conflictsIn(response)).toEqual(new Map());
+  });
+});
+
+describe("a response that may be another one soon", () => {
+  const lost = { code: 502, body: "dial tcp 127.0.0.1:6443: connect: connection refused\n" };
+  test.each([
+    ["kubectl proxy without a connection", lost, { fromProxy: true, busy: false }],
+    [
+      "kubectl proxy after a hang-up",
+      { code: 500, body: "unexpected EOF" },
+      { fromProxy: true, busy: false },
+    ],
+    ["kubectl proxy without credentials", { code: 500, body: "getting credentials: exec: no plugin" }, {}],
+    ["an API server that has no time", status(429, { message: "too many requests" }), { busy: true }],
+    ["an API server that is starting", status(503, { message: "not ready" }), { busy: true }],
+    ["etcd without a leader", status(500, { message: "etcdserver: leader changed" }), { busy: true }],
+    ["a webhook that fails", status(500, { message: "failed calling webhook: connection refused" }), {}],
+    ["a refusal", status(403, { message: "forbidden: timeout" }), {}],
+    ["an object", { code: 200, body: '{"data":"EOF"}' }, {}],
+  ])("%s", (_, response, { fromProxy = false, busy = false }: { fromProxy?: boolean; busy?: boolean }) => {
+    expect({ fromProxy: isFromProxy(response), busy: isBusy(response) }).toEqual({ fromProxy, busy });
   });
 });
 

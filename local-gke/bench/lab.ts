@@ -129,7 +129,7 @@ export async function succeed(program: Program, args: string[]): Promise<Output>
 }
 
 /** Sets the delay of a new load balancer's address. */
-export async function setAddressDelay({ gke }: Lab, milliseconds: number): Promise<void> {
+export async function setAddressDelay({ gke }: Pick<Lab, "gke">, milliseconds: number): Promise<void> {
   const answer = await fetch(`${gke.control}/timing/addressDelayMs`, {
     method: "PUT",
     body: JSON.stringify(milliseconds),

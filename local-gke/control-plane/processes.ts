@@ -27,6 +27,11 @@ export async function killProcessesOf(directory: string): Promise<void> {
   }
 }
 
+/** Kills those of the processes that run a program of this name. */
+export function killProgramOf(directory: string, name: string): void {
+  for (const pid of processesOf(directory)) if (nameOf(pid) === name) signalProcess(pid, "SIGKILL");
+}
+
 /** Sends a signal to a process, unless it has exited. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
@@ -40,6 +45,15 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
 function environmentOf(pid: number): string {
   try {
     return `\0${readFileSync(`/proc/${pid}/environ`, "latin1")}`;
+  } catch {
+    return "";
+  }
+}
+
+/** The file name of a process's program. Empty for one that has exited. */
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
   } catch {
     return "";
   }

@@ -57,8 +57,11 @@ export class ActionError extends Error {
   }
 }
 
+/** Something came between this run's plan and its work. What the run has changed is sound: it may plan again. */
+export class RestartError extends ActionError {}
+
 /** Another run was faster. This run's plan is outdated. */
-export class OvertakenError extends ActionError {}
+export class OvertakenError extends RestartError {}
 
 /** The job was cancelled: the runner sent `signal` to this process. */
 export class CancelledError extends Error {

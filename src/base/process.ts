@@ -9,7 +9,7 @@ export interface Program {
   name: string;
   /** Absolute path of the executable. */
   path: string;
-  /** Variables that override the action's own environment, e.g. `KUBECONFIG`. */
+  /** Variables beside the action's own environment, which the program has without the inputs. E.g. `KUBECONFIG`. */
   env?: Record<string, string>;
   /** Arguments that come before all others, e.g. `--context`. */
   leadingArgs?: string[];
@@ -53,7 +53,7 @@ const LAST_OUTPUT_MS = 1000;
  */
 export async function run(program: Program, args: string[], options: RunOptions = {}): Promise<Output> {
   const child = spawn(program.path, [...(program.leadingArgs ?? []), ...args], {
-    env: { ...process.env, ...program.env },
+    env: { ...withoutInputs(process.env), ...program.env },
     stdio: ["pipe", "pipe", "pipe"],
     windowsHide: true,
     detached: options.ownGroup === true && process.platform !== "win32",
@@ -102,7 +102,11 @@ export async function run(program: Program, args: string[], options: RunOptions 
   try {
     const exitCode = await new Promise<number>((resolve, reject) => {
       child.once("error", reject);
-      child.once("close", (code) => resolve(code ?? 1));
+      child.once("close", (code, killedBy) => {
+        // The program could not say so itself. A machine without memory kills, too.
+        if (killedBy !== null) stderr.push(`${program.name} was killed by ${killedBy}.`);
+        resolve(code ?? 1);
+      });
     }).catch((error: unknown) => {
       throw notStarted(program, error);
     });
@@ -121,7 +125,20 @@ export async function run(program: Program, args: string[], options: RunOptions 
  */
 export async function runCommandFile(path: string, args: string[]): Promise<Output> {
   // exec splits its first argument as a command line: the quotes keep a path with spaces whole.
-  return getExecOutput(`"${path}"`, args, { silent: true, ignoreReturnCode: true });
+  return getExecOutput(`"${path}"`, args, {
+    env: withoutInputs(process.env),
+    silent: true,
+    ignoreReturnCode: true,
+  });
+}
+
+/** The runner hands inputs over as variables. Some are secrets, which plugins and post-renderers have no use for. */
+function withoutInputs(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) =>
+      value === undefined || /^INPUT_/i.test(name) ? [] : [[name, value]],
+    ),
+  );
 }
 
 function notStarted(program: Program, error: unknown): ActionError {

@@ -1,5 +1,5 @@
 import { formatDuration } from "../base/duration.ts";
-import { ActionError, messageOf } from "../base/errors.ts";
+import { ActionError, messageOf, RestartError } from "../base/errors.ts";
 import { info } from "../base/log.ts";
 import { originOf } from "../base/origin.ts";
 import { withProgress } from "../base/progress.ts";
@@ -74,6 +74,7 @@ export async function upgradeOrRollBack(
   const { release, title, change, rendered } = helmUpgrade;
   await refuseOvertaken(access.api, release, rendered);
   signal.throwIfAborted();
+  const begun = Date.now();
   return await changing(report, async (nothingChanged) => {
     try {
       const work = async () => {
@@ -101,11 +102,12 @@ export async function upgradeOrRollBack(
           ?.takeBack()
           .catch((failure: unknown) => `What it had made beside could not be deleted. ${messageOf(failure)}`),
         settings.rollbackOnFailure &&
-          (await undoUpgrade(settings, session, access, helmUpgrade).catch(
+          (await undoUpgrade(settings, session, access, helmUpgrade, begun).catch(
             (failure: unknown) => `The release could not be rolled back either. ${messageOf(failure)}`,
           )),
       ].filter(Boolean);
-      if (endings.length === 0) throw error;
+      // Planning again would not help: the release has a new revision.
+      if (endings.length === 0 && !(error instanceof RestartError)) throw error;
       throw new ActionError([messageOf(error), ...endings].join("\n"), { cause: error });
     }
   });
@@ -183,17 +185,22 @@ async function rollBackFailed(
 
 /**
  * Rolls a failed upgrade back. Returns a sentence on how that ended; undefined when there is nothing to undo.
+ *
+ * @param begun when the upgrade began, by Date.now()
  */
 async function undoUpgrade(
   settings: ReleaseSettings,
   session: Session,
   access: Access,
   { release, change }: HelmUpgrade,
+  begun: number,
 ): Promise<string | undefined> {
   const { name } = release;
   const revisions = await listRevisions(access.api, release);
   const newest = revisions.at(-1);
-  if (!newest || newest.revision <= release.revision || newest.status !== "failed") return undefined;
+  if (!newest || newest.revision <= release.revision) return undefined;
+  const isLeft = newest.status === "failed" || (await isLeftPending(access.api, release, newest, begun));
+  if (!isLeft) return undefined;
   const target = await findLastDeployed(access.api, release, revisions);
   if (!target) return `Release ${name} has no deployed revision to roll back to: it stays failed.`;
   await rollBack(settings, session, access, release, target);
@@ -269,6 +276,21 @@ async function rollBackPending(
     }
     await rollBack(settings, session, access, release, target);
   });
+}
+
+/**
+ * Tells whether this run's own Helm left a revision pending. A Helm that was killed, or has lost the API server, can't
+ * record that it failed. No other run's Helm can have begun meanwhile: it refuses a release that is pending.
+ */
+async function isLeftPending(
+  api: ApiServer,
+  release: Release,
+  { revision, status }: Pick<Revision, "revision" | "status">,
+  begun: number,
+): Promise<boolean> {
+  if (status !== "pending-upgrade") return false;
+  const { updated } = await readRevision(api, release, revision);
+  return Date.parse(updated) >= begun;
 }
 
 async function rollBack(

@@ -5,6 +5,7 @@ import type {
   IdentityPoolClientOptions,
   PluggableAuthClientOptions,
 } from "google-auth-library";
+import { retry } from "../base/async.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { type AccessToken, UNKNOWN_LIFETIME } from "./access-token.ts";
 import {
@@ -29,6 +30,8 @@ const SCOPES = [
 
 /** Longest wait for a token, in milliseconds, with all requests and retries. */
 const TOKEN_TIMEOUT = 120_000;
+/** Pauses, in milliseconds, before a token is asked for again that no server has answered for. */
+const LOST_PAUSES_MS = [1000, 3000];
 
 export interface GoogleCredentials {
   /** Where the credentials were found, for messages. */
@@ -83,7 +86,7 @@ export async function googleCredentials(
     configuration,
     async accessToken() {
       try {
-        const token = await withinLimit(fetchToken(source, environment));
+        const token = await withinLimit(fetchPatiently(source, environment));
         setSecret(token.value);
         return token;
       } catch (error) {
@@ -125,6 +128,30 @@ async function onGoogleCloud(environment: NodeJS.ProcessEnv): Promise<boolean> {
   if (environment.GCE_METADATA_HOST || environment.GCE_METADATA_IP) return true;
   const { gcpMetadata } = await import("google-auth-library");
   return gcpMetadata.getGCPResidency();
+}
+
+/** Fetches a token. The library gives up soon when a connection is refused. */
+async function fetchPatiently(
+  source: CredentialSource,
+  environment: NodeJS.ProcessEnv,
+): Promise<AccessToken> {
+  const attempt = () =>
+    fetchToken(source, environment).then(
+      (token) => ({ token }),
+      (error: unknown) => ({ error }),
+    );
+  const outcome = await retry(LOST_PAUSES_MS, attempt, (result, pauseMs) =>
+    "error" in result && isLost(result.error) ? pauseMs : undefined,
+  );
+  if ("error" in outcome) throw outcome.error;
+  return outcome.token;
+}
+
+/** Tells whether a request got no response. */
+function isLost(error: unknown): boolean {
+  return (
+    !(error instanceof ActionError) && /ECONNREFUSED|ECONNRESET|EAI_AGAIN|ETIMEDOUT/.test(messageOf(error))
+  );
 }
 
 async function fetchToken(source: CredentialSource, environment: NodeJS.ProcessEnv): Promise<AccessToken> {

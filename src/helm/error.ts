@@ -1,4 +1,4 @@
-import { ActionError, type ErrorDetails } from "../base/errors.ts";
+import { ActionError, type ErrorDetails, RestartError } from "../base/errors.ts";
 import type { Output } from "../base/process.ts";
 import { remedyOf } from "../kubernetes/remedies.ts";
 
@@ -7,6 +7,22 @@ const NO_CAUSE = /^(WARNING|W\d{4}|I\d{4}|level=(WARN|INFO|DEBUG)\b|\w+\.go:\d+:
 
 /** Another Helm run works on the release, or did until now. */
 export class ReleaseBusyError extends ActionError {}
+
+/** Helm lost the API server. That says nothing about the release or the chart. */
+export class LostApiServerError extends RestartError {}
+
+/** How Helm says that the API server was away, too busy or failing. */
+const LOST =
+  /cluster unreachable|connection re(fused|set)|\bEOF\b|broken pipe|i\/o timeout|TLS handshake timeout|too many requests|an error on the server|etcdserver: /i;
+
+/** Returns the error for a failed Helm command that talks to the API server. */
+export function clusterError(what: string, output: Output, details: { fix?: string } = {}): ActionError {
+  const evidence = evidenceIn(output, details);
+  const { why = "" } = evidence;
+  if (!LOST.test(why) || /webhook/.test(why)) return new ActionError(what, evidence);
+  const fix = "run again when the cluster's API server answers: its control plane may be restarting.";
+  return new LostApiServerError(what, { ...evidence, fix });
+}
 
 /** Returns the error for a failed Helm command. */
 export function helmError(what: string, output: Output, details: { fix?: string } = {}): ActionError {

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import type { ActionError } from "../base/errors.ts";
 import { type Output, run } from "../base/process.ts";
 import type { LocalChart } from "./chart.ts";
-import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
+import { clusterError, evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { descriptionFlags, postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import { type HelmValues, withValues } from "./helm-values.ts";
 import { type Helm, isTooSlow, MadeRevision } from "./upgrade.ts";
@@ -56,5 +56,5 @@ function installError(output: Output, { release, chart, timeout }: Install): Act
       fix: `the pods took longer than ${Math.round(timeout / 1000)}s to get ready: see them above, or raise helm_timeout. The next run goes on with what is there.`,
     });
   }
-  return helmError(what, output);
+  return clusterError(what, output);
 }

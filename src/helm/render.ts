@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { run } from "../base/process.ts";
 import { isMap, type YamlMap } from "../base/yaml.ts";
-import { helmError } from "./error.ts";
+import { clusterError } from "./error.ts";
 import { postRendererFlags } from "./flags.ts";
 import { withValues } from "./helm-values.ts";
 import { Hook } from "./hook.ts";
@@ -66,7 +66,7 @@ export async function renderAsInstalled(
     run(helm, [...which, ...how, ...flags], { input }),
   );
   if (output.exitCode === 0) return output.stdout;
-  throw helmError(
+  throw clusterError(
     `Chart ${chart.name} ${chart.version} can't be rendered with the values of release ${release.name}; nothing was changed.`,
     output,
   );
@@ -85,7 +85,7 @@ async function render(
     const { manifest, hooks, chart } = v.parse(DryRun, JSON.parse(output.stdout));
     return { manifest, hooks, defaults: chart.values };
   }
-  throw helmError(
+  throw clusterError(
     `Release ${release.name} in namespace ${release.namespace} can't be ${done} with chart ${chart.version} and these values; nothing was changed.`,
     output,
     {

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { allOf } from "../base/async.ts";
 import type { ActionError } from "../base/errors.ts";
+import { info } from "../base/log.ts";
 import type { Program } from "../base/process.ts";
 import { Discovery } from "./discovery.ts";
 import { FIELD_MANAGER } from "./managed-fields.ts";
@@ -18,7 +19,14 @@ import {
   selectionPath,
   titleOf,
 } from "./resources.ts";
-import { type ApiResponse, apiError, conflictError, conflictsIn, statusOf } from "./responses.ts";
+import {
+  type ApiResponse,
+  apiError,
+  conflictError,
+  conflictsIn,
+  isFromProxy,
+  statusOf,
+} from "./responses.ts";
 import type { Right } from "./rights.ts";
 
 export type { Kind, Selector } from "./resources.ts";
@@ -59,6 +67,8 @@ export interface JsonPatch {
   value?: unknown;
 }
 
+/** How often the log says that the API server is away. Many requests may wait for it side by side. */
+const AWAY_LOG_MS = 10_000;
 /** A log line may have any length. */
 const MAX_LOG_BYTES = 64 * 1024;
 const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
@@ -72,6 +82,7 @@ const AccessReview = v.looseObject({ status: v.looseObject({ allowed: v.boolean(
  */
 export class ApiServer {
   readonly #proxy: KubectlProxy;
+  readonly #patience = { hasAnswered: false, onAway: logAtMostEvery(AWAY_LOG_MS) };
   readonly #discovery = new Discovery((path) => this.#send("GET", path));
 
   private constructor(proxy: KubectlProxy) {
@@ -397,11 +408,22 @@ export class ApiServer {
     return this.#send("PATCH", url, { contentType: `application/${type}`, body });
   }
 
-  #send(method: string, path: string, request: ApiRequest = {}): Promise<ApiResponse> {
-    return sendRequest(this.#proxy, method, path, request);
+  async #send(method: string, path: string, request: ApiRequest = {}): Promise<ApiResponse> {
+    const response = await sendRequest(this.#proxy, method, path, request, this.#patience);
+    this.#patience.hasAnswered ||= !isFromProxy(response);
+    return response;
   }
 }
 
 function fromOf(origin: string | undefined): string {
   return origin === undefined ? "" : ` (${origin})`;
+}
+
+function logAtMostEvery(milliseconds: number): (why: string) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  return (why) => {
+    if (Date.now() - last < milliseconds) return;
+    last = Date.now();
+    info(`The cluster's API server does not answer (${why}). Trying again.`);
+  };
 }

@@ -39,6 +39,31 @@ export function statusOf({ body }: ApiResponse): Status | undefined {
   return parseJson(Status, body);
 }
 
+/** How Go's HTTP client says that a server is away. */
+const LOST =
+  /connection re(fused|set)|EOF|broken pipe|timeout|timed out|no route to host|network is unreachable/i;
+
+/**
+ * Tells whether kubectl proxy has answered in place of an API server that it could not reach, or that has hung up
+ * (kubectl pkg/cmd/proxy, responder.Error).
+ */
+export function isFromProxy(response: ApiResponse): boolean {
+  return response.code >= 500 && !statusOf(response) && LOST.test(response.body);
+}
+
+/**
+ * Tells whether the API server may answer the same request otherwise soon: it was too busy, or etcd did not answer it.
+ * A webhook that fails has been waited for already.
+ */
+export function isBusy(response: ApiResponse): boolean {
+  const { code } = response;
+  return (
+    code === 429 ||
+    code === 503 ||
+    (code === 500 && !/webhook/.test(statusOf(response)?.message ?? "webhook"))
+  );
+}
+
 /**
  * Turns a response that isn't a success into an error with the API server's own words and a remedy.
  *

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import * as v from "valibot";
-import { ActionError } from "../base/errors.ts";
+import { ActionError, messageOf } from "../base/errors.ts";
 import type { ApiServer, Kind, Selector } from "./api.ts";
 
 /** Some objects of a kind, e.g. the Ingresses of a namespace with a certain name. */
@@ -26,6 +26,11 @@ const WatchEvent = v.variant("type", [
 const WATCH_SECONDS = 3600;
 /** An upgrade of the control plane takes the API server away for minutes: these pauses add up to four. */
 const PAUSES_MS = [1000, 2000, 5000, 15_000, 30_000, 60_000, 120_000];
+/**
+ * The same for credentials that are refused. kubectl reads a renewed token at most 50 seconds later (client-go
+ * transport/token_source.go): these pauses add up to 53.
+ */
+const UNAUTHORIZED_PAUSES_MS = PAUSES_MS.slice(0, 5);
 /** Pause before the watch is restarted after the API server has ended it. */
 const REST_MS = 250;
 
@@ -55,7 +60,8 @@ export async function follow(
       await rest(REST_MS, signal);
     } catch (error) {
       if (signal.aborted) return;
-      const pause = PAUSES_MS[failures];
+      const pauses = /unauthorized/i.test(messageOf(error)) ? UNAUTHORIZED_PAUSES_MS : PAUSES_MS;
+      const pause = pauses[failures];
       const final = !(error instanceof ActionError) || error === api.end || /forbidden/i.test(error.message);
       if (pause === undefined || final) throw error;
       failures += 1;

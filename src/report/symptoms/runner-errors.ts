@@ -44,6 +44,13 @@ export const RUNNER_ERRORS: readonly OwnError[] = [
     remedy: "correct it; install the definition that is missing",
   },
   {
+    id: "state",
+    title: "The runner's file for state can't be written",
+    pattern: /file for state can't be written/,
+    cause: "the runner's disk is full, or a step has changed `GITHUB_STATE`",
+    remedy: "free room on the runner's disk",
+  },
+  {
     id: "program-start",
     title: "... could not be started",
     pattern: /could not be started/,
