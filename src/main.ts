@@ -19,6 +19,9 @@ const STARTED = "started";
 /** State with the folder of credentials that the post step removes. */
 const DIRECTORY = "directory";
 
+/** How long a failed run's output may take, in milliseconds. */
+const LAST_OUTPUT_MS = 1000;
+
 async function main(): Promise<void> {
   const report: RunReport = { changes: 0, steps: [] };
   let settings: Settings | undefined;
@@ -55,6 +58,8 @@ async function main(): Promise<void> {
   }
   // A request or a program that is still running must not keep a cancelled job waiting.
   if (cancelled.aborted) process.exit();
+  // Nor a failed one: Google's library goes on with a request that nobody waits for any more.
+  if (failure !== undefined) setTimeout(() => process.exit(), LAST_OUTPUT_MS).unref();
 }
 
 /** @throws ActionError when the runner's file can't be written: the post step could not remove the credentials */
@@ -99,6 +104,10 @@ function describe(error: unknown, report: RunReport): string {
     const during = steps.at(-1);
     const state = changes > 0 ? "The next run continues from here." : "Nothing was changed.";
     return `${error.message}${during ? ` It was in step: ${during.name}.` : ""} ${state}`;
+  }
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC") {
+    const fix = "free room under RUNNER_TEMP and RUNNER_TOOL_CACHE, and run again: the next run goes on.";
+    return describe(new ActionError("The runner's disk is full.", { why: error.message, fix }), report);
   }
   if (error instanceof Error && error.stack) debug(error.stack);
   return `An error that this action does not know: ${messageOf(error)} (run the job again with debug logging for details).`;

@@ -111,7 +111,7 @@ test("a Helm that is killed while it waits for the pods: its run rolls the relea
   killProgramOf(job.directory, "helm");
   const { errors } = await step.ended;
   expect(errors).toEqual([
-    expect.stringMatching(/Why: .*helm was killed by SIGKILL\.[\s\S]*was rolled back to revision 2\.$/),
+    expect.stringMatching(/Why: .*helm was killed by SIGKILL\.[\s\S]*was rolled back to revision 2\.\n/),
   ]);
   expect(await cluster.revisions(namespace)).toEqual([
     "superseded",

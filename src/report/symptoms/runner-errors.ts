@@ -44,6 +44,13 @@ export const RUNNER_ERRORS: readonly OwnError[] = [
     remedy: "correct it; install the definition that is missing",
   },
   {
+    id: "disk-full",
+    title: "The runner's disk is full",
+    pattern: /disk is full/,
+    cause: "no room under `RUNNER_TEMP` or `RUNNER_TOOL_CACHE`",
+    remedy: "free room there, or give the runner a larger disk",
+  },
+  {
     id: "state",
     title: "The runner's file for state can't be written",
     pattern: /file for state can't be written/,
