@@ -95,6 +95,7 @@ test("Helm 4 would patch it: such an account is refused before the first change"
     "The account lacks rights that this run needs; nothing was changed.",
     "Why: in namespace narrow-role it may not: patch roles.rbac.authorization.k8s.io; patch rolebindings.rbac.authorization.k8s.io.",
     expect.stringMatching(/^What to do: grant it roles\/container\.admin .*may only read Roles/),
+    "More: docs/troubleshooting.md#missing-rights",
   ]);
   expect(await cluster.snapshot(namespace)).toEqual(before);
 });
