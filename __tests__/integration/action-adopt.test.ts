@@ -403,7 +403,7 @@ test("an Ingress and a BackendConfig of ours that someone has edited are mended,
 });
 
 test("the chart's own Ingress goes and ours comes, in one run", async () => {
-  const namespace = "chart-ingress";
+  const namespace = "replaced-ingress";
   const ingress = {
     enabled: true,
     annotations: { "kubernetes.io/ingress.class": "gce" },

@@ -11,7 +11,7 @@ let home = "";
 beforeAll(async () => {
   cluster = await TestCluster.start();
   home = await mkdtemp(join(cluster.gke.directory, "by-hand-"));
-  await cluster.installSmall("by-hand");
+  await cluster.installSmall("laptop");
 });
 afterAll(() => cluster?.stop());
 
@@ -38,7 +38,7 @@ const token = async () => {
 };
 
 test("plans, deploys and plans again by hand as a workflow does, and leaves nothing behind", async () => {
-  const which = ["--namespace", "by-hand", "--cluster-name", "my-cluster", "--location", "us-central1"];
+  const which = ["--namespace", "laptop", "--cluster-name", "my-cluster", "--location", "us-central1"];
   const flags = ["--host", HOST, ...which, "--chart", CHART, await token()];
   const planned = await byHand(...flags, "--mode", "plan", "--output", "json");
   expect(planned.exitCode, planned.stderr).toBe(0);
@@ -64,10 +64,10 @@ test("plans, deploys and plans again by hand as a workflow does, and leaves noth
 });
 
 test("Ctrl-C cancels in order: Helm records the upgrade as failed, and nothing is left pending", async () => {
-  await cluster.installSmall("by-hand-cancelled");
+  await cluster.installSmall("laptop-cancelled");
   const which = [
     "--namespace",
-    "by-hand-cancelled",
+    "laptop-cancelled",
     "--cluster-name",
     "my-cluster",
     "--location",
@@ -77,12 +77,12 @@ test("Ctrl-C cancels in order: Helm records the upgrade as failed, and nothing i
   const terminal = new AbortController();
   const running = byHandUntil(terminal.signal, "--host", HOST, ...which, "--chart", CHART, slow);
   const begun = ["--for=create", "secret/sh.helm.release.v1.my-release.v2", "--timeout=300s"];
-  await cluster.kubectl("wait", ...begun, "-n", "by-hand-cancelled");
+  await cluster.kubectl("wait", ...begun, "-n", "laptop-cancelled");
   terminal.abort(new CancelledError("SIGINT"));
   const { exitCode, stderr } = await running;
   expect(stderr).toContain("The job was cancelled (SIGINT).");
   expect(exitCode, stderr).toBe(130);
-  expect(await cluster.revisions("by-hand-cancelled")).toEqual(["deployed", "failed"]);
+  expect(await cluster.revisions("laptop-cancelled")).toEqual(["deployed", "failed"]);
 });
 
 test.each([
