@@ -47,7 +47,7 @@ function markdownRow(texts: readonly string[]): string {
 
 /** Returns docs/reliability.md. */
 export function reliabilityPage(outcomes: readonly Outcome[], trials: readonly Trial[]): string {
-  return `<!-- Written by \`npm run faults\`: what happened in its last run. -->
+  return `<!-- Written by \`npm run faults\`: what happened when each fault last ran. -->
 # Reliability
 
 Every fault ends a run with success or with one error that says why, and the next run makes it good. \`npm run faults\` lets runs meet
