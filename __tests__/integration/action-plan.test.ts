@@ -63,7 +63,7 @@ test.each([
     isSwayed: true,
   },
 ])("mode plan on $what asks for nothing that changes anything", async ({ namespace, inputs, isSwayed }) => {
-  await cluster.installSmall(namespace, {}, HELM);
+  await cluster.installSmall(namespace, { attu: { enabled: true } }, HELM);
   // The pod and the old load balancer come by themselves.
   const available = [
     "--for=condition=Available",
@@ -91,6 +91,7 @@ test.each([
   expect(planned.outputs).toMatchObject({ changed: "false", release_revision: "1" });
   expect(JSON.parse(planned.outputs.plan ?? "")).toMatchObject({
     upgrade: expect.arrayContaining(["value service.type changes"]),
+    consequences: expect.arrayContaining([expect.stringMatching(/^Attu of the release .* can't connect/)]),
     objects: expect.arrayContaining([{ kind: "Ingress", name: "my-release-milvus", action: "create" }]),
   });
 
