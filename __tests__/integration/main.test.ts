@@ -70,7 +70,9 @@ test("state that can't be written is one error, before anything else is done", a
   const { output, status } = start("", { ...(await reportFiles()), GITHUB_STATE: "/dev/full" });
   expect(status).toBe(1);
   expect(output.match(/^::error.*/gm)).toEqual([
-    expect.stringMatching(/^::error::The runner's file for state can't be written; .*%0AWhy: ENOSPC/),
+    expect.stringMatching(
+      /^::error title=Milvus on GKE::The runner's file for state can't be written; .*%0AWhy: ENOSPC/,
+    ),
   ]);
 });
 
