@@ -122,7 +122,7 @@ test.each<[string, object | undefined, string, string]>([
     "Unschedulable",
     "Unschedulable (no node fits; Node scale up failed: GCE out of resources.)",
   ],
-])("a pod that no node takes, of which the cluster autoscaler says %s", (_, said, reason, description) => {
+])("a pod that no node takes; the cluster autoscaler says %s", (_, said, reason, description) => {
   const condition = {
     type: "PodScheduled",
     status: "False",
