@@ -1,5 +1,6 @@
+import * as v from "valibot";
 import { expect, test } from "vitest";
-import { credentialsEnd } from "../../src/gke/kubeconfig-expiry.ts";
+import { credentialsEnd, KubeconfigFile } from "../../src/gke/kubeconfig-expiry.ts";
 import { NOW, selfSigned } from "../support/certificates.ts";
 
 const jwt = (claims: object) => `h.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.s`;
@@ -19,6 +20,12 @@ const config = (user: object) => ({
   ],
 });
 
+const endIn = (files: unknown[], context: string) =>
+  credentialsEnd(
+    files.map((file) => v.parse(KubeconfigFile, file)),
+    context,
+  );
+
 test.each<[what: string, user: object, end: number | undefined]>([
   ["a token that says when it ends", { token: TOKEN }, NOW],
   ["a token that doesn't", { token: jwt({ sub: "me" }) }, undefined],
@@ -28,19 +35,25 @@ test.each<[what: string, user: object, end: number | undefined]>([
   ["a certificate that can't be parsed", { "client-certificate-data": "eA==" }, undefined],
   ["nothing", {}, undefined],
 ])("the credentials' end: %s", (_, user, end) => {
-  expect(credentialsEnd([config(user)], "c")).toBe(end);
+  expect(endIn([config(user)], "c")).toBe(end);
 });
 
 test("the credentials' end: a client's certificate", () => {
-  expect(credentialsEnd([config({ "client-certificate-data": base64 })], "c")).toBeGreaterThan(Date.now());
+  expect(endIn([config({ "client-certificate-data": base64 })], "c")).toBeGreaterThan(Date.now());
 });
 
 test("of several files, the first that has the user counts", () => {
   const first = { users: [{ name: "u", user: { token: TOKEN } }] };
-  expect(credentialsEnd([first, config({ token: jwt({ exp: 1 }) })], "c")).toBe(NOW);
+  expect(endIn([first, config({ token: jwt({ exp: 1 }) })], "c")).toBe(NOW);
 });
 
 test("a context without a user, and none at all", () => {
-  expect(credentialsEnd([{ contexts: [{ name: "c", context: {} }] }], "c")).toBeUndefined();
-  expect(credentialsEnd([{}, null], "c")).toBeUndefined();
+  expect(endIn([{ contexts: [{ name: "c", context: {} }] }], "c")).toBeUndefined();
+  expect(endIn([{}, null], "c")).toBeUndefined();
+});
+
+test("malformed entries hide no others", () => {
+  const { contexts, users } = config({ token: TOKEN });
+  const file = { contexts: [null, 1, ...contexts], users: [{ name: "u2", user: 5 }, "x", ...users] };
+  expect(endIn([file], "c")).toBe(NOW);
 });

@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import * as v from "valibot";
 import { textOf } from "./utf8.ts";
 
 /** Far more than any file of values, objects or credentials has: a release's Secret holds one mebibyte. */
@@ -24,11 +25,16 @@ export function readTextFile(path: string): string {
   }
 }
 
+/** Tells whether an error of the system says that a file isn't there. */
+export function isMissingFile(error: unknown): boolean {
+  return v.is(v.object({ code: v.literal("ENOENT") }), error);
+}
+
 function statOf(path: string): Stats {
   try {
     return statSync(path);
   } catch (error) {
-    const isCircular = error instanceof Error && "code" in error && error.code === "ELOOP";
+    const isCircular = v.is(v.object({ code: v.literal("ELOOP") }), error);
     throw isCircular ? new Error("it is a link that leads back to itself", { cause: error }) : error;
   }
 }

@@ -1,5 +1,5 @@
+import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
-import { fields } from "./google-api.ts";
 
 /** The three parts of a cluster's name, projects/P/locations/L/clusters/C. */
 export interface ClusterName {
@@ -30,20 +30,45 @@ export interface ClusterResource {
   subnetwork: string | undefined;
 }
 
+const Flag = v.optional(v.boolean());
+const Text = v.optional(v.string());
+const Required = v.pipe(v.string(), v.nonEmpty());
+
+/** cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters */
+const Cluster = v.object({
+  status: Required,
+  statusMessage: Text,
+  currentMasterVersion: Required,
+  endpoint: Text,
+  masterAuth: v.optional(v.object({ clusterCaCertificate: Text })),
+  ipAllocationPolicy: v.optional(v.object({ useIpAliases: Flag })),
+  addonsConfig: v.optional(v.object({ httpLoadBalancing: v.optional(v.object({ disabled: Flag })) })),
+  privateClusterConfig: v.optional(v.object({ enablePrivateEndpoint: Flag, privateEndpoint: Text })),
+  masterAuthorizedNetworksConfig: v.optional(v.object({ enabled: Flag })),
+  controlPlaneEndpointsConfig: v.optional(
+    v.object({
+      ipEndpointsConfig: v.optional(
+        v.object({
+          enabled: Flag,
+          enablePublicEndpoint: Flag,
+          privateEndpoint: Text,
+          authorizedNetworksConfig: v.optional(v.object({ enabled: Flag })),
+        }),
+      ),
+      dnsEndpointConfig: v.optional(v.object({ allowExternalTraffic: Flag, endpoint: Text })),
+    }),
+  ),
+  fleet: v.optional(v.object({ membership: Text })),
+  networkConfig: v.optional(v.object({ network: Text, subnetwork: Text })),
+});
+
 /**
  * Parses the response of the container API's `clusters.get`.
  *
  * @throws ActionError if it is not a cluster
  */
 export function parseCluster(answer: unknown, cluster: ClusterName): ClusterResource {
-  const resource = fields(answer);
-  const privateConfig = fields(resource.privateClusterConfig);
-  const controlPlane = fields(resource.controlPlaneEndpointsConfig);
-  const ip = fields(controlPlane.ipEndpointsConfig);
-  const dns = fields(controlPlane.dnsEndpointConfig);
-  const status = text(resource.status);
-  const version = text(resource.currentMasterVersion);
-  if (!status || !version) {
+  if (!v.is(Cluster, answer)) {
     throw new ActionError(
       `The container API did not answer with a cluster for the ${describeCluster(cluster)}.`,
       {
@@ -51,25 +76,25 @@ export function parseCluster(answer: unknown, cluster: ClusterName): ClusterReso
       },
     );
   }
-  const noIp = ip.enabled === false;
-  const privateOnly =
-    noIp || privateConfig.enablePrivateEndpoint === true || ip.enablePublicEndpoint === false;
+  const { privateClusterConfig: privacy, networkConfig } = answer;
+  const { ipEndpointsConfig: ip, dnsEndpointConfig: dns } = answer.controlPlaneEndpointsConfig ?? {};
+  const noIp = ip?.enabled === false;
+  const privateOnly = noIp || privacy?.enablePrivateEndpoint || ip?.enablePublicEndpoint === false;
   return {
-    status,
-    statusMessage: text(resource.statusMessage) ?? "",
-    version,
-    vpcNative: fields(resource.ipAllocationPolicy).useIpAliases === true,
-    httpLoadBalancing: fields(fields(resource.addonsConfig).httpLoadBalancing).disabled !== true,
-    caCertificate: text(fields(resource.masterAuth).clusterCaCertificate),
-    publicEndpoint: privateOnly ? undefined : text(resource.endpoint),
-    privateEndpoint: noIp ? undefined : (text(privateConfig.privateEndpoint) ?? text(ip.privateEndpoint)),
-    dnsEndpoint: dns.allowExternalTraffic === true ? text(dns.endpoint) : undefined,
+    status: answer.status,
+    statusMessage: answer.statusMessage ?? "",
+    version: answer.currentMasterVersion,
+    vpcNative: answer.ipAllocationPolicy?.useIpAliases ?? false,
+    httpLoadBalancing: !answer.addonsConfig?.httpLoadBalancing?.disabled,
+    caCertificate: answer.masterAuth?.clusterCaCertificate || undefined,
+    publicEndpoint: (!privateOnly && answer.endpoint) || undefined,
+    privateEndpoint: (!noIp && (privacy?.privateEndpoint || ip?.privateEndpoint)) || undefined,
+    dnsEndpoint: (dns?.allowExternalTraffic && dns.endpoint) || undefined,
     authorizedNetworks:
-      fields(resource.masterAuthorizedNetworksConfig).enabled === true ||
-      fields(ip.authorizedNetworksConfig).enabled === true,
-    fleetMembership: text(fields(resource.fleet).membership)?.replace(/^\/\/[^/]+\//, ""),
-    network: text(fields(resource.networkConfig).network),
-    subnetwork: text(fields(resource.networkConfig).subnetwork),
+      (answer.masterAuthorizedNetworksConfig?.enabled || ip?.authorizedNetworksConfig?.enabled) ?? false,
+    fleetMembership: answer.fleet?.membership?.replace(/^\/\/[^/]+\//, "") || undefined,
+    network: networkConfig?.network || undefined,
+    subnetwork: networkConfig?.subnetwork || undefined,
   };
 }
 
@@ -111,8 +136,4 @@ export function describeCluster({ projectId, location, name }: ClusterName): str
 /** Returns the command that changes one setting of a cluster. */
 export function updateCommand({ projectId, location, name }: ClusterName, flag: string): string {
   return `gcloud container clusters update ${name} --location=${location} --project=${projectId} ${flag}`;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value ? value : undefined;
 }

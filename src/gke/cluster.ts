@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
 import { type ClusterName, describeCluster, parseCluster, requireUsable } from "./cluster-resource.ts";
 import { gatewayServer, membershipOf } from "./connect-gateway.ts";
@@ -8,9 +9,11 @@ import {
   offeredEndpoints,
 } from "./endpoint-choice.ts";
 import { baseUrl } from "./endpoints.ts";
-import { failureOf, fields, type GoogleAccess, getResource } from "./google-api.ts";
+import { failureOf, type GoogleAccess, getResource } from "./google-api.ts";
 
 export type { EndpointChoice } from "./endpoint-choice.ts";
+
+const ClusterList = v.object({ clusters: v.array(v.object({ name: v.string(), location: v.string() })) });
 
 export interface Cluster extends ClusterName, ChosenEndpoint {
   /** Version of the control plane, e.g. `1.35.4-gke.100`. */
@@ -110,11 +113,7 @@ async function clusterError(
 
 /** Names the project's clusters. Empty if they can't be listed: the error already reports the 404. */
 async function existingClusters(listClusters: () => Promise<unknown>): Promise<string> {
-  const { clusters } = fields(await listClusters().catch(() => undefined));
-  if (!Array.isArray(clusters)) return "";
-  const names = clusters.map((entry: unknown) => {
-    const { name, location } = fields(entry);
-    return `${name} (${location})`;
-  });
-  return ` The project has: ${names.join(", ")}.`;
+  const list = await listClusters().catch(() => undefined);
+  if (!v.is(ClusterList, list)) return "";
+  return ` The project has: ${list.clusters.map(({ name, location }) => `${name} (${location})`).join(", ")}.`;
 }

@@ -3,13 +3,15 @@ import { pause } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
 import { change, get, isAlreadyThere, isInUse, isMissing } from "./compute-requests.ts";
 import { Address, type Scope, SHARED, SslCertificate, Subnetworks } from "./compute-resources.ts";
-import { fields, type GoogleProject } from "./google-api.ts";
+import type { GoogleProject } from "./google-api.ts";
 import { refusedOperation } from "./operation.ts";
 
 /** Longest wait for an address that is being reserved, in milliseconds. */
 const RESERVING_LIMIT = 300_000;
 /** Pause between two requests, in milliseconds. */
 const PAUSE = 1000;
+
+const Reserving = v.object({ status: v.literal("RESERVING") });
 
 /** Purposes of proxy-only subnets for regional load balancers: the current one and the former one. */
 const PROXY_ONLY = ["REGIONAL_MANAGED_PROXY", "INTERNAL_HTTPS_LOAD_BALANCER"];
@@ -37,7 +39,7 @@ export async function getAddress(
       role: READER,
     });
     if (body === undefined) return undefined;
-    if (fields(body).status !== "RESERVING" || performance.now() > deadline) return v.parse(Address, body);
+    if (!v.is(Reserving, body) || performance.now() > deadline) return v.parse(Address, body);
     await pause(PAUSE, project.signal);
   }
 }

@@ -1,7 +1,11 @@
+import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
 import { type ClusterName, describeCluster } from "./cluster-resource.ts";
 import { baseUrl, endpointOverride } from "./endpoints.ts";
-import { failureOf, fields, type GoogleAccess, getResource } from "./google-api.ts";
+import { failureOf, type GoogleAccess, getResource } from "./google-api.ts";
+
+/** The response of generateCredentials. */
+const GatewayCredentials = v.object({ endpoint: v.pipe(v.string(), v.url()) });
 
 const MEMBERSHIP = /^projects\/([^/]+)\/locations\/([^/]+)\/(?:memberships|gkeMemberships)\/([^/]+)$/;
 
@@ -49,13 +53,12 @@ export async function gatewayServer(membership: string, access: GoogleAccess): P
   } catch (error) {
     throw gatewayError(error, membership, project);
   }
-  const { endpoint } = fields(answer);
-  if (typeof endpoint !== "string" || !URL.canParse(endpoint)) {
+  if (!v.is(GatewayCredentials, answer)) {
     throw new ActionError(`Connect gateway gives no endpoint for ${membership}.`, {
       why: JSON.stringify(answer)?.slice(0, 300),
     });
   }
-  return endpoint;
+  return answer.endpoint;
 }
 
 /** Returns the base URL of the gateway for the memberships of a location. */

@@ -1,8 +1,8 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import * as v from "valibot";
 import { ActionError, messageOf } from "../base/errors.ts";
-import { readTextFile } from "../base/file.ts";
-import { fields } from "./google-api.ts";
+import { isMissingFile, readTextFile } from "../base/file.ts";
 
 /** The inputs about credentials. Without them, the environment decides. */
 export interface CredentialInputs {
@@ -12,7 +12,8 @@ export interface CredentialInputs {
 }
 
 /** A credential configuration, as in a credential file. */
-export type Configuration = Record<string, unknown> & { type: string };
+export const Configuration = v.looseObject({ type: v.string() });
+export type Configuration = v.InferOutput<typeof Configuration>;
 
 export interface CredentialSource {
   /** Where the credentials were found, for messages, e.g. `the file in GOOGLE_APPLICATION_CREDENTIALS`. */
@@ -69,7 +70,7 @@ export async function findCredentials(
     const description = `the Application Default Credentials (${path})`;
     return { description, configuration: parseConfiguration(readTextFile(path), description) };
   } catch (error) {
-    if (fields(error).code !== "ENOENT") throw error;
+    if (!isMissingFile(error)) throw error;
   }
   if (await onGoogleCloud()) {
     return { description: "the metadata server of this machine", configuration: undefined };
@@ -162,14 +163,14 @@ function parseConfiguration(text: string, description: string): Configuration {
       fix: "give the whole credential file as Google wrote it, with its braces. Don't re-indent or cut the text of a secret.",
     });
   }
-  const { type, ...rest } = fields(parsed);
-  if (typeof type !== "string") {
+  if (!v.is(Configuration, parsed)) {
+    const names = v.is(v.looseObject({}), parsed) ? Object.keys(parsed) : [];
     throw new ActionError(`${capitalized(description)} is not a credential configuration.`, {
-      why: `it has no "type", only: ${Object.keys(rest).join(", ") || "nothing"}.`,
+      why: `it has no "type", only: ${names.join(", ") || "nothing"}.`,
       fix: HOW_TO_AUTHENTICATE,
     });
   }
-  return { ...rest, type };
+  return parsed;
 }
 
 function applicationDefaultCredentials(environment: NodeJS.ProcessEnv): string {

@@ -5,11 +5,12 @@ import type {
   IdentityPoolClientOptions,
   PluggableAuthClientOptions,
 } from "google-auth-library";
+import * as v from "valibot";
 import { retry } from "../base/async.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { type AccessToken, UNKNOWN_LIFETIME } from "./access-token.ts";
 import {
-  type Configuration,
+  Configuration,
   type CredentialInputs,
   type CredentialSource,
   findCredentials,
@@ -19,7 +20,6 @@ import {
 } from "./credential-source.ts";
 import { baseUrl, DEFAULT_UNIVERSE, redirected } from "./endpoints.ts";
 import { type GcloudSession, gcloudSession } from "./gcloud.ts";
-import { fields } from "./google-api.ts";
 import { tokenError } from "./token-errors.ts";
 
 /** Without userinfo.email, GKE knows a service account by its numeric id, which no RoleBinding by e-mail matches. */
@@ -32,6 +32,12 @@ const SCOPES = [
 const TOKEN_TIMEOUT = 120_000;
 /** Pauses, in milliseconds, before a token is asked for again that no server has answered for. */
 const LOST_PAUSES_MS = [1000, 3000];
+
+/** The response of the IAM credentials API's generateAccessToken. */
+const GeneratedToken = v.object({
+  accessToken: v.string(),
+  expireTime: v.pipe(v.string(), v.isoTimestamp()),
+});
 
 export interface GoogleCredentials {
   /** Where the credentials were found, for messages. */
@@ -234,16 +240,16 @@ async function impersonate(
   { description }: CredentialSource,
   environment: NodeJS.ProcessEnv,
 ): Promise<AccessToken> {
-  const { type, ...credentials } = fields(configuration.source_credentials);
+  const source = configuration.source_credentials;
   const account = impersonatedAccount(configuration);
-  if (typeof type !== "string" || !account) {
+  if (!v.is(Configuration, source) || !account) {
     throw new ActionError(`The impersonated service account in ${description} is incomplete.`, {
       fix: "it needs source_credentials and service_account_impersonation_url: `gcloud auth application-default login --impersonate-service-account` writes them.",
     });
   }
   // The file names the quota project beside the source, not in it.
   const { quota_project_id } = configuration;
-  const own = { quota_project_id, ...credentials, type };
+  const own = { quota_project_id, ...source };
   const client = await authClient({ description, configuration: own }, environment);
   const { data } = await client.request<unknown>({
     url: `${baseUrl("iamcredentials", environment, universeOf(configuration))}/projects/-/serviceAccounts/${account}:generateAccessToken`,
@@ -252,12 +258,8 @@ async function impersonate(
     responseType: "json",
     retryConfig: { httpMethodsToRetry: ["POST"] },
   });
-  const { accessToken, expireTime } = fields(data);
-  const expires = Date.parse(String(expireTime));
-  if (typeof accessToken !== "string" || Number.isNaN(expires)) {
-    throw new Error("the response of generateAccessToken has no token");
-  }
-  return { value: accessToken, expires };
+  if (!v.is(GeneratedToken, data)) throw new Error("the response of generateAccessToken has no token");
+  return { value: data.accessToken, expires: Date.parse(data.expireTime) };
 }
 
 function universeOf(configuration: Configuration | undefined): string {
@@ -282,17 +284,26 @@ function required(configuration: Configuration, field: string, description: stri
 }
 
 // The library checks the other fields of an external account and reports what is wrong.
+const externalAccount = (source: v.ObjectEntries) =>
+  v.object({
+    audience: v.string(),
+    subject_token_type: v.string(),
+    credential_source: v.object(source),
+  });
+const ExternalAccount = externalAccount({});
+const AwsAccount = externalAccount({ environment_id: v.unknown() });
+const ExecutableAccount = externalAccount({ executable: v.unknown() });
+
 function isIdentityPool(account: object): account is IdentityPoolClientOptions {
-  const { audience, subject_token_type: type, credential_source: source } = fields(account);
-  return typeof audience === "string" && typeof type === "string" && typeof source === "object";
+  return v.is(ExternalAccount, account);
 }
 
 function isAws(account: object): account is AwsClientOptions {
-  return isIdentityPool(account) && "environment_id" in fields(account.credential_source);
+  return v.is(AwsAccount, account);
 }
 
 function isExecutable(account: object): account is PluggableAuthClientOptions {
-  return isIdentityPool(account) && "executable" in fields(account.credential_source);
+  return v.is(ExecutableAccount, account);
 }
 
 async function withinLimit<T>(work: Promise<T>): Promise<T> {

@@ -1,8 +1,27 @@
 import { which } from "@actions/io";
+import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
+import { parseJson } from "../base/json.ts";
 import { runCommandFile } from "../base/process.ts";
 import { type AccessToken, UNKNOWN_LIFETIME } from "./access-token.ts";
-import { fields } from "./google-api.ts";
+
+/** What `gcloud config config-helper` prints. */
+const ConfigHelper = v.object({
+  credential: v.object({
+    access_token: v.pipe(v.string(), v.nonEmpty()),
+    token_expiry: v.optional(v.string()),
+  }),
+  configuration: v.object({
+    properties: v.object({
+      core: v.object({
+        account: v.string(),
+        project: v.optional(v.string()),
+        universe_domain: v.optional(v.string()),
+      }),
+      billing: v.optional(v.object({ quota_project: v.optional(v.string()) })),
+    }),
+  }),
+});
 
 /** What gcloud's active configuration gives to other tools. */
 export interface GcloudSession {
@@ -30,25 +49,22 @@ export async function gcloudSession(): Promise<GcloudSession> {
   ]);
   if (output.exitCode !== 0) throw new ActionError(output.stderr.split("\n")[0] ?? "");
 
-  const { credential, configuration } = fields(JSON.parse(output.stdout));
-  const { access_token: value, token_expiry: expiry } = fields(credential);
-  const { core, billing } = fields(fields(configuration).properties);
-  const { account, project, universe_domain: universe } = fields(core);
-  const { quota_project: quotaProject } = fields(billing);
-  if (typeof value !== "string" || !value) throw new ActionError("gcloud printed no access_token.");
-  const expires = Date.parse(String(expiry));
+  const session = parseJson(ConfigHelper, output.stdout);
+  if (!session) throw new ActionError("gcloud printed no access_token.");
+  const { access_token: value, token_expiry: expiry } = session.credential;
+  const { core, billing } = session.configuration.properties;
+  const expires = Date.parse(expiry ?? "");
   return {
     token: { value, expires: Number.isNaN(expires) ? Date.now() + UNKNOWN_LIFETIME : expires },
-    account: String(account),
-    projectId: typeof project === "string" ? project : undefined,
-    universe: typeof universe === "string" ? universe : undefined,
-    quotaProject: typeof quotaProject === "string" ? quotaProjectIn(quotaProject, project) : undefined,
+    account: core.account,
+    projectId: core.project,
+    universe: core.universe_domain,
+    quotaProject: billing?.quota_project && quotaProjectIn(billing.quota_project, core.project),
   };
 }
 
 /** gcloud's property billing/quota_project holds a project or one of three words. */
-function quotaProjectIn(property: string, project: unknown): string | undefined {
+function quotaProjectIn(property: string, project: string | undefined): string | undefined {
   if (property === "LEGACY") return undefined;
-  if (!property.startsWith("CURRENT_PROJECT")) return property;
-  return typeof project === "string" ? project : undefined;
+  return property.startsWith("CURRENT_PROJECT") ? project : property;
 }

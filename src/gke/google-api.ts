@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import { messageOf } from "../base/errors.ts";
 import { baseUrl, type GoogleService } from "./endpoints.ts";
 
@@ -45,6 +46,35 @@ export interface Failure {
    */
   reason: string | undefined;
 }
+
+/** What google-auth-library throws. Another error has none of these. */
+const LibraryError = v.fallback(
+  v.object({
+    status: v.optional(v.number()),
+    config: v.optional(v.object({ url: v.optional(v.unknown()) })),
+    response: v.optional(v.object({ data: v.optional(v.unknown()) })),
+  }),
+  {},
+);
+
+/** RFC 6749, section 5.2. */
+const OAuthError = v.object({ error: v.string(), error_description: v.optional(v.string()) });
+
+/** google.rpc.ErrorInfo, one of the details of google.rpc.Status. */
+const ErrorInfo = v.object({
+  "@type": v.literal("type.googleapis.com/google.rpc.ErrorInfo"),
+  reason: v.string(),
+});
+
+/** google.rpc.Status as JSON. Older APIs have `errors` in it. */
+const GoogleError = v.object({
+  error: v.object({
+    message: v.optional(v.string()),
+    status: v.optional(v.string()),
+    details: v.optional(v.array(v.unknown())),
+    errors: v.optional(v.array(v.object({ reason: v.optional(v.string()) }))),
+  }),
+});
 
 export interface GoogleRequestOptions {
   method?: "GET" | "POST" | "DELETE";
@@ -131,36 +161,31 @@ export function isProjectMissing({ text }: Failure): boolean {
  * `error.message`.
  */
 export function failureOf(error: unknown): Failure {
-  const { response, status, config } = fields(error);
-  const { data } = fields(response);
+  const { status, config, response } = v.parse(LibraryError, error);
   return {
-    status: typeof status === "number" ? status : undefined,
-    url: String(fields(config).url ?? "").split("?")[0] || undefined,
-    text: serverText(data) ?? messageOf(error),
-    reason: reasonIn(data),
+    status,
+    url: String(config?.url ?? "").split("?")[0] || undefined,
+    text: serverText(response?.data) ?? messageOf(error),
+    reason: reasonIn(response?.data),
   };
-}
-
-/** Returns the members of an object, none if `value` isn't one. */
-export function fields(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
 function serverText(data: unknown): string | undefined {
   if (typeof data === "string") return data.trim().slice(0, 500) || undefined;
-  const { error, error_description: description } = fields(data);
-  if (typeof error === "string") return description ? `${error}: ${description}` : error;
-  const { status, message } = fields(error);
-  if (typeof message !== "string") return undefined;
-  return typeof status === "string" ? `${status}: ${message}` : message;
+  if (v.is(OAuthError, data)) {
+    const { error, error_description: description } = data;
+    return description ? `${error}: ${description}` : error;
+  }
+  const { message, status } = googleError(data);
+  return message !== undefined && status !== undefined ? `${status}: ${message}` : message;
 }
 
 function reasonIn(data: unknown): string | undefined {
-  const { details, errors } = fields(fields(data).error);
-  for (const detail of Array.isArray(details) ? details : []) {
-    const { "@type": type, reason } = fields(detail);
-    if (type === "type.googleapis.com/google.rpc.ErrorInfo" && typeof reason === "string") return reason;
-  }
-  const { reason } = fields(Array.isArray(errors) ? errors[0] : undefined);
-  return typeof reason === "string" ? reason : undefined;
+  const { details = [], errors = [] } = googleError(data);
+  const information = details.find((detail) => v.is(ErrorInfo, detail));
+  return information?.reason ?? errors[0]?.reason;
+}
+
+function googleError(data: unknown): Partial<v.InferOutput<typeof GoogleError>["error"]> {
+  return v.is(GoogleError, data) ? data.error : {};
 }

@@ -1,7 +1,32 @@
 import { X509Certificate } from "node:crypto";
 import * as v from "valibot";
 import { parseJson } from "../base/json.ts";
-import { fields } from "./google-api.ts";
+
+const Text = v.fallback(v.optional(v.string()), undefined);
+const Context = v.fallback(v.object({ user: Text }), {});
+const User = v.fallback(
+  v.object({
+    token: Text,
+    tokenFile: v.optional(v.unknown()),
+    exec: v.optional(v.unknown()),
+    "client-certificate-data": Text,
+  }),
+  {},
+);
+
+/**
+ * What this action reads of a kubeconfig. It skips what is malformed: kubectl says what is wrong there, and may not
+ * need it.
+ */
+export const KubeconfigFile = v.fallback(
+  v.object({
+    "current-context": Text,
+    contexts: listOf(v.fallback(v.object({ name: Text, context: Context }), { context: {} })),
+    users: listOf(v.fallback(v.object({ name: Text, user: User }), { user: {} })),
+  }),
+  { contexts: [], users: [] },
+);
+export type KubeconfigFile = v.InferOutput<typeof KubeconfigFile>;
 
 /**
  * Returns when a context's credentials end, in milliseconds since the epoch. Undefined if they don't say, or are
@@ -9,31 +34,19 @@ import { fields } from "./google-api.ts";
  *
  * @param configs parsed contents of the kubeconfig's files; the first one that has an entry wins, as with kubectl
  */
-export function credentialsEnd(configs: readonly unknown[], context: string): number | undefined {
-  const { user } = entryOf(configs, "contexts", "context", context);
-  if (typeof user !== "string") return undefined;
-  const {
-    token,
-    tokenFile,
-    exec,
-    "client-certificate-data": certificate,
-  } = entryOf(configs, "users", "user", user);
-  if (exec !== undefined || tokenFile !== undefined) return undefined;
-  if (typeof token === "string") return endOfToken(token);
-  return typeof certificate === "string" ? endOfCertificate(certificate) : undefined;
+export function credentialsEnd(configs: readonly KubeconfigFile[], context: string): number | undefined {
+  const contexts = configs.flatMap((config) => config.contexts);
+  const name = contexts.find((entry) => entry.name === context)?.context.user;
+  const users = configs.flatMap((config) => config.users);
+  const user = name === undefined ? undefined : users.find((entry) => entry.name === name)?.user;
+  if (!user || user.exec !== undefined || user.tokenFile !== undefined) return undefined;
+  const { token, "client-certificate-data": certificate } = user;
+  if (token !== undefined) return endOfToken(token);
+  return certificate === undefined ? undefined : endOfCertificate(certificate);
 }
 
-function entryOf(
-  configs: readonly unknown[],
-  list: "contexts" | "users",
-  member: "context" | "user",
-  name: string,
-): Record<string, unknown> {
-  const entries = configs.flatMap((config) => {
-    const found = fields(config)[list];
-    return Array.isArray(found) ? found.map(fields) : [];
-  });
-  return fields(entries.find((entry) => entry.name === name)?.[member]);
+function listOf<T>(entry: v.GenericSchema<unknown, T>) {
+  return v.fallback(v.array(entry), []);
 }
 
 /** A JWT, as ServiceAccounts and OIDC providers issue them, has its end among its claims. Others tell nothing. */

@@ -1,13 +1,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
-import { dump, load } from "js-yaml";
+import { dump, load, YAMLException } from "js-yaml";
+import * as v from "valibot";
 import { ActionError, messageOf } from "../base/errors.ts";
-import { readTextFile } from "../base/file.ts";
+import { isMissingFile, readTextFile } from "../base/file.ts";
 import { hasRoomForSocket } from "../kubernetes/proxy.ts";
 import type { Cluster } from "./cluster.ts";
-import { fields } from "./google-api.ts";
-import { credentialsEnd } from "./kubeconfig-expiry.ts";
+import { credentialsEnd, KubeconfigFile } from "./kubeconfig-expiry.ts";
 
 export interface Kubeconfig {
   /** Absolute path, or several as in KUBECONFIG. */
@@ -116,7 +116,7 @@ export async function givenKubeconfig(
       contents.push(readTextFile(path));
     } catch (error) {
       // Of several files, kubectl and Helm skip missing ones.
-      if (paths.length > 1 && fields(error).code === "ENOENT") continue;
+      if (paths.length > 1 && isMissingFile(error)) continue;
       throw unreadable(value, path, error);
     }
   }
@@ -152,12 +152,10 @@ function chooseContext(
   wanted: string | undefined,
   where: string,
 ): Pick<Kubeconfig, "context" | "end"> {
-  const configs = contents.map((content) => fields(parse(content, where)));
-  const names = configs.flatMap(({ contexts }) =>
-    Array.isArray(contexts) ? contexts.map((entry: unknown) => fields(entry).name) : [],
-  );
+  const configs = contents.map((content) => v.parse(KubeconfigFile, parse(content, where)));
+  const names = configs.flatMap(({ contexts }) => contexts.map(({ name }) => name));
   const context = wanted || configs.map((config) => config["current-context"]).find(Boolean);
-  if (typeof context === "string" && names.includes(context)) {
+  if (context && names.includes(context)) {
     return { context, end: credentialsEnd(configs, context) };
   }
   throw new ActionError(
@@ -176,9 +174,9 @@ function parse(content: string, where: string): unknown {
     return load(content);
   } catch (error) {
     // The parser's message quotes the text around the mistake, which may be a credential.
-    const { line } = fields(fields(error).mark);
+    const line = error instanceof YAMLException ? error.mark?.line : undefined;
     throw new ActionError(`The kubeconfig (${where}) is not YAML.`, {
-      ...(typeof line === "number" && { why: `line ${line + 1} can't be parsed.` }),
+      ...(line !== undefined && { why: `line ${line + 1} can't be parsed.` }),
       fix: "give a whole kubeconfig. The text of a secret must keep its indentation.",
     });
   }

@@ -1,6 +1,7 @@
+import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
 import { type CredentialSource, impersonatedAccount } from "./credential-source.ts";
-import { type Failure, failureOf, fields } from "./google-api.ts";
+import { type Failure, failureOf } from "./google-api.ts";
 
 interface KnownTokenError {
   /** Its anchor in docs/troubleshooting.md. */
@@ -121,9 +122,11 @@ function lostConnection(failure: Failure): boolean {
   return failure.status === undefined && failure.url !== undefined;
 }
 
+/** An external account whose token comes from a URL, as of google-github-actions/auth. */
+const UrlSourced = v.looseObject({ credential_source: v.object({ url: v.string() }) });
+
 function identityTokenUrl({ configuration }: CredentialSource): string | undefined {
-  const { url } = fields(configuration?.credential_source);
-  return typeof url === "string" ? url.split("?")[0] : undefined;
+  return v.is(UrlSourced, configuration) ? configuration.credential_source.url.split("?")[0] : undefined;
 }
 
 function accountOf(configuration: Parameters<typeof impersonatedAccount>[0]): string | undefined {
