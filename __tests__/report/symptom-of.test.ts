@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { ActionError } from "../../src/base/errors.ts";
+import { readSettings } from "../../src/inputs/settings.ts";
 import { addressOf, symptomOf } from "../../src/report/symptoms/symptom-of.ts";
 
 const refused = new ActionError("helm upgrade of release r in namespace n failed.", {
@@ -44,6 +45,27 @@ test.each<[what: string, error: ActionError, id: string | undefined]>([
 ])("an error is looked up by %s", (_, error, id) => {
   expect(symptomOf(error)).toBe(id);
 });
+
+test.each<[what: string, inputs: Record<string, string>, id: string]>([
+  ["values that aren't YAML", { host: "milvus.example.com", values: "a: [" }, "yaml"],
+  ["backend_config that isn't a map", { host: "milvus.example.com", backend_config: "- a" }, "yaml"],
+  ["values that aren't YAML among other mistakes", { host: "", values: "a: [" }, "yaml"],
+  ["a host that is missing", { host: "" }, "inputs"],
+])("%s lead to the row for it", (_, inputs, id) => {
+  const given = { ...inputs, cluster_name: "c", location: "us-central1" };
+  const read = () =>
+    readSettings((name) => Object.entries(given).find(([key]) => key === name)?.[1] ?? "", "/");
+  expect(symptomOf(thrownBy(read))).toBe(id);
+});
+
+function thrownBy(work: () => unknown): ActionError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof ActionError) return error;
+  }
+  throw new Error("no ActionError was thrown");
+}
 
 test.each<[what: string, environment: NodeJS.ProcessEnv, address: string]>([
   [

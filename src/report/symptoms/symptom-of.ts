@@ -15,6 +15,9 @@ export const OWN_ERRORS: readonly OwnError[] = [
   ...CLUSTER_ERRORS,
 ];
 
+/** What a mistake in a list can be: a mistake in YAML also is an error of its own. */
+const LISTED: readonly OwnError[] = [...MISTAKES, ...RUNNER_ERRORS];
+
 /** Returns this action's own error with such a first line. */
 export function ownErrorIn(line: string): OwnError | undefined {
   return OWN_ERRORS.find(({ pattern }) => pattern.test(line));
@@ -30,7 +33,7 @@ export function symptomOf(error: ActionError): string | undefined {
   }
   const [first = "", ...others] = error.message.split("\n");
   const mistakes = others.filter((line) => line.startsWith("- "));
-  const listed = MISTAKES.find(({ pattern }) => mistakes.some((mistake) => pattern.test(mistake)));
+  const listed = LISTED.find(({ pattern }) => mistakes.some((mistake) => pattern.test(mistake)));
   return (listed ?? ownErrorIn(first))?.id;
 }
 
