@@ -719,6 +719,7 @@ describe("the load balancer as the cluster shows it", () => {
     ingress: INGRESS,
     backendConfig: "my-release-backendconfig",
     frontendConfig: "my-release-frontendconfig",
+    ingressClass: "gce",
     managedCertificate: undefined,
     tlsSecret: "my-release-milvus-tls",
     authoritySecret: "my-release-milvus-tls-ca",

@@ -20,6 +20,7 @@ describe("healthOf", () => {
       ingress: onIngress
         ? { state: "present", object: v.parse(Ingress, metadata(onIngress)) }
         : { state: "unknown" },
+      hadClass: true,
       service: onService
         ? { state: "present", object: v.parse(Service, { ...metadata(onService), spec: {} }) }
         : { state: "deleted" },

@@ -27,6 +27,7 @@ const NAMES: LoadBalancerNames = {
   ingress: MILVUS,
   backendConfig: "my-release-backendconfig",
   frontendConfig: "my-release-frontendconfig",
+  ingressClass: "gce",
   tlsSecret: "my-release-milvus-tls",
   authoritySecret: undefined,
   managedCertificate: undefined,

@@ -20,6 +20,7 @@ const NAMES: LoadBalancerNames = {
   ingress: "i",
   backendConfig: "b",
   frontendConfig: "f",
+  ingressClass: "gce",
   tlsSecret: "t",
   authoritySecret: "t-ca",
   managedCertificate: undefined,
@@ -162,18 +163,9 @@ describe("the Ingress", () => {
       { ...CLASS, "kubernetes.io/ingress.global-static-ip-name": "a" },
     ],
     [
-      "an internal load balancer",
-      { load_balancer: "internal" },
-      { ...CLASS, "kubernetes.io/ingress.class": "gce-internal" },
-    ],
-    [
       "an internal one's regional address",
       { load_balancer: "internal", static_ip_name: "a" },
-      {
-        ...CLASS,
-        "kubernetes.io/ingress.class": "gce-internal",
-        "kubernetes.io/ingress.regional-static-ip-name": "a",
-      },
+      { ...CLASS, "kubernetes.io/ingress.regional-static-ip-name": "a" },
     ],
     [
       "a FrontendConfig",

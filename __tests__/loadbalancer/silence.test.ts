@@ -27,7 +27,7 @@ test.each<[what: string, metadata: object, spec: object, id: string, text: RegEx
   ["the internal class", { annotations: { [CLASS]: "gce-internal" } }, {}, "other-ingress-class", /gce-int/],
 ])("an Ingress without an address and without events: %s", (_, metadata, spec, id, text) => {
   const ingress = v.parse(Ingress, { metadata: { name: "m", ...metadata }, spec });
-  const found = silenceAbout(ingress, { loadBalancer: "external" });
+  const found = silenceAbout(ingress, "gce");
   expect(found.symptom.id).toBe(id);
   expect(found.text).toMatch(text);
 });

@@ -397,11 +397,13 @@ describe("the manifests", () => {
       ingress: "i",
       backendConfig: "b",
       frontendConfig: "r-frontendconfig",
+      ingressClass: "gce",
       tlsSecret: "t",
       authoritySecret: "t-ca",
       managedCertificate: undefined,
       service: "my-release-milvus",
     });
+    expect(plan({ ...inputs, load_balancer: "internal" }, []).names.ingressClass).toBe("gce-internal");
     expect(plan({ ...inputs, ...INPUTS["google-managed"] }, []).names).toMatchObject({
       tlsSecret: undefined,
       authoritySecret: undefined,

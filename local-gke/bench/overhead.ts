@@ -78,6 +78,7 @@ export async function bareCommands(
     ingress: settings.ingressName,
     backendConfig: settings.backendConfigName,
     frontendConfig: settings.frontendConfigName,
+    ingressClass: "gce",
     tlsSecret: settings.tlsSecret,
     authoritySecret: authoritySecretName(settings.tlsSecret),
     managedCertificate: undefined,

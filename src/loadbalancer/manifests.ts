@@ -21,6 +21,8 @@ export interface LoadBalancerNames {
   ingress: string;
   backendConfig: string;
   frontendConfig: string;
+  /** The class that makes the Ingress that of Google's controller. */
+  ingressClass: string;
   /** The Secret with the certificate; undefined if the certificate is at Google. */
   tlsSecret: string | undefined;
   /** The Secret with the authority of a certificate that this action makes; undefined for any other. */
@@ -124,7 +126,7 @@ export function ingress(
       ...(labels && { labels }),
       annotations: {
         ...annotations,
-        [INGRESS_CLASS]: ingressClass(loadBalancer),
+        [INGRESS_CLASS]: names.ingressClass,
         [ALLOW_HTTP]: String(settings.allowHttp),
         ...(staticIpName && { [STATIC_ADDRESS[loadBalancer]]: staticIpName }),
         ...(settings.frontendConfig && {

@@ -2,14 +2,15 @@ import { ActionError } from "../base/errors.ts";
 import { symptomIn } from "../base/symptom.ts";
 import { isTelling, KNOWN_TEXTS, LASTING_MS, lastingCause } from "./diagnosis/diagnosis.ts";
 import type { KnownText } from "./diagnosis/known-text.ts";
+import { OTHER_CLASS, otherClassOf } from "./silence.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 
 /**
- * Ends a wait when an object that it needs was deleted.
+ * Ends a wait when an object that it needs was deleted, or the Ingress became another controller's.
  *
  * @throws ActionError naming the object
  */
-export function refuseDeletedObjects(watch: LoadBalancerWatch, state: LoadBalancerState): void {
+export function refuseLostObjects(watch: LoadBalancerWatch, state: LoadBalancerState): void {
   const { ingress, service, tlsSecret, managedCertificate } = state;
   const { names } = watch;
   if (ingress.state === "deleted") throw deletedWhileWaiting("Ingress", names.namespace, names.ingress);
@@ -19,6 +20,17 @@ export function refuseDeletedObjects(watch: LoadBalancerWatch, state: LoadBalanc
   }
   if (managedCertificate.state === "deleted") {
     throw deletedWhileWaiting("ManagedCertificate", names.namespace, names.managedCertificate ?? "");
+  }
+  const otherClass = ingress.state === "present" && otherClassOf(ingress.object, names.ingressClass);
+  if (otherClass && state.hadClass) {
+    throw new ActionError(
+      `The load balancer of Ingress ${names.namespace}/${names.ingress} can't be made: something has changed the Ingress's class.`,
+      {
+        why: `the class was ${names.ingressClass}, and is ${otherClass} now: Google's controller leaves the Ingress alone.`,
+        fix: OTHER_CLASS.remedy,
+        symptom: OTHER_CLASS.id,
+      },
+    );
   }
 }
 

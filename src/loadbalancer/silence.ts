@@ -1,12 +1,11 @@
 import type { Symptom } from "../base/symptom.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
-import type { AddressRequirement } from "./address.ts";
-import { INGRESS_CLASS, ingressClass } from "./manifests.ts";
+import { INGRESS_CLASS } from "./manifests.ts";
 
 const SOURCE = "the Ingress's class and finalizers";
 
 /** Something has made the Ingress another controller's. */
-const OTHER_CLASS: Symptom = {
+export const OTHER_CLASS: Symptom = {
   id: "other-ingress-class",
   title: "the Ingress's class is ...: Google's controller leaves it alone",
   verdict: "lasting",
@@ -36,20 +35,27 @@ const SLOW_CONTROLLER: Symptom = {
 /** What it means that an Ingress gets no address and no Warning. */
 export const ADDRESS_SILENCE: readonly Symptom[] = [OTHER_CLASS, NO_CONTROLLER, SLOW_CONTROLLER];
 
-/** Returns why an Ingress has no address where no controller has warned, with a sentence without its dot. */
-export function silenceAbout(
-  { metadata, spec }: Ingress,
-  { loadBalancer }: Pick<AddressRequirement, "loadBalancer">,
-): { symptom: Symptom; text: string } {
+/** Returns the class of an Ingress if it isn't the wanted one, `(none)` for none. */
+export function otherClassOf({ metadata, spec }: Ingress, wanted: string): string | undefined {
   const name = metadata.annotations[INGRESS_CLASS];
-  if (name !== ingressClass(loadBalancer)) {
-    const shown = name ?? spec.ingressClassName ?? "(none)";
+  return name === wanted ? undefined : (name ?? spec.ingressClassName ?? "(none)");
+}
+
+/**
+ * Returns why an Ingress has no address where no controller has warned, with a sentence without its dot.
+ *
+ * @param wanted the class that makes it the Ingress of Google's controller
+ */
+export function silenceAbout(ingress: Ingress, wanted: string): { symptom: Symptom; text: string } {
+  const other = otherClassOf(ingress, wanted);
+  if (other !== undefined) {
     return {
       symptom: OTHER_CLASS,
-      text: `the Ingress's class is ${shown}: Google's controller leaves it alone`,
+      text: `the Ingress's class is ${other}: Google's controller leaves it alone`,
     };
   }
-  const isTaken = metadata.finalizers.some((finalizer) => finalizer.startsWith("networking.gke.io/"));
+  const { finalizers } = ingress.metadata;
+  const isTaken = finalizers.some((finalizer) => finalizer.startsWith("networking.gke.io/"));
   const symptom = isTaken ? SLOW_CONTROLLER : NO_CONTROLLER;
   return { symptom, text: symptom.title };
 }

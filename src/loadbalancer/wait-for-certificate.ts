@@ -12,7 +12,7 @@ import {
   lookUpCaa,
   lookUpHost,
 } from "./dns.ts";
-import { refuseDeletedObjects, refuseLastingCause } from "./obstacles.ts";
+import { refuseLastingCause, refuseLostObjects } from "./obstacles.ts";
 import { isPermanentlyFailed } from "./references.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 
@@ -104,7 +104,7 @@ function changeIn(
   state: LoadBalancerState,
   stale: ReadonlySet<string>,
 ): CertificateChange | undefined {
-  refuseDeletedObjects(watch, state);
+  refuseLostObjects(watch, state);
   if (isActive(state)) return { kind: "active" };
   const certificate = certificateIn(state);
   if (certificate && isPermanentlyFailed(certificate)) throw permanentlyFailed(watch);

@@ -11,8 +11,8 @@ import {
   describeWarnings,
   isSilent,
   newestKnown,
-  refuseDeletedObjects,
   refuseLastingCause,
+  refuseLostObjects,
 } from "./obstacles.ts";
 import { presents, type RequiredCertificates } from "./references.ts";
 import { silenceAbout } from "./silence.ts";
@@ -35,12 +35,12 @@ export async function waitForAddress(
   limit: number,
   signal: AbortSignal,
 ): Promise<string> {
-  const { namespace, ingress } = watch.names;
+  const { namespace, ingress, ingressClass } = watch.names;
   const what = requirement.reserved === undefined ? "address" : `address ${requirement.reserved}`;
   const silence = () => {
     const { ingress } = watch.state;
     return ingress.state === "present" && isSilent(watch.state)
-      ? silenceAbout(ingress.object, requirement)
+      ? silenceAbout(ingress.object, ingressClass)
       : undefined;
   };
   const describe = () => {
@@ -201,7 +201,7 @@ export async function waitUntilGone(
   watch.forgetIngress();
 }
 
-/** Waits until `look` returns something. A deleted object or a lasting cause ends the wait early. */
+/** Waits until `look` returns something. A lost object or a lasting cause ends the wait early. */
 function waitFor<T>(
   watch: LoadBalancerWatch,
   describe: () => string,
@@ -209,7 +209,7 @@ function waitFor<T>(
   options: Parameters<LoadBalancerWatch["until"]>[1],
 ): Promise<T> {
   const check = (state: LoadBalancerState) => {
-    refuseDeletedObjects(watch, state);
+    refuseLostObjects(watch, state);
     const found = look(state);
     if (found === undefined) refuseLastingCause(watch, state);
     return found;

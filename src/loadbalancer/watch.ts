@@ -6,6 +6,7 @@ import { Event, Ingress, ManagedCertificate, Secret, Service } from "../kubernet
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
 import { type ControllerWarning, recordWarning } from "./diagnosis/diagnosis.ts";
 import type { LoadBalancerNames } from "./manifests.ts";
+import { otherClassOf } from "./silence.ts";
 
 /** What a watch knows of one object. */
 export type WatchedObject<T> = { state: "unknown" } | { state: "present"; object: T } | { state: "deleted" };
@@ -13,6 +14,11 @@ export type WatchedObject<T> = { state: "unknown" } | { state: "present"; object
 /** The load balancer as the cluster shows it, kept up to date by watches. */
 export interface LoadBalancerState {
   ingress: WatchedObject<Ingress>;
+  /**
+   * Whether the Ingress has been seen with this run's class. Until then the watch may be behind, and show the Ingress
+   * from before this run.
+   */
+  hadClass: boolean;
   service: WatchedObject<Service>;
   /** Stays unknown if the certificate is at Google. */
   tlsSecret: WatchedObject<Secret>;
@@ -38,6 +44,7 @@ const NUDGE_ANNOTATION = "milvus-gke-load-balancer/synced-at";
 export class LoadBalancerWatch {
   readonly state: LoadBalancerState = {
     ingress: { state: "unknown" },
+    hadClass: false,
     service: { state: "unknown" },
     tlsSecret: { state: "unknown" },
     managedCertificate: { state: "unknown" },
@@ -111,6 +118,7 @@ export class LoadBalancerWatch {
   /** Lets the waits go on after the Ingress was deleted, because this run makes another one. */
   forgetIngress(): void {
     this.state.ingress = { state: "unknown" };
+    this.state.hadClass = false;
   }
 
   /** Stops the watches and returns when all have stopped. */
@@ -184,6 +192,9 @@ export class LoadBalancerWatch {
   ): Follower {
     const set = (watched: WatchedObject<v.InferOutput<S>>) => {
       Object.assign(this.state, { [key]: watched });
+      const { ingress } = this.state;
+      this.state.hadClass ||=
+        ingress.state === "present" && otherClassOf(ingress.object, this.names.ingressClass) === undefined;
       this.#changed();
     };
     return {

@@ -1,0 +1,79 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { waitForAddress } from "../../src/loadbalancer/waits.ts";
+import { LoadBalancerWatch } from "../../src/loadbalancer/watch.ts";
+import { ApiLab, failure } from "../support/api-lab.ts";
+
+const NAME = "my-release-milvus";
+const CLASS = "kubernetes.io/ingress.class";
+/** Far more than anything takes. */
+const LIMIT_MS = 600_000;
+const REQUIREMENT = {
+  loadBalancer: "external",
+  allowHttp: false,
+  reserved: undefined,
+  former: undefined,
+} as const;
+
+let lab: ApiLab;
+beforeAll(async () => {
+  lab = await ApiLab.start();
+});
+afterAll(() => lab?.stop());
+
+beforeEach(() => {
+  vi.spyOn(process.stdout, "write").mockReturnValue(true);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Makes an Ingress of a class in a namespace of its own, and watches it. */
+async function watched(ingressClass: string) {
+  const { api } = await lab.open();
+  const namespace = await lab.newNamespace();
+  const ingress = {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "Ingress",
+    metadata: { name: NAME, namespace, annotations: { [CLASS]: ingressClass } },
+    spec: { defaultBackend: { service: { name: NAME, port: { number: 19_530 } } } },
+  };
+  await api.apply(ingress, { dryRun: false });
+  const watch = await LoadBalancerWatch.open(api, {
+    namespace,
+    host: "my-release.milvus.io",
+    ingress: NAME,
+    backendConfig: "my-release-backendconfig",
+    frontendConfig: "my-release-frontendconfig",
+    ingressClass: "gce",
+    managedCertificate: undefined,
+    tlsSecret: undefined,
+    authoritySecret: undefined,
+    service: NAME,
+  });
+  onTestFinished(() => watch.close());
+  const annotate = (kind: string, annotations: Record<string, string>) =>
+    lab.kubectl([
+      ...["annotate", kind, NAME, "-n", namespace, "--overwrite"],
+      ...Object.entries(annotations).map(([name, value]) => `${name}=${value}`),
+    ]);
+  return { namespace, watch, annotate };
+}
+
+test("the class from before this run doesn't end a wait, one that replaces this run's does", async () => {
+  const { namespace, watch, annotate } = await watched("nginx");
+  const failed = failure(waitForAddress(watch, REQUIREMENT, LIMIT_MS, new AbortController().signal));
+  await annotate("ingress", { [CLASS]: "gce" });
+  await expect.poll(() => watch.state.hadClass).toBe(true);
+  await annotate("ingress", { [CLASS]: "gce-internal" });
+  expect(await failed).toContain(
+    `The load balancer of Ingress ${namespace}/${NAME} can't be made: something has changed the Ingress's class.\nWhy: the class was gce, and is gce-internal now`,
+  );
+});
+
+test("a limit that ends with another class names it", async () => {
+  const { namespace, watch } = await watched("nginx");
+  const waiting = waitForAddress(watch, REQUIREMENT, 10, new AbortController().signal);
+  expect(await failure(waiting)).toMatch(
+    new RegExp(`^Ingress ${namespace}/${NAME} has no address after .*\nWhy: the Ingress's class is nginx`),
+  );
+});
