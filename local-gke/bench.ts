@@ -8,6 +8,7 @@ import { firstDeploy } from "./bench/first-deploy.ts";
 import { type Lab, openLab } from "./bench/lab.ts";
 import { overhead } from "./bench/overhead.ts";
 import { start } from "./bench/start.ts";
+import { switches } from "./bench/switch.ts";
 import { unchanged } from "./bench/unchanged.ts";
 import { binary } from "./binaries/binaries.ts";
 import { up } from "./cluster.ts";
@@ -25,6 +26,7 @@ const PARTS: [what: string, measure: (lab: Lab) => Promise<Figure[]>][] = [
   ["the overhead of the action", overhead],
   ["a run with nothing to change", unchanged],
   ["a first deploy", firstDeploy],
+  ["what clients see of the switch", switches],
   // Runs last because it delays the addresses of all later Ingresses.
   ["the latency of the address", addressLatency],
 ];

@@ -16,15 +16,18 @@ export async function installRelease(options: {
   chart?: string;
   release?: string;
   namespace?: string;
+  /** Whether all of Milvus is in one pod. */
+  isStandalone?: boolean;
   /** Aborts the installation. */
   signal?: AbortSignal;
 }): Promise<void> {
   const { kubeconfig, chart = OWN_CHART } = options;
-  const { release = "my-release", namespace = "default", signal } = options;
+  const { release = "my-release", namespace = "default", isStandalone = false, signal } = options;
   const helm: Program = { name: "helm", path: options.helm, env: { KUBECONFIG: kubeconfig } };
   const values = join(import.meta.dirname, "chart/starting-values.yaml");
   const where = ["--namespace", namespace, "--create-namespace"];
   const args = ["install", release, chart, ...where, "--values", values, "--wait", "--timeout", "2m"];
+  if (isStandalone) args.push("--set", "cluster.enabled=false");
   const { exitCode, stderr } = await run(helm, args, { signal });
   signal?.throwIfAborted();
   if (exitCode !== 0) {

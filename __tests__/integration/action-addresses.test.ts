@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
 import type { Fault } from "../../local-gke/cloud.ts";
 import { hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
@@ -89,7 +90,7 @@ describe("what can't be had is refused before anything is changed", () => {
     await cluster.control("PUT", "forwarding-rules/somebody-elses", { address });
     await cluster.control("PUT", "dns-zones/other-io", { dnsName: "other.io" });
     await cluster.control("PUT", "dns-zones/private-io", { dnsName: "milvus.io", visibility: "private" });
-    await cluster.changeRecords(ZONE, {
+    await changeZoneRecords(cluster.gke, ZONE, {
       additions: [
         { name: `made.${host}`, type: "A", ttl: 300, rrdatas: ["192.0.2.1"] },
         { name: `kept.${host}`, type: "A", ttl: 300, rrdatas: ["192.0.2.1"] },
@@ -292,7 +293,7 @@ describe.concurrent("an address and a record of one's own", () => {
     const second = await deploy({ ...given, wait_for: "ready" });
     expect(second.outputs).toMatchObject({ changed: "false", address, release_revision: "2" });
 
-    await cluster.changeRecords(ZONE, {
+    await changeZoneRecords(cluster.gke, ZONE, {
       deletions: [{ name: `${host}.`, type: "A", ttl: 300, rrdatas: [address] }],
       additions: [{ name: `${host}.`, type: "A", ttl: 60, rrdatas: ["192.0.2.1"] }],
     });
@@ -348,7 +349,7 @@ describe.concurrent("an address and a record of one's own", () => {
     await cluster.installSmall(namespace);
     await deploy(inputs(namespace, { dns_zone: ZONE }));
     const { address = "" } = await recordOf(namespace);
-    await cluster.changeRecords(ZONE, {
+    await changeZoneRecords(cluster.gke, ZONE, {
       deletions: [{ name: `${host}.`, type: "A", ttl: 300, rrdatas: [address] }],
       additions: [{ name: `${host}.`, type: "A", ttl: 300, rrdatas: ["192.0.2.7"] }],
     });
@@ -385,7 +386,7 @@ describe.concurrent("an address and a record of one's own", () => {
     await cluster.installSmall(namespace);
     const { address = "" } = (await deploy(inputs(namespace))).outputs;
     const record = { name: `${hostOf(namespace)}.`, type: "A", ttl: 60, rrdatas: [address] };
-    await cluster.changeRecords(ZONE, { additions: [record] });
+    await changeZoneRecords(cluster.gke, ZONE, { additions: [record] });
     const again = await deploy(inputs(namespace, { dns_zone: ZONE }));
     expect(again.outputs.changed).toBe("false");
     expect(await recordOf(namespace)).toEqual({ address, ttl: 60, owner: undefined });

@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
 import { CHART, hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
@@ -223,7 +224,7 @@ describe.concurrent("the way back", () => {
       ...["apply", "--server-side", "--force-conflicts", "--field-manager=argocd-controller", "-f", "-"],
     );
     const record = { name: `${hostOf(namespace)}.`, type: "A", ttl: 300 };
-    await cluster.changeRecords(ZONE, {
+    await changeZoneRecords(cluster.gke, ZONE, {
       deletions: [{ ...record, rrdatas: [outputs.address ?? ""] }],
       additions: [{ ...record, rrdatas: ["192.0.2.1"] }],
     });

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { KubeConfig, NetworkingV1Api, PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
 import type { Figure } from "./figure.ts";
-import { type Lab, RELEASE, setAddressDelay, THROUGH_GOOGLE } from "./lab.ts";
+import { type Lab, RELEASE, setTime, THROUGH_GOOGLE } from "./lab.ts";
 
 const RUNS = 7;
 /** Longer than each run. */
@@ -18,7 +18,7 @@ export async function addressLatency(lab: Lab): Promise<Figure[]> {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(lab.gke.kubeconfig);
   const api = kubeConfig.makeApiClient(NetworkingV1Api);
-  await setAddressDelay(lab, NEVER_MS);
+  await setTime(lab, "addressDelayMs", NEVER_MS);
   const values: number[] = [];
   for (let run = 0; run < RUNS; run++) {
     values.push(await lab.withRelease((namespace) => measure(lab, api, namespace, `127.20.255.${run + 1}`)));

@@ -1,7 +1,7 @@
 /** The values of one or more measurements. */
 export interface Figure {
   name: string;
-  unit: "s" | "ms" | "x" | "MB";
+  unit: "s" | "ms" | "x" | "MB" | "%";
   values: number[];
   /** The maximum acceptable median. */
   target?: number;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Output, type Program, run } from "../../src/base/process.ts";
 import { binaries } from "../binaries/binaries.ts";
 import type { LocalGke } from "../cluster.ts";
+import type { Timing } from "../ingress/timing.ts";
 import { OWN_CHART } from "../milvus-chart.ts";
 import { installRelease } from "../release.ts";
 import { type ActionRun, runAction } from "../run-action.ts";
@@ -24,7 +25,7 @@ export interface Lab {
   /**
    * Runs the action once, including its post step.
    *
-   * @throws Error with the log if the action fails
+   * @throws Error with the log if the action fails, or doesn't although it should
    */
   act(inputs: Record<string, string>, options?: ActOptions): Promise<LoggedRun>;
   /** Installs a release in its own namespace, runs `use`, and uninstalls the release. */
@@ -32,6 +33,8 @@ export interface Lab {
 }
 
 interface ActOptions {
+  /** Whether the action is to fail. */
+  fails?: boolean;
   onLine?: (line: LogLine) => void;
   env?: Record<string, string>;
   nodeOptions?: string[];
@@ -43,10 +46,13 @@ export const HOST = "my-release.milvus.io";
 /**
  * Opens a test bench.
  *
- * @param chart path of the chart of its releases
- * @param prefix what the names of its namespaces begin with
+ * @param options `chart`: path of its releases' chart; `prefix`: what the names of its namespaces begin with;
+ *   `isStandalone`: whether all of a Milvus is in one pod
  */
-export async function openLab(gke: LocalGke, chart = OWN_CHART, prefix = "bench"): Promise<Lab> {
+export async function openLab(
+  gke: LocalGke,
+  { chart = OWN_CHART, prefix = "bench", isStandalone = false } = {},
+): Promise<Lab> {
   const paths = await binaries(["helm4", "kubectl"]);
   const env = { KUBECONFIG: gke.kubeconfig };
   const kubectl = { name: "kubectl", path: paths.kubectl, env };
@@ -73,8 +79,9 @@ export async function openLab(gke: LocalGke, chart = OWN_CHART, prefix = "bench"
         ...(options.nodeOptions && { nodeOptions: options.nodeOptions }),
       });
       await step.post();
-      if (step.exitCode !== 0) {
-        throw new Error(`The action failed:\n${log.map(({ text }) => text).join("\n")}`);
+      if ((step.exitCode !== 0) !== (options.fails ?? false)) {
+        const text = log.map((line) => line.text).join("\n");
+        throw new Error(`The action ended with ${step.exitCode}:\n${text}`);
       }
       return { ...step, log };
     },
@@ -88,6 +95,7 @@ export async function openLab(gke: LocalGke, chart = OWN_CHART, prefix = "bench"
         chart,
         release: RELEASE,
         namespace,
+        isStandalone,
       });
       try {
         return await use(namespace);
@@ -128,11 +136,32 @@ export async function succeed(program: Program, args: string[]): Promise<Output>
   return output;
 }
 
-/** Sets the delay of a new load balancer's address. */
-export async function setAddressDelay({ gke }: Pick<Lab, "gke">, milliseconds: number): Promise<void> {
-  const answer = await fetch(`${gke.control}/timing/addressDelayMs`, {
-    method: "PUT",
-    body: JSON.stringify(milliseconds),
+/** Sets how long something takes at Google, in milliseconds. */
+export async function setTime(
+  lab: Pick<Lab, "gke">,
+  name: keyof Timing,
+  milliseconds: number,
+): Promise<void> {
+  await control(lab, "PUT", `timing/${name}`, milliseconds);
+}
+
+/** Calls the local GKE's control API. */
+export async function control(
+  { gke }: Pick<Lab, "gke">,
+  method: "PUT" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<void> {
+  const answer = await fetch(`${gke.control}/${path}`, {
+    method,
+    ...(body !== undefined && { body: JSON.stringify(body) }),
   });
-  if (!answer.ok) throw new Error(`the delay could not be set: ${await answer.text()}`);
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+}
+
+/** Returns the address of a release's layer-4 load balancer. */
+export async function layer4Address({ kubectl }: Pick<Lab, "kubectl">, namespace: string): Promise<string> {
+  const where = ["service", `${RELEASE}-milvus`, "--namespace", namespace];
+  const path = "jsonpath={.status.loadBalancer.ingress[0].ip}";
+  return (await succeed(kubectl, ["get", ...where, "--output", path])).stdout;
 }

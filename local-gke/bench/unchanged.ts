@@ -1,5 +1,5 @@
 import type { Figure } from "./figure.ts";
-import { type Lab, setAddressDelay, succeed, THROUGH_GOOGLE } from "./lab.ts";
+import { type Lab, setTime, succeed, THROUGH_GOOGLE } from "./lab.ts";
 
 const PAIRS = 7;
 const ADDRESS_DELAY_MS = 40;
@@ -10,7 +10,7 @@ const ADDRESS_DELAY_MS = 40;
  */
 export async function unchanged(lab: Lab): Promise<Figure[]> {
   const { helm, kubectl } = lab;
-  await setAddressDelay(lab, ADDRESS_DELAY_MS);
+  await setTime(lab, "addressDelayMs", ADDRESS_DELAY_MS);
   return lab.withRelease(async (namespace) => {
     const inputs = { ...THROUGH_GOOGLE, namespace, milvus_token: "root:Milvus" };
     await lab.act(inputs);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { CancelledError, messageOf } from "../../src/base/errors.ts";
-import { setAddressDelay } from "../bench/lab.ts";
+import { setTime } from "../bench/lab.ts";
 import type { LocalGke } from "../cluster.ts";
 import { killProcessesOf } from "../control-plane/processes.ts";
 import type { Say } from "../say.ts";
@@ -40,7 +40,7 @@ export async function runDisturbances(gke: LocalGke, only: string | undefined, s
     (disturbance) => disturbance.helms.map((helm) => ({ disturbance, helm })),
   );
   const values = await valuesWithoutFault(gke);
-  await setAddressDelay({ gke }, ADDRESS_DELAY_MS);
+  await setTime({ gke }, "addressDelayMs", ADDRESS_DELAY_MS);
   const trials: Trial[] = [];
   const left = work.entries();
   let done = 0;

@@ -20,6 +20,8 @@ export interface Timing {
   certificateIssueMs: number;
   /** From the issue of a managed certificate, when it is Active, until load balancers present it. */
   certificatePresentMs: number;
+  /** From the creation of a load balancer until it presents certificates. */
+  frontendProgramMs: number;
 }
 
 /** Google's values where the wait matters, otherwise short ones. */
@@ -33,6 +35,7 @@ export const DEFAULT_TIMING: Timing = {
   dnsCheckMs: 500,
   certificateIssueMs: 200,
   certificatePresentMs: 0,
+  frontendProgramMs: 0,
 };
 
 // A wait notices a changed delay within this time.

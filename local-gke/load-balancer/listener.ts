@@ -2,7 +2,8 @@ import { createServer as createHttpServer } from "node:http";
 import { performServerHandshake } from "node:http2";
 import type { Server } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
-import type { Cloud, LoadBalancer } from "../cloud.ts";
+import type { Cloud, LoadBalancer, SslCertificate } from "../cloud.ts";
+import type { Timing } from "../ingress/timing.ts";
 import { listenAt } from "../listen.ts";
 import { answerHttp1, answerHttp2, type Handler, response } from "../milvus/exchange.ts";
 import { type Backends, invalidIapCredentials, notFound } from "./backend.ts";
@@ -17,12 +18,20 @@ export class Listener {
   /** Handles requests without TLS. */
   readonly #plainHandler: Handler;
   readonly #closers = new Map<Server, () => Promise<void>>();
+  readonly #timing: Pick<Timing, "frontendProgramMs">;
+  readonly #created = performance.now();
   #loadBalancer: LoadBalancer;
   #http: Server | undefined;
   #https: TlsServer | undefined;
 
-  constructor(loadBalancer: LoadBalancer, cloud: Cloud, backends: Backends) {
+  constructor(
+    loadBalancer: LoadBalancer,
+    cloud: Cloud,
+    backends: Backends,
+    timing: Pick<Timing, "frontendProgramMs">,
+  ) {
     this.address = loadBalancer.address;
+    this.#timing = timing;
     this.#loadBalancer = loadBalancer;
     this.#handler = async (request) => {
       const name = backendFor(this.#loadBalancer.rules, request.authority, request.path);
@@ -47,7 +56,7 @@ export class Listener {
     if (loadBalancer.certificates.length > 0) {
       const https = this.#https ?? this.#httpsServer();
       // For clients without SNI. The SNI callback serves the others.
-      const first = certificateFor(loadBalancer.certificates, undefined);
+      const first = this.#certificateFor(undefined);
       https.setSecureContext(first ? { cert: first.certificate, key: first.privateKey } : {});
       if (!this.#https) await this.#open(https, 443);
       this.#https = https;
@@ -70,12 +79,17 @@ export class Listener {
     await Promise.all([this.#close(this.#https), this.#close(this.#http)]);
   }
 
+  #certificateFor(serverName: string | undefined): SslCertificate | undefined {
+    if (performance.now() < this.#created + this.#timing.frontendProgramMs) return undefined;
+    return certificateFor(this.#loadBalancer.certificates, serverName);
+  }
+
   #httpsServer(): TlsServer {
     const http1 = createHttpServer((req, res) => answerHttp1(req, res, this.#handler));
     const server = createTlsServer({
       ALPNProtocols: ["h2", "http/1.1"],
       SNICallback: (serverName, done) => {
-        const certificate = certificateFor(this.#loadBalancer.certificates, serverName);
+        const certificate = this.#certificateFor(serverName);
         done(null, certificate && secureContext(certificate));
       },
     });

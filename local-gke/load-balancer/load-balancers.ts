@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { BackendService, Cloud } from "../cloud.ts";
-import type { Timing } from "../ingress/timing.ts";
+import { DEFAULT_TIMING, type Timing } from "../ingress/timing.ts";
 import { startServiceController } from "../layer4/service-controller.ts";
 import type { Milvus } from "../milvus/server.ts";
 import { Backends } from "./backend.ts";
@@ -30,7 +30,7 @@ export async function startLoadBalancers(options: {
   await groups.start();
   const { kubeconfig, cloud, timing } = options;
   const services = await startServiceController({ kubeconfig, cloud, endpoints: groups });
-  const loadBalancers = await serveLoadBalancers(cloud, groups);
+  const loadBalancers = await serveLoadBalancers(cloud, groups, timing);
   const { healthy } = loadBalancers;
   const readinessGates = await startReadinessGates({ kubeconfig, cloud, groups, healthy, timing });
   return {
@@ -46,6 +46,7 @@ export async function startLoadBalancers(options: {
 export async function serveLoadBalancers(
   cloud: Cloud,
   endpoints: Endpoints,
+  timing: Pick<Timing, "frontendProgramMs"> = DEFAULT_TIMING,
 ): Promise<{ healthy(backend: BackendService): Endpoint[]; stop(): Promise<void> }> {
   const checks = new HealthChecks(cloud, endpoints);
   const backends = new Backends((backend) => checks.healthy(backend));
@@ -63,7 +64,7 @@ export async function serveLoadBalancers(
           await listener.close();
         }
         if (!wanted) return;
-        const serving = listeners.get(ingress) ?? new Listener(wanted, cloud, backends);
+        const serving = listeners.get(ingress) ?? new Listener(wanted, cloud, backends, timing);
         listeners.set(ingress, serving);
         await serving.update(wanted);
       })

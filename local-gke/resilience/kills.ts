@@ -8,23 +8,32 @@ import * as v from "valibot";
 import { isMap, type YamlMap } from "../../src/base/yaml.ts";
 import { type Release, readRelease } from "../../src/helm/release.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
-import { HOST, RELEASE, succeed, THROUGH_GOOGLE } from "../bench/lab.ts";
+import { HOST, layer4Address, RELEASE, succeed, THROUGH_GOOGLE } from "../bench/lab.ts";
 import { binaries } from "../binaries/binaries.ts";
+import { callAtIntervals } from "../clients/call-at-intervals.ts";
+import { Caller } from "../clients/caller.ts";
+import { type CallFigures, figuresOf } from "../clients/figures.ts";
+import { layer4Ways } from "../clients/ways-in.ts";
 import type { LocalGke } from "../cluster.ts";
 import { killProcessesOf, MARK } from "../control-plane/processes.ts";
 import { installRelease } from "../release.ts";
 import { PROJECT, runAction } from "../run-action.ts";
 import type { Say } from "../say.ts";
 
-/** The results for a release whose runs were killed. */
-export interface KillFigures {
+/** The results for a release whose runs were killed, and for a client of its layer-4 load balancer. */
+export interface KillFigures extends CallFigures {
   helm: string;
   kills: number;
   /** Number of kills that left the release in each status. */
   left: Record<string, number>;
   /** Number of kills after which the next run continued without losing values. */
   survived: number;
+  /** Number of the client's calls. */
+  calls: number;
 }
+
+const TOKEN = "root:Milvus";
+const DEADLINE_MS = 1000;
 
 export const HELMS = ["helm3", "helm4"] as const;
 /** Prefix of the pod annotations that runs set: one holds the run's name, another is unique to the run. */
@@ -46,6 +55,8 @@ interface TestedRelease {
   /** Runs the action to its end, or kills it at `moment`. */
   act(run: string, moment?: Moment): Promise<{ exitCode: number; milliseconds: number; log: string[] }>;
   read(): Promise<Release>;
+  /** The address of its layer-4 load balancer. */
+  address(): Promise<string>;
   /** The pod annotations of each Deployment that runs have set. */
   annotations(): Promise<Record<string, string>[]>;
 }
@@ -67,6 +78,7 @@ async function installTestedRelease(gke: LocalGke, helm: TestedRelease["helm"]):
   const namespace = `kill-${helm}`;
   const { kubeconfig } = gke;
   await installRelease({ kubeconfig, helm: tools[helm], release: RELEASE, namespace });
+  const kubectl = { name: "kubectl", path: tools.kubectl, env: { KUBECONFIG: kubeconfig } };
   const inputs = {
     ...THROUGH_GOOGLE,
     host: HOST,
@@ -102,15 +114,14 @@ async function installTestedRelease(gke: LocalGke, helm: TestedRelease["helm"]):
       const { exitCode, milliseconds } = await running;
       return { exitCode, milliseconds, log };
     },
+    address: () => layer4Address({ kubectl }, namespace),
     async read() {
-      const kubectl = { name: "kubectl", path: tools.kubectl, env: { KUBECONFIG: kubeconfig } };
       const api = await ApiServer.open(kubectl, await mkdtemp(join(tmpdir(), "kills-")));
       const release = await readRelease(api, RELEASE, namespace).finally(() => api.close());
       if (!release) throw new Error(`release ${namespace}/${RELEASE} is gone`);
       return release;
     },
     async annotations() {
-      const kubectl = { name: "kubectl", path: tools.kubectl, env: { KUBECONFIG: kubeconfig } };
       const get = ["get", "deployments", "--namespace", namespace, "--output", "json"];
       const { items } = v.parse(Deployments, JSON.parse((await succeed(kubectl, get)).stdout));
       return items.map(({ spec }) => {
@@ -122,7 +133,8 @@ async function installTestedRelease(gke: LocalGke, helm: TestedRelease["helm"]):
 }
 
 /**
- * Kills runs and all their child processes at random moments. Lets a run finish after one or more kills.
+ * Kills runs and all their child processes at random moments. Lets a run finish after one or more kills. All the while, a
+ * client calls Milvus at the layer-4 load balancer.
  *
  * @param say logs the progress
  * @throws Error with a run's log if it does not finish, or with the values if some were lost
@@ -134,6 +146,24 @@ export async function surviveKills(
   say: Say,
 ): Promise<KillFigures> {
   const release = await installTestedRelease(gke, helm);
+  const ways = layer4Ways(await release.address());
+  const client = { host: HOST, token: TOKEN, ways: async () => ways, deadlineMs: DEADLINE_MS };
+  const calling = callAtIntervals(new Caller(client));
+  try {
+    const survival = await killAndFinish(release, kills, say);
+    const calls = await calling.stop();
+    return { helm, kills, ...survival, calls: calls.length, ...figuresOf(calls) };
+  } finally {
+    await calling.stop();
+  }
+}
+
+async function killAndFinish(
+  release: TestedRelease,
+  kills: number,
+  say: Say,
+): Promise<Pick<KillFigures, "left" | "survived">> {
+  const { helm } = release;
   const settled = await finish(release, "0");
   const left: Record<string, number> = {};
   let unproven = 0;
@@ -153,7 +183,7 @@ export async function surviveKills(
     unproven = 0;
     say(`${helm}: ${survived} of ${kills} kills survived`);
   }
-  return { helm, kills, left, survived };
+  return { left, survived };
 }
 
 /**

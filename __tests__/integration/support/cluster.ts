@@ -53,14 +53,6 @@ export interface DnsRecord {
   values: string[];
 }
 
-/** A set of records as Cloud DNS's API has it. */
-export interface ZoneRecord {
-  name: string;
-  type: string;
-  ttl: number;
-  rrdatas: string[];
-}
-
 interface SnapshotObject {
   kind: string;
   metadata: {
@@ -309,21 +301,6 @@ export class TestCluster {
   /** The records that the world sees at a name. */
   async recordsAt(name: string): Promise<DnsRecord[]> {
     return JSON.parse(JSON.stringify(await this.control("GET", `dns-records/${name}`)));
-  }
-
-  /** Changes records of a Cloud DNS zone, as somebody else who may. */
-  async changeRecords(zone: string, change: { additions?: ZoneRecord[]; deletions?: ZoneRecord[] }) {
-    const { origin } = new URL(this.gke.env.GHA_ENDPOINT_OVERRIDE_compute ?? "");
-    const tokenUrl = `${origin}/computeMetadata/v1/instance/service-accounts/default/token`;
-    const issued = await fetch(tokenUrl, { headers: { "metadata-flavor": "Google" } });
-    const { access_token }: { access_token?: string } = JSON.parse(await issued.text());
-    const url = `${this.gke.env.GHA_ENDPOINT_OVERRIDE_dns}/projects/my-project/managedZones/${zone}/changes`;
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { authorization: `Bearer ${access_token}`, "content-type": "application/json" },
-      body: JSON.stringify(change),
-    });
-    if (!response.ok) throw new Error(`records of zone ${zone}: ${await response.text()}`);
   }
 
   #program(name: HelmName | "kubectl") {
