@@ -5,6 +5,7 @@ import { carryOut, type Deployment } from "./carry-out/deployment.ts";
 import { forgetHost, introduceHost, pointHost } from "./carry-out/dns-record.ts";
 import { checkByDryRun } from "./carry-out/dry-run.ts";
 import { removeLayer4 } from "./carry-out/layer-4.ts";
+import { leaveLayer4 } from "./carry-out/leave-layer-4.ts";
 import { settleBackendConfig, settleLoadBalancer } from "./carry-out/load-balancer.ts";
 import { recoverPending } from "./carry-out/release.ts";
 import { renderRelease } from "./carry-out/render.ts";
@@ -132,11 +133,11 @@ async function deployOnce(
   const watch = await LoadBalancerWatch.open(access.api, plan.loadBalancer.names);
   try {
     const deployment = { settings, session, access, observed, plan, chart, dryRun, watch };
-    const proven = await namingLayer4(deployment, () => carryOutAndProve(deployment));
+    const left = await namingLayer4(deployment, () => carryOutAndProve(deployment));
     const { switchOver } = plan.release;
-    if (proven && switchOver && chart) {
+    if (left && switchOver && chart) {
       const service = observed.service.metadata.name;
-      await removeLayer4(settings, session, access, { service, release: proven, chart, switchOver });
+      await removeLayer4(settings, session, access, { service, release: left, chart, switchOver });
     }
     if (plan.release.upgrade && !hasLoadBalancerValues(observed.release.values)) {
       logOverlay(session, settings.release);
@@ -158,7 +159,7 @@ async function namingLayer4<T>(
     const layer4 = plan.release.switchOver && layer4Of(service);
     const isFinal = error instanceof ActionError && !(error instanceof RestartError);
     if (!layer4 || !isFinal || error instanceof ReleaseBusyError) throw error;
-    const where = layer4.address && ` at ${layer4.address}`;
+    const where = layer4.addresses.length > 0 ? ` at ${layer4.addresses.join(", ")}` : "";
     throw new ActionError(
       `${error.message}\nThe layer-4 load balancer${where} still stands: it stays until Milvus answers through the new one.`,
       { cause: error },
@@ -166,7 +167,7 @@ async function namingLayer4<T>(
   }
 }
 
-/** @returns the release as it is then, if Milvus is proven to answer through the load balancer */
+/** @returns the release as it is then, if clients have no more use for a layer-4 load balancer */
 async function carryOutAndProve(deployment: Deployment): Promise<Release | undefined> {
   const { settings, session, observed, plan } = deployment;
   const isToBeProven = endsProven(settings);
@@ -189,14 +190,18 @@ async function carryOutAndProve(deployment: Deployment): Promise<Release | undef
   dns.catch(() => {});
   const isProven = isToBeProven && (await prove(deployment, { address, dial, dns, elsewhere }, verifier));
   await dns;
-  // Only now: until here clients of the name had the old way in.
-  if (isProven) await pointHost(settings, session, observed.google.zone, address);
-  else if (elsewhere !== undefined) {
-    info(
-      `The DNS record of ${settings.host} stays at ${elsewhere} until a run has proven the load balancer.`,
-    );
+  if (!isProven) {
+    if (elsewhere !== undefined) {
+      info(
+        `The DNS record of ${settings.host} stays at ${elsewhere} until a run has proven the load balancer.`,
+      );
+    }
+    return undefined;
   }
-  return isProven ? release : undefined;
+  // Only now: until here clients of the name had the old way in.
+  const moved = await pointHost(settings, session, observed.google.zone, address);
+  const layer4 = plan.release.switchOver && layer4Of(observed.service);
+  return !layer4 || (await leaveLayer4(settings, session, layer4, moved)) ? release : undefined;
 }
 
 /** Waits for the load balancer's address. */

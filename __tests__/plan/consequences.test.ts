@@ -10,7 +10,7 @@ import type { Observed } from "../../src/observe/observed.ts";
 import { consequencesOf } from "../../src/plan/consequences.ts";
 import { makePlan } from "../../src/plan/plan.ts";
 import { planRelease } from "../../src/plan/release.ts";
-import { liveObject, observed, STARTING, settings } from "../support/observed.ts";
+import { HOST, liveObject, observed, STARTING, settings } from "../support/observed.ts";
 
 const TLS =
   "Milvus itself speaks TLS from the Helm upgrade on: clients that reach it directly (inside the cluster) must use TLS from then on.";
@@ -24,7 +24,7 @@ const goesAtOnce = (
 ) =>
   `The layer-4 load balancer at ${address} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${hint}.`;
 const goesLater = (address: string) =>
-  `The layer-4 load balancer at ${address} is deleted at Google once Milvus answers through the new one: from then on its clients reach nothing there.`;
+  `The layer-4 load balancer at ${address} is deleted at Google once Milvus answers through the new one and DNS doesn't lead ${HOST} to the old one: from then on its clients reach nothing there.`;
 
 const RANGES = ["10.0.0.0/8", "192.0.2.0/24"];
 const INTERNAL =

@@ -43,9 +43,18 @@ export async function introduceHost(
   return undefined;
 }
 
+/** A record that pointed elsewhere before. */
+export interface MovedRecord {
+  /** Its former address. */
+  before: string;
+  /** For how many seconds resolvers may still give that. */
+  staleSeconds: number;
+}
+
 /**
  * Points the host's DNS record at the load balancer, if its zone is given. Call it once Milvus answers there.
  *
+ * @returns the move, if the record pointed elsewhere
  * @throws ActionError when the record is someone else's or may not be changed
  */
 export async function pointHost(
@@ -53,8 +62,8 @@ export async function pointHost(
   { report }: Session,
   dns: Zone | undefined,
   address: string,
-): Promise<void> {
-  if (!dns) return;
+): Promise<MovedRecord | undefined> {
+  if (!dns) return undefined;
   const { zone, owner, project } = dns;
   const { action, before, staleSeconds } = await recording(report, recordKey(host), () =>
     changingAtomically(
@@ -65,7 +74,7 @@ export async function pointHost(
   );
   if (action === "keep") {
     info(`The Cloud DNS zone ${zone.name} says that ${host} is at ${address}.`);
-    return;
+    return undefined;
   }
   const stale = before
     ? `instead of ${before}, which resolvers may still answer`
@@ -73,6 +82,7 @@ export async function pointHost(
   info(
     `The Cloud DNS zone ${zone.name} now says that ${host} is at ${address}, ${stale} for ${staleSeconds}s.`,
   );
+  return before === undefined ? undefined : { before, staleSeconds };
 }
 
 /**

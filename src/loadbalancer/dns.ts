@@ -26,6 +26,9 @@ export interface CaaRecords {
   records: string[];
 }
 
+/** Longest wait for an answer that a run can do without, in milliseconds. */
+export const BRIEF_LOOK_UP_MS = 3000;
+
 /** First time-out for one answer, in milliseconds, and how often a server is asked. */
 const RESOLVER_OPTIONS = { timeout: 2000, tries: 2 };
 

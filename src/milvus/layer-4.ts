@@ -6,8 +6,8 @@ const EVERYBODY = ["0.0.0.0/0", "::/0"];
 
 /** Who reaches Milvus through the Service's layer-4 load balancer. */
 export interface Layer4 {
-  /** Its addresses, separated by commas; empty while it has none. */
-  address: string;
+  /** Empty while it has none. */
+  addresses: string[];
   isInternal: boolean;
   /** The only ranges that it admits; undefined if it admits everybody. */
   ranges: string[] | undefined;
@@ -19,7 +19,7 @@ export function layer4Of({ metadata, spec, status }: Service): Layer4 | undefine
   const ranges = spec.loadBalancerSourceRanges;
   const isRestricted = ranges.length > 0 && !ranges.some((range) => EVERYBODY.includes(range));
   return {
-    address: status.loadBalancer.ingress.map(({ ip, hostname }) => ip ?? hostname).join(", "),
+    addresses: status.loadBalancer.ingress.flatMap(({ ip, hostname }) => ip ?? hostname ?? []),
     isInternal: LOAD_BALANCER_TYPES.some((name) => metadata.annotations[name]?.toLowerCase() === "internal"),
     ranges: isRestricted ? ranges : undefined,
   };

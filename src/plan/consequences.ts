@@ -52,13 +52,14 @@ export function consequencesOf(
       `The DNS record of ${host} moves from ${recordChange.before} to ${target} once Milvus answers there.`,
     );
   }
+  const oldAddress = layer4?.addresses.join(", ") || "no address yet";
   if (losesLayer4 && switchOver) {
     sentences.push(
-      `The layer-4 load balancer at ${layer4.address || "no address yet"} is deleted at Google once Milvus answers through the new one: from then on its clients reach nothing there.`,
+      `The layer-4 load balancer at ${oldAddress} is deleted at Google once Milvus answers through the new one and DNS doesn't lead ${host} to the old one: from then on its clients reach nothing there.`,
     );
   } else if (losesLayer4) {
     sentences.push(
-      `The layer-4 load balancer at ${layer4.address || "no address yet"} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${keepLayer4 ? "" : " (without keep_layer4: false it stays until Milvus answers there)"}.`,
+      `The layer-4 load balancer at ${oldAddress} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${keepLayer4 ? "" : " (without keep_layer4: false it stays until Milvus answers there)"}.`,
     );
   }
   if (!before.tls && after.tls) {

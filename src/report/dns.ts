@@ -1,11 +1,14 @@
 import { info, warning } from "../base/log.ts";
 import type { Settings } from "../inputs/settings.ts";
-import { type DnsResult, dnsAdvice, type HostAddresses, lookUpHost } from "../loadbalancer/dns.ts";
+import {
+  BRIEF_LOOK_UP_MS,
+  type DnsResult,
+  dnsAdvice,
+  type HostAddresses,
+  lookUpHost,
+} from "../loadbalancer/dns.ts";
 import { LOOK_UP_MS } from "../loadbalancer/wait-for-certificate.ts";
 import type { Session } from "./session.ts";
-
-/** Longest wait for DNS when its answer is only logged, in milliseconds. */
-const BRIEF_LOOK_UP_MS = 3000;
 
 /** Looks the host up in DNS, logs what must change there, and returns the answer. */
 export async function reportDns(
