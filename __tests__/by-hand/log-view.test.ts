@@ -25,6 +25,17 @@ test("logView hides masked values in lines and annotations", () => {
   expect(stripVTControlCharacters(show("::error::first") ?? "")).toBe("Error: ***");
 });
 
+test("logView knows the step that the log is in", () => {
+  const view = logView();
+  const steps = ["Node.js", "::group::Look and plan", "one", "::endgroup::", "Look and plan: 3s"].map(
+    (line) => {
+      view.show(line);
+      return view.step;
+    },
+  );
+  expect(steps).toEqual([undefined, "Look and plan", "Look and plan", undefined, undefined]);
+});
+
 test("parseFileCommands reads multi-line and empty values", () => {
   const text = "a<<EOF_1\none\ntwo\nEOF_1\nb<<EOF_2\n\nEOF_2\nc<<EOF_3\nb<<EOF_2\nEOF_3\n";
   expect(parseFileCommands(text)).toEqual({ a: "one\ntwo", b: "", c: "b<<EOF_2" });

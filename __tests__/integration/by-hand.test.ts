@@ -6,6 +6,8 @@ import { CancelledError } from "../../src/base/errors.ts";
 import { type Output, run } from "../../src/base/process.ts";
 import { CHART, HOST, TestCluster } from "./support/cluster.ts";
 
+const PROGRAM = join(PROJECT, "dist/index.js");
+
 let cluster: TestCluster;
 let home = "";
 beforeAll(async () => {
@@ -22,12 +24,27 @@ async function byHand(...args: string[]): Promise<Output> {
 
 /** @param signal ends the program as a terminal does */
 async function byHandUntil(signal: AbortSignal | undefined, ...args: string[]): Promise<Output> {
+  return run({ name: "node", path: process.execPath, env: environment() }, [PROGRAM, ...args], { signal });
+}
+
+/** Runs the built program in a terminal, in which somebody presses Ctrl-C once the pattern is on the screen. */
+async function inTerminal(pattern: string, ...args: string[]): Promise<Output> {
+  const driver = join(import.meta.dirname, "support/terminal.py");
+  const own = environment();
+  const env = { ...own, PATH: `${own.PATH}:${process.env.PATH}`, TERM: "xterm-256color" };
+  return run({ name: "python3", path: "python3", env }, [
+    driver,
+    pattern,
+    process.execPath,
+    PROGRAM,
+    ...args,
+  ]);
+}
+
+function environment(): Record<string, string> {
   const { KUBECONFIG: _, ...credentials } = cluster.gke.env;
   const path = [dirname(cluster.tools.helm4), dirname(cluster.tools.kubectl)].join(":");
-  const env = { ...credentials, PATH: path, HOME: home, TMPDIR: home, GITHUB_ACTIONS: "" };
-  return run({ name: "node", path: process.execPath, env }, [join(PROJECT, "dist/index.js"), ...args], {
-    signal,
-  });
+  return { ...credentials, PATH: path, HOME: home, TMPDIR: home, GITHUB_ACTIONS: "" };
 }
 
 const token = async () => {
@@ -83,6 +100,34 @@ test("Ctrl-C cancels in order: Helm records the upgrade as failed, and nothing i
   expect(stderr).toContain("The job was cancelled (SIGINT).");
   expect(exitCode, stderr).toBe(130);
   expect(await cluster.revisions("laptop-cancelled")).toEqual(["deployed", "failed"]);
+});
+
+test("a terminal has colours and a spinner, and its Ctrl-C cancels the run", async () => {
+  await cluster.installSmall("laptop-terminal");
+  const which = [
+    "--namespace",
+    "laptop-terminal",
+    "--cluster-name",
+    "my-cluster",
+    "--location",
+    "us-central1",
+  ];
+  const flags = ["--host", HOST, ...which, "--chart", CHART, await token()];
+  const planned = await inTerminal("", ...flags, "--mode", "plan");
+  expect(planned.exitCode, planned.stdout).toBe(0);
+  const bold = "\x1b[1m▸ Look and plan\x1b[22m";
+  const spinner = "\r\x1b[2K⠋ Look and plan 0.0s";
+  expect(planned.stdout).toContain(`${bold}\r\n${spinner}`);
+  // The spinner is gone before the result.
+  const result = planned.stdout.slice(planned.stdout.lastIndexOf("\x1b[2K"));
+  expect(result).toMatch(/^would_change +true\r$/m);
+  expect(planned.stdout).not.toContain("root:Milvus");
+
+  const slow = "--values=annotations: {local-gke/ready-after: 1h}";
+  const cancelled = await inTerminal("▸ Upgrade the Helm release", ...flags, slow);
+  expect(cancelled.exitCode, cancelled.stdout).toBe(130);
+  expect(cancelled.stdout).toContain("\r\x1b[2K⠋ Cancelling: Upgrade the Helm release 0.0s");
+  expect(cancelled.stdout).toContain("The job was cancelled (SIGINT).");
 });
 
 test.each([

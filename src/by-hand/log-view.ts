@@ -6,6 +6,8 @@ export interface LogView {
   show(line: string): string | undefined;
   /** Hides the texts in a text that the log has asked to mask. */
   masked(text: string): string;
+  /** The step that the log is in. Undefined between two steps. */
+  step: string | undefined;
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -20,13 +22,18 @@ export function logView(stream: NodeJS.WriteStream = process.stdout): LogView {
     const longestFirst = [...secrets].sort((one, other) => other.length - one.length);
     return longestFirst.reduce((shown, secret) => shown.replaceAll(secret, "***"), text);
   };
-  return {
+  const view: LogView = {
     masked,
+    step: undefined,
     show(line) {
       const [, command, message = ""] = /^::([\w-]+)(?: [^:]*)?::(.*)$/.exec(line) ?? [];
       if (command === undefined) return masked(line);
       const text = decoded(message);
-      if (command === "group") return styleText("bold", `▸ ${masked(text)}`, { stream });
+      if (command === "group") {
+        view.step = masked(text);
+        return styleText("bold", `▸ ${view.step}`, { stream });
+      }
+      if (command === "endgroup") view.step = undefined;
       const style = NOTES[command];
       if (style) return styleText(style, masked(`${capitalized(command)}: ${text}`), { stream });
       // Masks each line of a multi-line secret, too.
@@ -34,6 +41,7 @@ export function logView(stream: NodeJS.WriteStream = process.stdout): LogView {
       return undefined;
     },
   };
+  return view;
 }
 
 function addTo(secrets: Set<string>, secret: string): void {

@@ -11,6 +11,7 @@ import { parseFileCommands } from "./file-commands.ts";
 import { helpText } from "./help.ts";
 import { logView } from "./log-view.ts";
 import { resultJson, resultTable } from "./result.ts";
+import { screenOn } from "./screen.ts";
 
 /** What a shell reports for a program that a signal has ended. */
 const SIGNALLED: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGTERM: 143 };
@@ -54,14 +55,22 @@ async function runAs(
 ): Promise<number> {
   const cancelled = onCancellation();
   const log = logView(process.stderr);
+  const screen = screenOn(process.stderr, process.env);
+  const sayStep = () => {
+    const cancelling = cancelled.aborted ? "Cancelling: " : "";
+    screen.doing(log.step === undefined ? undefined : `${cancelling}${log.step}`);
+  };
+  cancelled.addEventListener("abort", sayStep);
   const show = (line: string) => {
     const shown = log.show(line);
     // A workflow may run this in a step of its own, where the runner reads what it prints.
-    if (shown !== undefined) console.error(withoutCommands(shown));
+    if (shown !== undefined) screen.print(withoutCommands(shown));
+    sayStep();
   };
   const node = await nodeFor(inputs, home);
   const options = { onLine: show, onErrorLine: show, ownGroup: true };
   const { exitCode } = await run(node, [program], { ...options, signal: cancelled });
+  screen.doing(undefined);
 
   const state = parseFileCommands(await readFile(join(home, "state"), "utf8"));
   const saved = Object.entries(state).map(([name, value]) => [`STATE_${name}`, value]);
