@@ -16,19 +16,19 @@ setup/bootstrap.sh --project ID --repository OWNER/NAME --cluster NAME --locatio
   --branch NAME            the branch that deploys; default: main
   --repository-id NUMBER   both ids never change hands; default: what `gh` says
   --owner-id NUMBER
-  --addresses              the deployer may reserve static addresses
-  --dns                    the deployer may keep records in the project's Cloud DNS zones
+  --address NAME           reserves a global address of this name, which the workflow uses
+  --zone NAME              the zone in Cloud DNS that keeps the host's record, which the workflow sets
+  --domain NAME            makes that zone for this domain when it isn't there
 USAGE
 }
 
 project='' repository='' cluster='' location='' host='' branch=main
-repository_id='' owner_id='' addresses=false dns=false
+repository_id='' owner_id='' address='' zone='' domain=''
 while [ $# -gt 0 ]; do
   case $1 in
     --help) usage; exit 0 ;;
-    --addresses) addresses=true; shift ;;
-    --dns) dns=true; shift ;;
-    --project | --repository | --cluster | --location | --host | --branch | --repository-id | --owner-id)
+    --project | --repository | --cluster | --location | --host | --branch | --repository-id | --owner-id | \
+      --address | --zone | --domain)
       [ $# -gt 1 ] || { echo "$1 has no value." >&2; exit 2; }
       variable=${1#--}
       printf -v "${variable//-/_}" '%s' "$2"
@@ -40,6 +40,7 @@ done
 for variable in project repository cluster location host; do
   [ -n "${!variable}" ] || { echo "--$variable is required; --help lists the flags." >&2; exit 2; }
 done
+if [ -n "$domain" ] && [ -z "$zone" ]; then echo "--domain needs --zone; --help lists the flags." >&2; exit 2; fi
 if [ -z "$repository_id" ] || [ -z "$owner_id" ]; then
   if ! ids=$(gh api "repos/$repository" --jq '"\(.id) \(.owner.id)"'); then
     echo "gh doesn't tell the ids of $repository: log in with gh auth login, or set --repository-id and --owner-id." >&2
@@ -87,6 +88,10 @@ let_act() {
 
 in_project container clusters describe "$cluster" --location="$location" >/dev/null ||
   { say "There is no cluster $cluster in $location of project $project."; exit 1; }
+if [ -n "$zone" ] && [ -z "$domain" ]; then
+  in_project dns managed-zones describe "$zone" >/dev/null ||
+    { say "There is no zone $zone in project $project: --domain makes one."; exit 1; }
+fi
 
 say "APIs"
 in_project services enable container.googleapis.com compute.googleapis.com iam.googleapis.com \
@@ -111,8 +116,23 @@ done
 # What the planner may read in the cluster, a Role says: see below.
 grant "$planner" roles/container.clusterViewer
 grant "$deployer" roles/container.developer
-if $addresses; then grant "$deployer" roles/compute.loadBalancerAdmin; fi
-if $dns; then grant "$deployer" roles/dns.admin; fi
+more=''
+if [ -n "$address" ]; then
+  ensure "address $address" \
+    compute addresses describe "$address" --global -- \
+    compute addresses create "$address" --global
+  grant "$planner" roles/compute.viewer
+  grant "$deployer" roles/compute.viewer
+  more+=$'\n          static_ip_name: '$address
+fi
+if [ -n "$zone" ]; then
+  ensure "zone $zone" \
+    dns managed-zones describe "$zone" -- \
+    dns managed-zones create "$zone" --dns-name="$domain." --description=Milvus
+  grant "$planner" roles/dns.reader
+  grant "$deployer" roles/dns.admin
+  more+=$'\n          dns_zone: '$zone
+fi
 
 number=$(in_project projects describe "$project" --format='value(projectNumber)')
 in_github=principalSet://iam.googleapis.com/projects/$number/locations/global/workloadIdentityPools/$pool
@@ -126,10 +146,15 @@ say "  sed 's/PROJECT/$project/' $here/planner-role.yaml | kubectl apply --names
 say
 say "The workflow, for .github/workflows/milvus.yml of $repository:"
 say
-accounts=iam.gserviceaccount.com
-sed -e "s|projects/123456789012/.*|projects/$number/locations/global/workloadIdentityPools/$pool/providers/$provider|" \
-  -e "s|planner@my-project.$accounts|$planner@$project.$accounts|" \
-  -e "s|deployer@my-project.$accounts|$deployer@$project.$accounts|" \
-  -e "s|host: .*|host: $host|" -e "s|cluster_name: .*|cluster_name: $cluster|" \
-  -e "s|location: .*|location: $location|" -e "s|branches: .*|branches: [$branch]|" \
-  "$here/../examples/plan-and-deploy.yml"
+workflow=$(<"$here/workflow.yml.tftpl")
+fill() { workflow=${workflow//"\${$1}"/"$2"}; }
+fill provider "projects/$number/locations/global/workloadIdentityPools/$pool/providers/$provider"
+fill planner "$planner@$project.iam.gserviceaccount.com"
+fill deployer "$deployer@$project.iam.gserviceaccount.com"
+fill branch "$branch"
+fill host "$host"
+fill cluster "$cluster"
+fill location "$location"
+fill more "$more"
+# Terraform's way to write GitHub's "${{".
+echo "${workflow//"\$\${{"/"\${{"}"

@@ -1,56 +1,12 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { type Output, run } from "../../src/base/process.ts";
-
-const PROJECT = join(import.meta.dirname, "../..");
-const FLAGS = [
-  ...["--project", "my-project", "--repository", "acme/search", "--cluster", "my-cluster"],
-  ...["--location", "europe-west4", "--host", "milvus.acme.example"],
-];
-
-/** Remembers what it has created, and notes its arguments. */
-const GCLOUD = `#!/usr/bin/env bash
-echo "$*" >> "$HOME/asked"
-key=$(echo "$*" | sed -E 's/ (describe|create-oidc|create) / /; s/(@| --).*//; s/[^a-z0-9]/-/g')
-case "$*" in
-  "projects describe"*) echo 987654321 ;;
-  "container clusters describe my-cluster"*) ;;
-  *" describe "*) [ -e "$HOME/made-$key" ] ;;
-  *" create"*) touch "$HOME/made-$key" ;;
-esac
-`;
-const GH = `#!/usr/bin/env bash
-[ "$*" = 'api repos/acme/search --jq "\\(.id) \\(.owner.id)"' ] && echo "456 123"
-`;
-
-/** Makes a machine with stand-ins for gcloud and gh, and returns what runs the script on it. */
-async function aMachine() {
-  const home = await mkdtemp(join(tmpdir(), "setup-"));
-  onTestFinished(() => rm(home, { recursive: true, force: true }));
-  await mkdir(join(home, "bin"));
-  for (const [name, text] of [
-    ["gcloud", GCLOUD],
-    ["gh", GH],
-  ] as const) {
-    await writeFile(join(home, "bin", name), text, { mode: 0o755 });
-  }
-  const env = { HOME: home, PATH: `${join(home, "bin")}:${process.env.PATH}` };
-  const bootstrap = (...args: string[]): Promise<Output> =>
-    run({ name: "bash", path: "/usr/bin/env", env }, ["bash", join(PROJECT, "setup/bootstrap.sh"), ...args]);
-  const asked = async () => {
-    const text = await readFile(join(home, "asked"), "utf8").catch(() => "");
-    await writeFile(join(home, "asked"), "");
-    return text.trimEnd().split("\n");
-  };
-  return { bootstrap, asked };
-}
+import { aMachine, FLAGS, PROJECT } from "./machine.ts";
 
 test("makes pool, provider and two accounts, and prints the workflow for them", async () => {
   const { bootstrap, asked } = await aMachine();
-  const { exitCode, stdout, stderr } = await bootstrap(...FLAGS, "--dns");
+  const { exitCode, stdout, stderr } = await bootstrap(...FLAGS, "--zone", "their-zone");
   expect(exitCode, stderr).toBe(0);
   const commands = await asked();
   for (const command of commands) expect(command).toContain("--project=my-project --quiet");
@@ -70,6 +26,7 @@ test("makes pool, provider and two accounts, and prints the workflow for them", 
   expect(granted).toEqual([
     "serviceAccount:milvus-planner@my-project.iam.gserviceaccount.com roles/container.clusterViewer",
     "serviceAccount:milvus-deployer@my-project.iam.gserviceaccount.com roles/container.developer",
+    "serviceAccount:milvus-planner@my-project.iam.gserviceaccount.com roles/dns.reader",
     "serviceAccount:milvus-deployer@my-project.iam.gserviceaccount.com roles/dns.admin",
   ]);
   const members = commands.flatMap(
@@ -86,16 +43,53 @@ test("makes pool, provider and two accounts, and prints the workflow for them", 
   });
   expect(plan.steps[1].with).toEqual(of("milvus-planner"));
   expect(deploy.steps[1].with).toEqual(of("milvus-deployer"));
-  const where = { host: "milvus.acme.example", cluster_name: "my-cluster", location: "europe-west4" };
+  const where = {
+    host: "milvus.acme.example",
+    cluster_name: "my-cluster",
+    location: "europe-west4",
+    dns_zone: "their-zone",
+  };
   expect(plan.steps[2].with).toMatchObject(where);
   expect(deploy.steps[2].with).toMatchObject(where);
 });
 
+test("the workflow is examples/plan-and-deploy.yml, with the names of this project", async () => {
+  const { bootstrap } = await aMachine();
+  const flags = ["--project", "my-project", "--repository", "acme/search", "--cluster", "my-cluster"];
+  const { stdout } = await bootstrap(
+    ...flags,
+    ...["--location", "us-central1", "--host", "my-release.milvus.io", "--repository-id", "456"],
+    ...["--owner-id", "123"],
+  );
+  const example = await readFile(join(PROJECT, "examples/plan-and-deploy.yml"), "utf8");
+  const here = example
+    .replaceAll("projects/123456789012/", "projects/987654321/")
+    .replaceAll("providers/my-repository", "providers/repository-456")
+    .replaceAll(/(planner|deployer)@/g, "milvus-$1@");
+  expect(stdout).toBe(here);
+});
+
+test("with an address and a domain it reserves the one, makes the zone of the other, and the workflow uses both", async () => {
+  const { bootstrap, asked } = await aMachine();
+  const more = ["--address", "my-address", "--zone", "my-zone", "--domain", "acme.example"];
+  const { stdout } = await bootstrap(...FLAGS, ...more);
+  const created = (await asked()).filter((command) => / create /.test(command)).slice(-2);
+  expect(created).toEqual([
+    "compute addresses create my-address --global --project=my-project --quiet",
+    "dns managed-zones create my-zone --dns-name=acme.example. --description=Milvus --project=my-project --quiet",
+  ]);
+  const { plan, deploy } = parse(stdout).jobs;
+  for (const { steps } of [plan, deploy]) {
+    expect(steps[2].with).toMatchObject({ static_ip_name: "my-address", dns_zone: "my-zone" });
+  }
+});
+
 test("a second run makes nothing, and prints the same", async () => {
   const { bootstrap, asked } = await aMachine();
-  const first = await bootstrap(...FLAGS);
+  const all = [...FLAGS, "--address", "my-address", "--zone", "my-zone", "--domain", "acme.example"];
+  const first = await bootstrap(...all);
   await asked();
-  const second = await bootstrap(...FLAGS);
+  const second = await bootstrap(...all);
   expect(second).toMatchObject({ exitCode: 0, stdout: first.stdout });
   expect((await asked()).filter((command) => / create/.test(command))).toEqual([]);
 });
@@ -104,6 +98,8 @@ test.each([
   [["--project"], 2, "--project has no value."],
   [["--projekt", "x"], 2, "--projekt is not a flag"],
   [["--project", "x"], 2, "--repository is required"],
+  [[...FLAGS, "--domain", "acme.example"], 2, "--domain needs --zone"],
+  [[...FLAGS, "--zone", "unknown"], 1, "There is no zone unknown in project my-project: --domain makes one."],
   [FLAGS.with(3, "acme/unknown"), 1, "set --repository-id and --owner-id"],
   [FLAGS.with(5, "unknown"), 1, "There is no cluster unknown in europe-west4 of project my-project."],
 ])("%j changes nothing", async (args, code, message) => {
@@ -111,7 +107,11 @@ test.each([
   const { exitCode, stderr } = await bootstrap(...args);
   expect(exitCode).toBe(code);
   expect(stderr).toContain(message);
-  expect((await asked()).filter((command) => !/^container clusters describe|^$/.test(command))).toEqual([]);
+  expect(
+    (await asked()).filter(
+      (command) => !/^container clusters describe|^dns managed-zones describe|^$/.test(command),
+    ),
+  ).toEqual([]);
 });
 
 test("the planner's Role is what docs/permissions.md lets a deployment read", async () => {
