@@ -17,6 +17,7 @@ import { readManifests } from "./kubernetes/manifest-files.ts";
 import { addressRequirement, matchingAddress } from "./loadbalancer/address.ts";
 import { healthOf } from "./loadbalancer/health.ts";
 import { withKept } from "./loadbalancer/keep-settings.ts";
+import { whileNothingIsLost } from "./loadbalancer/obstacles.ts";
 import { trafficObstacles } from "./loadbalancer/traffic-obstacles.ts";
 import { waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
@@ -267,7 +268,10 @@ async function prove(
     await step(
       session,
       "Call Milvus through the load balancer",
-      () => proveMilvus(verify, settings, session, { ...certificate, loginEnds }, endpoint.dial),
+      () =>
+        whileNothingIsLost(watch, session.signal, (signal) =>
+          proveMilvus(verify, settings, { ...session, signal }, { ...certificate, loginEnds }, endpoint.dial),
+        ),
       "pods",
     );
     await settleBackendConfig(session, access.api, loadBalancer);

@@ -81,7 +81,7 @@ function writeReport(report: RunReport, settings: Settings | undefined, failure:
   try {
     setOutputs(report, shortened(summary));
   } catch (error) {
-    fail(`The outputs can't be set: ${messageOf(error)}`);
+    fail(describe(outputsError(error), report));
   }
   try {
     const file = process.env.GITHUB_STEP_SUMMARY;
@@ -89,6 +89,14 @@ function writeReport(report: RunReport, settings: Settings | undefined, failure:
   } catch (error) {
     warning(`The job summary can't be written: ${messageOf(error)}`);
   }
+}
+
+function outputsError(error: unknown): ActionError {
+  return new ActionError("The outputs can't be set, which later steps need.", {
+    why: messageOf(error),
+    fix: "free room on the runner's disk, check that GITHUB_OUTPUT is the runner's own, and run again: what this run has done stays.",
+    cause: error,
+  });
 }
 
 /** Returns what the log says about the error that ended the run, and notes in the report where it is explained. */

@@ -22,6 +22,9 @@ import { watchRollout } from "../../src/helm/rollout.ts";
 import type { ApiServer, Manifest, Selector } from "../../src/kubernetes/api.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { follow } from "../../src/kubernetes/watch.ts";
+import { whileNothingIsLost } from "../../src/loadbalancer/obstacles.ts";
+import { secretHashOf } from "../../src/loadbalancer/references.ts";
+import { waitForBackends } from "../../src/loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "../../src/loadbalancer/watch.ts";
 import { ApiLab, failure } from "../support/api-lab.ts";
 
@@ -838,6 +841,56 @@ describe("the load balancer as the cluster shows it", () => {
     expect(await failure(LoadBalancerWatch.open(api, names("default")))).toContain(
       "roles/container.developer",
     );
+  });
+
+  /** Does nothing until it is ended. */
+  const idle = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+
+  test("work that doesn't look at it ends when an object of it is deleted, even one that a finalizer holds", async () => {
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
+    const { metadata, ...rest } = ingress(namespace);
+    const held = { ...rest, metadata: { ...metadata, finalizers: ["example.com/held"] } };
+    await lab.kubectl(["create", "-f", "-"], JSON.stringify(held));
+    const front = await openFront(api, namespace);
+    const failed = failure(whileNothingIsLost(front, new AbortController().signal, idle));
+    await lab.kubectl(["delete", "ingress", INGRESS, "-n", namespace, "--wait=false"]);
+    expect(await failed).toContain(`Ingress ${namespace}/${INGRESS} was deleted while this action waited`);
+  });
+
+  test("work that doesn't look at it goes on without a watch", async () => {
+    const { api, folder } = await lab.open();
+    const front = await openFront(api, await lab.newNamespace());
+    const wait = { limit: 60_000, onLimit: () => new Error("the limit has passed") };
+    const watching = failure(front.until(() => undefined, { ...wait, signal: new AbortController().signal }));
+    const working = whileNothingIsLost(front, new AbortController().signal, async () => {
+      for (const pid of processesOf(folder)) signalProcess(pid, "SIGKILL");
+      return watching;
+    });
+    expect(await working).toContain("kubectl proxy, which connects this action to the cluster, has ended.");
+  });
+
+  test("a wait for a certificate ends when its Secret has another one", async () => {
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
+    await lab.kubectl([
+      ...["create", "secret", "generic", "my-release-milvus-tls", "-n", namespace],
+      "--from-literal=tls.crt=another",
+    ]);
+    const front = await openFront(api, namespace);
+    const wait = (certificate: string) => {
+      const certificates = { secretHash: secretHashOf(Buffer.from(certificate)), preShared: [] };
+      return failure(
+        waitForBackends(front, certificates, async () => [], 1000, new AbortController().signal),
+      );
+    };
+    expect(await wait("this one")).toContain(
+      `Secret ${namespace}/my-release-milvus-tls was given another certificate by somebody else meanwhile.`,
+    );
+    expect(await wait("another")).toContain("isn't complete after 1");
   });
 
   test("a wait ends when kubectl proxy has ended", async () => {

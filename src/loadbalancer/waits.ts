@@ -13,6 +13,7 @@ import {
   newestKnown,
   refuseLastingCause,
   refuseLostObjects,
+  refuseOtherCertificate,
 } from "./obstacles.ts";
 import { presents, type RequiredCertificates } from "./references.ts";
 import { silenceAbout } from "./silence.ts";
@@ -121,6 +122,7 @@ export async function waitForBackends(
       watch,
       () => `waiting for healthy backends of Ingress ${namespace}/${ingress}: ${describe()}`,
       (state) => {
+        refuseOtherCertificate(watch, state, certificates.secretHash);
         const { https, backends, milvus } = healthOf(state);
         const isReady = https && milvus && backends[milvus] === "HEALTHY" && hasCertificates(state);
         return isReady ? backends : undefined;

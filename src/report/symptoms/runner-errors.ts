@@ -58,6 +58,13 @@ export const RUNNER_ERRORS: readonly OwnError[] = [
     remedy: "free room on the runner's disk",
   },
   {
+    id: "outputs",
+    title: "The outputs can't be set",
+    pattern: /outputs can't be set/,
+    cause: "the runner's disk is full, or a step has changed `GITHUB_OUTPUT`",
+    remedy: "free room on the runner's disk",
+  },
+  {
     id: "program-start",
     title: "... could not be started",
     pattern: /could not be started/,
