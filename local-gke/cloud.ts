@@ -138,7 +138,13 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number];
 
 /** Faults that can be limited to the Ingresses of a namespace. */
-export const NAMESPACED_FAULTS = ["organization-policy", "identity-aware-proxy"] as const satisfies Fault[];
+export const NAMESPACED_FAULTS = [
+  "ssl-certificate-quota",
+  "backend-service-quota",
+  "unhealthy-backends",
+  "organization-policy",
+  "identity-aware-proxy",
+] as const satisfies Fault[];
 export type NamespacedFault = (typeof NAMESPACED_FAULTS)[number];
 
 export interface Subnetwork {
@@ -294,7 +300,7 @@ export class Cloud extends EventEmitter<CloudEvents> {
 
   /** The health of a backend service as Google reports it. */
   health(backend: BackendService): Health {
-    return this.faults.has("unhealthy-backends") ? "UNHEALTHY" : this.healthOf(backend);
+    return this.hasFaultIn(backend.namespace, "unhealthy-backends") ? "UNHEALTHY" : this.healthOf(backend);
   }
 
   /** The health of the default backend, which responds 404 to requests without a matching rule. */

@@ -5,16 +5,18 @@ import { parseArgs } from "node:util";
 import { formatDuration } from "../src/base/duration.ts";
 import { messageOf } from "../src/base/errors.ts";
 import { up } from "./cluster.ts";
-import { runCells } from "./faults/matrix.ts";
-import { isRight, reliabilityPage, TRIAL_HEAD, trialRows } from "./faults/page.ts";
-import { runDisturbances, type Trial } from "./faults/trial.ts";
+import { titleOf } from "./faults/cell.ts";
+import { CELLS } from "./faults/cells.ts";
+import { describeDetection, detectionIn, HEAD, reliabilityPage, rowOf } from "./faults/page.ts";
+import type { Outcome } from "./faults/run-cell.ts";
+import { runCells } from "./faults/run-cells.ts";
 import { PROJECT } from "./run-action.ts";
 import { sayOnStderr } from "./say.ts";
 import { table } from "./table.ts";
 
 const USAGE = `Usage: npm run faults [-- --only TEXT] [--logs FOLDER]
 
-  --only TEXT     runs only faults of connections, programs and the runner whose name or moment contains TEXT,
+  --only TEXT     runs only faults whose name or moment contains TEXT, which may be a regular expression,
                   and does not write docs/reliability.md
   --logs FOLDER   writes the logs of runs that end wrong to FOLDER`;
 
@@ -22,44 +24,47 @@ try {
   const { only, logs } = parseArgs({
     options: { only: { type: "string" }, logs: { type: "string" } },
   }).values;
+  const chosen = new RegExp(only ?? "");
+  const cells = CELLS.filter((cell) => chosen.test(titleOf(cell)));
+  const begun = performance.now();
   const gke = await up();
-  const run = async () => ({
-    outcomes: only === undefined ? await runCells(gke, sayOnStderr) : [],
-    trials: await runDisturbances(gke, only, sayOnStderr),
-  });
-  const { outcomes, trials } = await run().finally(() => gke.down());
-  const rows = outcomes.map(({ name, expected, seen, verdict, next }) => [
-    name,
-    expected,
-    seen,
-    formatDuration(verdict),
-    next,
-  ]);
-  if (only === undefined) {
-    process.stdout.write(`${table([["cell", "expected", "seen", "after", "next run"], ...rows])}\n\n`);
-    await writeFile(join(PROJECT, "docs/reliability.md"), reliabilityPage(outcomes, trials));
-  }
-  process.stdout.write(`${table([TRIAL_HEAD, ...trialRows(trials)], { numbers: false })}\n`);
-  if (logs !== undefined) await writeLogs(resolve(logs), trials);
-  const wrong = [
-    ...outcomes.filter((outcome) => !isRight(outcome)).map(({ name }) => name),
-    ...trials.filter((trial) => trial.wrong.length > 0).map(titleOf),
-  ];
-  if (wrong.length > 0) throw new Error(`wrong: ${wrong.join("; ")}`);
+  const outcomes = await runCells(gke, cells, sayOnStderr).finally(() => gke.down());
+  process.stdout.write(`${table([HEAD, ...outcomes.map((each) => rowOf(each))], { numbers: false })}\n\n`);
+  process.stdout.write(`${describeDetection(detectionIn(outcomes))}\n`);
+  process.stdout.write(`${describeTime(outcomes, performance.now() - begun)}\n`);
+  if (only === undefined) await writeFile(join(PROJECT, "docs/reliability.md"), reliabilityPage(outcomes));
+  if (logs !== undefined) await writeLogs(resolve(logs), outcomes);
+  const wrong = outcomes.filter((outcome) => outcome.wrong.length > 0);
+  if (wrong.length > 0) throw new Error(`wrong: ${wrong.map(nameOf).join("; ")}`);
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n${error instanceof TypeError ? `${USAGE}\n` : ""}`);
   process.exitCode = 1;
 }
 
-function titleOf({ disturbance: { fault, moment }, helm }: Trial): string {
-  return `${fault}, ${moment}, ${helm}`;
+function nameOf({ cell, helm }: Outcome): string {
+  return `${titleOf(cell)}, ${helm}`;
 }
 
-async function writeLogs(folder: string, trials: readonly Trial[]): Promise<void> {
+/** Says where the time went. */
+function describeTime(outcomes: readonly Outcome[], total: number): string {
+  const sum = (key: keyof Outcome["spent"]) =>
+    formatDuration(outcomes.reduce((all, { spent }) => all + spent[key], 0));
+  const longest = outcomes.toSorted((a, b) => timeOf(b) - timeOf(a)).slice(0, 5);
+  return [
+    `${outcomes.length} rows in ${formatDuration(total)}. Side by side they took ${sum("install")} for releases, ${sum("run")} for the runs and ${sum("nextRun")} for the next ones.`,
+    ...longest.map((outcome) => `${formatDuration(timeOf(outcome))}: ${nameOf(outcome)}`),
+  ].join("\n");
+}
+
+function timeOf({ spent }: Outcome): number {
+  return spent.install + spent.run + spent.nextRun;
+}
+
+async function writeLogs(folder: string, outcomes: readonly Outcome[]): Promise<void> {
   await mkdir(folder, { recursive: true });
-  for (const trial of trials) {
-    if (trial.wrong.length === 0) continue;
-    const file = join(folder, `${titleOf(trial).replaceAll(/[^\w]+/g, "-")}.log`);
-    await writeFile(file, `${trial.wrong.join("\n")}\n\n${trial.log.join("\n")}\n`);
+  for (const outcome of outcomes) {
+    if (outcome.wrong.length === 0) continue;
+    const file = join(folder, `${nameOf(outcome).replaceAll(/[^\w]+/g, "-")}.log`);
+    await writeFile(file, `${outcome.wrong.join("\n")}\n\n${outcome.log.join("\n")}\n`);
   }
 }

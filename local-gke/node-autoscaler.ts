@@ -1,6 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { ApiException, CoreV1Api, KubeConfig, makeInformer, type V1Pod } from "@kubernetes/client-node";
-import { messageOf } from "../src/base/errors.ts";
+import { keepInformed } from "./control-plane/informer.ts";
 import { NODE_POOL, newNode } from "./control-plane/objects.ts";
 import { EventRecorder } from "./ingress/events.ts";
 import { type Timing, until } from "./ingress/timing.ts";
@@ -9,7 +8,6 @@ import { type Timing, until } from "./ingress/timing.ts";
 const AUTOSCALED = "autoscaled-";
 const INSTANCE_GROUPS =
   "https://www.googleapis.com/compute/v1/projects/my-project/zones/us-central1-a/instanceGroups";
-const RECONNECT_MS = 1000;
 
 /**
  * Starts the stand-in for GKE's cluster autoscaler: a pod that selects a node pool `autoscaled-...` gets its node
@@ -54,15 +52,7 @@ export async function startNodeAutoscaler(options: {
   const pods = makeInformer(config, "/api/v1/pods", () => core.listPodForAllNamespaces());
   pods.on("add", observe);
   pods.on("update", observe);
-  pods.on("error", async (error: unknown) => {
-    if (stopped.signal.aborted) return;
-    console.error(`node autoscaler: restarting the watch: ${messageOf(error)}`);
-    await delay(RECONNECT_MS, undefined, { signal: stopped.signal }).then(
-      () => pods.start(),
-      () => {},
-    );
-  });
-  await pods.start();
+  await keepInformed(pods, "node autoscaler", stopped.signal);
   return {
     async stop() {
       stopped.abort();

@@ -95,7 +95,7 @@ async function start(): Promise<State> {
     timing: controllers.timing,
   });
   stops.push(google.stop);
-  const control = await startControlApi(cloud, tokens, controllers.timing);
+  const control = await startControlApi(cloud, tokens, controllers.timing, controlPlane);
   stops.push(control.stop);
 
   return {

@@ -8,6 +8,7 @@ export interface Child {
   name: string;
   /** Rejects when the program ends. The message contains the last lines of its log. */
   died: Promise<never>;
+  signal(signal: NodeJS.Signals): void;
   /** Sends SIGKILL and waits for the exit. */
   kill(): Promise<void>;
 }
@@ -30,6 +31,7 @@ export function startChild(name: string, path: string, args: string[], directory
   return {
     name,
     died,
+    signal: (signal) => void child.kill(signal),
     async kill() {
       child.kill("SIGKILL");
       await gone;

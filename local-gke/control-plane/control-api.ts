@@ -4,8 +4,11 @@ import { dnsControls } from "../dns/control.ts";
 import { computeControls } from "../google/compute-control.ts";
 
 import { DEFAULT_TIMING, type Timing } from "../ingress/timing.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import { type JsonCall, type JsonHandler, type JsonServer, serveJson } from "./json-server.ts";
+import { SERVERS } from "./programs.ts";
 import { HOUR_SECONDS, type Tokens } from "./tokens.ts";
+
 /**
  * Starts the HTTP endpoint that changes a running local GKE:
  *
@@ -22,19 +25,30 @@ import { HOUR_SECONDS, type Tokens } from "./tokens.ts";
  * | `PUT`, `DELETE /dns-zones/NAME` | creates, deletes a Cloud DNS zone (`Zone` in dns/control.ts) |
  * | `GET /dns-records/HOST` | returns the public records of a name |
  * | `PUT`, `DELETE /dns-records/HOST` | sets, deletes public records outside of Cloud DNS |
+ * | `PUT /interruptions/NAME` | kills `kube-apiserver`, stops `etcd`, for as many milliseconds as the body says |
  * | `PUT /timing/NAME` | sets a delay in milliseconds (`Timing` in ingress/timing.ts) |
  * | `PUT /token-lifetime` | sets the lifetime of new tokens, in seconds |
  * | `DELETE /tokens` | revokes all tokens |
  * | `DELETE /settings` | switches all faults off, resets delays and the lifetime of tokens |
  * | `DELETE /resources` | deletes all that was created at Google, except what belongs to Kubernetes objects |
  */
-export function startControlApi(cloud: Cloud, tokens: Tokens, timing: Timing): Promise<JsonServer> {
+export function startControlApi(
+  cloud: Cloud,
+  tokens: Tokens,
+  timing: Timing,
+  { interrupt }: Pick<ControlPlane, "interrupt">,
+): Promise<JsonServer> {
   const handlers: Record<string, JsonHandler> = {
     "GET /state": () => stateOf(cloud, timing),
     "PUT /faults": (call) => setFault(cloud, call, true),
     "DELETE /faults": (call) => setFault(cloud, call, false),
     ...computeControls(cloud),
     ...dnsControls(cloud),
+    "PUT /interruptions": ({ name, body }) => {
+      if (!v.is(v.picklist(SERVERS), name)) return undefined;
+      interrupt(name, parseNumber(body));
+      return {};
+    },
     "PUT /timing": ({ name, body }) => {
       if (!isTime(name, timing)) return undefined;
       timing[name] = parseNumber(body);

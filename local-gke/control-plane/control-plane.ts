@@ -9,7 +9,16 @@ import { kubeconfig } from "./kubeconfig.ts";
 import { INITIAL_OBJECTS } from "./objects.ts";
 import { makePki } from "./pki.ts";
 import { freePorts } from "./ports.ts";
-import { argumentsOf, CLIENTS, filesIn, PORTS, PROGRAMS, type ProgramName, SERVERS } from "./programs.ts";
+import {
+  argumentsOf,
+  CLIENTS,
+  filesIn,
+  PORTS,
+  PROGRAMS,
+  type ProgramName,
+  SERVERS,
+  type Server,
+} from "./programs.ts";
 
 /** A running Kubernetes control plane and its nodes. */
 export interface ControlPlane {
@@ -21,6 +30,8 @@ export interface ControlPlane {
   caCertificate: string;
   /** Rejects as soon as one of the programs ends; the error names it. */
   died: Promise<never>;
+  /** Takes one of the servers away for a while. */
+  interrupt(server: Server, milliseconds: number): void;
   /** Ends all programs. */
   stop(): Promise<void>;
 }
@@ -67,13 +78,36 @@ export async function startControlPlane(directory: string, tokenReviewUrl: strin
   await Promise.all(contents.map(([path, content]) => writeFile(path, content, { mode: 0o600 })));
 
   const args = argumentsOf(directory, ports);
-  const children: Child[] = [];
+  const children = new Map<ProgramName, Child>();
+  const death = Promise.withResolvers<never>();
   const start = (names: readonly ProgramName[]) => {
-    children.push(...names.map((name) => startChild(name, programs[name], args[name], directory)));
-    return Promise.race(children.map((child) => child.died));
+    for (const name of names) {
+      const child = startChild(name, programs[name], args[name], directory);
+      children.set(name, child);
+      // One that was replaced may die.
+      child.died.catch((error: unknown) => children.get(name) === child && death.reject(error));
+    }
+    return death.promise;
   };
+  const stopped = new AbortController();
   const stop = async () => {
-    await Promise.all(children.map((child) => child.kill()));
+    stopped.abort();
+    await Promise.all([...children.values()].map((child) => child.kill()));
+  };
+  const interrupt = (server: Server, milliseconds: number) => {
+    const child = children.get(server);
+    if (!child) throw new Error(`${server} is interrupted already`);
+    // etcd, killed in the middle of a write, could lose what it has not synced.
+    const isKilled = server === "kube-apiserver";
+    if (isKilled) {
+      children.delete(server);
+      void child.kill();
+    } else child.signal("SIGSTOP");
+    setTimeout(() => {
+      if (stopped.signal.aborted) return;
+      if (isKilled) start([server]);
+      else child.signal("SIGCONT");
+    }, milliseconds);
   };
   const waiting = new AbortController();
   try {
@@ -82,7 +116,14 @@ export async function startControlPlane(directory: string, tokenReviewUrl: strin
     const died = start(CLIENTS);
     await Promise.race([until(server, "/api/v1/nodes", waiting.signal, hasReadyNode), died]);
     died.catch(() => {});
-    return { kubeconfig: files.kubeconfig, endpoint, caCertificate: pki.caCertificate, died, stop };
+    return {
+      kubeconfig: files.kubeconfig,
+      endpoint,
+      caCertificate: pki.caCertificate,
+      died,
+      interrupt,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { BinaryName } from "../binaries/pins.ts";
 
 export const SERVERS = ["etcd", "kube-apiserver"] as const satisfies readonly BinaryName[];
+export type Server = (typeof SERVERS)[number];
 
 /** Started once the API server is ready: kube-controller-manager waits 10 s for it, KWOK 31 s. */
 export const CLIENTS = [

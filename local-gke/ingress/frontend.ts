@@ -238,7 +238,7 @@ export class Frontends {
         created.set(name, existing);
         continue;
       }
-      const failure = this.#certificateRefusal(keyPair);
+      const failure = this.#certificateRefusal(ingress, keyPair);
       if (failure !== undefined) {
         failures.push(`${name} Error:${failure}`);
         continue;
@@ -252,8 +252,8 @@ export class Frontends {
     return [...preShared, ...created.values()];
   }
 
-  #certificateRefusal({ certificate, privateKey }: KeyPair): string | undefined {
-    if (this.#cloud.faults.has("ssl-certificate-quota")) {
+  #certificateRefusal(ingress: V1Ingress, { certificate, privateKey }: KeyPair): string | undefined {
+    if (this.#cloud.hasFaultIn(ingress.metadata?.namespace ?? "", "ssl-certificate-quota")) {
       const quota = "QUOTA_EXCEEDED - Quota 'SSL_CERTIFICATES' exceeded.  Limit: 10.0 globally.";
       return `googleapi: Error 403: ${quota}`;
     }

@@ -14,7 +14,7 @@ import {
   type V1Ingress,
   type V1Service,
 } from "@kubernetes/client-node";
-import { messageOf } from "../../src/base/errors.ts";
+import { keepInformed } from "../control-plane/informer.ts";
 import { type BackendConfig, parseBackendConfig } from "./backend-config.ts";
 import { type FrontendConfig, parseFrontendConfig } from "./frontend-config.ts";
 
@@ -37,8 +37,6 @@ export interface Handlers {
 
 type Cache<T extends KubernetesObject> = Informer<T> & ObjectCache<T>;
 
-const RECONNECT_MS = 500;
-
 /** Watch-based caches of the cluster's objects, without Secrets, as in GKE. */
 export class Store {
   readonly #ingresses: Cache<V1Ingress>;
@@ -49,8 +47,7 @@ export class Store {
   readonly #managedCertificates: Cache<CustomObject>;
   /** The results of our own writes by UID. They are newer than the cache until the watch receives them. */
   readonly #written = new Map<string, V1Ingress>();
-  readonly #reconnects = new Set<NodeJS.Timeout>();
-  #stopped = false;
+  readonly #stopped = new AbortController();
 
   constructor(kubeConfig: KubeConfig) {
     const core = kubeConfig.makeApiClient(CoreV1Api);
@@ -107,19 +104,20 @@ export class Store {
       this.#written.delete(ingress.metadata?.uid ?? "");
       handlers.ingressGone(ingress);
     });
+    const keep = <T extends KubernetesObject>(cache: Cache<T>) =>
+      keepInformed(cache, "ingress controller", this.#stopped.signal);
     await Promise.all([
-      this.#watch(this.#services),
-      this.#watch(this.#endpointSlices),
-      this.#watch(this.#backendConfigs),
-      this.#watch(this.#frontendConfigs),
-      this.#watch(this.#managedCertificates),
+      keep(this.#services),
+      keep(this.#endpointSlices),
+      keep(this.#backendConfigs),
+      keep(this.#frontendConfigs),
+      keep(this.#managedCertificates),
     ]);
-    await this.#watch(this.#ingresses);
+    await keep(this.#ingresses);
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    for (const timer of this.#reconnects) clearTimeout(timer);
+    this.#stopped.abort();
     await Promise.all([
       this.#ingresses.stop(),
       this.#services.stop(),
@@ -188,20 +186,6 @@ export class Store {
   #slices(namespace: string, service: string): V1EndpointSlice[] {
     const slices = this.#endpointSlices.list(namespace);
     return slices.filter((slice) => slice.metadata?.labels?.["kubernetes.io/service-name"] === service);
-  }
-
-  async #watch<T extends KubernetesObject>(cache: Cache<T>): Promise<void> {
-    cache.on("error", (error: unknown) => {
-      // The informer also reports the end of a watch as an error.
-      if (this.#stopped) return;
-      console.error(`watch interrupted: ${messageOf(error)}`);
-      const timer = setTimeout(() => {
-        this.#reconnects.delete(timer);
-        void cache.start();
-      }, RECONNECT_MS);
-      this.#reconnects.add(timer);
-    });
-    await cache.start();
   }
 }
 

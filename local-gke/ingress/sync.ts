@@ -169,7 +169,7 @@ export class IngressSync {
     const backend = this.#backendService(port);
     await compute.insert(`health check ${port.backend}`);
     const resource = `backend service ${port.backend}`;
-    if (!compute.has(resource) && cloud.faults.has("backend-service-quota")) {
+    if (!compute.has(resource) && cloud.hasFaultIn(port.namespace, "backend-service-quota")) {
       throw new Error(
         "googleapi: Error 403: Quota 'BACKEND_SERVICES' exceeded. Limit: 5.0 globally., quotaExceeded",
       );

@@ -9,8 +9,8 @@ import {
   setHeaderOptions,
   type V1Service,
 } from "@kubernetes/client-node";
-import { messageOf } from "../../src/base/errors.ts";
 import type { Cloud } from "../cloud.ts";
+import { keepInformed } from "../control-plane/informer.ts";
 import { EventRecorder, type InvolvedObject } from "../ingress/events.ts";
 import { WorkQueue } from "../ingress/queue.ts";
 import type { Endpoints } from "../load-balancer/endpoints.ts";
@@ -19,7 +19,6 @@ import { PassthroughLoadBalancer } from "./passthrough-load-balancer.ts";
 /** Keeps a Service until its load balancer is gone (k8s.io/cloud-provider/service/helpers, helper.go). */
 const FINALIZER = "service.kubernetes.io/load-balancer-cleanup";
 const BACKOFF_MS = 50;
-const RECONNECT_MS = 500;
 
 const MERGE = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);
 
@@ -57,7 +56,7 @@ class ServiceController {
     () => BACKOFF_MS,
   );
   #turn = 0;
-  #stopped = false;
+  readonly #stopped = new AbortController();
 
   constructor(
     core: CoreV1Api,
@@ -76,17 +75,11 @@ class ServiceController {
     this.#services.on("change", ({ metadata }) =>
       this.#queue.add(`${metadata?.namespace}/${metadata?.name}`),
     );
-    this.#services.on("error", (error: unknown) => {
-      // The informer also reports the end of a watch as an error.
-      if (this.#stopped) return;
-      console.error(`service controller: restarting the watch: ${messageOf(error)}`);
-      setTimeout(() => !this.#stopped && this.#services.start(), RECONNECT_MS).unref();
-    });
-    await this.#services.start();
+    await keepInformed(this.#services, "service controller", this.#stopped.signal);
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopped.abort();
     await this.#services.stop();
     await this.#queue.stop();
     await Promise.all([...this.#loadBalancers.values()].map((loadBalancer) => loadBalancer.setPorts([])));

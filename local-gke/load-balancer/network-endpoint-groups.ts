@@ -8,6 +8,7 @@ import {
   type V1Pod,
   type V1PodSpec,
 } from "@kubernetes/client-node";
+import { keepInformed } from "../control-plane/informer.ts";
 import { proxyConfig } from "../milvus/config.ts";
 import { type MilvusPod, startPod } from "../milvus/pod.ts";
 import type { Milvus } from "../milvus/server.ts";
@@ -43,7 +44,7 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
   readonly #pods;
   readonly #services;
   #stopCrashing: (() => void) | undefined;
-  #stopped = false;
+  readonly #stopped = new AbortController();
 
   /** @param milvus the pods forward calls to it; their servers start after it */
   constructor(kubeconfig: string, milvus: Promise<Milvus>) {
@@ -67,11 +68,13 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
       const config = proxyConfig(await this.#readConfig(spec, namespace));
       return config.panic !== undefined;
     });
-    await Promise.all([this.#follow(this.#services), this.#follow(this.#pods)]);
+    const keep = <T extends KubernetesObject>(informer: Informer<T>) =>
+      keepInformed(informer, "network endpoint groups", this.#stopped.signal);
+    await Promise.all([keep(this.#services), keep(this.#pods)]);
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopped.abort();
     this.#stopCrashing?.();
     await Promise.all([this.#pods.stop(), this.#services.stop()]);
     for (const { pod } of this.#members.values()) this.#end(pod);
@@ -101,16 +104,6 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
   includes({ namespace, service: name }: { namespace: string; service: string }, pod: V1Pod): boolean {
     const service = this.#services.get(name, namespace);
     return service !== undefined && pod.metadata?.namespace === namespace && selects(service, pod);
-  }
-
-  async #follow<T extends KubernetesObject>(informer: Informer<T>): Promise<void> {
-    // An informer stops on an error, e.g. while the API server restarts.
-    informer.on("error", (error) => {
-      if (this.#stopped) return;
-      console.error(`network endpoint groups: restarting the watch in 1 s: ${error}`);
-      setTimeout(() => !this.#stopped && informer.start(), 1000).unref();
-    });
-    await informer.start();
   }
 
   #observe(pod: V1Pod): void {

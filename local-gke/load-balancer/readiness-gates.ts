@@ -138,7 +138,8 @@ class ReadinessReflector {
     const key = `${pod.metadata?.namespace}/${pod.metadata?.name}`;
     const healthyIn = backends.find(
       (backend) =>
-        !cloud.faults.has("unhealthy-backends") && healthy(backend).some((endpoint) => endpoint.pod === key),
+        !cloud.hasFaultIn(backend.namespace, "unhealthy-backends") &&
+        healthy(backend).some((endpoint) => endpoint.pod === key),
     );
     // An informer's watch leaves the time a string.
     const created = new Date(pod.metadata?.creationTimestamp ?? Date.now()).getTime();

@@ -9,6 +9,8 @@ import type { LocalGke } from "../cluster.ts";
 import { MARK } from "../control-plane/processes.ts";
 import { OWN_CHART } from "../milvus-chart.ts";
 import { runAction } from "../run-action.ts";
+import type { Cell } from "./cell.ts";
+import { type Entrance, startEntrance } from "./entrance.ts";
 import { type Gate, startGate } from "./gate.ts";
 
 export const HELMS = ["helm3", "helm4"] as const;
@@ -20,6 +22,8 @@ export interface FaultRun {
   /** The error annotations of the run, apart from those at a line of a file. */
   errors: string[];
   log: string[];
+  /** When it printed its first error, by performance.now(). */
+  failed: number | undefined;
 }
 
 /** What differs from a usual run. */
@@ -38,10 +42,14 @@ export interface Bench {
   apiServer: Gate;
   /** In front of Google's APIs. */
   google: Gate;
+  /** In front of the load balancer, for runs that are told to check there. */
+  entrance: Entrance;
   /** Files and processes of the runs. */
   directory: string;
   kubectl: Program;
   tools: { helm: string; kubectl: string };
+  /** Asks the local GKE's control API for something. */
+  control(method: "PUT" | "DELETE", path: string, body?: unknown): Promise<void>;
   act(options?: RunOptions): Promise<FaultRun>;
   /** The release's status and values, as Helm has them. */
   release(): Promise<{ status: string; values: unknown }>;
@@ -61,7 +69,7 @@ export async function openBench(
   gke: LocalGke,
   namespace: string,
   helm: HelmName,
-  through: "kubeconfig" | "google",
+  { through, inputs: own }: Pick<Cell, "through" | "inputs">,
 ): Promise<Bench> {
   const paths = await binaries([helm, "kubectl"]);
   const tools = { helm: paths[helm], kubectl: paths.kubectl };
@@ -74,7 +82,11 @@ export async function openBench(
   const [{ user }] = kubeconfig.users;
   const authority = Buffer.from(cluster["certificate-authority-data"], "base64").toString();
   const googleUrl = new URL(gke.env.GHA_ENDPOINT_OVERRIDE_compute ?? "").origin;
-  const [apiServer, google] = await Promise.all([startGate(cluster.server, authority), startGate(googleUrl)]);
+  const [apiServer, google, entrance] = await Promise.all([
+    startGate(cluster.server, authority),
+    startGate(googleUrl),
+    startEntrance(),
+  ]);
   const directory = await mkdtemp(join(gke.directory, "faults-"));
   const inputs = {
     host: HOST,
@@ -90,19 +102,27 @@ export async function openBench(
     backends_timeout: "60s",
     ...(through === "google" ? THROUGH_GOOGLE : { kubeconfig: kubeconfigFor(apiServer, user.token) }),
   };
-  return {
+  const bench: Bench = {
     namespace,
     apiServer,
     google,
+    entrance,
     directory,
     kubectl: { name: "kubectl", path: tools.kubectl, env },
     tools,
 
+    async control(method, path, body) {
+      const content = body === undefined ? {} : { body: JSON.stringify(body) };
+      const answer = await fetch(`${gke.control}/${path}`, { method, ...content });
+      if (!answer.ok) throw new Error(`${method} ${path}: ${await answer.text()}`);
+    },
+
     async act(options = {}) {
       const log: string[] = [];
+      let failed: number | undefined;
       const { KUBECONFIG: _, ...googleEnv } = gke.env;
       const { exitCode } = await runAction({
-        inputs: { ...inputs, ...options.inputs },
+        inputs: { ...inputs, ...own?.(bench), ...options.inputs },
         env: {
           ...(through === "google" ? behindGate(googleEnv, googleUrl, google.url) : {}),
           [MARK]: directory,
@@ -113,10 +133,11 @@ export async function openBench(
         ...(options.signal && { signal: options.signal }),
         onLine(line) {
           log.push(line);
+          if (line.startsWith("::error")) failed ??= performance.now();
           options.onLine?.(line);
         },
       });
-      return { exitCode, errors: errorsIn(log), log };
+      return { exitCode, errors: errorsIn(log), log, failed };
     },
 
     async release() {
@@ -126,9 +147,10 @@ export async function openBench(
     },
 
     async close() {
-      await Promise.all([apiServer.close(), google.close()]);
+      await Promise.all([apiServer.close(), google.close(), entrance.close()]);
     },
   };
+  return bench;
 }
 
 async function install(helm: Program, namespace: string): Promise<void> {

@@ -1,51 +1,8 @@
 import { createServer, get, type IncomingMessage, type RequestListener } from "node:http";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
-import { DISTURBANCES } from "../../local-gke/faults/disturbances.ts";
 import { type Gate, startGate } from "../../local-gke/faults/gate.ts";
-import { reliabilityPage } from "../../local-gke/faults/page.ts";
-import { faultsOf } from "../../local-gke/faults/trial.ts";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
-
-const SUCCEEDED = { exitCode: 0, errors: [], log: [] };
-const FAILED = { exitCode: 1, errors: ["The disk is full."], log: [] };
-const REFUSAL = { error: /disk/, title: "error: the disk" };
-const SUCCESS = { success: true, title: "success" } as const;
-
-test.each([
-  ["success, as expected", SUCCEEDED, SUCCESS, []],
-  ["the right error", FAILED, REFUSAL, []],
-  ["an unexpected success", SUCCEEDED, REFUSAL, ["it succeeded"]],
-  ["an unexpected error", FAILED, SUCCESS, ["it failed: The disk is full."]],
-  ["another error", FAILED, { ...REFUSAL, error: /memory/ }, ["it printed another error: The disk is full."]],
-  [
-    "two errors",
-    { ...FAILED, errors: ["The disk is full.", "So is the other disk."] },
-    REFUSAL,
-    ["it printed 2 errors: The disk is full.; So is the other disk."],
-  ],
-  [
-    "a stack trace",
-    { ...FAILED, log: ["    at write (node:fs:10:2)"] },
-    REFUSAL,
-    ["it printed a stack trace: at write (node:fs:10:2)"],
-  ],
-])("a run that ends with %s", (_, run, expected, wrong) => {
-  expect(faultsOf(run, expected)).toEqual(wrong);
-});
-
-test("the page has no path of the machine and no name of a test's namespace", () => {
-  const [disturbance] = DISTURBANCES;
-  if (!disturbance) throw new Error("there is no disturbance");
-  const seen = "Ingress cell-3-helm4/my-release has no address; see /tmp/job-1/temp/file | <x>";
-  const page = reliabilityPage(
-    [],
-    [{ disturbance, helm: "helm4", seen, milliseconds: 1234, wrong: [], log: [] }],
-  );
-  expect(page).toContain(
-    "| success | Ingress NAMESPACE/my-release has no address; see …/file \\| &lt;x> | 1.2s |\n",
-  );
-});
 
 async function gated(handle: RequestListener): Promise<Gate> {
   const server = createServer(handle);
