@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import * as v from "valibot";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ActionError } from "../../src/base/errors.ts";
 import { info, warning } from "../../src/base/log.ts";
 import { helmError } from "../../src/helm/error.ts";
@@ -16,26 +16,17 @@ import { userYamlChanges } from "../../src/milvus/user-yaml-changes.ts";
 import { shownField } from "../../src/plan/shown-fields.ts";
 import { annotate } from "../../src/report/annotations.ts";
 import { summaryOf } from "../../src/report/summary.ts";
-import { hostileText, LIMIT_MS, RUNS, refusalOf, tryEach } from "../support/hostile.ts";
+import { captureLog, hostileText, LIMIT_MS, RUNS, refusalOf, tryEach } from "../support/hostile.ts";
 
 vi.setConfig({ testTimeout: LIMIT_MS });
 
-let printed: string;
-beforeEach(() => {
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const takeLog = captureLog();
 
 /** Returns what work writes to the job's log. */
 function logOf(work: () => void): string {
-  printed = "";
+  takeLog();
   work();
-  return printed;
+  return takeLog();
 }
 
 /** Returns the lines that the runner obeys (actions/runner, ActionCommand.TryParseV2 and TryParse). */

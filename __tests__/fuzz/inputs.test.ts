@@ -2,12 +2,21 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { secretsIn } from "../../src/inputs/secrets.ts";
 import { readSettings } from "../../src/inputs/settings.ts";
 import { readManifests } from "../../src/kubernetes/manifest-files.ts";
-import { HOSTILE, hostileText, LIMIT_MS, RUNS, refusalOf, textOf, tryEach } from "../support/hostile.ts";
+import {
+  captureLog,
+  HOSTILE,
+  hostileText,
+  LIMIT_MS,
+  RUNS,
+  refusalOf,
+  textOf,
+  tryEach,
+} from "../support/hostile.ts";
 
 vi.setConfig({ testTimeout: LIMIT_MS });
 
@@ -26,23 +35,15 @@ beforeAll(() => {
   workspace = mkdtempSync(join(tmpdir(), "fuzz-"));
 });
 afterAll(() => rmSync(workspace, { recursive: true }));
-let printed: string;
-beforeEach(() => {
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const takeLog = captureLog();
 
 /** Reads the inputs as the action does. Few warnings are all that it may print. */
 function read(given: Record<string, string>): void {
-  printed = "";
+  takeLog();
   try {
     readAll(given);
   } finally {
+    const printed = takeLog();
     expect(printed.length).toBeLessThan(200_000);
     expect(printed).toMatch(/^(::warning title=Milvus on GKE::[^\r\n]*\n){0,20}$/);
   }

@@ -1,24 +1,13 @@
 import * as v from "valibot";
 import type { ActionError } from "../base/errors.ts";
 import { type Output, run } from "../base/process.ts";
-import type { LocalChart } from "./chart.ts";
 import { clusterError, evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
 import { descriptionFlags, postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
-import { type HelmValues, withValues } from "./helm-values.ts";
-import { type Helm, isTooSlow, MadeRevision } from "./upgrade.ts";
+import { withValues } from "./helm-values.ts";
+import { type Helm, isTooSlow, MadeRevision, type Upgrade } from "./upgrade.ts";
 
-export interface Install {
+export interface Install extends Omit<Upgrade, "release"> {
   release: { name: string; namespace: string };
-  chart: LocalChart;
-  values: HelmValues;
-  /** What the release's history says of the revision; undefined: Helm's own words. */
-  description?: string | undefined;
-  /** A private folder. */
-  directory: string;
-  /** Milliseconds. */
-  timeout: number;
-  /** Ends the installation; Helm then records the release as failed. */
-  signal: AbortSignal;
 }
 
 /** Returns the first arguments of an installation. A dry run has the same ones. */

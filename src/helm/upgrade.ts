@@ -24,7 +24,7 @@ export interface Upgrade {
   directory: string;
   /** Milliseconds. */
   timeout: number;
-  /** Ends the upgrade; Helm then records the release as failed. */
+  /** Ends it; Helm then records the release as failed. */
   signal: AbortSignal;
 }
 
