@@ -27,7 +27,6 @@ import { type Access, reachCluster } from "./observe/access.ts";
 import { observe } from "./observe/observe.ts";
 import { makePlan } from "./plan/plan.ts";
 import { type Endpoint, proveCertificate } from "./prove/certificate.ts";
-import { proveMilvus } from "./prove/milvus.ts";
 import { reportCertificate } from "./report/certificate.ts";
 import { describeCounts, hasChanges } from "./report/change-counts.ts";
 import { reportDns } from "./report/dns.ts";
@@ -68,7 +67,9 @@ async function deployLoadBalancer(settings: Settings, session: Session): Promise
   report.ingress = `${settings.namespace}/${settings.ingressName}`;
   const files = await readManifests(settings.manifests, session.workspace, settings.namespace);
 
-  const access = await step(session, "Tools and cluster", () => reachCluster(settings, session));
+  const access = await step(session, "Tools and cluster", () =>
+    reachCluster(settings, session, () => preloadProof(settings)),
+  );
   report.projectId = access.cluster?.projectId;
   try {
     await replanWhenOvertaken(settings, () => deployOnce(settings, session, access, files));
@@ -76,6 +77,16 @@ async function deployLoadBalancer(settings: Settings, session: Session): Promise
     await access.close();
   }
   return access.credentialsFile;
+}
+
+/** gRPC is a third of this program: a run that will need it loads it while kubectl starts. */
+function preloadProof(settings: Pick<Settings, "mode" | "verify" | "waitFor">): void {
+  // The step that needs it fails with its error.
+  if (settings.mode === "deploy" && isCalled(settings)) import("./prove/milvus.ts").catch(() => {});
+}
+
+function isCalled(settings: Pick<Settings, "verify" | "waitFor">): boolean {
+  return settings.verify && endsProven(settings);
 }
 
 /**
@@ -172,8 +183,6 @@ async function namingLayer4<T>(
 async function carryOutAndProve(deployment: Deployment): Promise<Release | undefined> {
   const { settings, session, observed, plan } = deployment;
   const isToBeProven = endsProven(settings);
-  // gRPC is a third of this program: it is loaded while the cluster works.
-  const verifier = isToBeProven && settings.verify ? import("./milvus/verify.ts") : undefined;
 
   const { reserved, release } = await carryOut(deployment);
   if (plan.release.switchOver && !isToBeProven) {
@@ -189,7 +198,7 @@ async function carryOutAndProve(deployment: Deployment): Promise<Release | undef
   const dns = reportDns(settings, session, address);
   // Rejects on cancellation; the concurrent wait reports it.
   dns.catch(() => {});
-  const isProven = isToBeProven && (await prove(deployment, { address, dial, dns, elsewhere }, verifier));
+  const isProven = isToBeProven && (await prove(deployment, { address, dial, dns, elsewhere }));
   await dns;
   if (!isProven) {
     if (elsewhere !== undefined) {
@@ -235,7 +244,6 @@ async function waitUntilReachable(
 async function prove(
   { settings, session, access, observed, plan, watch }: Deployment,
   endpoint: Endpoint,
-  verifier: Promise<typeof import("./milvus/verify.ts")> | undefined,
 ): Promise<boolean> {
   const { certificate, formerHosts, ingressAddress } = observed;
   const { zone, clientPolicy } = observed.google;
@@ -262,15 +270,15 @@ async function prove(
     await step(session, "Delete the Cloud Armor policy", () => deleteClientPolicy(session, clientPolicy));
   }
   if (zone) for (const host of formerHosts) await forgetHost(host, session, zone, ingressAddress);
-  if (verifier) {
-    const { verify } = await verifier;
+  if (isCalled(settings)) {
+    const { proveMilvus } = await import("./prove/milvus.ts");
     const loginEnds = loadBalancer.finalBackendConfig !== undefined;
     await step(
       session,
       "Call Milvus through the load balancer",
       () =>
         whileNothingIsLost(watch, session.signal, (signal) =>
-          proveMilvus(verify, settings, { ...session, signal }, { ...certificate, loginEnds }, endpoint.dial),
+          proveMilvus(settings, { ...session, signal }, { ...certificate, loginEnds }, endpoint.dial),
         ),
       "pods",
     );

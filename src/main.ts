@@ -3,16 +3,15 @@ import { debug, getInput, getState, saveState, setSecret } from "@actions/core";
 import { onCancellation, untilCancelled } from "./base/cancellation.ts";
 import { ActionError, CancelledError, messageOf } from "./base/errors.ts";
 import { fail, warning } from "./base/log.ts";
-import { deploy } from "./deploy.ts";
 import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
 import { podIdentity } from "./gke/pod-identity.ts";
 import { secretsIn } from "./inputs/secrets.ts";
 import { readSettings, type Settings } from "./inputs/settings.ts";
 import { annotate } from "./report/annotations.ts";
 import { type RunReport, setOutputs } from "./report/run-report.ts";
+import type { Session } from "./report/session.ts";
 import { shortened, wantedSummary } from "./report/summary.ts";
 import { addressOf, symptomOf } from "./report/symptoms/symptom-of.ts";
-import { teardown } from "./teardown.ts";
 
 /** State whose presence marks the post step. */
 const STARTED = "started";
@@ -43,7 +42,6 @@ async function main(): Promise<void> {
     const directory = await privateDirectory(process.env);
     keepState(DIRECTORY, directory);
     const session = { directory, workspace, environment: process.env, signal: cancelled, report };
-    const work = settings.mode === "teardown" ? teardown : deploy;
     await untilCancelled(work(settings, session), cancelled);
   } catch (error) {
     failure = describe(error, report);
@@ -60,6 +58,16 @@ async function main(): Promise<void> {
   if (cancelled.aborted) process.exit();
   // Nor a failed one: Google's library goes on with a request that nobody waits for any more.
   if (failure !== undefined) setTimeout(() => process.exit(), LAST_OUTPUT_MS).unref();
+}
+
+/** Loads the flow only now: the first line of the log doesn't wait for it, nor does the post step. */
+async function work(settings: Settings, session: Session): Promise<void> {
+  if (settings.mode === "teardown") {
+    const { teardown } = await import("./teardown.ts");
+    return await teardown(settings, session);
+  }
+  const { deploy } = await import("./deploy.ts");
+  await deploy(settings, session);
 }
 
 /** @throws ActionError when the runner's file can't be written: the post step could not remove the credentials */

@@ -12,6 +12,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { startConnectProxy } from "../../local-gke/connect-proxy.ts";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { ActionError, CancelledError } from "../../src/base/errors.ts";
+import { connect } from "../../src/milvus/client.ts";
 import { type Verification, type Verified, verify } from "../../src/milvus/verify.ts";
 import { selfSigned } from "../support/certificates.ts";
 
@@ -97,7 +98,10 @@ async function check(address: string, request: Partial<Verification> = {}): Prom
     loginEnds: false,
     allowedRanges: [],
   };
-  return verify({ ...target, token: undefined, limit: 1, signal, ...request });
+  const verification = { ...target, token: undefined, limit: 1, signal, ...request };
+  const client = connect(verification);
+  cleanups.push(() => client.close());
+  return verify(client, verification);
 }
 
 const HOURS = 3_600_000;

@@ -120,7 +120,8 @@ describe("the runner's own tool", () => {
     ["v1.36.0", "v1.35.4-gke.1398000"],
     ["v1.32.4-dispatcher", "1.33.1"],
     ["v1.22.0", undefined],
-  ])("kubectl %s fits a cluster of version %s", async (own, clusterVersion) => {
+  ])("kubectl %s fits a cluster of version %s", async (own, cluster) => {
+    const clusterVersion = () => cluster;
     const runner = await aRunner();
     const path = await runner.addToPath("kubectl", kubectlPrinting(own));
     const mirror = await aKubectlHost();
@@ -134,7 +135,11 @@ describe("the runner's own tool", () => {
     const runner = await aRunner();
     const path = await runner.addToPath("kubectl", kubectlPrinting("v1.35.4"));
     const mirror = await aKubectlHost();
-    const { why } = await provideKubectl({ version: "auto", mirror: mirror.url, clusterVersion: "v1.35.1" });
+    const { why } = await provideKubectl({
+      version: "auto",
+      mirror: mirror.url,
+      clusterVersion: () => "v1.35.1",
+    });
     expect(why).toBe("on the runner's PATH, within one minor version of the cluster's 1.35");
     expect(log).toBe(`kubectl 1.35.4 (${path}): ${why}.\n`);
   });
@@ -166,7 +171,7 @@ describe("the tool cache", () => {
   test("provides the tool of an earlier run without a download", async () => {
     await aRunner();
     const mirror = await aKubectlHost();
-    const request = { version: "auto", mirror: mirror.url, clusterVersion: "1.35.1" };
+    const request = { version: "auto", mirror: mirror.url, clusterVersion: () => "1.35.1" };
     const first = await provideKubectl(request);
     const requests = mirror.requests.length;
     expect(await provideKubectl(request)).toMatchObject({ path: first.path, version: "1.35.6" });
@@ -205,16 +210,14 @@ describe("a downloaded tool", () => {
     ["1.34", "v1.35.1", "1.34.9"],
     [">=1.34 <1.36", undefined, "1.35.6"],
     ["1.34.9", undefined, "1.34.9"],
-  ])(
-    "for kubectl_version %s and cluster version %s is kubectl %s",
-    async (wanted, clusterVersion, version) => {
-      await aRunner();
-      const mirror = await aKubectlHost();
-      const provided = await provideKubectl({ version: wanted, mirror: mirror.url, clusterVersion });
-      expect(provided.version).toBe(version);
-      expect(execFileSync(provided.path, { encoding: "utf8" })).toContain(`v${version}`);
-    },
-  );
+  ])("for kubectl_version %s and cluster version %s is kubectl %s", async (wanted, cluster, version) => {
+    const clusterVersion = () => cluster;
+    await aRunner();
+    const mirror = await aKubectlHost();
+    const provided = await provideKubectl({ version: wanted, mirror: mirror.url, clusterVersion });
+    expect(provided.version).toBe(version);
+    expect(execFileSync(provided.path, { encoding: "utf8" })).toContain(`v${version}`);
+  });
 
   test.each([
     ["too old", scriptPrinting("v3.13.3"), "is 3.13.3"],
@@ -244,7 +247,11 @@ describe("a downloaded tool", () => {
     const runner = await aRunner();
     await runner.addToPath("kubectl", kubectlPrinting("v1.33.9"));
     const mirror = await aKubectlHost();
-    const provided = await provideKubectl({ version: "auto", mirror: mirror.url, clusterVersion: "1.35.4" });
+    const provided = await provideKubectl({
+      version: "auto",
+      mirror: mirror.url,
+      clusterVersion: () => "1.35.4",
+    });
     expect(provided).toMatchObject({ version: "1.35.6", why: expect.stringContaining("1.33.9") });
   });
 });
@@ -279,7 +286,7 @@ describe("a tool that does not print its version", () => {
 
 describe("a host that can't be reached", () => {
   const nobody = "http://127.0.0.1:1";
-  const clusterVersion = "1.35.4";
+  const clusterVersion = () => "1.35.4";
 
   test("makes auto use a supported tool, with a warning", async () => {
     const runner = await aRunner();

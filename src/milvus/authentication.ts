@@ -1,5 +1,5 @@
 import { status as GrpcStatus, type ServiceError } from "@grpc/grpc-js";
-import { connect, type MilvusClient } from "./client.ts";
+import type { MilvusClient } from "./client.ts";
 import { isHttpAnswer, isServiceError, refusesToken, type Verification } from "./verify.ts";
 
 /** What Milvus asks of clients: nothing, or a token. */
@@ -21,19 +21,15 @@ const CALL_MS = 10_000;
  * password. What can't be asked is unknown, and no failure: the connection is proven already.
  */
 export async function checkAuthentication(
-  request: Pick<Verification, "address" | "host" | "ca" | "proxy" | "token" | "signal">,
+  client: MilvusClient,
+  { token, signal }: Pick<Verification, "token" | "signal">,
 ): Promise<AuthenticationCheck> {
-  const client = connect(request);
-  try {
-    const authentication = await answerTo(client, undefined, request.signal);
-    if (authentication !== "required") return { authentication, defaultPassword: undefined };
-    // A given token has been accepted already.
-    if (request.token === DEFAULT_TOKEN) return { authentication, defaultPassword: "given" };
-    const isAccepted = (await answerTo(client, DEFAULT_TOKEN, request.signal)) === "none";
-    return { authentication, defaultPassword: isAccepted ? "accepted" : undefined };
-  } finally {
-    client.close();
-  }
+  const authentication = await answerTo(client, undefined, signal);
+  if (authentication !== "required") return { authentication, defaultPassword: undefined };
+  // A given token has been accepted already.
+  if (token === DEFAULT_TOKEN) return { authentication, defaultPassword: "given" };
+  const isAccepted = (await answerTo(client, DEFAULT_TOKEN, signal)) === "none";
+  return { authentication, defaultPassword: isAccepted ? "accepted" : undefined };
 }
 
 /** @returns `none` if Milvus asks for nothing more than this token, `required` if it refuses the token */

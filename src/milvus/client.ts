@@ -5,57 +5,33 @@ import {
   credentials,
   logVerbosity,
   Metadata,
-  type MethodDefinition,
   setLogVerbosity,
 } from "@grpc/grpc-js";
-import { fromJSON, type ServiceDefinition } from "@grpc/proto-loader";
-import * as v from "valibot";
 import { loginOf } from "../base/https-proxy.ts";
+import { fieldsOf, textsOf } from "./protobuf.ts";
 
-/** The two calls of milvus.proto that need no collection, with the fields that this action reads. */
-const MILVUS_PROTO: Parameters<typeof fromJSON>[0] = {
-  nested: {
-    milvus: {
-      nested: {
-        proto: {
-          nested: {
-            milvus: {
-              nested: {
-                GetVersionRequest: { fields: {} },
-                GetVersionResponse: { fields: { version: { type: "string", id: 2 } } },
-                CheckHealthRequest: { fields: {} },
-                CheckHealthResponse: {
-                  fields: {
-                    isHealthy: { type: "bool", id: 2 },
-                    reasons: { rule: "repeated", type: "string", id: 3 },
-                  },
-                },
-                MilvusService: {
-                  methods: {
-                    GetVersion: {
-                      requestType: "GetVersionRequest",
-                      responseType: "GetVersionResponse",
-                      comment: "",
-                    },
-                    CheckHealth: {
-                      requestType: "CheckHealthRequest",
-                      responseType: "CheckHealthResponse",
-                      comment: "",
-                    },
-                  },
-                },
-              },
-            },
-          },
-        },
-      },
-    },
-  },
+/** A call of milvus.proto whose request is empty. */
+interface Method<T> {
+  path: string;
+  /** Takes the fields that this action reads. */
+  read(answer: Buffer): T;
+}
+
+const SERVICE = "/milvus.proto.milvus.MilvusService";
+
+const GET_VERSION: Method<{ version: string }> = {
+  path: `${SERVICE}/GetVersion`,
+  read: (answer) => ({ version: textsOf([...fieldsOf(answer)], 2).at(-1) ?? "" }),
 };
 
-const SERVICE = "milvus.proto.milvus.MilvusService";
-const VersionResponse = v.object({ version: v.string() });
-const HealthResponse = v.object({ isHealthy: v.boolean(), reasons: v.array(v.string()) });
+const CHECK_HEALTH: Method<{ isHealthy: boolean; reasons: string[] }> = {
+  path: `${SERVICE}/CheckHealth`,
+  read: (answer) => {
+    const fields = [...fieldsOf(answer)];
+    const isHealthy = fields.findLast(({ number }) => number === 2)?.value;
+    return { isHealthy: isHealthy !== undefined && isHealthy !== 0n, reasons: textsOf(fields, 3) };
+  },
+};
 
 interface CallOptions {
   /** Milliseconds since the epoch. */
@@ -67,9 +43,9 @@ interface CallOptions {
 
 /** The calls of Milvus's gRPC API that a connection check needs. They reject with a ServiceError. */
 export interface MilvusClient {
-  getVersion(options: CallOptions): Promise<v.InferOutput<typeof VersionResponse>>;
+  getVersion(options: CallOptions): Promise<{ version: string }>;
   /** If a component is down, Milvus answers with `isHealthy: false` and reasons, not with an error. */
-  checkHealth(options: CallOptions): Promise<v.InferOutput<typeof HealthResponse>>;
+  checkHealth(options: CallOptions): Promise<{ isHealthy: boolean; reasons: string[] }>;
   close(): void;
 }
 
@@ -87,8 +63,6 @@ export interface Destination {
 
 /** Returns a client of the Milvus at a destination. */
 export function connect(target: Destination): MilvusClient {
-  const definition = fromJSON(MILVUS_PROTO, { defaults: true })[SERVICE];
-  if (!isService(definition)) throw new Error(`${SERVICE} is not defined`);
   const client = new Client(
     target.proxy ? `${target.proxy.hostname}:${target.proxy.port || 80}` : target.address,
     // Without authorities gRPC would take those of GRPC_DEFAULT_SSL_ROOTS_FILE_PATH instead of Node.js's own, and refuse a
@@ -103,25 +77,21 @@ export function connect(target: Destination): MilvusClient {
       ...proxyOptions(target),
     },
   );
-  const call = (
-    method: MethodDefinition<object, object> | undefined,
-    { deadline, token, signal }: CallOptions,
-  ) =>
-    new Promise<unknown>((resolve, reject) => {
-      if (!method) throw new Error(`${SERVICE} lacks a method`);
+  const call = <T>({ path, read }: Method<T>, { deadline, token, signal }: CallOptions) =>
+    new Promise<T>((resolve, reject) => {
       const metadata = new Metadata();
       // Milvus reads the base64 of `user:password` or of an API key (milvus-io/pymilvus, grpc_handler.py).
       if (token !== undefined) metadata.set("authorization", Buffer.from(token).toString("base64"));
       const request = client.makeUnaryRequest(
-        method.path,
-        method.requestSerialize,
-        method.responseDeserialize,
+        path,
+        () => Buffer.alloc(0),
+        read,
         {},
         metadata,
         { deadline },
         (error, response) => {
           signal.removeEventListener("abort", cancel);
-          if (error) reject(error);
+          if (error || response === undefined) reject(error ?? new Error(`${path} has no answer`));
           else resolve(response);
         },
       );
@@ -129,8 +99,8 @@ export function connect(target: Destination): MilvusClient {
       signal.addEventListener("abort", cancel);
     });
   return {
-    getVersion: async (options) => v.parse(VersionResponse, await call(definition.GetVersion, options)),
-    checkHealth: async (options) => v.parse(HealthResponse, await call(definition.CheckHealth, options)),
+    getVersion: (options) => call(GET_VERSION, options),
+    checkHealth: (options) => call(CHECK_HEALTH, options),
     close: () => client.close(),
   };
 }
@@ -146,8 +116,4 @@ function proxyOptions({ proxy, address }: Destination): ChannelOptions {
     "grpc.http_connect_target": `dns:${address}`,
     ...(login !== undefined && { "grpc.http_connect_creds": login }),
   };
-}
-
-function isService(definition: unknown): definition is ServiceDefinition {
-  return typeof definition === "object" && definition !== null && "GetVersion" in definition;
 }

@@ -6,7 +6,7 @@ import { nameOf, openTunnel, ProxyRefusal, targetOf } from "../base/https-proxy.
 import { withProgress } from "../base/progress.ts";
 import { describeServedCertificate } from "../base/served-certificate.ts";
 import { meaningOf, OTHER_CERTIFICATE } from "./answers.ts";
-import { connect, type Destination, type MilvusClient } from "./client.ts";
+import type { Destination, MilvusClient } from "./client.ts";
 
 export interface Verification extends Destination {
   token: string | undefined;
@@ -42,40 +42,35 @@ const SETTLING_MS = 60_000;
  *
  * @throws ActionError at the limit, with the last answer and what it means
  */
-export async function verify(request: Verification): Promise<Verified> {
-  const client = connect(request);
+export async function verify(client: MilvusClient, request: Verification): Promise<Verified> {
   const giveUp = performance.now() + request.limit;
   const settled = performance.now() + Math.min(request.limit, SETTLING_MS);
   let last = "no answer yet";
-  try {
-    return await withProgress(
-      () => `waiting for Milvus to answer at ${request.address} as ${request.host}: ${last}`,
-      async () => {
-        for (;;) {
-          const answer = await callMilvus(client, request);
-          if ("verified" in answer) {
-            const { reasons } = answer.verified;
-            if (reasons.length === 0 || performance.now() >= settled) return answer.verified;
-            last = `it answers, but reports itself unhealthy: ${reasons.join("; ")}`;
-          } else {
-            const { error } = answer;
-            last = error.message;
-            if (request.proxy && !isHttpAnswer(error)) await refuseClosedProxy(request.proxy, request);
-            const isRefusedToken = error.code === GrpcStatus.UNAUTHENTICATED && performance.now() >= settled;
-            const isRefusedClient =
-              error.code === GrpcStatus.PERMISSION_DENIED &&
-              (request.allowedRanges.length === 0 || performance.now() >= settled);
-            const isFinal = (isOtherServer(error) && !request.loginEnds) || isRefusedClient || isRefusedToken;
-            if (isFinal || performance.now() >= giveUp) throw await notVerified(error, request);
-          }
-          await pause(PAUSE_MS, request.signal);
+  return await withProgress(
+    () => `waiting for Milvus to answer at ${request.address} as ${request.host}: ${last}`,
+    async () => {
+      for (;;) {
+        const answer = await callMilvus(client, request);
+        if ("verified" in answer) {
+          const { reasons } = answer.verified;
+          if (reasons.length === 0 || performance.now() >= settled) return answer.verified;
+          last = `it answers, but reports itself unhealthy: ${reasons.join("; ")}`;
+        } else {
+          const { error } = answer;
+          last = error.message;
+          if (request.proxy && !isHttpAnswer(error)) await refuseClosedProxy(request.proxy, request);
+          const isRefusedToken = error.code === GrpcStatus.UNAUTHENTICATED && performance.now() >= settled;
+          const isRefusedClient =
+            error.code === GrpcStatus.PERMISSION_DENIED &&
+            (request.allowedRanges.length === 0 || performance.now() >= settled);
+          const isFinal = (isOtherServer(error) && !request.loginEnds) || isRefusedClient || isRefusedToken;
+          if (isFinal || performance.now() >= giveUp) throw await notVerified(error, request);
         }
-      },
-      request.limit,
-    );
-  } finally {
-    client.close();
-  }
+        await pause(PAUSE_MS, request.signal);
+      }
+    },
+    request.limit,
+  );
 }
 
 async function callMilvus(

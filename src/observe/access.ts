@@ -7,7 +7,7 @@ import type { Program } from "../base/process.ts";
 import { withProgress } from "../base/progress.ts";
 import type { AccessToken } from "../gke/access-token.ts";
 import type { Cluster } from "../gke/cluster.ts";
-import { connectToCluster } from "../gke/connect.ts";
+import { type Connection, connectToCluster } from "../gke/connect.ts";
 import { type GoogleCredentials, googleCredentials } from "../gke/credentials.ts";
 import type { GoogleProject } from "../gke/google-api.ts";
 import { givenKubeconfig, type Kubeconfig } from "../gke/kubeconfig.ts";
@@ -51,20 +51,54 @@ export interface Access {
 /**
  * Finds or installs the tools and connects to the cluster, side by side.
  *
+ * @param whileConnecting called when kubectl has been started, which takes longer than anything done in this process
  * @throws ActionError when a tool or the cluster can't be had, or the job's Helm keeps releases elsewhere
  */
-export async function reachCluster(settings: AccessSettings, job: Job): Promise<Access> {
+export async function reachCluster(
+  settings: AccessSettings,
+  job: Job,
+  whileConnecting: () => void = () => {},
+): Promise<Access> {
   // Helm with HELM_DRIVER=sql doesn't even tell its version.
   refuseOtherDriver(job.environment);
-  const [helm, { kubeconfig, kubectl, stop, ...google }] = await withProgress(
-    () => "waiting for kubectl, Helm and Google's answer about the cluster",
-    () =>
-      allOf([
-        provideHelm({ version: settings.helmVersion, mirror: settings.helmMirror }),
-        connect(settings, job),
-      ]),
+  const connecting = openConnection(settings, job, whileConnecting);
+  try {
+    const [helm, { kubeconfig, ...access }] = await withProgress(
+      () => "waiting for kubectl, Helm and Google's answer about the cluster",
+      () => allOf([provideHelm({ version: settings.helmVersion, mirror: settings.helmMirror }), connecting]),
+    );
+    const { env, leadingArgs } = contextOf(kubeconfig, "--kube-context");
+    return {
+      helm: {
+        ...helm,
+        postRenderer: settings.postRenderer,
+        env: { ...env, ...KUBECONFIG_ONLY },
+        leadingArgs,
+      },
+      ...access,
+    };
+  } catch (error) {
+    await connecting.then(
+      ({ close }) => close(),
+      () => {},
+    );
+    throw error;
+  }
+}
+
+/** Connects to the API server and makes sure that it answers. */
+async function openConnection(
+  settings: AccessSettings,
+  job: Job,
+  whileConnecting: () => void,
+): Promise<Omit<Access, "helm"> & Pick<ClusterConnection, "kubeconfig">> {
+  const { kubectl, stop, ...connection } = await connect(settings, job);
+  const opening = ApiServer.open(
+    { ...kubectl, ...contextOf(connection.kubeconfig, "--context") },
+    job.directory,
   );
-  const api = await ApiServer.open({ ...kubectl, ...contextOf(kubeconfig, "--context") }, job.directory);
+  whileConnecting();
+  const api = await opening;
   const close = async () => {
     stop();
     await api.close();
@@ -75,15 +109,10 @@ export async function reachCluster(settings: AccessSettings, job: Job): Promise<
     if (version) info(`The API server answers: Kubernetes ${version}.`);
   } catch (error) {
     await close();
-    throw (google.cluster && unreachableCluster(google.cluster, messageOf(error))) ?? error;
+    const { cluster } = connection;
+    throw (cluster && unreachableCluster(cluster, messageOf(error))) ?? error;
   }
-  const { env, leadingArgs } = contextOf(kubeconfig, "--kube-context");
-  return {
-    api,
-    helm: { ...helm, postRenderer: settings.postRenderer, env: { ...env, ...KUBECONFIG_ONLY }, leadingArgs },
-    ...google,
-    close,
-  };
+  return { api, ...connection, close };
 }
 
 interface ClusterConnection extends Pick<Access, "cluster" | "project" | "credentialsFile"> {
@@ -109,21 +138,31 @@ async function connect(settings: AccessSettings, job: Job): Promise<ClusterConne
     );
     return { kubeconfig, kubectl, cluster: undefined, credentialsFile: undefined, project, stop: () => {} };
   }
-  const connection = await connectToCluster(
+  const connecting = connectToCluster(
     { ...cluster, projectId: google.projectId },
     google.credentials,
     directory,
     environment,
     warning,
   );
-  const { server, endpoint, reason, version: clusterVersion, projectId } = connection.cluster;
-  info(`Cluster ${connection.kubeconfig.context} (Kubernetes ${clusterVersion}) at ${server}.`);
-  info(`Its ${endpoint} endpoint is used because ${reason}.`);
+  const clusterVersion = async () => (await connecting).cluster.version;
+  const [connection, kubectl] = await allOf([
+    connecting.then(reportCluster),
+    provideKubectl({ version, mirror, clusterVersion }),
+  ]);
+  const { projectId } = connection.cluster;
   return {
     ...connection,
-    kubectl: await provideKubectl({ version, mirror, clusterVersion }),
+    kubectl,
     project: once(async () => projectWith(connection.credentials, projectId, job, connection.token)),
   };
+}
+
+function reportCluster(connection: Connection): Connection {
+  const { server, endpoint, reason, version } = connection.cluster;
+  info(`Cluster ${connection.kubeconfig.context} (Kubernetes ${version}) at ${server}.`);
+  info(`Its ${endpoint} endpoint is used because ${reason}.`);
+  return connection;
 }
 
 /**

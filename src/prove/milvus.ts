@@ -3,7 +3,9 @@ import { info, warning } from "../base/log.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { trustFor } from "../loadbalancer/certificate.ts";
 import type { ChosenCertificate } from "../loadbalancer/chosen-certificate.ts";
-import type { Verification, verify as Verify } from "../milvus/verify.ts";
+import { checkAuthentication } from "../milvus/authentication.ts";
+import { connect } from "../milvus/client.ts";
+import { type Verification, verify } from "../milvus/verify.ts";
 import type { Session } from "../report/session.ts";
 
 const DEFAULT_PASSWORD = {
@@ -20,7 +22,6 @@ const DEFAULT_PASSWORD = {
  * @throws ActionError when Milvus doesn't answer within `backends_timeout`
  */
 export async function proveMilvus(
-  verify: typeof Verify,
   {
     host,
     milvusToken,
@@ -42,18 +43,22 @@ export async function proveMilvus(
     loginEnds,
     signal,
   };
-  const { version, reasons } = await verify({ ...target, allowedRanges, limit: backendsTimeout });
-  if (version === undefined) {
-    info("Milvus answers and asks for a token. Set milvus_token to have its version and health checked.");
-  } else {
-    info(`Milvus ${version} answers through the load balancer.`);
+  const client = connect(target);
+  try {
+    const { version, reasons } = await verify(client, { ...target, allowedRanges, limit: backendsTimeout });
+    if (version === undefined) {
+      info("Milvus answers and asks for a token. Set milvus_token to have its version and health checked.");
+    } else {
+      info(`Milvus ${version} answers through the load balancer.`);
+    }
+    if (reasons.length > 0) warning(`Milvus answers, but reports itself unhealthy: ${reasons.join("; ")}`);
+    report.milvusVersion = version ?? report.milvusVersion ?? "";
+    const { authentication, defaultPassword } = await checkAuthentication(client, target);
+    report.authentication = authentication;
+    if (authentication === undefined) info("Whether Milvus requires a token is not known.");
+    if (authentication === "none") info("Milvus answers calls without a token.");
+    if (defaultPassword) warning(DEFAULT_PASSWORD[defaultPassword]);
+  } finally {
+    client.close();
   }
-  if (reasons.length > 0) warning(`Milvus answers, but reports itself unhealthy: ${reasons.join("; ")}`);
-  report.milvusVersion = version ?? report.milvusVersion ?? "";
-  const { checkAuthentication } = await import("../milvus/authentication.ts");
-  const { authentication, defaultPassword } = await checkAuthentication(target);
-  report.authentication = authentication;
-  if (authentication === undefined) info("Whether Milvus requires a token is not known.");
-  if (authentication === "none") info("Milvus answers calls without a token.");
-  if (defaultPassword) warning(DEFAULT_PASSWORD[defaultPassword]);
 }

@@ -149,7 +149,7 @@ async function find(request: GcloudRequest): Promise<Found> {
     locate: (...release) => ({ ...gcloud.locate(...release), ...(sha256 && { checksum: { sha256 } }) }),
   };
   const fit = { range: "*", reason: "as none is on PATH", pointer: gcloud.latest };
-  const { path } = await provide(pinned, request, fit);
+  const { path } = await provide(pinned, request, () => fit);
   return { path, onPath: path === runners };
 }
 

@@ -39,7 +39,7 @@ export async function provideHelm(request: ToolRequest): Promise<ProvidedTool> {
     reason: "new enough for --reset-then-reuse-values (3.14)",
     pointer: line(FIRST_MAJOR).pointer,
   };
-  return await provide(helm, request, fit);
+  return await provide(helm, request, () => fit);
 }
 
 function line(major: number) {

@@ -42,13 +42,13 @@ export const kubectl: Tool = {
  * supports: kubectl may be one minor version older or newer than the API server
  * (https://kubernetes.io/releases/version-skew-policy/#kubectl).
  *
- * @param request `clusterVersion`: the version that the cluster reports, e.g. `v1.35.4-gke.1398000`, if known
+ * @param request `clusterVersion` returns the version that the cluster reports, e.g. `v1.35.4-gke.1398000`, if known
  * @throws ActionError naming the input to change
  */
 export async function provideKubectl(
-  request: ToolRequest & { clusterVersion?: string | undefined },
+  request: ToolRequest & { clusterVersion?: () => string | undefined | Promise<string> },
 ): Promise<ProvidedTool> {
-  return await provide(kubectl, request, fitCluster(request.clusterVersion));
+  return await provide(kubectl, request, async () => fitCluster(await request.clusterVersion?.()));
 }
 
 export function fitCluster(clusterVersion: string | undefined): Fit {

@@ -1,3 +1,4 @@
+import { allOf } from "../base/async.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { info, warning } from "../base/log.ts";
 import { choose, newestPublished, parseSupported } from "./choice.ts";
@@ -21,13 +22,18 @@ import {
  * fits. Otherwise downloads and verifies it. Logs in one line which tool was chosen and why. If `auto` can't
  * download anything, it uses a supported tool of the runner that doesn't quite fit, and warns.
  *
+ * @param meaning tells what `auto` means; the runner's own tool is looked for meanwhile
  * @throws ActionError naming the input to change; the signal's reason when it was aborted
  */
-export async function provide(tool: Tool, request: ToolRequest, fit: Fit): Promise<ProvidedTool> {
+export async function provide(
+  tool: Tool,
+  request: ToolRequest,
+  meaning: () => Fit | Promise<Fit>,
+): Promise<ProvidedTool> {
   const { signal, patience = PATIENCE } = request;
   const publisher = { tool, ...parseMirror(request.mirror), signal, patience };
   const wanted = parseSupported(tool, request.version);
-  const onPath = await findOnPath(publisher);
+  const [fit, onPath] = await allOf([meaning(), findOnPath(publisher)]);
   try {
     const choice = await choose(wanted, fit, publisher);
     const found = onPath && choice.accepts(onPath.version) ? onPath : await findInCache(choice, publisher);
