@@ -1,8 +1,9 @@
-// Builds the action into the folder named by the first argument: one program by Rolldown, in parts that are loaded on
-// demand, and the licenses of what is in it.
+// Builds the action into the folder named by the first argument: one program by Rolldown, in parts that are loaded when
+// they are needed, and the licenses of what is in it.
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { build } from "rolldown";
+import { asciiOnly, builtinsByRequire, partsOf } from "./bundle.ts";
 import { licensesOf } from "./licenses.ts";
 
 const target = process.argv[2] ?? "dist";
@@ -10,13 +11,14 @@ const target = process.argv[2] ?? "dist";
 const fresh = "build/fresh";
 rmSync(fresh, { recursive: true, force: true });
 
+const absent = join(import.meta.dirname, "absent.ts");
+const entry = "src/main.ts";
 const { output } = await build({
-  input: "src/main.ts",
+  input: entry,
   platform: "node",
-  resolve: {
-    // @actions/http-client has it for callers that bring their own `fetch`. It would be a third of what a run loads.
-    alias: { undici: join(import.meta.dirname, "no-undici.ts") },
-  },
+  preserveEntrySignatures: false,
+  resolve: { alias: { undici: absent, "@grpc/proto-loader": absent } },
+  plugins: [builtinsByRequire, asciiOnly],
   output: {
     dir: fresh,
     format: "esm",
@@ -24,6 +26,7 @@ const { output } = await build({
     comments: false,
     entryFileNames: "index.js",
     chunkFileNames: "[name].js",
+    codeSplitting: partsOf(entry, { start: [entry], run: ["src/deploy.ts", "src/teardown.ts"] }),
   },
 });
 
@@ -32,5 +35,5 @@ writeFileSync(join(fresh, "licenses.txt"), licensesOf(modules));
 writeFileSync(join(fresh, "package.json"), '{\n  "type": "module"\n}\n');
 
 rmSync(target, { recursive: true, force: true });
-mkdirSync(dirname(target), { recursive: true });
+mkdirSync(dirname(resolve(target)), { recursive: true });
 renameSync(fresh, target);
