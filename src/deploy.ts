@@ -1,3 +1,4 @@
+import { allOf } from "./base/async.ts";
 import { ActionError, messageOf, RestartError } from "./base/errors.ts";
 import { info, warning } from "./base/log.ts";
 import { deleteClientPolicy } from "./carry-out/client-policy.ts";
@@ -133,16 +134,22 @@ async function deployOnce(
   report.chartVersion = observed.release.chartVersion;
   report.milvusVersion = observed.milvusVersion;
 
-  const dryRun = await step(session, "Check before changing anything", () =>
-    checkByDryRun(settings, session, access, observed, plan),
-  );
-  if (settings.mode === "plan") {
+  // Opened before the first change, so that a missing right to watch is noticed before it.
+  const opening =
+    settings.mode === "plan" ? undefined : LoadBalancerWatch.open(access.api, plan.loadBalancer.names);
+  const [dryRun, watch] = await allOf([
+    step(session, "Check before changing anything", () =>
+      checkByDryRun(settings, session, access, observed, plan),
+    ),
+    opening,
+  ]).catch(async (error: unknown) => {
+    await opening?.then((opened) => opened.close()).catch(() => {});
+    throw error;
+  });
+  if (!watch) {
     if (settings.failOnChanges && report.plan && hasChanges(report.plan)) throw drift(report.plan);
     return;
   }
-
-  // Opened before the first change, so that a missing right to watch is noticed before it.
-  const watch = await LoadBalancerWatch.open(access.api, plan.loadBalancer.names);
   try {
     const deployment = { settings, session, access, observed, plan, chart, dryRun, watch };
     const left = await namingLayer4(deployment, () => carryOutAndProve(deployment));

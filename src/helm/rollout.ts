@@ -4,7 +4,7 @@ import { ActionError, messageOf } from "../base/errors.ts";
 import { info } from "../base/log.ts";
 import { symptomIn } from "../base/symptom.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
-import { Event, Pod } from "../kubernetes/objects.ts";
+import { Event, oldestFirst, Pod } from "../kubernetes/objects.ts";
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
 import { followTrouble, patienceWith, type RolloutLimit, type Trouble, timeIn } from "./patience.ts";
 import { describePods, isAboutScaleUp, type PodProblem, problemOfPod } from "./pod-problem.ts";
@@ -115,9 +115,7 @@ export function watchRollout(
   };
   const eventFollower: Follower = {
     onList: (items) => {
-      const time = ({ lastTimestamp, eventTime }: Event) => lastTimestamp ?? eventTime ?? "";
-      const events = items.map((item) => v.parse(Event, item));
-      for (const event of events.sort((a, b) => time(a).localeCompare(time(b)))) seeEvent(event);
+      for (const event of oldestFirst(items.map((item) => v.parse(Event, item)))) seeEvent(event);
     },
     onChange: (type, item) => {
       if (type !== "DELETED") seeEvent(v.parse(Event, item));

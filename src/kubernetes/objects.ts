@@ -144,6 +144,12 @@ export const Event = v.looseObject({
 });
 export type Event = v.InferOutput<typeof Event>;
 
+/** Sorts events by their times, which are UTC: a comparison by a language's rules would load those first. */
+export function oldestFirst(events: readonly Event[]): Event[] {
+  const time = ({ lastTimestamp, eventTime }: Event) => lastTimestamp ?? eventTime ?? "";
+  return events.toSorted((a, b) => (time(a) < time(b) ? -1 : Number(time(a) > time(b))));
+}
+
 const ContainerState = v.looseObject({
   waiting: v.optional(
     v.looseObject({ reason: v.optional(v.string(), ""), message: v.optional(v.string(), "") }),

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { messageOf } from "../base/errors.ts";
 import { info } from "../base/log.ts";
 import type { ApiServer, Selector } from "../kubernetes/api.ts";
-import { Event, Ingress, ManagedCertificate, Secret, Service } from "../kubernetes/objects.ts";
+import { Event, Ingress, ManagedCertificate, oldestFirst, Secret, Service } from "../kubernetes/objects.ts";
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
 import { type ControllerWarning, recordWarning } from "./diagnosis/diagnosis.ts";
 import type { LoadBalancerNames } from "./manifests.ts";
@@ -238,10 +238,7 @@ export class LoadBalancerWatch {
     let listed = false;
     return {
       onList: (items) => {
-        const time = ({ lastTimestamp, eventTime }: Event) => lastTimestamp ?? eventTime ?? "";
-        const events = items
-          .map((item) => v.parse(Event, item))
-          .sort((a, b) => time(a).localeCompare(time(b)));
+        const events = oldestFirst(items.map((item) => v.parse(Event, item)));
         const warnings = events.filter(isRelevantWarning);
         const advice = events.findLast(isFirewallAdvice);
         if (advice) takeAdvice(advice);

@@ -26,10 +26,9 @@ import type { ClusterState, Observed } from "./observed.ts";
  * @throws ActionError when rights are missing, or something that the run needs doesn't exist
  */
 export async function observe(given: Settings, job: Job, access: Access): Promise<Observed> {
-  const [, found] = await allOf([
-    refuseMissingRights(access.api, deploymentRights(given)),
-    observeCluster(given, job, access),
-  ]);
+  // Asked first, as more is asked when it has answered; of two errors, that of the rights is reported.
+  const observing = observeCluster(given, job, access);
+  const [, found] = await allOf([refuseMissingRights(access.api, deploymentRights(given)), observing]);
   const kept = keptOf(given, found.service.metadata.name, found.objects, Date.now());
   const settings = withKept(given, kept);
   const cluster = withoutKeptHosts(found, kept);
