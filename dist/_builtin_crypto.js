@@ -1,0 +1,1 @@
+import{vr as e}from"./start.js";export default e();export{};

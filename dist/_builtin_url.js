@@ -1,0 +1,1 @@
+import{i as e,t}from"./rolldown-runtime.js";var n=t(((t,n)=>{n.exports=e(`node:url`)}));export{n as t};

@@ -1,0 +1,1 @@
+export{n as deploy}from"./run.js";

@@ -1,0 +1,1 @@
+export{t as teardown}from"./run.js";
