@@ -234,7 +234,7 @@ async function waitUntilReachable(
     const isServed = ingress && matchingAddress(ingress, wanted) !== undefined;
     // Google's controller doesn't watch Secrets, and backs off from an Ingress that has failed.
     if (isKept && (certificate.newPair || !isServed)) await watch.nudge();
-    const address = await waitForAddress(watch, wanted, settings.addressTimeout, session.signal);
+    const address = await waitForAddress(watch, wanted, certificate, settings.addressTimeout, session.signal);
     info(`The load balancer's address is ${address}.`);
     return address;
   };

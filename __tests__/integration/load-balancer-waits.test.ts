@@ -13,6 +13,8 @@ const REQUIREMENT = {
   reserved: undefined,
   former: undefined,
 } as const;
+/** The certificate is in no Secret. */
+const AT_GOOGLE = { secretHash: undefined };
 
 let lab: ApiLab;
 beforeAll(async () => {
@@ -61,7 +63,9 @@ async function watched(ingressClass: string) {
 
 test("the class from before this run doesn't end a wait, one that replaces this run's does", async () => {
   const { namespace, watch, annotate } = await watched("nginx");
-  const failed = failure(waitForAddress(watch, REQUIREMENT, LIMIT_MS, new AbortController().signal));
+  const failed = failure(
+    waitForAddress(watch, REQUIREMENT, AT_GOOGLE, LIMIT_MS, new AbortController().signal),
+  );
   await annotate("ingress", { [CLASS]: "gce" });
   await expect.poll(() => watch.state.hadClass).toBe(true);
   await annotate("ingress", { [CLASS]: "gce-internal" });
@@ -72,7 +76,7 @@ test("the class from before this run doesn't end a wait, one that replaces this 
 
 test("a limit that ends with another class names it", async () => {
   const { namespace, watch } = await watched("nginx");
-  const waiting = waitForAddress(watch, REQUIREMENT, 10, new AbortController().signal);
+  const waiting = waitForAddress(watch, REQUIREMENT, AT_GOOGLE, 10, new AbortController().signal);
   expect(await failure(waiting)).toMatch(
     new RegExp(`^Ingress ${namespace}/${NAME} has no address after .*\nWhy: the Ingress's class is nginx`),
   );

@@ -25,6 +25,7 @@ describe("healthOf", () => {
         ? { state: "present", object: v.parse(Service, { ...metadata(onService), spec: {} }) }
         : { state: "deleted" },
       tlsSecret: { state: "unknown" },
+      secretHashes: new Set(),
       managedCertificate: { state: "unknown" },
       warnings: [],
       earlierWarning: undefined,

@@ -3,7 +3,7 @@ import { symptomIn } from "../base/symptom.ts";
 import type { ListedObject } from "../kubernetes/objects.ts";
 import { isTelling, KNOWN_TEXTS, LASTING_MS, lastingCause } from "./diagnosis/diagnosis.ts";
 import type { KnownText } from "./diagnosis/known-text.ts";
-import { secretHashOf } from "./references.ts";
+import { hashIn } from "./references.ts";
 import { OTHER_CLASS, otherClassOf } from "./silence.ts";
 import type { LoadBalancerState, LoadBalancerWatch, WatchedObject } from "./watch.ts";
 
@@ -55,12 +55,11 @@ export async function whileNothingIsLost<T>(
  */
 export function refuseOtherCertificate(
   { names }: LoadBalancerWatch,
-  { tlsSecret }: LoadBalancerState,
+  { tlsSecret, secretHashes }: LoadBalancerState,
   hash: string | undefined,
 ): void {
-  if (hash === undefined || tlsSecret.state !== "present") return;
-  const { "tls.crt": certificate } = tlsSecret.object.data;
-  if (certificate === undefined || secretHashOf(Buffer.from(certificate, "base64")) === hash) return;
+  if (hash === undefined || tlsSecret.state !== "present" || !secretHashes.has(hash)) return;
+  if (hashIn(tlsSecret.object) === hash) return;
   throw new ActionError(
     `Secret ${names.namespace}/${names.tlsSecret} was given another certificate by somebody else meanwhile.`,
     {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { parseJson } from "../base/json.ts";
-import type { Ingress, ManagedCertificate, Service } from "../kubernetes/objects.ts";
+import type { Ingress, ManagedCertificate, Secret, Service } from "../kubernetes/objects.ts";
 
 /** The certificates that an Ingress names, by where they are stored. */
 export interface CertificateReferences {
@@ -203,6 +203,11 @@ export function presents(ingress: Ingress, { secretHash, preShared }: RequiredCe
  */
 export function secretHashOf(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+}
+
+/** Returns {@link secretHashOf} of a Secret's certificate, if it has one. */
+export function hashIn({ data: { "tls.crt": certificate } }: Secret): string | undefined {
+  return certificate === undefined ? undefined : secretHashOf(Buffer.from(certificate, "base64"));
 }
 
 /** Returns the name of the Secret with the authority that signs the certificate of `tls_secret`. */

@@ -33,6 +33,7 @@ const SUSPICION_MS = 120_000;
 export async function waitForAddress(
   watch: LoadBalancerWatch,
   requirement: AddressRequirement,
+  { secretHash }: Pick<RequiredCertificates, "secretHash">,
   limit: number,
   signal: AbortSignal,
 ): Promise<string> {
@@ -56,8 +57,11 @@ export async function waitForAddress(
     return await waitFor(
       watch,
       () => `waiting for the ${what} of Ingress ${namespace}/${ingress}; ${describe()}`,
-      ({ ingress }) =>
-        ingress.state === "present" ? matchingAddress(ingress.object, requirement) : undefined,
+      (state) => {
+        refuseOtherCertificate(watch, state, secretHash);
+        const { ingress } = state;
+        return ingress.state === "present" ? matchingAddress(ingress.object, requirement) : undefined;
+      },
       {
         limit,
         signal,

@@ -6,6 +6,7 @@ import { Event, Ingress, ManagedCertificate, oldestFirst, Secret, Service } from
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
 import { type ControllerWarning, recordWarning } from "./diagnosis/diagnosis.ts";
 import type { LoadBalancerNames } from "./manifests.ts";
+import { hashIn } from "./references.ts";
 import { otherClassOf } from "./silence.ts";
 
 /** What a watch knows of one object. */
@@ -22,6 +23,11 @@ export interface LoadBalancerState {
   service: WatchedObject<Service>;
   /** Stays unknown if the certificate is at Google. */
   tlsSecret: WatchedObject<Secret>;
+  /**
+   * {@link secretHashOf} of each certificate that the Secret has had. Until the watch has shown this run's, it may be
+   * behind.
+   */
+  secretHashes: Set<string>;
   /** Stays unknown unless the certificate is Google-managed. */
   managedCertificate: WatchedObject<ManagedCertificate>;
   /** Warnings of Google's controllers since the watches began, oldest first. */
@@ -47,6 +53,7 @@ export class LoadBalancerWatch {
     hadClass: false,
     service: { state: "unknown" },
     tlsSecret: { state: "unknown" },
+    secretHashes: new Set(),
     managedCertificate: { state: "unknown" },
     warnings: [],
     earlierWarning: undefined,
@@ -192,9 +199,11 @@ export class LoadBalancerWatch {
   ): Follower {
     const set = (watched: WatchedObject<v.InferOutput<S>>) => {
       Object.assign(this.state, { [key]: watched });
-      const { ingress } = this.state;
+      const { ingress, tlsSecret } = this.state;
       this.state.hadClass ||=
         ingress.state === "present" && otherClassOf(ingress.object, this.names.ingressClass) === undefined;
+      const hash = tlsSecret.state === "present" ? hashIn(tlsSecret.object) : undefined;
+      if (hash !== undefined) this.state.secretHashes.add(hash);
       this.#changed();
     };
     return {
