@@ -1,7 +1,10 @@
+import { once } from "node:events";
 import { createServer, get, type IncomingMessage, type RequestListener } from "node:http";
+import { connect, createServer as createTcpServer, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { type Gate, startGate } from "../../local-gke/faults/gate.ts";
+import { startWire } from "../../local-gke/faults/wire.ts";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 
 async function gated(handle: RequestListener): Promise<Gate> {
@@ -48,4 +51,42 @@ test("a gate that is cut ends the requests under way, and no later ones", async 
   gate.cut();
   await waiting;
   expect(await ask(gate)).toBe("behind the gate");
+});
+
+/** Opens a connection. What arrives is in `received`. */
+function dial(address: string): { socket: Socket; received: string[] } {
+  const socket = connect(Number(address.split(":")[1]), "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  const received: string[] = [];
+  socket.setEncoding("utf8").on("data", (text: string) => received.push(text));
+  return { socket, received };
+}
+
+test("a wire that is lost passes nothing on and ends nothing; later connections are whole", async () => {
+  const echo = createTcpServer((socket) => void socket.pipe(socket));
+  const port = await listenOnFreePort(echo);
+  const wire = await startWire();
+  onTestFinished(async () => {
+    await wire.close();
+    echo.close();
+  });
+  wire.lead(`127.0.0.1:${port}`);
+  const lost = dial(wire.address);
+  lost.socket.write("before");
+  await expect.poll(() => lost.received).toEqual(["before"]);
+  wire.lose();
+  lost.socket.write("after");
+  const later = dial(wire.address);
+  later.socket.write("later");
+  await expect.poll(() => later.received).toEqual(["later"]);
+  expect(lost.received).toEqual(["before"]);
+  expect(lost.socket.closed).toBe(false);
+});
+
+test("a wire without a target ends each connection", async () => {
+  const wire = await startWire();
+  onTestFinished(() => wire.close());
+  const { socket, received } = dial(wire.address);
+  await once(socket, "close");
+  expect(received).toEqual([]);
 });

@@ -10,8 +10,8 @@ import { MARK } from "../control-plane/processes.ts";
 import { OWN_CHART } from "../milvus-chart.ts";
 import { runAction } from "../run-action.ts";
 import type { Cell } from "./cell.ts";
-import { type Entrance, startEntrance } from "./entrance.ts";
 import { type Gate, startGate } from "./gate.ts";
+import { startWire, type Wire } from "./wire.ts";
 
 export const HELMS = ["helm3", "helm4"] as const;
 export type HelmName = (typeof HELMS)[number];
@@ -42,8 +42,10 @@ export interface Bench {
   apiServer: Gate;
   /** In front of Google's APIs. */
   google: Gate;
-  /** In front of the load balancer, for runs that are told to check there. */
-  entrance: Entrance;
+  /** To the API server. */
+  wire: Wire;
+  /** To the load balancer, for runs that are told to check there. */
+  entrance: Wire;
   /** Files and processes of the runs. */
   directory: string;
   kubectl: Program;
@@ -82,11 +84,13 @@ export async function openBench(
   const [{ user }] = kubeconfig.users;
   const authority = Buffer.from(cluster["certificate-authority-data"], "base64").toString();
   const googleUrl = new URL(gke.env.GHA_ENDPOINT_OVERRIDE_compute ?? "").origin;
-  const [apiServer, google, entrance] = await Promise.all([
+  const [apiServer, google, wire, entrance] = await Promise.all([
     startGate(cluster.server, authority),
     startGate(googleUrl),
-    startEntrance(),
+    startWire(),
+    startWire(),
   ]);
+  wire.lead(new URL(cluster.server).host);
   const directory = await mkdtemp(join(gke.directory, "faults-"));
   const inputs = {
     host: HOST,
@@ -100,12 +104,19 @@ export async function openBench(
     helm_timeout: "60s",
     address_timeout: "60s",
     backends_timeout: "60s",
-    ...(through === "google" ? THROUGH_GOOGLE : { kubeconfig: kubeconfigFor(apiServer, user.token) }),
+    ...(through === "google" && THROUGH_GOOGLE),
+    ...(through === "kubeconfig" && {
+      kubeconfig: kubeconfigFor(apiServer.url, apiServer.certificate ?? "", user.token),
+    }),
+    ...(through === "wire" && {
+      kubeconfig: kubeconfigFor(`https://${wire.address}`, authority, user.token),
+    }),
   };
   const bench: Bench = {
     namespace,
     apiServer,
     google,
+    wire,
     entrance,
     directory,
     kubectl: { name: "kubectl", path: tools.kubectl, env },
@@ -147,7 +158,7 @@ export async function openBench(
     },
 
     async close() {
-      await Promise.all([apiServer.close(), google.close(), entrance.close()]);
+      await Promise.all([apiServer.close(), google.close(), wire.close(), entrance.close()]);
     },
   };
   return bench;
@@ -161,13 +172,13 @@ async function install(helm: Program, namespace: string): Promise<void> {
   if (exitCode !== 0) throw new Error(`Milvus could not be installed in ${namespace}: ${stderr}`);
 }
 
-function kubeconfigFor({ url, certificate = "" }: Gate, token: string): string {
+function kubeconfigFor(server: string, certificate: string, token: string): string {
   const authority = Buffer.from(certificate).toString("base64");
   return JSON.stringify({
     apiVersion: "v1",
     kind: "Config",
     "current-context": "gate",
-    clusters: [{ name: "gate", cluster: { server: url, "certificate-authority-data": authority } }],
+    clusters: [{ name: "gate", cluster: { server, "certificate-authority-data": authority } }],
     users: [{ name: "gate", user: { token } }],
     contexts: [{ name: "gate", context: { cluster: "gate", user: "gate" } }],
   });

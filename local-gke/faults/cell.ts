@@ -13,7 +13,7 @@ export interface Cell {
   /** Both only where Helm plays a part. */
   helms: readonly HelmName[];
   /** How the run reaches the cluster. */
-  through: "kubeconfig" | "google";
+  through: "kubeconfig" | "wire" | "google";
   /** The fault is one of the control plane or of the project at Google: no other run may meet it. */
   isShared?: true;
   /** Shows a fault that lasts: a Warning or a change as {@link Witness} words it. */
@@ -64,7 +64,7 @@ export async function holdAt(moment: Moment, bench: Bench): Promise<Hold | undef
   if (moment === "proof") {
     return {
       inputs: { verify_address: entrance.address },
-      release: async () => entrance.open(await addressOf(bench)),
+      release: async () => entrance.lead(`${await addressOf(bench)}:443`),
     };
   }
   return undefined;

@@ -6,7 +6,7 @@ import * as v from "valibot";
 export interface Witness {
   /**
    * Returns when something was first shown in a namespace, by performance.now(). It is worded as
-   * `Warning Ingress: TEXT`, `deleted Ingress NAME` or `Ingress NAME of class CLASS`.
+   * `Warning Ingress: TEXT`, `deleted Secret NAME`, `changed Secret NAME` or `Ingress NAME of class CLASS`.
    *
    * @param since by performance.now()
    */
@@ -87,5 +87,6 @@ function wordsOf(
   }
   const { name, annotations, deletionTimestamp } = metadata;
   if (phase === "DELETED" || deletionTimestamp !== undefined) return `deleted ${kind} ${name}`;
-  return kind === "Ingress" ? `Ingress ${name} of class ${annotations[INGRESS_CLASS]}` : undefined;
+  if (kind === "Ingress") return `Ingress ${name} of class ${annotations[INGRESS_CLASS]}`;
+  return phase === "MODIFIED" ? `changed ${kind} ${name}` : undefined;
 }

@@ -23,6 +23,13 @@ export const API_SERVER_CELLS: readonly Cell[] = [
   ...each(["plan", "address"], (moment) =>
     passing("API server takes requests and answers none for 3 s", moment, async (gate) => gate.silence()),
   ),
+  // kubectl notices it by pings that nobody answers, after 45 s.
+  ...each(["rollout", "address"], (moment) => ({
+    ...cell("connections to the API server dead, without an end", moment, ...endsAt(moment)),
+    through: "wire",
+    prepare: async () => ({ inputs: { helm_timeout: "3m", address_timeout: "3m" } }),
+    strike: async ({ wire }) => wire.lose(),
+  })),
   passing("token refused for 3 s", "address", async (gate) => {
     gate.respond(401);
     gate.cut();

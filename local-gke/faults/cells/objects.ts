@@ -42,13 +42,14 @@ export const OBJECT_CELLS: readonly Cell[] = [
     ),
     shownBy: /^Ingress \S+ of class nginx$/,
   })),
-  ...(["address", "backends"] as const).map((moment) =>
-    changed("Secret given another certificate", moment, ["other-run"], async (bench) => {
+  ...(["address", "backends"] as const).map((moment) => ({
+    ...changed("Secret given another certificate", moment, ["other-run"], async (bench) => {
       const { certificate, privateKey } = await selfSigned("example.com");
       const data = { "tls.crt": base64(certificate), "tls.key": base64(privateKey) };
       await patch(bench, "secret", SECRET, { data });
     }),
-  ),
+    shownBy: new RegExp(`^changed Secret ${SECRET}$`),
+  })),
   ...(["address", "backends"] as const).map((moment) => ({
     ...changed("Service's network endpoint groups turned off", moment, ["neg-annotation-lost"], (bench) =>
       annotate(bench, "service", SERVICE, "cloud.google.com/neg-"),

@@ -1,17 +1,19 @@
 import { connect, createServer, type Socket } from "node:net";
 import { listenOnFreePort } from "../listen.ts";
 
-/** Another way to a load balancer. It ends every connection until it is opened. */
-export interface Entrance {
-  /** `host:port` */
+/** A TCP connection to a server, which knows nothing of what passes. It ends every connection until it has a target. */
+export interface Wire {
+  /** `host:port` of its own. */
   address: string;
-  /** @param address IP address of the load balancer */
-  open(address: string): void;
+  /** @param target `host:port` */
+  lead(target: string): void;
+  /** Passes nothing on from or to the connections that there are, and doesn't end them. Later ones are whole. */
+  lose(): void;
   close(): Promise<void>;
 }
 
-export async function startEntrance(): Promise<Entrance> {
-  let target: string | undefined;
+export async function startWire(): Promise<Wire> {
+  let target: { host: string; port: number } | undefined;
   const sockets = new Set<Socket>();
   const keep = (socket: Socket) => {
     sockets.add(socket);
@@ -24,7 +26,7 @@ export async function startEntrance(): Promise<Entrance> {
       client.destroy();
       return;
     }
-    const upstream = connect(443, target);
+    const upstream = connect(target);
     keep(upstream);
     client.pipe(upstream).pipe(client);
     client.once("close", () => upstream.destroy());
@@ -33,8 +35,12 @@ export async function startEntrance(): Promise<Entrance> {
   const port = await listenOnFreePort(server);
   return {
     address: `127.0.0.1:${port}`,
-    open: (address) => {
-      target = address;
+    lead: (address) => {
+      const { hostname: host, port } = new URL(`tcp://${address}`);
+      target = { host, port: Number(port) };
+    },
+    lose: () => {
+      for (const socket of sockets) socket.unpipe().pause();
     },
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
