@@ -235,7 +235,8 @@ export class ApiServer {
   ): Promise<void> {
     const { selector, resourceVersion, timeoutSeconds } = query;
     const resource = resourceOf(kind);
-    const limits = `resourceVersion=${resourceVersion}&timeoutSeconds=${timeoutSeconds}`;
+    // Bookmarks say how far a watch is in which nothing changes.
+    const limits = `resourceVersion=${resourceVersion}&timeoutSeconds=${timeoutSeconds}&allowWatchBookmarks=true`;
     const path = `${selectionPath(resource, namespace, selector)}&watch=1&${limits}`;
     const what = `The watch of the ${kind} list of namespace ${namespace} broke.`;
     for await (const line of streamLines(this.#proxy, path, { what, resource, signal })) onLine(line);

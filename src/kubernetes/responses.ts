@@ -125,11 +125,13 @@ export function conflictError(
   });
 }
 
-/** The error for a request without a response. */
-export function connectionError(what: string, error: unknown): ActionError {
+/** A request without a response, or with half of one. */
+export class ConnectionError extends ActionError {}
+
+export function connectionError(what: string, error: unknown): ConnectionError {
   const why = messageOf(error);
   const remedy = remedyOf(why);
-  return new ActionError(what, {
+  return new ConnectionError(what, {
     why,
     ...(remedy.fix ? remedy : remedyOf("connection refused")),
     cause: error,

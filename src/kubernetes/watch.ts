@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import * as v from "valibot";
 import { ActionError, messageOf } from "../base/errors.ts";
 import type { ApiServer, Kind, Selector } from "./api.ts";
+import { ConnectionError } from "./responses.ts";
 
 /** Some objects of a kind, e.g. the Ingresses of a namespace with a certain name. */
 export interface Collection {
@@ -11,16 +12,20 @@ export interface Collection {
 }
 
 export interface Follower {
-  /** Called with all objects at the start, and again each time that the watch is restarted. */
+  /** Called with all objects at the start, and again each time that changes may have been missed. */
   onList(items: unknown[]): void;
   /** Called with each change as it happens. */
   onChange(type: "ADDED" | "MODIFIED" | "DELETED", item: unknown): void;
 }
 
-const WatchEvent = v.variant("type", [
-  v.object({ type: v.picklist(["ADDED", "MODIFIED", "DELETED"]), object: v.unknown() }),
-  v.object({ type: v.picklist(["BOOKMARK", "ERROR"]), object: v.unknown() }),
-]);
+const WatchEvent = v.object({
+  type: v.picklist(["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]),
+  object: v.unknown(),
+});
+
+const Versioned = v.object({
+  metadata: v.optional(v.object({ resourceVersion: v.optional(v.string()) }), {}),
+});
 
 /** Longer than the API server's own limit, so that the API server decides when a watch ends. */
 const WATCH_SECONDS = 3600;
@@ -35,8 +40,8 @@ const UNAUTHORIZED_PAUSES_MS = PAUSES_MS.slice(0, 5);
 const REST_MS = 250;
 
 /**
- * Follows a collection until `signal` is aborted: lists it, then watches it. Starts over with a new list each
- * time that the API server ends the watch.
+ * Follows a collection until `signal` is aborted: lists it, then watches it. A watch that has ended or broken goes on
+ * where it was. Starts over with a new list when the API server no longer knows where that is, or refuses.
  *
  * @param onTrouble called with each error that is followed by another attempt
  * @throws ActionError when the API server fails for several minutes or forbids it, or kubectl proxy has ended
@@ -49,14 +54,26 @@ export async function follow(
   onTrouble: (error: ActionError) => void,
 ): Promise<void> {
   let failures = 0;
+  /** Where the next watch begins; undefined: after a new list. */
+  let version: string | undefined;
+  /** Whether the API server has shown something since the last failure. */
+  let isAnswered = false;
+  const answered = (next: string | undefined) => {
+    version = next;
+    isAnswered = true;
+    failures = 0;
+  };
   while (!signal.aborted) {
     try {
-      const { items, resourceVersion } = await api.list(kind, namespace, selector, { signal });
-      if (signal.aborted) return;
-      failures = 0;
-      follower.onList(items);
-      const query = { selector, resourceVersion, timeoutSeconds: WATCH_SECONDS };
-      await api.watch(kind, namespace, query, (line) => handOver(line, follower, signal), signal);
+      if (version === undefined) {
+        const { items, resourceVersion } = await api.list(kind, namespace, selector, { signal });
+        if (signal.aborted) return;
+        answered(resourceVersion);
+        follower.onList(items);
+      }
+      const query = { selector, resourceVersion: version ?? "", timeoutSeconds: WATCH_SECONDS };
+      const onLine = (line: string) => answered(handOver(line, follower, signal));
+      await api.watch(kind, namespace, query, onLine, signal);
       await rest(REST_MS, signal);
     } catch (error) {
       if (signal.aborted) return;
@@ -65,19 +82,23 @@ export async function follow(
       const final = !(error instanceof ActionError) || error === api.end || /forbidden/i.test(error.message);
       if (pause === undefined || final) throw error;
       failures += 1;
+      // Only a list tells a stream that broke from one that breaks each time.
+      if (!(error instanceof ConnectionError && isAnswered)) version = undefined;
+      isAnswered = false;
       onTrouble(error);
       await rest(pause, signal);
     }
   }
 }
 
-function handOver(line: string, follower: Follower, signal: AbortSignal): void {
-  if (signal.aborted) return;
-  const event = v.parse(WatchEvent, JSON.parse(line));
-  // An ERROR means that the resourceVersion is too old. The API server then ends the watch.
-  if (event.type === "ADDED" || event.type === "MODIFIED" || event.type === "DELETED") {
-    follower.onChange(event.type, event.object);
-  }
+/** @returns where a watch goes on after this line; undefined: nowhere */
+function handOver(line: string, follower: Follower, signal: AbortSignal): string | undefined {
+  if (signal.aborted) return undefined;
+  const { type, object } = v.parse(WatchEvent, JSON.parse(line));
+  // The resourceVersion is too old. The API server then ends the watch.
+  if (type === "ERROR") return undefined;
+  if (type !== "BOOKMARK") follower.onChange(type, object);
+  return v.parse(Versioned, object).metadata.resourceVersion;
 }
 
 async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
