@@ -1,4 +1,5 @@
-import { ApiException, CoreV1Api, KubeConfig, makeInformer, type V1Pod } from "@kubernetes/client-node";
+import { ApiException, CoreV1Api, makeInformer, type V1Pod } from "@kubernetes/client-node";
+import { kubeConfigFrom } from "./control-plane/client.ts";
 import { keepInformed } from "./control-plane/informer.ts";
 import { NODE_POOL, newNode } from "./control-plane/objects.ts";
 import { EventRecorder } from "./ingress/events.ts";
@@ -17,8 +18,7 @@ export async function startNodeAutoscaler(options: {
   kubeconfig: string;
   timing: Timing;
 }): Promise<{ stop(): Promise<void> }> {
-  const config = new KubeConfig();
-  config.loadFromFile(options.kubeconfig);
+  const config = kubeConfigFrom(options.kubeconfig);
   const core = config.makeApiClient(CoreV1Api);
   const events = new EventRecorder(core, "cluster-autoscaler");
   const stopped = new AbortController();

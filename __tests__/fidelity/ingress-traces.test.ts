@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ApiextensionsV1Api, KubeConfig } from "@kubernetes/client-node";
+import { ApiextensionsV1Api, type KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Cloud } from "../../local-gke/cloud.ts";
+import { kubeConfigFrom } from "../../local-gke/control-plane/client.ts";
 import { type ControlPlane, startControlPlane } from "../../local-gke/control-plane/control-plane.ts";
 import { makePki } from "../../local-gke/control-plane/pki.ts";
 import { type Controllers, startControllers } from "../../local-gke/ingress/controllers.ts";
@@ -27,8 +28,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "ingress-traces-"));
   // Of the local GKE only the control plane: its data path would have an opinion on the backends' health.
   controlPlane = await startControlPlane(directory, "http://127.0.0.1:9");
-  kubeConfig = new KubeConfig();
-  kubeConfig.loadFromFile(controlPlane.kubeconfig);
+  kubeConfig = kubeConfigFrom(controlPlane.kubeconfig);
   keyPairs = await Promise.all([keyPair(), keyPair()]);
   cloud = new Cloud("127.98.76");
   cloud.reserveAddress("reserved-ip");

@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { KubeConfig } from "@kubernetes/client-node";
 import * as v from "valibot";
 import { expect, onTestFinished } from "vitest";
 import { binary } from "../../local-gke/binaries/binaries.ts";
+import { kubeConfigFrom } from "../../local-gke/control-plane/client.ts";
 import { type ControlPlane, startControlPlane } from "../../local-gke/control-plane/control-plane.ts";
 import { kubeconfig } from "../../local-gke/control-plane/kubeconfig.ts";
 import { MARK } from "../../local-gke/control-plane/processes.ts";
@@ -55,8 +55,7 @@ export class ApiLab {
 
   /** Makes the kinds that come with GKE's HTTP load balancing. */
   async createCrds(): Promise<void> {
-    const config = new KubeConfig();
-    config.loadFromFile(this.controlPlane.kubeconfig);
+    const config = kubeConfigFrom(this.controlPlane.kubeconfig);
     await createCrds(config, new AbortController().signal);
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { KubeConfig, NetworkingV1Api, PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import { NetworkingV1Api, PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import { kubeConfigFrom } from "../control-plane/client.ts";
 import type { Figure } from "./figure.ts";
 import { type Lab, RELEASE, setTime, THROUGH_GOOGLE } from "./lab.ts";
 
@@ -15,8 +16,7 @@ const PAUSE_MS = 2000;
  * write.
  */
 export async function addressLatency(lab: Lab): Promise<Figure[]> {
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromFile(lab.gke.kubeconfig);
+  const kubeConfig = kubeConfigFrom(lab.gke.kubeconfig);
   const api = kubeConfig.makeApiClient(NetworkingV1Api);
   await setTime(lab, "addressDelayMs", NEVER_MS);
   const values: number[] = [];

@@ -2,12 +2,13 @@ import {
   ApiException,
   CoreV1Api,
   CustomObjectsApi,
-  KubeConfig,
+  type KubeConfig,
   NetworkingV1Api,
   type V1EndpointSlice,
   type V1Ingress,
 } from "@kubernetes/client-node";
 import type { Cloud, Fault } from "../cloud.ts";
+import { kubeConfigFrom } from "../control-plane/client.ts";
 import { makePublicAuthority } from "../managed-certificates/authority.ts";
 import { type Entry, ManagedCertificateController } from "../managed-certificates/controller.ts";
 import { startProvisioning } from "../managed-certificates/provisioning.ts";
@@ -52,8 +53,7 @@ export async function startControllers(options: {
   timing?: Partial<Timing>;
 }): Promise<Controllers> {
   const { cloud } = options;
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromFile(options.kubeconfig);
+  const kubeConfig = kubeConfigFrom(options.kubeconfig);
   const timing = { ...DEFAULT_TIMING, ...options.timing };
   const authority = await makePublicAuthority();
   const provisioning = startProvisioning({ cloud, timing, authority });

@@ -2,7 +2,6 @@ import {
   ApiException,
   CoreV1Api,
   type Informer,
-  KubeConfig,
   makeInformer,
   type ObjectCache,
   PatchStrategy,
@@ -10,6 +9,7 @@ import {
   type V1Service,
 } from "@kubernetes/client-node";
 import type { Cloud } from "../cloud.ts";
+import { kubeConfigFrom } from "../control-plane/client.ts";
 import { keepInformed } from "../control-plane/informer.ts";
 import { EventRecorder, type InvolvedObject } from "../ingress/events.ts";
 import { WorkQueue } from "../ingress/queue.ts";
@@ -34,8 +34,7 @@ export async function startServiceController(options: {
   cloud: Cloud;
   endpoints: Endpoints;
 }): Promise<{ stop(): Promise<void> }> {
-  const config = new KubeConfig();
-  config.loadFromFile(options.kubeconfig);
+  const config = kubeConfigFrom(options.kubeconfig);
   const core = config.makeApiClient(CoreV1Api);
   const services = makeInformer(config, "/api/v1/services", () => core.listServiceForAllNamespaces());
   const controller = new ServiceController(core, services, options.cloud, options.endpoints);

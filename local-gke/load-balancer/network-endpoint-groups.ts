@@ -2,12 +2,13 @@ import { EventEmitter } from "node:events";
 import {
   CoreV1Api,
   type Informer,
-  KubeConfig,
+  type KubeConfig,
   type KubernetesObject,
   makeInformer,
   type V1Pod,
   type V1PodSpec,
 } from "@kubernetes/client-node";
+import { kubeConfigFrom } from "../control-plane/client.ts";
 import { keepInformed } from "../control-plane/informer.ts";
 import { proxyConfig } from "../milvus/config.ts";
 import { type MilvusPod, startPod } from "../milvus/pod.ts";
@@ -49,8 +50,7 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
   /** @param milvus the pods forward calls to it; their servers start after it */
   constructor(kubeconfig: string, milvus: Promise<Milvus>) {
     super();
-    const config = new KubeConfig();
-    config.loadFromFile(kubeconfig);
+    const config = kubeConfigFrom(kubeconfig);
     this.#config = config;
     this.#core = config.makeApiClient(CoreV1Api);
     this.#milvus = milvus;

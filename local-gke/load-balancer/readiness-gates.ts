@@ -3,7 +3,7 @@ import {
   AdmissionregistrationV1Api,
   ApiException,
   CoreV1Api,
-  KubeConfig,
+  type KubeConfig,
   PatchStrategy,
   setHeaderOptions,
   type V1Pod,
@@ -11,6 +11,7 @@ import {
 import * as v from "valibot";
 import { serveAdmissionWebhook } from "../admission-webhook.ts";
 import type { BackendService, Cloud } from "../cloud.ts";
+import { kubeConfigFrom } from "../control-plane/client.ts";
 import { negForIngress } from "../ingress/annotations.ts";
 import { EventRecorder } from "../ingress/events.ts";
 import type { Timing } from "../ingress/timing.ts";
@@ -42,8 +43,7 @@ interface Options {
  * reflector, which sets the gate's condition.
  */
 export async function startReadinessGates(options: Options): Promise<{ stop(): Promise<void> }> {
-  const config = new KubeConfig();
-  config.loadFromFile(options.kubeconfig);
+  const config = kubeConfigFrom(options.kubeconfig);
   const core = config.makeApiClient(CoreV1Api);
   const closeWebhook = await addReadinessGates(config, core);
   const reflector = new ReadinessReflector(core, options);

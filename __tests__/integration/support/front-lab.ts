@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { connect } from "node:tls";
 import {
   CoreV1Api,
-  KubeConfig,
+  type KubeConfig,
   KubernetesObjectApi,
   NetworkingV1Api,
   PatchStrategy,
@@ -15,6 +15,7 @@ import {
 import * as v from "valibot";
 import { expect, vi } from "vitest";
 import { Cloud } from "../../../local-gke/cloud.ts";
+import { kubeConfigFrom } from "../../../local-gke/control-plane/client.ts";
 import { startControlPlane } from "../../../local-gke/control-plane/control-plane.ts";
 import { type Controllers, startControllers, type Timing } from "../../../local-gke/ingress/controllers.ts";
 import type { Endpoint, Endpoints } from "../../../local-gke/load-balancer/endpoints.ts";
@@ -83,8 +84,7 @@ export class FrontLab {
     stops.push(front.stop);
     const controllers = await startControllers({ kubeconfig, cloud, timing });
     stops.push(controllers.stop);
-    const kubeConfig = new KubeConfig();
-    kubeConfig.loadFromFile(kubeconfig);
+    const kubeConfig = kubeConfigFrom(kubeconfig);
     return new FrontLab(kubeConfig, cloud, controllers, stops);
   }
 

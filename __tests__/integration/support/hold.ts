@@ -1,5 +1,6 @@
-import { AdmissionregistrationV1Api, KubeConfig } from "@kubernetes/client-node";
+import { AdmissionregistrationV1Api } from "@kubernetes/client-node";
 import { serveAdmissionWebhook } from "../../../local-gke/admission-webhook.ts";
+import { kubeConfigFrom } from "../../../local-gke/control-plane/client.ts";
 
 /** An update that waits, as soon as there is one. */
 export interface Hold {
@@ -28,8 +29,7 @@ export async function holdUpdates(
     return new Promise(() => {});
   });
 
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
+  const config = kubeConfigFrom(kubeconfig);
   const admission = config.makeApiClient(AdmissionregistrationV1Api);
   const name = `hold-${namespace}`;
   await admission.createValidatingWebhookConfiguration({
