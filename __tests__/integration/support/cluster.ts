@@ -9,7 +9,7 @@ import { filesIn } from "../../../local-gke/control-plane/programs.ts";
 import type { State } from "../../../local-gke/control-plane/state.ts";
 import { DEPLOYER } from "../../../local-gke/control-plane/tokens.ts";
 import type { Timing } from "../../../local-gke/ingress/timing.ts";
-import { installRelease } from "../../../local-gke/release.ts";
+import { installRelease, UNVALIDATED } from "../../../local-gke/release.ts";
 import { messageOf } from "../../../src/base/errors.ts";
 import { type Output, run } from "../../../src/base/process.ts";
 import { borrow, giveBack } from "./borrowed.ts";
@@ -167,7 +167,7 @@ export class TestCluster {
   /** Installs the smallest such release, with these values on top, without waiting for its one pod. */
   async installSmall(namespace: string, values: object = {}, helm = HELM, chart = CHART): Promise<void> {
     const starting = join(dirname(CHART), "starting-values.yaml");
-    const flags = ["-n", namespace, "--create-namespace", "--values", starting, "--values", "-"];
+    const flags = ["-n", namespace, "--create-namespace", "--values", starting, "--values", "-", UNVALIDATED];
     const small = { cluster: { enabled: false }, etcd: { enabled: false }, ...values };
     const args = ["install", "my-release", chart, ...flags];
     succeeded(args, await run(this.#program(helm), args, { input: JSON.stringify(small) }));
