@@ -75,6 +75,11 @@ test.each([
   ["a: b: c", "values is not valid YAML at line 1, column 5: "],
   ["a: 1\nb: [1,\n", "values is not valid YAML at line 3, column 1: "],
   ["a:\n\tb: 1", "values is not valid YAML at line 2, column 1: "],
+  [
+    "a: 1\nb: {{ .Values.b }}\n",
+    "values has a template ({{ ... }}) at line 2: fill it in before, or put it in quotes.",
+  ],
+  ["? [a]\n: 1", "values has a map or a list as a key: "],
   ["a: 1\na: 2", "values is not valid YAML at line 2, column 1: duplicated mapping key"],
   ["a: {<<: {b: 1}, c: 1, c: 2}", "values is not valid YAML at line 1, column 23: duplicated mapping key"],
   ["a: {<<: 5}", "values is not valid YAML at line 1, column 5: << takes a map or a list of maps."],

@@ -89,7 +89,7 @@ describe("inputs that readLoadBalancer accepts", () => {
     ],
     [
       "ranges of clients, sorted, each once in its shortest form",
-      { allowed_ranges: "203.0.113.0/24\n\n  192.0.2.7\r\n2001:DB8:0::/32\n192.0.2.7/32" },
+      { allowed_ranges: "203.0.113.0/24\n\n  192.0.2.7\r\n2001:DB8:0::/32, 192.0.2.7/32," },
       { allowedRanges: ["192.0.2.7/32", "2001:db8::/32", "203.0.113.0/24"] },
     ],
     ["objects of others", { adopt: "true" }, { adopt: true }],

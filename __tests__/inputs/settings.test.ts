@@ -201,6 +201,7 @@ describe("inputs that are refused, naming the input, the value and what is allow
   const NAMESPACE = "a namespace (lower-case letters, digits and '-', at most 63 characters)";
   const HOST =
     "is not a host name (lower-case letters, digits, '-' and '.', labels of at most 63 characters)";
+  const PLAIN = "is not in lower case, in ASCII and without a dot at its end";
   const DURATION = "a duration above zero such as 90s, 45m or 1h30m";
   const CHART_VERSION = "an exact chart version such as 5.0.19";
   const VERSION = "an exact version such as 1.2.3, nor a semver range such as 1.2 or >=1.2 <2";
@@ -228,13 +229,14 @@ describe("inputs that are refused, naming the input, the value and what is allow
       "2001:db8::1",
       'host: "2001:db8::1" is an IP address: an Ingress rule and a certificate need a host name',
     ],
-    ["host", "Milvus.IO", 'host: "Milvus.IO" is not in lower case: write "milvus.io"'],
+    ["host", "Milvus.IO", `host: "Milvus.IO" ${PLAIN}: write "milvus.io"`],
+    ["host", "a.b.", `host: "a.b." ${PLAIN}: write "a.b"`],
+    ["host", "Milvus.例え.", `host: "Milvus.例え." ${PLAIN}: write "milvus.xn--r8jz45g"`],
+    ["host", "a.b/v2", 'host: "a.b/v2" has a path: give the host name alone, e.g. my-release.milvus.io'],
     ["host", "a_b.c", `host: "a_b.c" ${HOST}`],
     ["host", "a..b", `host: "a..b" ${HOST}`],
-    ["host", "a.b.", `host: "a.b." ${HOST}`],
     ["host", "-a.b", `host: "-a.b" ${HOST}`],
     ["host", "a.b\nc.d", `host: "a.b\\nc.d" ${HOST}`],
-    ["host", "milvus.例え", `host: "milvus.例え" ${HOST}`],
     ["host", "--post-renderer=x", `host: "--post-renderer=x" ${HOST}`],
     ["host", longHost(254), `host: "${longHost(254).slice(0, 100)}…" ${HOST}`],
     ["release", "--post-renderer=/bin/sh", `release: "--post-renderer=/bin/sh" is not ${RELEASE}`],
@@ -349,6 +351,11 @@ describe("inputs that are refused, naming the input, the value and what is allow
       "cluster_name",
       "a/b",
       'cluster_name: "a/b" is not a cluster\'s name nor projects/P/locations/L/clusters/C',
+    ],
+    [
+      "cluster_name",
+      "gke_p-1_us-central1_c-1",
+      'cluster_name: "gke_p-1_us-central1_c-1" is the name of a kubectl context: write projects/p-1/locations/us-central1/clusters/c-1',
     ],
     ["location", "", "location is required: the cluster's region or zone, e.g. us-central1"],
     [

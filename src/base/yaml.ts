@@ -104,6 +104,7 @@ export function parseYamlMap(text: string, origin: string): YamlMap {
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const place = error.mark ? ` at line ${error.mark.line + 1}, column ${error.mark.column + 1}` : "";
+    if (/complex keys/.test(error.reason)) throw mapAsKey(text, origin);
     // The parser may quote the text, and with it a password.
     const reason = error.reason.replace(/ ?(with |for )?("|!<|: ).*$/s, "");
     throw new YamlError(`${origin} is not valid YAML${place}: ${reason}.`, (error.mark?.line ?? 0) + 1);
@@ -125,6 +126,13 @@ export function parseYamlMap(text: string, origin: string): YamlMap {
     throw new YamlError(`${origin} holds more than a million values, counting those of aliases.`, 1);
   }
   return value;
+}
+
+/** To YAML, the braces of a template are a map that is a key of another map. The parser doesn't say where. */
+function mapAsKey(text: string, origin: string): YamlError {
+  const line = text.split("\n").findIndex((each) => each.includes("{{")) + 1;
+  const what = line > 0 ? `has a template ({{ ... }}) at line ${line}` : "has a map or a list as a key";
+  return new YamlError(`${origin} ${what}: fill it in before, or put it in quotes.`, Math.max(line, 1));
 }
 
 /**

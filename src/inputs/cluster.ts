@@ -27,6 +27,8 @@ export interface GoogleSettings {
 }
 
 const PROVIDER = /^projects\/[^/]+\/locations\/global\/workloadIdentityPools\/[^/]+\/providers\/[^/]+$/;
+/** The name that gcloud gives a cluster's context in a kubeconfig. */
+const CONTEXT_NAME = /^gke_([^_]+)_([^_]+)_([^_]+)$/;
 const CLUSTER_PATH = /^projects\/([^/]+)\/(?:locations|zones|regions)\/([^/]+)\/clusters\/([^/]+)$/;
 
 /** @param identity the ServiceAccount of this runner's pod, which is used when no input names a cluster */
@@ -51,6 +53,10 @@ export function readCluster(
   if (location && cluster) return { kind: "gke", location, name: cluster, ...route };
   if (name === "") {
     mistakes.push("cluster_name is required: the GKE cluster's name (or set kubeconfig)");
+  } else if (CONTEXT_NAME.test(name)) {
+    mistakes.push(
+      `cluster_name: ${quote(name)} is the name of a kubectl context: write ${name.replace(CONTEXT_NAME, "projects/$1/locations/$2/clusters/$3")}`,
+    );
   } else if (!isLabel(name)) {
     mistakes.push(
       `cluster_name: ${quote(name)} is not a cluster's name nor projects/P/locations/L/clusters/C`,

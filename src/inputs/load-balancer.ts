@@ -128,9 +128,7 @@ function readCertificate(
   const kind = oneOf("certificate", ["self-managed", "google-managed", "secret", "pre-shared"]);
   const pem = (name: string) => raw(name).replaceAll("\r\n", "\n").trim();
   const [certificate, privateKey] = [pem("tls_certificate"), pem("tls_private_key")];
-  const names = text("pre_shared_certificates")
-    .split(/[\s,]+/)
-    .filter((name) => name !== "");
+  const names = listIn(text("pre_shared_certificates"));
   if (kind !== "self-managed" && (certificate !== "" || privateKey !== "")) {
     mistakes.push("tls_certificate and tls_private_key go with certificate: self-managed only");
   }
@@ -176,12 +174,17 @@ function readCertificate(
   }
 }
 
+/** Returns the items of a list that commas, blanks or lines separate. */
+function listIn(text: string): string[] {
+  return text.split(/[\s,]+/).filter((item) => item !== "");
+}
+
 /** Returns the ranges of `allowed_ranges` in canonical form, each once. */
-function readRanges({ lines, mistakes }: InputReader): string[] {
-  const ranges = lines("allowed_ranges").map((line) => {
-    const range = canonicalRange(line);
-    const problem = range === undefined ? NO_RANGE : problemOfRange(line, range);
-    if (problem) mistakes.push(`allowed_ranges: ${quote(line)} ${problem}`);
+function readRanges({ text, mistakes }: InputReader): string[] {
+  const ranges = listIn(text("allowed_ranges")).map((item) => {
+    const range = canonicalRange(item);
+    const problem = range === undefined ? NO_RANGE : problemOfRange(item, range);
+    if (problem) mistakes.push(`allowed_ranges: ${quote(item)} ${problem}`);
     return range ?? "";
   });
   return [...new Set(ranges)].sort();
@@ -190,9 +193,9 @@ function readRanges({ lines, mistakes }: InputReader): string[] {
 const NO_RANGE = "is not an IP range such as 203.0.113.0/24 or 2001:db8::/32";
 
 /** Returns what is wrong with a range that can be read. */
-function problemOfRange(line: string, range: string): string | undefined {
+function problemOfRange(item: string, range: string): string | undefined {
   if (range.endsWith("/0")) return "admits everybody: leave allowed_ranges out for that";
-  const single = canonicalRange(line.replace(/\/.*$/, ""));
+  const single = canonicalRange(item.replace(/\/.*$/, ""));
   const isNetwork = single?.replace(/\/.*$/, "") === range.replace(/\/.*$/, "");
   return isNetwork
     ? undefined

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { domainToASCII } from "node:url";
 import { mistakesError } from "../base/mistakes.ts";
 import type { PodIdentity } from "../gke/pod-identity.ts";
 import type { LoadBalancerSettings } from "../loadbalancer/settings.ts";
@@ -146,7 +147,11 @@ function problemOfHost(host: string): string | undefined {
   if (/^[\d.]+$/.test(host) || host.includes(":")) {
     return "is an IP address: an Ingress rule and a certificate need a host name";
   }
-  if (host !== host.toLowerCase()) return `is not in lower case: write ${quote(host.toLowerCase())}`;
+  if (host.includes("/")) return "has a path: give the host name alone, e.g. my-release.milvus.io";
+  const plain = domainToASCII(host.replace(/\.$/, ""));
+  if (/^[\p{L}\p{M}\p{N}.-]+$/u.test(host) && plain !== host && isDnsName(plain)) {
+    return `is not in lower case, in ASCII and without a dot at its end: write ${quote(plain)}`;
+  }
   if (!isDnsName(host))
     return "is not a host name (lower-case letters, digits, '-' and '.', labels of at most 63 characters)";
   return undefined;
