@@ -77,9 +77,9 @@ test.each([
   ["a:\n\tb: 1", "values is not valid YAML at line 2, column 1: "],
   [
     "a: 1\nb: {{ .Values.b }}\n",
-    "values has a template ({{ ... }}) at line 2: fill it in before, or put it in quotes.",
+    "values is not valid YAML at line 2: it has a template ({{ ... }}). Fill it in before, or put it in quotes.",
   ],
-  ["? [a]\n: 1", "values has a map or a list as a key: "],
+  ["? [a]\n: 1", "values is not valid YAML: a map or a list is a key in it. "],
   ["a: 1\na: 2", "values is not valid YAML at line 2, column 1: duplicated mapping key"],
   ["a: {<<: {b: 1}, c: 1, c: 2}", "values is not valid YAML at line 1, column 23: duplicated mapping key"],
   ["a: {<<: 5}", "values is not valid YAML at line 1, column 5: << takes a map or a list of maps."],

@@ -1040,6 +1040,44 @@ describe("the pods of a release while it is being upgraded", () => {
     expect(await ended).toContain(`Pod ${namespace}/last of release my-release`);
   });
 
+  test("pods that can't be created end it, as no pod could tell", async () => {
+    const { api } = await lab.open();
+    const namespace = await lab.newNamespace();
+    const { rollout, ended } = watch(api, namespace, 3000);
+    const labels = { app: "etcd" };
+    const metadata = {
+      name: "etcd",
+      namespace,
+      annotations: { "meta.helm.sh/release-name": "my-release" },
+    };
+    const message = 'pods "etcd-0" is forbidden: serviceaccount "absent" not found';
+    await start(
+      {
+        apiVersion: "apps/v1",
+        kind: "StatefulSet",
+        metadata,
+        spec: {
+          serviceName: "etcd",
+          selector: { matchLabels: labels },
+          template: { metadata: { labels }, spec: pod(namespace, "etcd").spec },
+        },
+      },
+      {
+        apiVersion: "v1",
+        kind: "Event",
+        metadata: { name: "etcd.1", namespace },
+        involvedObject: { apiVersion: "apps/v1", kind: "StatefulSet", name: "etcd", namespace },
+        type: "Warning",
+        reason: "FailedCreate",
+        message,
+      },
+    );
+    expect(await ended).toMatch(
+      /^Pods of StatefulSet \S+\/etcd of release my-release can't be created\.\nWhy: it has been so for 1\.0s: pods "etcd-0" .* not found\nWhat to do: give the pods/,
+    );
+    expect(rollout.describe()).toBe(`0 of 0 pods are ready; StatefulSet etcd lacks pods: ${message}`);
+  });
+
   test("it goes on when the account may not see them", async () => {
     const { api } = await lab.open({ flags: ["--as=nobody"] });
     const { rollout } = watch(api, "default", 3000);

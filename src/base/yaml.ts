@@ -131,8 +131,12 @@ export function parseYamlMap(text: string, origin: string): YamlMap {
 /** To YAML, the braces of a template are a map that is a key of another map. The parser doesn't say where. */
 function mapAsKey(text: string, origin: string): YamlError {
   const line = text.split("\n").findIndex((each) => each.includes("{{")) + 1;
-  const what = line > 0 ? `has a template ({{ ... }}) at line ${line}` : "has a map or a list as a key";
-  return new YamlError(`${origin} ${what}: fill it in before, or put it in quotes.`, Math.max(line, 1));
+  const what =
+    line > 0 ? ` at line ${line}: it has a template ({{ ... }})` : ": a map or a list is a key in it";
+  return new YamlError(
+    `${origin} is not valid YAML${what}. Fill it in before, or put it in quotes.`,
+    Math.max(line, 1),
+  );
 }
 
 /**

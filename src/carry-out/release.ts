@@ -329,8 +329,15 @@ async function followRollout<T>(
     );
   } catch (error) {
     info(`When the ${what} ended, ${rollout.describe()}.`);
-    throw error;
+    throw error === rollout.failed.reason ? error : naming(rollout.missing(), error);
   } finally {
     await rollout.close();
   }
+}
+
+/** Returns the error with the workloads that lack pods: to Helm they are only late. */
+function naming(missing: readonly string[], error: unknown): unknown {
+  const isFinal = error instanceof ActionError && !(error instanceof RestartError);
+  if (missing.length === 0 || !isFinal || error instanceof ReleaseBusyError) return error;
+  return new ActionError([error.message, ...missing].join("\n"), { cause: error });
 }

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { ActionError } from "../base/errors.ts";
 import { type Output, run } from "../base/process.ts";
-import { clusterError, evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
+import { clusterError, evidenceIn, FAILED_ROLLOUT, helmError, ReleaseBusyError } from "./error.ts";
 import { descriptionFlags, postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import { withValues } from "./helm-values.ts";
 import { type Helm, isTooSlow, MadeRevision, type Upgrade } from "./upgrade.ts";
@@ -43,6 +43,7 @@ function installError(output: Output, { release, chart, timeout }: Install): Act
   if (isTooSlow(output)) {
     return helmError(what, output, {
       fix: `the pods took longer than ${Math.round(timeout / 1000)}s to get ready: see them above, or raise helm_timeout. The next run goes on with what is there.`,
+      symptom: FAILED_ROLLOUT,
     });
   }
   return clusterError(what, output);

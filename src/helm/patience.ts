@@ -17,6 +17,7 @@ const PATIENCE_SECONDS: Record<string, number> = {
   InvalidImageName: 60,
   CreateContainerConfigError: 60,
   CreateContainerError: 60,
+  FailedCreate: 60,
   // Registries fail for moments.
   ErrImagePull: 120,
   ImagePullBackOff: 120,

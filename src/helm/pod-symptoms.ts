@@ -42,4 +42,15 @@ export const POD_SYMPTOMS: readonly TextSymptom[] = [
       "make room: more or larger nodes (the node pool's limit, the project's quota of CPUs), smaller requests, or other selectors.",
     source: "kube-scheduler",
   },
+  {
+    id: "pods-refused",
+    title: "FailedCreate",
+    pattern: /^FailedCreate$/,
+    verdict: "lasting",
+    cause:
+      "the API server refuses the pods: a policy (Policy Controller, Binary Authorization, Pod Security, Autopilot), a quota, a ServiceAccount that is missing, or a name that is too long.",
+    remedy:
+      "give the pods what the message asks for, with the input values, or have whoever keeps the policy or the quota admit them.",
+    source: "kube-controller-manager",
+  },
 ];

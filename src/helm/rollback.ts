@@ -1,8 +1,8 @@
 import { run } from "../base/process.ts";
-import { evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
+import { evidenceIn, FAILED_ROLLOUT, helmError, ReleaseBusyError } from "./error.ts";
 import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import type { Release } from "./release.ts";
-import type { Helm } from "./upgrade.ts";
+import { type Helm, isTooSlow } from "./upgrade.ts";
 
 export interface Rollback {
   release: Pick<Release, "name" | "namespace" | "serverSide">;
@@ -47,6 +47,7 @@ export async function rollback(helm: Helm, { release, revision, timeout, wait }:
   if (output.exitCode !== 0) {
     throw helmError(`${what} failed.`, output, {
       fix: `see \`helm history ${name} -n ${namespace}\` and the release's pods, and roll back by hand.`,
+      ...(isTooSlow(output) && { symptom: FAILED_ROLLOUT }),
     });
   }
 }

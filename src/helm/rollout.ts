@@ -6,11 +6,14 @@ import { symptomIn } from "../base/symptom.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import { Event, oldestFirst, Pod } from "../kubernetes/objects.ts";
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
+import { FAILED_CREATE, MissingPods } from "./missing-pods.ts";
 import { followTrouble, patienceWith, type RolloutLimit, type Trouble, timeIn } from "./patience.ts";
 import { describePods, isAboutScaleUp, type PodProblem, problemOfPod } from "./pod-problem.ts";
 import { POD_SYMPTOMS } from "./pod-symptoms.ts";
 
 const LOG_LINES = 25;
+const AFTERWARDS =
+  "Then run again; the upgrade was ended, Helm has recorded it as failed. If it only needs more time, raise helm_timeout: the patience grows with it.";
 
 /** The pods of a release while it is being upgraded. */
 export interface Rollout {
@@ -18,6 +21,8 @@ export interface Rollout {
   failed: AbortSignal;
   /** Returns one line about how far the rollout is. */
   describe(): string;
+  /** Returns a line for each workload whose pods Kubernetes doesn't create. */
+  missing(): string[];
   /** Ends the watch. */
   close(): Promise<void>;
 }
@@ -65,12 +70,34 @@ export function watchRollout(
         `Pod ${namespace}/${name} of release ${release} can't get ready: ${problem.description}.`,
         {
           why: `${lasted}${log ? ` The last lines of container ${container}:\n${log}` : ""}`,
-          fix: `${known?.remedy ?? "mend what the pod complains of (values, image, Secrets, room on the nodes)."} Then run again; the upgrade was ended, Helm has recorded it as failed. If it only needs more time, raise helm_timeout: the patience grows with it.`,
+          fix: `${known?.remedy ?? "mend what the pod complains of (values, image, Secrets, room on the nodes)."} ${AFTERWARDS}`,
           symptom: known?.id,
         },
       ),
     );
   };
+  const missing = new MissingPods({
+    release,
+    limit,
+    find: async (kind, name) => {
+      const { items } = await api
+        .list(kind, namespace, `fieldSelector=metadata.name=${name}`)
+        // Then the upgrade only fails later, at Helm's own limit.
+        .catch(() => ({ items: [] }));
+      return items[0];
+    },
+    giveUp: (title, { reason, description }, patience) => {
+      const known = symptomIn(reason, POD_SYMPTOMS);
+      const [kind, name] = title.split(" ");
+      failed.abort(
+        new ActionError(`Pods of ${kind} ${namespace}/${name} of release ${release} can't be created.`, {
+          why: `it has been so for ${formatDuration(patience)}: ${description}`,
+          fix: `${known?.remedy} ${AFTERWARDS}`,
+          symptom: known?.id,
+        }),
+      );
+    },
+  });
   const see = (pod: Pod) => {
     const { name } = pod.metadata;
     const before = pods.get(name);
@@ -121,6 +148,14 @@ export function watchRollout(
       if (type !== "DELETED") seeEvent(v.parse(Event, item));
     },
   };
+  const creationFollower: Follower = {
+    onList: (items) => {
+      for (const item of items) missing.see(v.parse(Event, item));
+    },
+    onChange: (type, item) => {
+      if (type !== "DELETED") missing.see(v.parse(Event, item));
+    },
+  };
   // Without a watch the upgrade only fails later, at Helm's own limit.
   const watch = (what: string, collection: Collection, follower: Follower) =>
     follow(api, collection, follower, ended.signal, (trouble) => info(trouble.message)).catch(
@@ -128,17 +163,25 @@ export function watchRollout(
     );
   const ofRelease = `labelSelector=app.kubernetes.io/instance=${release}` as const;
   const ofPods = "fieldSelector=involvedObject.kind=Pod";
+  const ofCreations = `fieldSelector=reason=${FAILED_CREATE}` as const;
   const watching = [
     watch("The release's pods", { kind: "Pod", namespace, selector: ofRelease }, podFollower),
     watch("The events of the release's pods", { kind: "Event", namespace, selector: ofPods }, eventFollower),
+    watch(
+      "Pods that can't be created",
+      { kind: "Event", namespace, selector: ofCreations },
+      creationFollower,
+    ),
   ];
 
   return {
     failed: failed.signal,
-    describe: () => describePods(allPods(), scaleUps),
+    describe: () => [describePods(allPods(), scaleUps), ...missing.describe()].join("; "),
+    missing: () => missing.describe(),
     close: async () => {
       ended.abort();
       for (const name of [...pods.keys()]) forget(name);
+      missing.close();
       await Promise.all(watching);
     },
   };

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { type Output, type Program, run } from "../base/process.ts";
 import type { LocalChart } from "./chart.ts";
-import { clusterError, evidenceIn, helmError, ReleaseBusyError } from "./error.ts";
+import { clusterError, evidenceIn, FAILED_ROLLOUT, helmError, ReleaseBusyError } from "./error.ts";
 import { conflictFlags, descriptionFlags, postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import { type HelmValues, withValues } from "./helm-values.ts";
 import type { Release } from "./release.ts";
@@ -84,6 +84,7 @@ function upgradeError(output: Output, { release, signal, timeout }: Upgrade): Er
   if (isTooSlow(output)) {
     return helmError(what, output, {
       fix: `the rollout took longer than ${Math.round(timeout / 1000)}s: see the pods above, or raise helm_timeout.`,
+      symptom: FAILED_ROLLOUT,
     });
   }
   return clusterError(what, output);

@@ -21,6 +21,7 @@ const OWN = {
   Service: { apiVersion: "v1", plural: "services", namespaced: true },
   ConfigMap: { apiVersion: "v1", plural: "configmaps", namespaced: true },
   Deployment: { apiVersion: "apps/v1", plural: "deployments", namespaced: true },
+  ReplicaSet: { apiVersion: "apps/v1", plural: "replicasets", namespaced: true },
   StatefulSet: { apiVersion: "apps/v1", plural: "statefulsets", namespaced: true },
   Pod: { apiVersion: "v1", plural: "pods", namespaced: true },
   NetworkPolicy: { apiVersion: "networking.k8s.io/v1", plural: "networkpolicies", namespaced: true },

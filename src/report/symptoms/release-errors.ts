@@ -161,6 +161,13 @@ export const RELEASE_ERRORS: readonly OwnError[] = [
     remedy: "mend what the pod complains of and run again",
   },
   {
+    id: "pods-not-created",
+    title: "Pods of ... of release ... can't be created",
+    pattern: /^Pods of .* can't be created/,
+    cause: "the API server refuses them, so that there is no pod to look at",
+    remedy: "mend what its words name and run again",
+  },
+  {
     id: "no-authentication",
     title: "Release ... has no authentication, and this run would make it reachable from the Internet",
     pattern: /has no authentication/,
