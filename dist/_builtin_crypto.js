@@ -1,1 +1,1 @@
-import{vr as e}from"./start.js";export default e();export{};
+import{yr as e}from"./start.js";export default e();export{};

@@ -1,1 +1,0 @@
-import{i as e,t}from"./rolldown-runtime.js";var n=t(((t,n)=>{n.exports=e(`node:url`)}));export{n as t};
