@@ -1,38 +1,43 @@
-// Builds the action into the folder named by the first argument: one program by Rolldown, in parts that are loaded when
-// they are needed, and the licenses of what is in it.
+// Builds the action into the folder named by the first argument. Rolldown compiles the sources and drops what nothing
+// uses of their packages. ncc makes one program of that, in parts that are loaded when they are needed.
+import { execFileSync } from "node:child_process";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { build } from "rolldown";
-import { asciiOnly, builtinsByRequire, partsOf } from "./bundle.ts";
+import { asciiOnly } from "./ascii-only.ts";
 import { licensesOf } from "./licenses.ts";
 
 const target = process.argv[2] ?? "dist";
+const compiled = "build/js";
 /** Built aside, so that the old program is whole until the new one is. */
 const fresh = "build/fresh";
-rmSync(fresh, { recursive: true, force: true });
+for (const folder of [compiled, fresh]) rmSync(folder, { recursive: true, force: true });
 
 const absent = join(import.meta.dirname, "absent.ts");
-const entry = "src/main.ts";
 const { output } = await build({
-  input: entry,
+  input: "src/main.ts",
   platform: "node",
-  preserveEntrySignatures: false,
   resolve: { alias: { undici: absent, "@grpc/proto-loader": absent } },
-  plugins: [builtinsByRequire, asciiOnly],
+  plugins: [asciiOnly],
   output: {
-    dir: fresh,
+    dir: compiled,
     format: "esm",
     minify: true,
     comments: false,
     entryFileNames: "index.js",
     chunkFileNames: "[name].js",
-    codeSplitting: partsOf(entry, { start: [entry], run: ["src/deploy.ts", "src/teardown.ts"] }),
   },
+});
+
+// ncc keeps to the kind of modules that the nearest package.json names.
+writeFileSync(join(compiled, "package.json"), '{ "type": "module" }\n');
+const ncc = "node_modules/@vercel/ncc/dist/ncc/cli.js";
+execFileSync(process.execPath, [ncc, "build", join(compiled, "index.js"), "-o", fresh, "-q"], {
+  stdio: "inherit",
 });
 
 const modules = output.flatMap((part) => (part.type === "chunk" ? part.moduleIds : []));
 writeFileSync(join(fresh, "licenses.txt"), licensesOf(modules));
-writeFileSync(join(fresh, "package.json"), '{\n  "type": "module"\n}\n');
 
 rmSync(target, { recursive: true, force: true });
 mkdirSync(dirname(resolve(target)), { recursive: true });
