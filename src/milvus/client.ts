@@ -7,13 +7,13 @@ import {
   Metadata,
   setLogVerbosity,
 } from "@grpc/grpc-js";
+import protobuf from "protobufjs/minimal.js";
 import { loginOf } from "../base/https-proxy.ts";
-import { fieldsOf, textsOf } from "./protobuf.ts";
 
 /** A call of milvus.proto whose request is empty. */
 interface Method<T> {
   path: string;
-  /** Takes the fields that this action reads. */
+  /** Takes the fields that this action uses. */
   read(answer: Buffer): T;
 }
 
@@ -21,17 +21,42 @@ const SERVICE = "/milvus.proto.milvus.MilvusService";
 
 const GET_VERSION: Method<{ version: string }> = {
   path: `${SERVICE}/GetVersion`,
-  read: (answer) => ({ version: textsOf([...fieldsOf(answer)], 2).at(-1) ?? "" }),
+  read: (answer) => {
+    const result = { version: "" };
+    readFields(answer, {
+      2: (reader) => {
+        result.version = reader.string();
+      },
+    });
+    return result;
+  },
 };
 
 const CHECK_HEALTH: Method<{ isHealthy: boolean; reasons: string[] }> = {
   path: `${SERVICE}/CheckHealth`,
   read: (answer) => {
-    const fields = [...fieldsOf(answer)];
-    const isHealthy = fields.findLast(({ number }) => number === 2)?.value;
-    return { isHealthy: isHealthy !== undefined && isHealthy !== 0n, reasons: textsOf(fields, 3) };
+    const result = { isHealthy: false, reasons: [] as string[] };
+    readFields(answer, {
+      2: (reader) => {
+        result.isHealthy = reader.bool();
+      },
+      3: (reader) => result.reasons.push(reader.string()),
+    });
+    return result;
   },
 };
+
+/** @param fields what reads a field, by its number; others are skipped */
+function readFields(message: Buffer, fields: Record<number, (reader: protobuf.Reader) => void>): void {
+  const reader = protobuf.Reader.create(message);
+  while (reader.pos < reader.len) {
+    // A field begins with its number and, in three bits, the type of its value.
+    const key = reader.uint32();
+    const read = fields[key >>> 3];
+    if (read) read(reader);
+    else reader.skipType(key & 7);
+  }
+}
 
 interface CallOptions {
   /** Milliseconds since the epoch. */
