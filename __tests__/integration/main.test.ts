@@ -85,7 +85,7 @@ test("mistakes in files are annotations at their lines, before the one error tha
   const { output, status } = start("", { ...files, ...inputs, ...action, GITHUB_WORKSPACE: workspace });
   expect(status).toBe(1);
   expect(await readFile(files.GITHUB_STEP_SUMMARY, "utf8")).toContain(
-    "[Cause and remedy](<https://github.com/o/r/blob/v1/docs/troubleshooting.md#inputs>)",
+    "[Cause and remedy](<https://github.com/o/r/blob/v1/docs/troubleshooting.md#yaml>)",
   );
   expect(output.match(/^::error.*/gm)).toEqual([
     expect.stringMatching(
