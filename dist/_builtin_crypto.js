@@ -1,1 +1,0 @@
-import{yr as e}from"./start.js";export default e();export{};

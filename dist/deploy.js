@@ -1,1 +1,0 @@
-export{n as deploy}from"./run.js";

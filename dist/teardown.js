@@ -1,1 +1,0 @@
-export{t as teardown}from"./run.js";
