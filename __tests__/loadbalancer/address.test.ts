@@ -1,7 +1,12 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { Ingress } from "../../src/kubernetes/objects.ts";
-import { type AddressRequirement, addressOf, matchingAddress } from "../../src/loadbalancer/address.ts";
+import {
+  type AddressRequirement,
+  addressOf,
+  addressRequirement,
+  matchingAddress,
+} from "../../src/loadbalancer/address.ts";
 
 describe("addressOf", () => {
   const FINALIZERS = ["networking.gke.io/ingress-finalizer-V2"];
@@ -70,5 +75,20 @@ describe("matchingAddress", () => {
     ["private for an external one", "10.128.0.7", {}, {}],
   ])("returns nothing for an address that is %s", (_, ip, annotations, wanted) => {
     expect(due(ip, annotations, wanted)).toBeUndefined();
+  });
+});
+
+describe("the former address", () => {
+  const FINALIZERS = ["networking.gke.io/ingress-finalizer-V2"];
+  const INTERNAL = { "kubernetes.io/ingress.class": "gce-internal" };
+  test.each<[string, object, string | undefined]>([
+    ["none if the load balancer stays", { finalizers: FINALIZERS }, undefined],
+    ["that of an internal one", { finalizers: FINALIZERS, annotations: INTERNAL }, "203.0.113.1"],
+    ["left over from before the Ingress had another class", {}, "203.0.113.1"],
+  ])("is %s", (_, metadata, former) => {
+    const status = { loadBalancer: { ingress: [{ ip: "203.0.113.1" }] } };
+    const ingress = v.parse(Ingress, { metadata: { name: "i", ...metadata }, status });
+    const settings = { loadBalancer: "external", allowHttp: false } as const;
+    expect(addressRequirement(ingress, settings, undefined)).toMatchObject({ former });
   });
 });

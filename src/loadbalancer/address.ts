@@ -17,18 +17,25 @@ const PRIVATE = blockList(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]);
 export interface AddressRequirement extends Pick<LoadBalancerSettings, "loadBalancer" | "allowHttp"> {
   /** The only address that is accepted, if set. */
   reserved: string | undefined;
-  /** The address from before a change between internal and external. It is not accepted. */
+  /** The address from before a change between internal and external, or of another controller. It is not accepted. */
   former: string | undefined;
 }
 
+/** Returns the address of the Ingress's load balancer. */
+export function addressOf(ingress: Ingress): string | undefined {
+  return isTaken(ingress) ? statusAddress(ingress) : undefined;
+}
+
 /**
- * Returns the Ingress's address. Without the controller's finalizer the status is a leftover: the controller
+ * Tells whether Google's controller looks after an Ingress. The status of another one is a leftover: the controller
  * doesn't clear it when an Ingress leaves its class.
  */
-export function addressOf(ingress: Ingress): string | undefined {
-  if (!ingress.metadata.finalizers.some((name) => name.startsWith("networking.gke.io/ingress-finalizer")))
-    return undefined;
-  return ingress.status?.loadBalancer?.ingress.find(({ ip }) => ip)?.ip;
+function isTaken({ metadata }: Ingress): boolean {
+  return metadata.finalizers.some((name) => name.startsWith("networking.gke.io/ingress-finalizer"));
+}
+
+function statusAddress({ status }: Ingress): string | undefined {
+  return status?.loadBalancer?.ingress.find(({ ip }) => ip)?.ip;
 }
 
 /**
@@ -42,7 +49,9 @@ export function addressRequirement(
   { loadBalancer, allowHttp }: Pick<LoadBalancerSettings, "loadBalancer" | "allowHttp">,
   reserved: string | undefined,
 ): AddressRequirement {
-  const former = ingress && changesScheme(ingress, loadBalancer) ? addressOf(ingress) : undefined;
+  // The controller's finalizer may come back before it writes the new address.
+  const isFormer = ingress !== undefined && (!isTaken(ingress) || changesScheme(ingress, loadBalancer));
+  const former = isFormer ? statusAddress(ingress) : undefined;
   return { loadBalancer, allowHttp, reserved, former };
 }
 
