@@ -42,7 +42,8 @@ const MOMENTS = {
   apply: /^::group::Apply the manifests/,
   address: /^::group::Wait for the address/,
   backends: /^::group::Wait for healthy backends/,
-  certificate: /^::group::Wait for the certificate/,
+  certificate: /^::group::Wait for the certificate$/,
+  presented: /^::group::Wait for the certificate to be presented/,
   proof: /^::group::Call Milvus through the load balancer/,
 } as const;
 export type Moment = keyof typeof MOMENTS;
@@ -61,7 +62,7 @@ export async function holdAt(moment: Moment, bench: Bench): Promise<Hold | undef
     await control("PUT", "faults/unhealthy-backends", { namespace });
     return { release: () => control("DELETE", "faults/unhealthy-backends", { namespace }) };
   }
-  if (moment === "proof") {
+  if (moment === "presented" || moment === "proof") {
     return {
       inputs: { verify_address: entrance.address },
       release: async () => entrance.lead(`${await addressOf(bench)}:443`),

@@ -2,6 +2,7 @@ import { warning } from "../base/log.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { DnsResult, HostAddresses } from "../loadbalancer/dns.ts";
 import { waitForTrustedCertificate } from "../loadbalancer/handshake.ts";
+import { whileNothingIsLost } from "../loadbalancer/obstacles.ts";
 import { waitForCertificate } from "../loadbalancer/wait-for-certificate.ts";
 import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
 import { type Session, step } from "../report/session.ts";
@@ -64,7 +65,9 @@ export async function proveCertificate(
         session,
         "Wait for the certificate to be presented",
         () =>
-          waitForTrustedCertificate(dial, settings.host, certificatePresentedTimeout, environment, signal),
+          whileNothingIsLost(watch, signal, (ended) =>
+            waitForTrustedCertificate(dial, settings.host, certificatePresentedTimeout, environment, ended),
+          ),
         "certificate",
       );
     }

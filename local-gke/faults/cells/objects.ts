@@ -2,7 +2,7 @@ import { RELEASE } from "../../bench/lab.ts";
 import { selfSigned } from "../../milvus/certificate.ts";
 import type { Bench } from "../bench.ts";
 import { type Cell, cell, kubectlIn, type Moment } from "../cell.ts";
-import { MANAGED_CERTIFICATE, withManagedCertificate } from "./managed-certificate.ts";
+import { leadHost, MANAGED_CERTIFICATE, withManagedCertificate } from "./managed-certificate.ts";
 
 const INGRESS = `${RELEASE}-milvus`;
 const SERVICE = `${RELEASE}-milvus`;
@@ -15,6 +15,14 @@ export const OBJECT_CELLS: readonly Cell[] = [
   ...(["address", "backends", "proof"] as const).map((moment) => deletion("Service", SERVICE, moment)),
   ...(["address", "backends"] as const).map((moment) => deletion("Secret", SECRET, moment)),
   withManagedCertificate(deletion("ManagedCertificate", MANAGED_CERTIFICATE, "certificate")),
+  {
+    ...withManagedCertificate(deletion("Ingress", INGRESS, "presented")),
+    async prepare(bench) {
+      await bench.act({ inputs: { wait_for: "address" } });
+      await leadHost(bench);
+      return {};
+    },
+  },
   {
     ...cell("BackendConfig deleted by somebody else", "address", "backend-config-not-found"),
     shownBy: /^Warning Ingress: .*BackendConfig/,
