@@ -4,7 +4,6 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { formatDuration } from "../src/base/duration.ts";
 import { messageOf } from "../src/base/errors.ts";
-import { up } from "./cluster.ts";
 import { titleOf } from "./faults/cell.ts";
 import { CELLS } from "./faults/cells.ts";
 import { describeDetection, detectionIn, HEAD, reliabilityPage, rowOf } from "./faults/page.ts";
@@ -27,8 +26,7 @@ try {
   const chosen = new RegExp(only ?? "");
   const cells = CELLS.filter((cell) => chosen.test(titleOf(cell)));
   const begun = performance.now();
-  const gke = await up();
-  const outcomes = await runCells(gke, cells, sayOnStderr).finally(() => gke.down());
+  const outcomes = await runCells(cells, sayOnStderr);
   process.stdout.write(`${table([HEAD, ...outcomes.map((each) => rowOf(each))], { numbers: false })}\n\n`);
   process.stdout.write(`${describeDetection(detectionIn(outcomes))}\n`);
   process.stdout.write(`${describeTime(outcomes, performance.now() - begun)}\n`);
