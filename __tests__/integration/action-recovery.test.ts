@@ -108,7 +108,7 @@ test("a Helm that is killed while it waits for the pods: its run rolls the relea
   const step = job.start({ ...inputsFor(namespace), values });
   const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
   await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT[0] ?? "", "--timeout=300s");
-  killProgramOf(job.directory, "helm");
+  await killProgramOf(job.directory, "helm");
   const { errors } = await step.ended;
   expect(errors).toEqual([
     expect.stringMatching(/Why: .*helm was killed by SIGKILL\.[\s\S]*was rolled back to revision 2\.\n/),

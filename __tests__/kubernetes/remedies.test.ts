@@ -17,6 +17,7 @@ test.each<[text: string, fix: string | undefined]>([
   ],
   ["error: EOF", "has no credentials for its context"],
   ["Unauthorized", "the cluster refuses the credentials"],
+  ["some warning\nhelm was killed by SIGKILL.", "if memory ran out, give the runner more"],
   [
     'secrets is forbidden: User "u" cannot list resource "secrets" in API group ""',
     "roles/container.developer",

@@ -27,9 +27,16 @@ export async function killProcessesOf(directory: string): Promise<void> {
   }
 }
 
-/** Kills those of the processes that run a program of this name. */
-export function killProgramOf(directory: string, name: string): void {
-  for (const pid of processesOf(directory)) if (nameOf(pid) === name) signalProcess(pid, "SIGKILL");
+/** Kills those of the processes that run a program of this name, as soon as there is one. */
+export async function killProgramOf(directory: string, name: string): Promise<void> {
+  const deadline = performance.now() + KILL_LIMIT_MS;
+  const running = () => processesOf(directory).filter((pid) => nameOf(pid) === name);
+  for (let pids = running(); ; pids = running()) {
+    for (const pid of pids) signalProcess(pid, "SIGKILL");
+    if (pids.length > 0) return;
+    if (performance.now() > deadline) throw new Error(`no ${name} runs in ${directory}`);
+    await delay(POLL_MS);
+  }
 }
 
 /** Sends a signal to a process, unless it has exited. */

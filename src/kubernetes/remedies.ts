@@ -4,6 +4,16 @@ import { symptomIn, type TextSymptom } from "../base/symptom.ts";
 /** What the API server, kubectl and Helm refuse, and how. The first that shows counts. */
 export const REFUSALS: readonly TextSymptom[] = [
   {
+    id: "program-killed",
+    title: "helm was killed by SIGKILL, kubectl was killed by SIGKILL",
+    pattern: /^(helm|kubectl) was killed by SIG/m,
+    verdict: "lasting",
+    cause: "the runner has no memory left, or something on it ends programs.",
+    remedy:
+      "see the log of the runner's system (`dmesg`) for what ended the program; if memory ran out, give the runner more. Then run again.",
+    source: "the runner's system",
+  },
+  {
     id: "credential-plugin",
     title: "getting credentials: exec",
     pattern: /getting credentials: exec/,

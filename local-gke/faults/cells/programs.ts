@@ -16,15 +16,18 @@ export const PROGRAM_CELLS: readonly Cell[] = [
       strike: ({ directory }) => killProcessesOf(directory),
     }),
   ),
-  {
-    ...cell("Helm killed", "rollout", "rolled-back"),
-    strike: async ({ directory }) => killProgramOf(directory, "helm"),
-  },
+  ...(["plan", "rollout"] as const).map(
+    (moment): Cell => ({
+      ...cell("Helm killed", moment, "program-killed"),
+      helms: ["helm3", "helm4"],
+      strike: ({ directory }) => killProgramOf(directory, "helm"),
+    }),
+  ),
   ...(["plan", "rollout", "address", "backends"] as const).map(
     (moment): Cell => ({
-      ...cell("kubectl killed", moment, "api-server"),
+      ...cell("kubectl killed", moment, "program-killed"),
       helms: ["helm4"],
-      strike: async ({ directory }) => killProgramOf(directory, "kubectl"),
+      strike: ({ directory }) => killProgramOf(directory, "kubectl"),
     }),
   ),
   ...(["kubectl", "helm"] as const).map(
