@@ -99,6 +99,16 @@ describe("a local GKE", () => {
     await expectNothingLeft(name);
   });
 
+  test.each(["kube-apiserver", "etcd"])("goes on after an interruption of %s", async (server) => {
+    const gke = await up({ name: newName() });
+    const response = await fetch(`${gke.control}/interruptions/${server}`, { method: "PUT", body: "200" });
+    expect(response.status).toBe(200);
+    await expect.poll(() => kubectl(gke, "get", "--raw", "/readyz").catch(String)).toBe("ok");
+    await kubectl(gke, "create", "service", "loadbalancer", "mine", "--tcp=80");
+    const address = ["get", "service", "mine", "--output=jsonpath={.status.loadBalancer.ingress[0].ip}"];
+    await expect.poll(() => kubectl(gke, ...address)).toMatch(/^127\./);
+  });
+
   test("tells why when one of its programs dies, and stops the others", async () => {
     const name = newName();
     await up({ name, owner: "none" });
