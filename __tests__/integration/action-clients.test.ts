@@ -64,6 +64,19 @@ test("a first deployment with defaults", async () => {
   expect(clients).toMatchObject({ byAddress: { last: ["new port"] }, byName: { last: ["new port"] } });
 });
 
+test("a record with a long TTL: the layer-4 load balancer stays for a later run", async () => {
+  const namespace = "clients-long-ttl";
+  const clients = await served(namespace, 3600);
+  const { errors, lines, outputs } = await (await cluster.job()).main(inputs(namespace));
+  expect(errors, lines.join("\n")).toEqual([]);
+  expect(lines).toContain(
+    "The layer-4 load balancer stays: resolvers may still give its address for the record's TTL, 1h. A run after that removes it.",
+  );
+  expect(outputs).toMatchObject({ release_revision: "2" });
+  await expectUnbroken(clients);
+  expect(clients).toMatchObject({ byAddress: { last: ["old port, TLS"] } });
+});
+
 test("DNS by hand: the layer-4 load balancer stays while DNS leads there", async () => {
   const namespace = "clients-dns-by-hand";
   const host = hostOf(namespace);

@@ -7,15 +7,15 @@ import type { Layer4 } from "../milvus/layer-4.ts";
 import { type Session, step } from "../report/session.ts";
 import type { MovedRecord } from "./dns-record.ts";
 
-/** Longest wait for resolvers to forget the old address, in milliseconds. */
-const LONGEST_WAIT_MS = 3_600_000;
+/** Longest wait for resolvers to forget the old address, in seconds: twice Cloud DNS's default TTL. */
+const LONGEST_WAIT = 600;
 
 /**
  * Waits until clients by name no longer come to the layer-4 load balancer: resolvers may give the old address for the
  * record's TTL.
  *
  * @param moved the move of the host's record in this run, if there was one
- * @returns false if DNS still leads them there. Then somebody else has to change that.
+ * @returns false if DNS leads them there for longer, or somebody else has to change the record first
  */
 export async function leaveLayer4(
   { host }: Pick<Settings, "host">,
@@ -25,10 +25,16 @@ export async function leaveLayer4(
 ): Promise<boolean> {
   if (moved) {
     if (!addresses.includes(moved.before)) return true;
-    const rest = Math.min(1000 * moved.staleSeconds, LONGEST_WAIT_MS);
+    const ttl = 1000 * moved.staleSeconds;
+    if (moved.staleSeconds > LONGEST_WAIT) {
+      info(
+        `The layer-4 load balancer stays: resolvers may still give its address for the record's TTL, ${formatDuration(ttl)}. A run after that removes it.`,
+      );
+      return false;
+    }
     await step(session, "Wait until resolvers know the new address", async () => {
-      info(`The layer-4 load balancer stays for the record's TTL, ${formatDuration(rest)}.`);
-      await pause(rest, session.signal);
+      info(`The layer-4 load balancer stays for the record's TTL, ${formatDuration(ttl)}.`);
+      await pause(ttl, session.signal);
     });
     return true;
   }
