@@ -70,7 +70,7 @@ export default defineConfig({
       {
         test: {
           name: "helm3",
-          include: ["__tests__/integration/action-{adopt,install,plan,teardown,upgrade}.test.ts"],
+          include: ["__tests__/integration/action-{install,plan,takeover,teardown,upgrade}.test.ts"],
           env: { TEST_HELM: "helm3" },
           ...WITH_PROGRAMS,
         },

@@ -1,5 +1,6 @@
+import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { killProcessesOf } from "../../local-gke/control-plane/processes.ts";
+import { killProcessesOf, processesOf } from "../../local-gke/control-plane/processes.ts";
 import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
 import { type HeldUpdate, holdUpdates } from "./support/hold.ts";
 import type { Job, Step } from "./support/job.ts";
@@ -12,8 +13,12 @@ afterAll(() => cluster?.stop());
 
 const HELMS = ["helm3", "helm4"] as const;
 const CRASH = "annotations:\n  local-gke/pod: crash-loop\n";
-const NEVER_READY = "annotations:\n  local-gke/ready-after: 1h\n";
 const DEPLOYMENT = ["deployment/my-release-milvus-standalone", "-o"];
+
+/** Values with which pods get ready after this time. */
+function readyAfter(time: string): string {
+  return `annotations:\n  local-gke/ready-after: ${time}\n`;
+}
 
 /** Puts a small release behind the load balancer, without waiting for that. */
 async function settle(namespace: string, helm: HelmName): Promise<void> {
@@ -96,7 +101,10 @@ describe("an upgrade that is cancelled", () => {
     await settle(namespace, helm);
     const [values, template] = [await cluster.values(namespace), await podTemplate(namespace)];
 
-    const cancelled = (await cluster.job({ helm })).start({ ...inputsFor(namespace), values: NEVER_READY });
+    const cancelled = (await cluster.job({ helm })).start({
+      ...inputsFor(namespace),
+      values: readyAfter("1h"),
+    });
     const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
     await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT[0] ?? "", "--timeout=300s");
     cancelled.kill("SIGINT");
@@ -110,4 +118,51 @@ describe("an upgrade that is cancelled", () => {
     expect(await cluster.values(namespace)).toEqual(values);
     expect(await podTemplate(namespace)).toEqual(template);
   });
+});
+
+describe.concurrent("a job that is cancelled in the middle of the upgrade", () => {
+  test.each<{ signal: NodeJS.Signals; helm: HelmName; ending: string[] }>([
+    // Client-side, what the failed revision has set must be taken back first.
+    { signal: "SIGINT", helm: "helm3", ending: ["superseded", "failed", "superseded", "deployed"] },
+    { signal: "SIGTERM", helm: "helm4", ending: ["superseded", "failed", "deployed"] },
+  ])(
+    "by $signal to $helm: the release is failed, not pending, and the next run goes on",
+    async ({ signal, helm, ending }) => {
+      const namespace = `cancelled-${signal.toLowerCase()}`;
+      await cluster.installSmall(namespace, {}, helm);
+      const before = await cluster.values(namespace);
+
+      const job = await cluster.job({ helm });
+      const step = job.start({ ...inputsFor(namespace), values: readyAfter("1h") });
+      // Helm is at work on the objects.
+      const upgraded = [
+        "--for=jsonpath={.spec.type}=ClusterIP",
+        "service/my-release-milvus",
+        "--timeout=300s",
+      ];
+      await cluster.kubectl("wait", ...upgraded, "-n", namespace);
+      step.kill(signal);
+      const cancelled = await step.ended;
+      expect(cancelled.exitCode).toBe(1);
+      expect(cancelled.errors).toEqual([expect.stringContaining(`The job was cancelled (${signal}).`)]);
+      expect(processesOf(job.directory)).toEqual([]);
+      expect(await cluster.revisions(namespace)).toEqual(["deployed", "failed"]);
+      expect((await job.post()).exitCode).toBe(0);
+      expect(readdirSync(job.temp)).toEqual([]);
+
+      const next = await (await cluster.job({ helm })).main({
+        ...inputsFor(namespace),
+        values: readyAfter("1s"),
+      });
+      expect(next.errors, next.lines.join("\n")).toEqual([]);
+      expect(next.outputs).toMatchObject({ changed: "true", release_revision: String(ending.length) });
+      expect(await cluster.revisions(namespace)).toEqual(ending);
+      const { service: _, extraConfigFiles, ...values } = await cluster.values(namespace);
+      const { service: __, extraConfigFiles: ___, ...kept } = before;
+      expect(values).toEqual({ ...kept, annotations: { "local-gke/ready-after": "1s" } });
+      expect(extraConfigFiles).toEqual({
+        "user.yaml": expect.stringMatching(/authorizationEnabled: true\n[\s\S]*tlsMode: 1\n/),
+      });
+    },
+  );
 });

@@ -427,15 +427,15 @@ describe.concurrent("the way back", () => {
     const namespace = "forgotten";
     await installed(namespace);
     await succeed(inputs(namespace));
-    for (let round = 1; round <= 10; round += 1) {
-      const set = ["--reuse-values", "--set", `annotations.round=r${round}`];
-      await cluster.helm("upgrade", "my-release", CHART, "-n", namespace, ...set);
+    for (const round of ["r1", "r2"]) {
+      const flags = ["--reuse-values", "--set", `annotations.round=${round}`, "--history-max", "2"];
+      await cluster.helm("upgrade", "my-release", CHART, "-n", namespace, ...flags);
     }
     const { lines } = await succeed(inputs(namespace, { mode: "teardown", restore_layer4: "true" }));
     expect(lines.join("\n")).toContain("has no revision from before this action");
     const { service, extraConfigFiles, annotations } = await cluster.values(namespace);
     expect(service).toEqual({ type: "LoadBalancer" });
-    expect(annotations).toEqual({ round: "r10" });
+    expect(annotations).toEqual({ round: "r2" });
     expect(Object(extraConfigFiles)["user.yaml"]).toBe(await startingUserYaml());
   });
 });

@@ -1,9 +1,7 @@
-import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
-import { processesOf } from "../../local-gke/control-plane/processes.ts";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
-import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import { inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
 let cluster: TestCluster;
@@ -16,53 +14,6 @@ afterAll(() => cluster?.stop());
 function readyAfter(time: string): string {
   return `annotations:\n  local-gke/ready-after: ${time}\n`;
 }
-
-describe.concurrent("a job that is cancelled in the middle of the upgrade", () => {
-  test.each<{ signal: NodeJS.Signals; helm: HelmName; ending: string[] }>([
-    // Client-side, what the failed revision has set must be taken back first.
-    { signal: "SIGINT", helm: "helm3", ending: ["superseded", "failed", "superseded", "deployed"] },
-    { signal: "SIGTERM", helm: "helm4", ending: ["superseded", "failed", "deployed"] },
-  ])(
-    "by $signal to $helm: the release is failed, not pending, and the next run goes on",
-    async ({ signal, helm, ending }) => {
-      const namespace = `cancelled-${signal.toLowerCase()}`;
-      await cluster.installSmall(namespace, {}, helm);
-      const before = await cluster.values(namespace);
-
-      const job = await cluster.job({ helm });
-      const step = job.start({ ...inputsFor(namespace), values: readyAfter("1h") });
-      // Helm is at work on the objects.
-      const upgraded = [
-        "--for=jsonpath={.spec.type}=ClusterIP",
-        "service/my-release-milvus",
-        "--timeout=300s",
-      ];
-      await cluster.kubectl("wait", ...upgraded, "-n", namespace);
-      step.kill(signal);
-      const cancelled = await step.ended;
-      expect(cancelled.exitCode).toBe(1);
-      expect(cancelled.errors).toEqual([expect.stringContaining(`The job was cancelled (${signal}).`)]);
-      expect(processesOf(job.directory)).toEqual([]);
-      expect(await cluster.revisions(namespace)).toEqual(["deployed", "failed"]);
-      expect((await job.post()).exitCode).toBe(0);
-      expect(readdirSync(job.temp)).toEqual([]);
-
-      const next = await (await cluster.job({ helm })).main({
-        ...inputsFor(namespace),
-        values: readyAfter("1s"),
-      });
-      expect(next.errors, next.lines.join("\n")).toEqual([]);
-      expect(next.outputs).toMatchObject({ changed: "true", release_revision: String(ending.length) });
-      expect(await cluster.revisions(namespace)).toEqual(ending);
-      const { service: _, extraConfigFiles, ...values } = await cluster.values(namespace);
-      const { service: __, extraConfigFiles: ___, ...kept } = before;
-      expect(values).toEqual({ ...kept, annotations: { "local-gke/ready-after": "1s" } });
-      expect(extraConfigFiles).toEqual({
-        "user.yaml": expect.stringMatching(/authorizationEnabled: true\n[\s\S]*tlsMode: 1\n/),
-      });
-    },
-  );
-});
 
 describe.concurrent("an upgrade that fails", () => {
   /** Runs the action, whose upgrade must fail before anything is put in front of the release. */
