@@ -76,3 +76,24 @@ test("a rollout that fails takes the load balancer back that was made beside it"
   ).toEqual([]);
   expect(await cluster.revisions(namespace)).toEqual(["superseded", "failed", "deployed"]);
 });
+
+test("the health check of a load balancer is mended before pods wait for it", async () => {
+  const namespace = "mended-first";
+  await cluster.installSmall(namespace);
+  const given = inputsFor(namespace);
+  const first = await (await cluster.job()).main(given);
+  expect(first.errors, first.lines.join("\n")).toEqual([]);
+  const wrong = '{"spec":{"healthCheck":{"requestPath":"/nowhere"}}}';
+  await cluster.kubectl(
+    ...["patch", "backendconfig", "my-release-backendconfig", "-n", namespace, "--type=merge", "-p", wrong],
+  );
+
+  const values = "annotations:\n  example.com/restarted: again\n";
+  const second = await (await cluster.job()).main({ ...given, values, helm_timeout: "60s" });
+  expect(second.errors, second.lines.join("\n")).toEqual([]);
+  const writes = await cluster.writes(namespace);
+  const mended = writes.lastIndexOf("patch backendconfigs/my-release-backendconfig");
+  expect(mended, writes.join("\n")).toBeLessThan(
+    writes.indexOf("create secrets/sh.helm.release.v1.my-release.v3"),
+  );
+});

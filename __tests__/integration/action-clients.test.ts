@@ -118,6 +118,19 @@ describe.concurrent("a run that fails", () => {
     expect(clients).toMatchObject({ byAddress: { last }, byName: { last } });
   });
 
+  test("because something else answers at the new load balancer", async () => {
+    const namespace = "clients-log-in";
+    const clients = await served(namespace);
+    await cluster.setFaultIn(namespace, "identity-aware-proxy", true);
+    const { errors, lines } = await (await cluster.job()).main(inputs(namespace));
+    expect(errors, lines.join("\n")).toEqual([
+      expect.stringMatching(/The layer-4 load balancer.* still stands/),
+    ]);
+    await expectUnbroken(clients);
+    const last = ["old port, TLS"];
+    expect(clients).toMatchObject({ byAddress: { last }, byName: { last } });
+  });
+
   test("because the certificate is not for the host", async () => {
     const namespace = "clients-certificate";
     const clients = await served(namespace);
