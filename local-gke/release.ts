@@ -2,6 +2,9 @@ import { join } from "node:path";
 import { type Program, run } from "../src/base/process.ts";
 import { OWN_CHART } from "./milvus-chart.ts";
 
+/** Path of the values of a release before the first step of Milvus's guide. */
+export const STARTING_VALUES = join(import.meta.dirname, "chart/starting-values.yaml");
+
 /**
  * Saves most of Helm's CPU time. The API server validates every object itself: Helm would only read its OpenAPI
  * documents to find that out.
@@ -30,10 +33,9 @@ export async function installRelease(options: {
   const { kubeconfig, chart = OWN_CHART } = options;
   const { release = "my-release", namespace = "default", isStandalone = false, signal } = options;
   const helm: Program = { name: "helm", path: options.helm, env: { KUBECONFIG: kubeconfig } };
-  const values = join(import.meta.dirname, "chart/starting-values.yaml");
   const where = ["--namespace", namespace, "--create-namespace"];
   const waiting = ["--wait", "--timeout", "2m"];
-  const args = ["install", release, chart, ...where, "--values", values, ...waiting, UNVALIDATED];
+  const args = ["install", release, chart, ...where, "--values", STARTING_VALUES, ...waiting, UNVALIDATED];
   if (isStandalone) args.push("--set", "cluster.enabled=false");
   const { exitCode, stderr } = await run(helm, args, { signal });
   signal?.throwIfAborted();

@@ -42,11 +42,17 @@ async function measure(count: number): Promise<KillFigures[]> {
 
 function tableOf(figures: readonly KillFigures[]): string {
   const left = STATUSES.map((status) => `left ${status}`);
-  const head = ["Helm", "runs killed", ...left, "survived", "calls", "failed", "longest outage"];
-  const rows = figures.map(({ helm, kills, left, survived, calls, failed, longestOutage }) => {
-    const numbers = [kills, ...STATUSES.map((status) => left[status] ?? 0), survived, calls];
-    const share = `${((100 * failed) / calls).toFixed(2)} %`;
-    return [helm, ...numbers.map(String), share, `${longestOutage.toFixed(1)} s`];
-  });
-  return table([head, ...rows]);
+  const clients = ["by name", "by address"].flatMap((client) => [
+    `failed calls ${client}`,
+    `longest outage ${client}`,
+  ]);
+  const rows = figures.map(({ helm, kills, left, survived, byName, byAddress }) => [
+    helm,
+    ...[kills, ...STATUSES.map((status) => left[status] ?? 0), survived].map(String),
+    ...[byName, byAddress].flatMap(({ calls, failed, longestOutage }) => [
+      `${((100 * failed) / calls).toFixed(2)} % of ${calls}`,
+      `${longestOutage.toFixed(1)} s`,
+    ]),
+  ]);
+  return table([["Helm", "runs killed", ...left, "survived", ...clients], ...rows]);
 }

@@ -59,9 +59,9 @@ test("a first deployment with defaults", async () => {
   clients.askDnsAgain();
   const { errors, lines } = await step.ended;
   expect(errors, lines.join("\n")).toEqual([]);
-  expect(lines).toContain(`The layer-4 load balancer stays for the record's TTL, ${RECORD_TTL}s.`);
   await expectUnbroken(clients);
   expect(clients).toMatchObject({ byAddress: { last: ["new port"] }, byName: { last: ["new port"] } });
+  expect(lines).toContain(`The layer-4 load balancer stays for the record's TTL, ${RECORD_TTL}s.`);
 });
 
 test("a record with a long TTL: the layer-4 load balancer stays for a later run", async () => {

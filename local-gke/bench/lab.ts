@@ -147,7 +147,7 @@ export async function setTime(
 
 /** Calls the local GKE's control API. */
 export async function control(
-  { gke }: Pick<Lab, "gke">,
+  { gke }: { gke: Pick<LocalGke, "control"> },
   method: "PUT" | "DELETE",
   path: string,
   body?: unknown,

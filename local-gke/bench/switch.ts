@@ -1,9 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { callAtIntervals } from "../clients/call-at-intervals.ts";
-import { type Call, Caller } from "../clients/caller.ts";
+import type { Call } from "../clients/caller.ts";
+import { type Calls, startClients, ZONE } from "../clients/clients.ts";
 import { figuresOf } from "../clients/figures.ts";
-import { layer4Ways, layer7Way, WaysByName } from "../clients/ways-in.ts";
-import { changeZoneRecords, managedRecords } from "../clients/zone-records.ts";
 import type { Figure } from "./figure.ts";
 import { control, type Lab, layer4Address, setTime, THROUGH_GOOGLE } from "./lab.ts";
 
@@ -24,30 +22,25 @@ const SWITCHES: readonly Switch[] = [
   { name: "keep_layer4: false", inputs: { keep_layer4: "false" }, isNoticed: true },
 ];
 
-const ZONE = "milvus-io";
 // These take minutes at Google and with Milvus.
 const ADDRESS_DELAY_MS = 10_000;
 const READY_AFTER = "5s";
 const HELM_TIMEOUT = "15s";
-/** 5 minutes are usual. */
-const RECORD_TTL = 5;
 /** The calls start this long before the action and end this long after it. */
 const MARGIN_MS = 1000;
-const DEADLINE_MS = 1000;
 const TOKEN = "root:Milvus";
 
-/**
- * Measures what clients see from before the action's start until after its end: one by name and one by address. A client
- * calls Milvus in plaintext and with TLS at the old port and at the new one. Its call fails when Milvus answers nowhere.
- */
+/** Measures what clients see from before the action's start until after its end. */
 export async function switches(lab: Lab): Promise<Figure[]> {
-  await control(lab, "PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" });
   await setTime(lab, "addressDelayMs", ADDRESS_DELAY_MS);
   const figures: Figure[] = [];
   for (const each of SWITCHES) {
-    figures.push(...(await lab.withRelease((namespace) => measureSwitch(lab, namespace, each))));
+    const { byName, byAddress } = await lab.withRelease((namespace) => callsDuring(lab, namespace, each));
+    figures.push(
+      ...callFigures(`switch, ${each.name}, by name`, byName, each.isNoticed),
+      ...callFigures(`switch, ${each.name}, by address`, byAddress, each.isNoticed),
+    );
   }
-  await control(lab, "DELETE", `dns-zones/${ZONE}`);
   return figures;
 }
 
@@ -70,20 +63,11 @@ function callFigures(name: string, calls: readonly Call[], isNoticed = false): F
   ];
 }
 
-async function measureSwitch(
-  lab: Lab,
-  namespace: string,
-  { name: what, inputs, failure, isNoticed }: Switch,
-): Promise<Figure[]> {
+async function callsDuring(lab: Lab, namespace: string, { inputs, failure }: Switch): Promise<Calls> {
   const host = `${namespace}.milvus.io`;
   const address = await layer4Address(lab, namespace);
-  await changeZoneRecords(lab.gke, ZONE, { additions: managedRecords(host, namespace, address, RECORD_TTL) });
-  const ways = layer4Ways(address);
-  const client = { host, token: TOKEN, deadlineMs: DEADLINE_MS };
-  const resolver = lab.gke.env.GHA_ENDPOINT_OVERRIDE_resolver ?? "";
-  const name = new WaysByName(host, resolver);
-  const byName = callAtIntervals(new Caller({ ...client, ways: () => name.ways() }));
-  const byAddress = callAtIntervals(new Caller({ ...client, ways: async () => ways }));
+  const clients = await startClients(lab.gke, { host, namespace, address, token: TOKEN });
+  let calls: Calls | undefined;
   try {
     if (failure === "load balancer") await control(lab, "PUT", "faults/organization-policy", { namespace });
     await delay(MARGIN_MS);
@@ -102,18 +86,15 @@ async function measureSwitch(
         fails: failure !== undefined,
         onLine({ text }) {
           const [, found] = /^The load balancer's address is (\S+)\.$/.exec(text) ?? [];
-          if (found !== undefined) ways.push(layer7Way(found));
+          if (found !== undefined) clients.learn(found);
         },
       },
     );
     await delay(MARGIN_MS);
-    return [
-      ...callFigures(`switch, ${what}, by name`, await byName.stop(), isNoticed),
-      ...callFigures(`switch, ${what}, by address`, await byAddress.stop(), isNoticed),
-    ];
   } finally {
-    await Promise.all([byName.stop(), byAddress.stop()]);
+    calls = await clients.stop();
     if (failure === "load balancer")
       await control(lab, "DELETE", "faults/organization-policy", { namespace });
   }
+  return calls;
 }

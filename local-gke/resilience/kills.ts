@@ -8,32 +8,44 @@ import * as v from "valibot";
 import { isMap, type YamlMap } from "../../src/base/yaml.ts";
 import { type Release, readRelease } from "../../src/helm/release.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
-import { HOST, layer4Address, RELEASE, succeed, THROUGH_GOOGLE } from "../bench/lab.ts";
+import { layer4Address, RELEASE, setTime, succeed, THROUGH_GOOGLE } from "../bench/lab.ts";
 import { binaries } from "../binaries/binaries.ts";
-import { callAtIntervals } from "../clients/call-at-intervals.ts";
-import { Caller } from "../clients/caller.ts";
+import type { Call } from "../clients/caller.ts";
+import { type Calls, type Clients, startClients, ZONE } from "../clients/clients.ts";
 import { type CallFigures, figuresOf } from "../clients/figures.ts";
-import { layer4Ways } from "../clients/ways-in.ts";
 import type { LocalGke } from "../cluster.ts";
 import { killProcessesOf, MARK } from "../control-plane/processes.ts";
-import { installRelease } from "../release.ts";
-import { PROJECT, runAction } from "../run-action.ts";
+import { OWN_CHART } from "../milvus-chart.ts";
+import { installRelease, STARTING_VALUES } from "../release.ts";
+import { runAction } from "../run-action.ts";
 import type { Say } from "../say.ts";
 
-/** The results for a release whose runs were killed, and for a client of its layer-4 load balancer. */
-export interface KillFigures extends CallFigures {
+/** The results for a release whose runs were killed, and for its clients. */
+export interface KillFigures {
   helm: string;
   kills: number;
   /** Number of kills that left the release in each status. */
   left: Record<string, number>;
   /** Number of kills after which the next run continued without losing values. */
   survived: number;
-  /** Number of the client's calls. */
+  byName: ClientFigures;
+  byAddress: ClientFigures;
+}
+
+interface ClientFigures extends CallFigures {
   calls: number;
 }
 
 const TOKEN = "root:Milvus";
-const DEADLINE_MS = 1000;
+/** This takes minutes at Google. */
+const ADDRESS_DELAY_MS = 2000;
+
+/** A run that was not killed. */
+interface Finish {
+  /** The release's values without those of the runs. */
+  values: YamlMap;
+  milliseconds: number;
+}
 
 export const HELMS = ["helm3", "helm4"] as const;
 /** Prefix of the pod annotations that runs set: one holds the run's name, another is unique to the run. */
@@ -41,7 +53,7 @@ const RUN_PREFIX = "example.com/";
 const ANNOTATION = `${RUN_PREFIX}run`;
 
 /** A kill's delay starts at one of these lines in turn. Most can be lost while Helm is running. */
-const MOMENTS = [/^/, /^::group::(Upgrade|Roll back)/];
+const MOMENTS = [/^/, /^::group::(Upgrade|Roll back)/, /^::group::(Wait for the address|Remove the layer-4)/];
 
 /** A number of milliseconds after the first matching line of a run's log. */
 interface Moment {
@@ -51,12 +63,11 @@ interface Moment {
 
 interface TestedRelease {
   helm: (typeof HELMS)[number];
-  namespace: string;
   /** Runs the action to its end, or kills it at `moment`. */
   act(run: string, moment?: Moment): Promise<{ exitCode: number; milliseconds: number; log: string[] }>;
   read(): Promise<Release>;
-  /** The address of its layer-4 load balancer. */
-  address(): Promise<string>;
+  /** Gives the release its first values, with a layer-4 load balancer and without TLS, and starts its clients. */
+  startAgain(): Promise<Clients>;
   /** The pod annotations of each Deployment that runs have set. */
   annotations(): Promise<Record<string, string>[]>;
 }
@@ -79,19 +90,22 @@ async function installTestedRelease(gke: LocalGke, helm: TestedRelease["helm"]):
   const { kubeconfig } = gke;
   await installRelease({ kubeconfig, helm: tools[helm], release: RELEASE, namespace });
   const kubectl = { name: "kubectl", path: tools.kubectl, env: { KUBECONFIG: kubeconfig } };
+  const host = `${namespace}.milvus.io`;
+  let clients: Clients | undefined;
+  let address = "";
   const inputs = {
     ...THROUGH_GOOGLE,
-    host: HOST,
+    host,
+    dns_zone: ZONE,
     release: RELEASE,
     namespace,
-    chart: join(PROJECT, "local-gke/chart/milvus"),
+    chart: OWN_CHART,
     recover_pending: "1s",
-    wait_for: "none",
+    milvus_token: TOKEN,
     gcloud_version: "none",
   };
   return {
     helm,
-    namespace,
     async act(run, moment) {
       const directory = await mkdtemp(join(gke.directory, "job-"));
       const log: string[] = [];
@@ -103,6 +117,8 @@ async function installTestedRelease(gke: LocalGke, helm: TestedRelease["helm"]):
         directory,
         onLine(line) {
           log.push(line);
+          address = /^The load balancer's address is (\S+)\.$/.exec(line)?.[1] ?? address;
+          if (/^::group::Remove the layer-4/.test(line)) clients?.learn(address);
           if (moment?.line.test(line)) reached.resolve();
         },
       });
@@ -114,7 +130,25 @@ async function installTestedRelease(gke: LocalGke, helm: TestedRelease["helm"]):
       const { exitCode, milliseconds } = await running;
       return { exitCode, milliseconds, log };
     },
-    address: () => layer4Address({ kubectl }, namespace),
+    async startAgain() {
+      const where = ["--namespace", namespace];
+      const upgrade = [
+        "upgrade",
+        RELEASE,
+        OWN_CHART,
+        ...where,
+        "--reset-values",
+        "--values",
+        STARTING_VALUES,
+      ];
+      await succeed({ name: helm, path: tools[helm], env: { KUBECONFIG: kubeconfig } }, [
+        ...upgrade,
+        "--wait",
+      ]);
+      const layer4 = await layer4Address({ kubectl }, namespace);
+      clients = await startClients(gke, { host, namespace, address: layer4, token: TOKEN });
+      return clients;
+    },
     async read() {
       const api = await ApiServer.open(kubectl, await mkdtemp(join(tmpdir(), "kills-")));
       const release = await readRelease(api, RELEASE, namespace).finally(() => api.close());
@@ -133,8 +167,8 @@ async function installTestedRelease(gke: LocalGke, helm: TestedRelease["helm"]):
 }
 
 /**
- * Kills runs and all their child processes at random moments. Lets a run finish after one or more kills. All the while, a
- * client calls Milvus at the layer-4 load balancer.
+ * Kills runs and all their child processes at random moments. Lets a run finish after one or more kills. Then the release
+ * gets its layer-4 load balancer back. Two clients call Milvus from before the kills until after the finish.
  *
  * @param say logs the progress
  * @throws Error with a run's log if it does not finish, or with the values if some were lost
@@ -145,56 +179,60 @@ export async function surviveKills(
   kills: number,
   say: Say,
 ): Promise<KillFigures> {
+  await setTime({ gke }, "addressDelayMs", ADDRESS_DELAY_MS);
   const release = await installTestedRelease(gke, helm);
-  const ways = layer4Ways(await release.address());
-  const client = { host: HOST, token: TOKEN, ways: async () => ways, deadlineMs: DEADLINE_MS };
-  const calling = callAtIntervals(new Caller(client));
-  try {
-    const survival = await killAndFinish(release, kills, say);
-    const calls = await calling.stop();
-    return { helm, kills, ...survival, calls: calls.length, ...figuresOf(calls) };
-  } finally {
-    await calling.stop();
-  }
-}
-
-async function killAndFinish(
-  release: TestedRelease,
-  kills: number,
-  say: Say,
-): Promise<Pick<KillFigures, "left" | "survived">> {
-  const { helm } = release;
-  const settled = await finish(release, "0");
   const left: Record<string, number> = {};
-  let unproven = 0;
-  let survived = 0;
-  for (let kill = 1; kill <= kills; kill += 1) {
-    const line = MOMENTS[kill % MOMENTS.length] ?? /^/;
-    await release.act(`${kill}`, { line, milliseconds: randomInt(Math.ceil(settled.milliseconds / 2)) });
-    const { status } = await release.read();
-    left[status] = (left[status] ?? 0) + 1;
-    unproven += 1;
-    if (kill < kills && randomInt(2) === 0) continue;
-    const { values } = await finish(release, `after ${kill}`);
-    if (!isDeepStrictEqual(values, settled.values)) {
-      throw new Error(`${helm}: values were lost after kill ${kill}: ${JSON.stringify(values)}`);
+  const rounds: Calls[] = [];
+  let settled: Finish | undefined;
+  for (let survived = 0; survived < kills; ) {
+    const clients = await release.startAgain();
+    let killed = survived;
+    try {
+      // The first run tells how long one takes.
+      while (settled && (killed === survived || (killed < kills && randomInt(2) === 0))) {
+        killed += 1;
+        const line = MOMENTS[killed % MOMENTS.length] ?? /^/;
+        const milliseconds = randomInt(Math.ceil(settled.milliseconds / 2));
+        await release.act(`${killed}`, { line, milliseconds });
+        const { status } = await release.read();
+        left[status] = (left[status] ?? 0) + 1;
+      }
+      const finish = await finished(release, `after ${killed}`);
+      settled ??= finish;
+      if (!isDeepStrictEqual(finish.values, settled.values)) {
+        throw new Error(`${helm}: values were lost after kill ${killed}: ${JSON.stringify(finish.values)}`);
+      }
+    } finally {
+      rounds.push(await clients.stop());
     }
-    survived += unproven;
-    unproven = 0;
+    survived = killed;
     say(`${helm}: ${survived} of ${kills} kills survived`);
   }
-  return { left, survived };
+  return {
+    helm,
+    kills,
+    left,
+    survived: kills,
+    byName: figuresIn(rounds.map(({ byName }) => byName)),
+    byAddress: figuresIn(rounds.map(({ byAddress }) => byAddress)),
+  };
+}
+
+function figuresIn(rounds: readonly Call[][]): ClientFigures {
+  const figures = rounds.map(figuresOf);
+  return {
+    calls: rounds.flat().length,
+    failed: figures.reduce((sum, { failed }) => sum + failed, 0),
+    longestOutage: Math.max(...figures.map(({ longestOutage }) => longestOutage)),
+  };
 }
 
 /**
- * Runs the action to its end and returns the release's values without those of the runs.
+ * Runs the action to its end.
  *
  * @throws Error with the log if the run fails, or if the release or its pods do not have the run's values
  */
-async function finish(
-  release: TestedRelease,
-  run: string,
-): Promise<{ values: YamlMap; milliseconds: number }> {
+async function finished(release: TestedRelease, run: string): Promise<Finish> {
   const { exitCode, milliseconds, log } = await release.act(run);
   const { status, values } = await release.read();
   const { annotations, ...others } = values;
