@@ -1,5 +1,5 @@
 import { allOf } from "./base/async.ts";
-import { ActionError, messageOf, RestartError } from "./base/errors.ts";
+import { ActionError, RestartError } from "./base/errors.ts";
 import { info, warning } from "./base/log.ts";
 import { deleteClientPolicy } from "./carry-out/client-policy.ts";
 import { carryOut, type Deployment } from "./carry-out/deployment.ts";
@@ -10,7 +10,8 @@ import { leaveLayer4 } from "./carry-out/leave-layer-4.ts";
 import { settleBackendConfig, settleLoadBalancer } from "./carry-out/load-balancer.ts";
 import { recoverPending } from "./carry-out/release.ts";
 import { renderRelease } from "./carry-out/render.ts";
-import { LostApiServerError, ReleaseBusyError } from "./helm/error.ts";
+import { replanWhenOvertaken } from "./carry-out/replan.ts";
+import { ReleaseBusyError } from "./helm/error.ts";
 import type { Release } from "./helm/release.ts";
 import { endsProven, type Settings } from "./inputs/settings.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
@@ -36,11 +37,6 @@ import type { PlanReport } from "./report/run-report.ts";
 import { type Session, step } from "./report/session.ts";
 import { logOverlay } from "./report/values-overlay.ts";
 import { startGcloud } from "./tools/gcloud.ts";
-
-/** How often a run plans again because another run got in first. */
-const MAX_REPLANS = 10;
-/** How often a run plans again because Helm has lost the API server. */
-const MAX_LOSSES = 3;
 
 /**
  * Puts a Milvus release behind a Google layer-7 load balancer and returns once Milvus answers through it.
@@ -88,28 +84,6 @@ function preloadProof(settings: Pick<Settings, "mode" | "verify" | "waitFor">): 
 
 function isCalled(settings: Pick<Settings, "verify" | "waitFor">): boolean {
   return settings.verify && endsProven(settings);
-}
-
-/**
- * Replans when another run got in first, and a few times when Helm has lost the API server. Waits for a running one
- * only if recover_pending is set.
- */
-async function replanWhenOvertaken(
-  { recoverPending }: Pick<Settings, "recoverPending">,
-  work: () => Promise<void>,
-): Promise<void> {
-  let losses = 0;
-  for (let triesLeft = MAX_REPLANS; ; triesLeft -= 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if (error instanceof LostApiServerError) losses += 1;
-      if (losses > MAX_LOSSES) throw error;
-      const isBusy = error instanceof ReleaseBusyError && recoverPending !== undefined;
-      if (triesLeft === 0 || !(isBusy || error instanceof RestartError)) throw error;
-      info(messageOf(error));
-    }
-  }
 }
 
 async function deployOnce(

@@ -76,6 +76,39 @@ test("state that can't be written is one error, before anything else is done", a
   ]);
 });
 
+/** What keeps a process running, as a request does that nobody waits for any more. */
+const HELD = "setInterval(() => {}, 1_000_000);";
+
+test("a failed run ends although something would keep it running", async () => {
+  const { output, status } = start(HELD, await reportFiles());
+  expect(status).toBe(1);
+  expect(output).toContain("host is required");
+});
+
+test("a cancelled run ends although a program that it has started ignores the runner's signal", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "main-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const note = join(directory, "pid");
+  // Signals that a shell ignores stay ignored in the program that takes its place.
+  const helm = `#!/bin/sh\ntrap '' INT TERM\necho $$ > ${note}\nkill -INT $PPID\nexec sleep 600\n`;
+  await writeFile(join(directory, "helm"), helm, { mode: 0o755 });
+  const { output, status } = start("", {
+    ...(await reportFiles()),
+    PATH: `${directory}:${process.env.PATH}`,
+    RUNNER_TEMP: directory,
+    INPUT_HOST: "a.example.com",
+    INPUT_KUBECONFIG: "/nonexistent",
+  });
+  // It still runs, so the run has not waited for it.
+  process.kill(Number(await readFile(note, "utf8")), "SIGKILL");
+  expect(status).toBe(1);
+  expect(output.match(/^::error.*/gm)).toEqual([
+    expect.stringContaining(
+      "The job was cancelled (SIGINT). It was in step: Tools and cluster. Nothing was changed.",
+    ),
+  ]);
+});
+
 test("mistakes in files are annotations at their lines, before the one error that names them all", async () => {
   const files = await reportFiles();
   const workspace = dirname(files.GITHUB_OUTPUT);

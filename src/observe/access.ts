@@ -5,11 +5,11 @@ import type { Job } from "../base/job.ts";
 import { info, warning } from "../base/log.ts";
 import type { Program } from "../base/process.ts";
 import { withProgress } from "../base/progress.ts";
-import type { AccessToken } from "../gke/access-token.ts";
 import type { Cluster } from "../gke/cluster.ts";
 import { type Connection, connectToCluster } from "../gke/connect.ts";
-import { type GoogleCredentials, googleCredentials } from "../gke/credentials.ts";
+import { googleCredentials } from "../gke/credentials.ts";
 import type { GoogleProject } from "../gke/google-api.ts";
+import { googleProject } from "../gke/google-project.ts";
 import { givenKubeconfig, type Kubeconfig } from "../gke/kubeconfig.ts";
 import { accountOf, inClusterKubeconfig, type PodIdentity } from "../gke/pod-identity.ts";
 import { unreachableCluster } from "../gke/unreachable-cluster.ts";
@@ -20,9 +20,6 @@ import type { Settings } from "../inputs/settings.ts";
 import { ApiServer } from "../kubernetes/api.ts";
 import { provideHelm } from "../tools/helm.ts";
 import { provideKubectl } from "../tools/kubectl.ts";
-
-/** A token that expires within this time is replaced before it is used, in milliseconds. */
-const TOKEN_MARGIN_MS = 60_000;
 
 type AccessSettings = Pick<
   Settings,
@@ -134,7 +131,7 @@ async function connect(settings: AccessSettings, job: Job): Promise<ClusterConne
     ]);
     checkEnd(kubeconfig, longestRun(settings));
     const project = once(async () =>
-      projectWith(await googleCredentials(google.credentials, environment), google.projectId, job),
+      googleProject(await googleCredentials(google.credentials, environment), google.projectId, job),
     );
     return { kubeconfig, kubectl, cluster: undefined, credentialsFile: undefined, project, stop: () => {} };
   }
@@ -154,7 +151,7 @@ async function connect(settings: AccessSettings, job: Job): Promise<ClusterConne
   return {
     ...connection,
     kubectl,
-    project: once(async () => projectWith(connection.credentials, projectId, job, connection.token)),
+    project: once(async () => googleProject(connection.credentials, projectId, job, connection.token)),
   };
 }
 
@@ -203,35 +200,6 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
     made ??= make();
     return made;
   };
-}
-
-function projectWith(
-  credentials: GoogleCredentials,
-  wanted: string | undefined,
-  { environment, signal }: Job,
-  known?: AccessToken,
-): GoogleProject {
-  const projectId = wanted ?? credentials.projectId;
-  if (!projectId) {
-    throw new ActionError(
-      "The Google Cloud project of the load balancer is not known; nothing was changed.",
-      {
-        why: `${credentials.description} names none, and GOOGLE_CLOUD_PROJECT is not set.`,
-        fix: "set the input project_id.",
-      },
-    );
-  }
-  const { universe, quotaProject } = credentials;
-  let token = known && Promise.resolve(known);
-  const accessToken = async () => {
-    if (token && (await token).expires < Date.now() + TOKEN_MARGIN_MS) token = undefined;
-    token ??= credentials.accessToken().catch((error: unknown) => {
-      token = undefined;
-      throw error;
-    });
-    return (await token).value;
-  };
-  return { projectId, environment, universe, quotaProject, accessToken, signal };
 }
 
 /**
