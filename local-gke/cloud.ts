@@ -81,11 +81,24 @@ export interface BackendService {
   service: string;
   /** The Service's port number. */
   port: number;
+  /** Undefined if it is global. Those of internal load balancers are of their region. */
+  region?: string;
   protocol: "HTTP" | "HTTPS" | "HTTP2";
   timeoutSec: number;
   healthCheck: HealthCheck;
   /** Name of the Cloud Armor policy that admits its clients. */
   securityPolicy?: string;
+}
+
+/** The last health check of an endpoint. */
+export interface CheckedEndpoint {
+  /** The pod's address. */
+  ipAddress: string;
+  /** The container's port. */
+  port: number;
+  /** Name of the pod's node. */
+  node: string;
+  passed: boolean;
 }
 
 export type Health = "HEALTHY" | "UNHEALTHY" | "Unknown";
@@ -196,6 +209,8 @@ export class Cloud extends EventEmitter<CloudEvents> {
   readonly faultsInNamespaces = new Set<string>();
   /** The health checks replace it. */
   healthOf: (backend: BackendService) => Health = () => "HEALTHY";
+  /** The health checks replace it. */
+  checksOf: (backend: BackendService) => CheckedEndpoint[] = () => [];
   readonly #network: string;
   readonly #addresses = new Map<string, { address: string; addressType: AddressSettings["addressType"] }>();
   #externalHosts = 0;
@@ -301,6 +316,12 @@ export class Cloud extends EventEmitter<CloudEvents> {
   /** The health of a backend service as Google reports it. */
   health(backend: BackendService): Health {
     return this.hasFaultIn(backend.namespace, "unhealthy-backends") ? "UNHEALTHY" : this.healthOf(backend);
+  }
+
+  /** The endpoints of a backend service that have been checked, as Google reports them. */
+  checkedEndpoints(backend: BackendService): CheckedEndpoint[] {
+    const isFaulty = this.faults.has("unhealthy-backends");
+    return this.checksOf(backend).map((each) => ({ ...each, passed: each.passed && !isFaulty }));
   }
 
   /** The health of the default backend, which responds 404 to requests without a matching rule. */

@@ -46,6 +46,9 @@ const OPTIONAL: readonly (readonly [what: string, rights: Rights])[] = [
   ],
 ];
 
+/** The same, at Google: getHealth of a backend service needs the right to get it (Compute Engine API). */
+const OPTIONAL_AT_GOOGLE = ["compute.backendServices.get", "compute.regionBackendServices.get"];
+
 const OPTIONAL_RIGHTS = OPTIONAL.map(([, rights]) => rights);
 
 /** How Google's IAM names a resource, where it isn't the plural itself in camel case. */
@@ -119,7 +122,7 @@ function iamPermissions(...tables: readonly (readonly Rights[])[]): string[] {
     if (plural === "pods/log") return "container.pods.getLogs";
     return `container.${IAM_NAMES[plural] ?? plural}.${IAM_VERBS[verb] ?? verb}`;
   });
-  return [...new Set(["container.clusters.get", ...permissions])].sort();
+  return [...new Set(["container.clusters.get", ...OPTIONAL_AT_GOOGLE, ...permissions])].sort();
 }
 
 /** Returns docs/permissions.md, made from the tables that a run is checked with. */
@@ -241,6 +244,10 @@ endpoint also needs \`container.clusters.connect\`. \`gcloud iam roles create mi
 makes it from this file:
 
 ${iamRole}
+
+\`${OPTIONAL_AT_GOOGLE.join("` and `")}\` are not required. With them a run whose
+backends stay unhealthy names the pods that Google's health check fails on. Without them it knows what the Ingress's annotation
+says of all pods together. The first is for external load balancers, the second for internal ones. \`roles/compute.viewer\` has both.
 
 Rights at Google for addresses, DNS and certificates: [addresses-and-dns.md](addresses-and-dns.md#roles).
 `;

@@ -90,7 +90,8 @@ export const SECTIONS: readonly Section[] = [
   },
   {
     heading: "Unhealthy backends",
-    intro: "The run looks for these when backends stay unhealthy for two minutes.",
+    intro:
+      "The run looks for these when backends stay unhealthy for two minutes. The pods that Google's health check fails on are named if the job [may ask for them](permissions.md#a-custom-role-of-iam).",
     shows: "log",
     rows: Object.values(BACKEND_SYMPTOMS),
   },

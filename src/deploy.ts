@@ -17,15 +17,16 @@ import { endsProven, type Settings } from "./inputs/settings.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
 import { addressRequirement, matchingAddress } from "./loadbalancer/address.ts";
+import { explainingBadGateway } from "./loadbalancer/bad-gateway.ts";
 import { healthOf } from "./loadbalancer/health.ts";
 import { withKept } from "./loadbalancer/keep-settings.ts";
 import { whileNothingIsLost } from "./loadbalancer/obstacles.ts";
-import { trafficObstacles } from "./loadbalancer/traffic-obstacles.ts";
 import { waitForAddress, waitForBackends } from "./loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "./loadbalancer/watch.ts";
 import { layer4Of } from "./milvus/layer-4.ts";
 import { hasLoadBalancerValues } from "./milvus/values.ts";
 import { type Access, reachCluster } from "./observe/access.ts";
+import { backendInspector } from "./observe/backends.ts";
 import { observe } from "./observe/observe.ts";
 import { makePlan } from "./plan/plan.ts";
 import { type Endpoint, proveCertificate } from "./prove/certificate.ts";
@@ -231,14 +232,11 @@ async function prove(
   const { loadBalancer, release } = plan;
   const { preShared } = loadBalancer.certificates;
   const presented = { secretHash: certificate.secretHash, preShared };
-  const obstacles = async () => {
-    const { service } = watch.state;
-    return service.state === "present" ? await trafficObstacles(access.api, watch.names, service.object) : [];
-  };
+  const inspect = backendInspector(settings, access, watch);
   session.report.backends = await step(
     session,
     "Wait for healthy backends",
-    () => waitForBackends(watch, presented, obstacles, settings.backendsTimeout, session.signal),
+    () => waitForBackends(watch, presented, inspect, settings.backendsTimeout, session.signal),
     "backends",
   );
   if (!(await proveCertificate(settings, session, watch, endpoint))) {
@@ -258,8 +256,10 @@ async function prove(
       session,
       "Call Milvus through the load balancer",
       () =>
-        whileNothingIsLost(watch, session.signal, (signal) =>
-          proveMilvus(settings, { ...session, signal }, { ...certificate, loginEnds }, endpoint.dial),
+        explainingBadGateway(watch.state, () =>
+          whileNothingIsLost(watch, session.signal, (signal) =>
+            proveMilvus(settings, { ...session, signal }, { ...certificate, loginEnds }, endpoint.dial),
+          ),
         ),
       "pods",
     );

@@ -41,7 +41,13 @@ class Pods extends EventEmitter<{ change: [] }> implements Endpoints {
   readonly #pods: MilvusPod[] = [];
 
   of(): Endpoint[] {
-    return this.#pods.map(({ ports }, index) => ({ pod: `default/proxy-${index}`, port: 19530, ports }));
+    return this.#pods.map(({ ports }, index) => ({
+      pod: `default/proxy-${index}`,
+      ipAddress: `10.0.0.${index + 1}`,
+      node: "node-0",
+      port: 19530,
+      ports,
+    }));
   }
 
   async add(config: string, milvus: Pick<Milvus, "port">, version?: string): Promise<MilvusPod> {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import type { Fault } from "../../local-gke/cloud.ts";
 import type { State } from "../../local-gke/control-plane/state.ts";
 import { selfSigned } from "../../local-gke/milvus/certificate.ts";
-import { TestCluster } from "../integration/support/cluster.ts";
+import { inputsFor, TestCluster } from "../integration/support/cluster.ts";
 
 /*
  * Google's Compute and Cloud DNS APIs and public DNS of a local GKE, used from outside as Google's own clients do.
@@ -260,6 +260,52 @@ describe("addresses", () => {
     });
     expect((await compute("GET", `${GLOBAL}/addresses/one-more`)).status).toBe(404);
   });
+});
+
+test("a backend service tells the health of its pods, group by group", async () => {
+  const namespace = "health-at-google";
+  await cluster.installSmall(namespace);
+  const { exitCode } = await (await cluster.job()).main(inputsFor(namespace));
+  expect(exitCode).toBe(0);
+  const { backends }: { backends: Record<string, string> } = JSON.parse(
+    JSON.stringify(await control("GET", "state")),
+  );
+  const name = Object.keys(backends).find((each) => each.includes(`-${namespace}-`));
+  const group = `${URLS}/${PROJECT}/zones/us-central1-a/networkEndpointGroups/${name}`;
+  const path = `${GLOBAL}/backendServices/${name}`;
+  expect(await compute("GET", path)).toMatchObject({
+    status: 200,
+    body: { kind: "compute#backendService", name, protocol: "HTTP2", backends: [{ group }] },
+  });
+  const pods = await cluster.kubectl(
+    "get",
+    "pods",
+    "-n",
+    namespace,
+    "-o",
+    "jsonpath={.items[*].status.podIP}",
+  );
+  expect(await compute("POST", `${path}/getHealth`, { group })).toEqual({
+    status: 200,
+    body: {
+      kind: "compute#backendServiceGroupHealth",
+      healthStatus: [
+        {
+          instance: expect.stringMatching(/\/zones\/us-central1-a\/instances\/[\w-]+$/),
+          ipAddress: pods,
+          port: 19_530,
+          healthState: "HEALTHY",
+        },
+      ],
+    },
+  });
+  expect(await compute("POST", `${path}/getHealth`, { group: `${group}x` })).toEqual(
+    refusal(400, "invalid", `Invalid value for field 'resource.group': '${group}x'.`),
+  );
+  const regional = `${REGION}/backendServices/${name}`;
+  expect(await compute("POST", `${regional}/getHealth`, { group })).toEqual(
+    refusal(404, "notFound", `The resource '${regional}' was not found`),
+  );
 });
 
 test("the proxy-only subnet is there, and can be removed", async () => {

@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
+import { endpointsOf } from "../../src/gke/backend-health.ts";
 import {
   getAddress,
   getSslCertificate,
@@ -379,4 +380,17 @@ test("with local GKE's API, an address is reserved once, is in use, and is relea
     /used up a quota/,
   );
   expect(await proxyOnlySubnets(CLUSTER.location, network, project)).toHaveLength(1);
+});
+
+test("the health of a backend service is that of its groups in all zones", async () => {
+  const health = (ipAddress: string) => ({
+    body: { healthStatus: [{ ipAddress, port: 19_530, healthState: "HEALTHY" }] },
+  });
+  const { project, requests } = await startCompute({
+    "GET global/backendServices/neg": [{ body: { backends: [{ group: "a" }, { group: "b" }] } }],
+    "POST global/backendServices/neg/getHealth": [health("10.0.0.1"), health("10.0.1.1")],
+  });
+  const endpoints = await endpointsOf("global", "neg", project);
+  expect(endpoints?.map(({ ipAddress }) => ipAddress).sort()).toEqual(["10.0.0.1", "10.0.1.1"]);
+  expect(requests.slice(1).map(({ body }) => body)).toEqual([{ group: "a" }, { group: "b" }]);
 });

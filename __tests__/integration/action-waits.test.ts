@@ -122,6 +122,7 @@ describe("what Google refuses ends the wait, and the next run goes on once it is
         /backend k8s1-\S+ is UNHEALTHY/,
         FIREWALL_ADVICE,
         "NetworkPolicy deny-all keeps Google's health checks out of the pods",
+        /Google's health check fails on my-release-milvus-\S+ \([\d.]+:19530\)/,
         "What to do: admit 130.211.0.0/22 and 35.191.0.0/16 to the pods' ports",
       ],
     },
@@ -163,6 +164,87 @@ describe("what Google refuses ends the wait, and the next run goes on once it is
     expect(mended.errors, mended.lines.join("\n")).toEqual([]);
     expect(mended.outputs).toMatchObject({ changed: "false", certificate_status: "Active" });
   });
+});
+
+test("pods that no health check reaches, and whose health may not be read at Google", async () => {
+  const namespace = "no-firewall-rule";
+  await cluster.installSmall(namespace);
+  await cluster.setFault("unhealthy-backends", true);
+  await cluster.setFault("refuse-compute", true);
+  try {
+    const { errors, lines } = await (await cluster.job()).main({
+      ...inputsFor(namespace),
+      backends_timeout: "15s",
+    });
+    expect(errors).toEqual([
+      expect.stringMatching(/has no healthy backend after 15s\.[\s\S]*#unhealthy-backends$/),
+    ]);
+    expect(errors[0]).toContain(
+      "have an administrator of the network run: gcloud compute firewall-rules create google-health-checks --project=my-project --network=default --source-ranges=130.211.0.0/22,35.191.0.0/16 --allow=tcp:9091,tcp:19530",
+    );
+    expect(lines).toContainEqual(
+      expect.stringMatching(
+        /^The Ingress's annotation tells the health of backends, as Google's .*: Required 'compute\.backendServices\.get' permission for 'projects\/my-project\/global\/backendServices\/k8s1-/,
+      ),
+    );
+  } finally {
+    await cluster.setFault("refuse-compute", false);
+    await cluster.setFault("unhealthy-backends", false);
+  }
+});
+
+test("no controller takes the Ingress on", async () => {
+  const namespace = "no-controller";
+  await cluster.installSmall(namespace);
+  await cluster.setFault("no-ingress-controller", true);
+  try {
+    const { errors } = await (await cluster.job()).main({ ...inputsFor(namespace), address_timeout: "3s" });
+    expect(errors).toEqual([
+      expect.stringMatching(
+        /has no address after 3s\.\nWhy: no controller has taken the Ingress on\n.*HttpLoadBalancing=ENABLED[\s\S]*#no-ingress-controller$/,
+      ),
+    ]);
+  } finally {
+    await cluster.setFault("no-ingress-controller", false);
+  }
+});
+
+test("a health check that Milvus doesn't answer is named with the pods that fail it", async () => {
+  const namespace = "wrong-health-check";
+  await cluster.installSmall(namespace);
+  const inputs = { ...inputsFor(namespace), backends_timeout: "15s", helm_timeout: "2m" };
+  const { errors } = await (await cluster.job()).main({
+    ...inputs,
+    backend_config: "healthCheck: { requestPath: /wrong }",
+  });
+  expect(errors).toEqual([
+    expect.stringMatching(
+      /has no healthy backend after 15s\.\nWhy: .*asks for HTTP \/wrong on port 9091.*; Google's health check fails on my-release-milvus-\S+ \([\d.]+:19530\)\n[\s\S]*#health-check$/,
+    ),
+  ]);
+});
+
+test("a Service that loses its protocol meanwhile explains the load balancer's 502", async () => {
+  const namespace = "wrong-protocol";
+  await cluster.installSmall(namespace);
+  await cluster.setTime("addressDelayMs", HOUR_MS);
+  try {
+    const step = (await cluster.job()).start({ ...inputsFor(namespace), backends_timeout: "15s" });
+    await step.line(/^::group::Wait for the address/);
+    await cluster.kubectl(
+      ...["annotate", "service", "my-release-milvus", "-n", namespace, "--overwrite"],
+      'cloud.google.com/app-protocols={"19530":"HTTP2"}',
+    );
+    await cluster.setTime("addressDelayMs", DEFAULT_TIMING.addressDelayMs);
+    const { errors } = await step.ended;
+    expect(errors).toEqual([
+      expect.stringMatching(
+        /Milvus has not answered at \S+ as \S+ within 15s\.\nWhy: .*502.*names 19530, and the Service's ports are named \S+\n[\s\S]*#app-protocols-port$/,
+      ),
+    ]);
+  } finally {
+    await cluster.setTime("addressDelayMs", DEFAULT_TIMING.addressDelayMs);
+  }
 });
 
 test("what Google refuses is told soon although the controller's own next try is far off", async () => {

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { Cloud } from "../cloud.ts";
 import type { Timing } from "../ingress/timing.ts";
 import { Addresses } from "./compute-addresses.ts";
+import { BackendServices } from "./compute-backend-services.ts";
 import { invalid, notFound } from "./compute-errors.ts";
 import { FilterError, parseFilter } from "./compute-filter.ts";
 import { Operations } from "./compute-operations.ts";
@@ -66,10 +67,14 @@ export function compute(cloud: Cloud, tokens: AccessTokens, timing: Timing, stop
   };
 }
 
+/** The health of a backend service needs no right of its own. */
+const READ_BACKENDS = { regional: "regionBackendServices.get", global: "backendServices.get" };
+
 /** The methods by HTTP method and path, e.g. `GET addresses/NAME`. */
 function methodsOf(cloud: Cloud, operations: Operations): Record<string, Method> {
   const addresses = new Addresses(cloud, operations);
   const policies = new SecurityPolicies(cloud, operations);
+  const backends = new BackendServices(cloud);
   return {
     "GET addresses": {
       permissions: { regional: "addresses.list", global: "globalAddresses.list" },
@@ -87,6 +92,14 @@ function methodsOf(cloud: Cloud, operations: Operations): Record<string, Method>
       permissions: { regional: "addresses.delete", global: "globalAddresses.delete" },
       answer: ({ scope, name, request }) =>
         operations.repeated(request) ?? addresses.delete(scope, name, request),
+    },
+    "GET backendServices/NAME": {
+      permissions: READ_BACKENDS,
+      answer: ({ scope, path, name }) => found(path, backends.get(scope, name)),
+    },
+    "POST backendServices/NAME/getHealth": {
+      permissions: READ_BACKENDS,
+      answer: ({ scope, path, name, request }) => backends.getHealth(scope, name, request) ?? notFound(path),
     },
     "GET operations/NAME": {
       permissions: { regional: "regionOperations.get", global: "globalOperations.get" },

@@ -166,7 +166,7 @@ export class IngressSync {
 
   async #ensureBackend(port: ServicePort, internal: boolean): Promise<void> {
     const { cloud, compute } = this.#context;
-    const backend = this.#backendService(port);
+    const backend = this.#backendService(port, internal);
     await compute.insert(`health check ${port.backend}`);
     const resource = `backend service ${port.backend}`;
     if (!compute.has(resource) && cloud.hasFaultIn(port.namespace, "backend-service-quota")) {
@@ -200,7 +200,7 @@ export class IngressSync {
     );
   }
 
-  #backendService(port: ServicePort): BackendService {
+  #backendService(port: ServicePort, internal: boolean): BackendService {
     const { namespace, service, protocol, backendConfig } = port;
     const targetPort = typeof port.targetPort === "number" ? port.targetPort : port.port;
     // A BackendConfig that names no policy leaves the backend service's own.
@@ -213,6 +213,7 @@ export class IngressSync {
         namespace,
         service,
         port: port.port,
+        ...(internal && { region: this.#context.cloud.region }),
         protocol,
         timeoutSec: backendConfig?.timeoutSec ?? BACKEND_TIMEOUT_SEC,
         healthCheck: healthCheck(backendConfig, { protocol, servingPort, neg: port.neg }),

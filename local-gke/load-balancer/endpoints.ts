@@ -11,6 +11,10 @@ export interface ServicePortReference {
 export interface Endpoint {
   /** `namespace/name` of the pod. */
   pod: string;
+  /** The pod's own address, which Google's health checks and its API know it by. */
+  ipAddress: string;
+  /** Name of the pod's node. */
+  node: string;
   /** The container's port. */
   port: number;
   /** Maps container ports to ports of 127.0.0.1. A missing port refuses connections. */

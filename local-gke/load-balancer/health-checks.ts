@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import type { BackendService, Cloud, Health, HealthCheck } from "../cloud.ts";
+import type { BackendService, CheckedEndpoint, Cloud, Health, HealthCheck } from "../cloud.ts";
 import { forwardHttp1, Http2Client, type Request } from "../milvus/exchange.ts";
 import type { Endpoint, Endpoints } from "./endpoints.ts";
 
@@ -57,6 +57,15 @@ export class HealthChecks {
       .map((endpoint) => this.#results.get(key(backend, endpoint))?.passed);
     if (results.includes(true)) return "HEALTHY";
     return results.includes(false) ? "UNHEALTHY" : "Unknown";
+  }
+
+  /** The endpoints that have been checked, with the result of the last check. */
+  checked(backend: BackendService): CheckedEndpoint[] {
+    return this.#endpoints.of(backend).flatMap((endpoint) => {
+      const { ipAddress, port, node } = endpoint;
+      const result = this.#results.get(key(backend, endpoint));
+      return result ? [{ ipAddress, port, node, passed: result.passed }] : [];
+    });
   }
 
   readonly #checkNow = () => this.#waiting.abort();

@@ -14,7 +14,7 @@ import { startReadinessGates } from "./readiness-gates.ts";
 /**
  * Starts the data path of the simulated Google project. Each load balancer of `cloud` and each Service of
  * type LoadBalancer listens on its own loopback address and forwards to the Milvus pods of the cluster. Sets
- * `cloud.healthOf`.
+ * `cloud.healthOf` and `cloud.checksOf`.
  *
  * @param options `milvus`: all pods forward to it; they start to listen once it has started
  * @throws Error with a remedy if ports below 1024 can't be bound
@@ -52,6 +52,7 @@ export async function serveLoadBalancers(
   const backends = new Backends((backend) => checks.healthy(backend));
   const listeners = new Map<string, Listener>();
   cloud.healthOf = (backend) => checks.healthOf(backend);
+  cloud.checksOf = (backend) => checks.checked(backend);
 
   let reconciled = Promise.resolve();
   const reconcile = (ingress: string) => {

@@ -89,8 +89,14 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
         continue;
       const port = portBehind(service, number, pod);
       if (port === undefined) continue;
-      const waitsForReadinessGate = !isReady(pod);
-      endpoints.push({ pod: nameOf(pod), port, ports: served?.ports ?? new Map(), waitsForReadinessGate });
+      endpoints.push({
+        pod: nameOf(pod),
+        ipAddress: pod.status?.podIP ?? "",
+        node: pod.spec?.nodeName ?? "",
+        port,
+        ports: served?.ports ?? new Map(),
+        waitsForReadinessGate: !isReady(pod),
+      });
     }
     return endpoints;
   }

@@ -75,6 +75,24 @@ export const Subnetworks = v.object({
   nextPageToken: v.optional(v.string()),
 });
 
+export const BackendService = v.object({
+  /** Without one as long as no group is attached. */
+  backends: v.optional(v.array(v.object({ group: v.string() })), []),
+});
+
+/** What Google's last health check says of an endpoint of a network endpoint group. */
+export const EndpointHealth = v.object({
+  /** The pod's address. */
+  ipAddress: v.optional(v.string(), ""),
+  /** The container's port for clients, not the one that is checked. */
+  port: v.optional(v.number(), 0),
+  /** `HEALTHY` or `UNHEALTHY`. */
+  healthState: v.optional(v.string(), ""),
+});
+export type EndpointHealth = v.InferOutput<typeof EndpointHealth>;
+
+export const GroupHealth = v.object({ healthStatus: v.optional(v.array(EndpointHealth), []) });
+
 export const Operation = v.object({
   name: v.string(),
   status: v.string(),

@@ -198,6 +198,7 @@ export const Pod = v.looseObject({
   status: v.optional(
     v.looseObject({
       phase: v.optional(v.string(), ""),
+      podIP: v.optional(v.string(), ""),
       conditions: v.optional(
         v.array(
           v.looseObject({

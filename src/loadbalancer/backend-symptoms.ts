@@ -55,7 +55,8 @@ export const BACKEND_SYMPTOMS = {
   portName: lasting("app-protocols-port", "the Service's annotations", {
     title: "the Service's annotation cloud.google.com/app-protocols names ...",
     cause: "its keys are names of ports, not numbers: Google speaks HTTP/1.1 to any other port.",
-    remedy: "give the key the port's name in service.annotations of the values, or take it out there.",
+    remedy:
+      "find out what changes the annotation (service.annotations of the values, another deployment of the release?): its key must be the port's name, with HTTP2. Then run again.",
   }),
   networkPolicy: lasting("network-policy", "the NetworkPolicies", {
     title: "NetworkPolicy ... keeps Google's health checks out of the pods",
@@ -68,6 +69,11 @@ export const BACKEND_SYMPTOMS = {
     remedy:
       'leave the ports out with the pod annotation traffic.sidecar.istio.io/excludeInboundPorts: "9091,19530", or the pods with sidecar.istio.io/inject: "false".',
   }),
+  noEndpoints: lasting("no-endpoints", "the Compute Engine API, backendServices.getHealth", {
+    title: "Google's network endpoint groups have no pod",
+    cause: "Google's controller hasn't attached the pods to the load balancer.",
+    remedy: "see the Service's Warnings (`kubectl describe service`), and run again.",
+  }),
   sharedVpc: lasting("shared-vpc-firewall", "pkg/firewalls, event XPN", {
     title: "Firewall change required by security admin: ...",
     cause: "the network is of another project (Shared VPC), and GKE may not make the firewall rule there.",
@@ -75,7 +81,7 @@ export const BACKEND_SYMPTOMS = {
   }),
   unhealthy: lasting("unhealthy-backends", "the Ingress's annotation ingress.kubernetes.io/backends", {
     title: "... has no healthy backend after ...",
-    cause: "pods don't answer `/healthz` on 9091, or a firewall is in the way.",
-    remedy: "admit 130.211.0.0/22 and 35.191.0.0/16.",
+    cause: "no firewall rule admits Google's health checks, or the pods don't answer `/healthz` on 9091.",
+    remedy: "admit 130.211.0.0/22 and 35.191.0.0/16 by the command that the error shows.",
   }),
 } as const satisfies Record<string, Symptom>;

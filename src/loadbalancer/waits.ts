@@ -1,11 +1,13 @@
 import { formatDuration } from "../base/duration.ts";
 import { ActionError } from "../base/errors.ts";
+import { info } from "../base/log.ts";
 import { withProgress } from "../base/progress.ts";
 import type { Symptom } from "../base/symptom.ts";
 import type { Ingress } from "../kubernetes/objects.ts";
 import { type AddressRequirement, addressOf, matchingAddress } from "./address.ts";
 import { BACKEND_SYMPTOMS } from "./backend-symptoms.ts";
 import { type BackendHealth, healthOf } from "./health.ts";
+import { type Inspect, inspectRegularly } from "./inspection.ts";
 import { nudgeAfterCauses, nudgeRegularly } from "./nudging.ts";
 import {
   describeWarnings,
@@ -17,11 +19,8 @@ import {
 } from "./obstacles.ts";
 import { presents, type RequiredCertificates } from "./references.ts";
 import { silenceAbout } from "./silence.ts";
-import type { Obstacle } from "./traffic-obstacles.ts";
+import { isHealthy, type Obstacle } from "./traffic-obstacles.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
-
-/** After this time backends count as unhealthy for a reason, in milliseconds. Usually they are healthy sooner. */
-const SUSPICION_MS = 120_000;
 
 /**
  * Waits for the load balancer's address and returns it.
@@ -85,14 +84,14 @@ export async function waitForAddress(
  * Returns the health of all backends.
  *
  * @param certificates those that the frontend must have
- * @param findObstacles returns what stands between the load balancer and Milvus; called once, if the wait is long
+ * @param inspect looks at backends that stay unhealthy
  * @param limit milliseconds
  * @throws ActionError as {@link waitForAddress}
  */
 export async function waitForBackends(
   watch: LoadBalancerWatch,
   certificates: RequiredCertificates,
-  findObstacles: () => Promise<Obstacle[]>,
+  inspect: Inspect,
   limit: number,
   signal: AbortSignal,
 ): Promise<BackendHealth> {
@@ -111,16 +110,16 @@ export async function waitForBackends(
     const health = milvus
       ? `backend ${milvus} is ${backends[milvus] ?? "not known yet"}`
       : "no network endpoint group yet";
-    return [health, warnings, ...obstacles.map(({ text }) => text)].join("; ");
+    return [health, warnings, ...obstacles().map(({ text }) => text)].join("; ");
   };
   const nudging = nudgeRegularly(watch);
-  let obstacles: Obstacle[] = [];
-  const suspicion = setTimeout(
-    async () => {
-      obstacles = await findObstacles();
-    },
-    Math.min(SUSPICION_MS, limit / 2),
-  );
+  const inspection = inspectRegularly(watch, inspect, limit);
+  const obstacles = () => inspection.latest()?.obstacles ?? [];
+  /** Who says that Milvus's backend is healthy. */
+  const witness = (annotated: string | undefined) => {
+    if (annotated === "HEALTHY") return "the Ingress's annotation";
+    return inspection.latest()?.endpoints?.some(isHealthy) ? "Google's Compute Engine API" : undefined;
+  };
   try {
     return await waitFor(
       watch,
@@ -128,18 +127,20 @@ export async function waitForBackends(
       (state) => {
         refuseOtherCertificate(watch, state, certificates.secretHash);
         const { https, backends, milvus } = healthOf(state);
-        const isReady = https && milvus && backends[milvus] === "HEALTHY" && hasCertificates(state);
-        return isReady ? backends : undefined;
+        const source = milvus && witness(backends[milvus]);
+        if (!https || !source || !hasCertificates(state)) return undefined;
+        info(`Backend ${milvus} is healthy, says ${source}.`);
+        return { ...backends, [milvus]: "HEALTHY" };
       },
       {
         limit,
         signal,
-        onLimit: () => tooLate(watch, missing(), obstacles, describe(), limit),
+        onLimit: () => tooLate(watch, missing(), obstacles(), describe(), limit),
       },
     );
   } finally {
     nudging.stop();
-    clearTimeout(suspicion);
+    inspection.stop();
   }
 }
 
@@ -158,13 +159,19 @@ function tooLate(
     return new ActionError(what, { why: seen, fix: missing.remedy, symptom: missing.id });
   }
   const { firewallAdvice } = state;
-  const symptoms = obstacles.flatMap(({ symptom }) => symptom ?? []);
-  if (firewallAdvice) symptoms.push(BACKEND_SYMPTOMS.sharedVpc);
+  // The controller has told the missing firewall rule, so nobody need guess it.
+  const found = firewallAdvice
+    ? obstacles.filter(({ symptom }) => symptom !== BACKEND_SYMPTOMS.unhealthy)
+    : obstacles;
+  const named = found.flatMap(({ symptom, remedy }) =>
+    symptom ? [{ id: symptom.id, remedy: remedy ?? symptom.remedy }] : [],
+  );
+  if (firewallAdvice) named.push(BACKEND_SYMPTOMS.sharedVpc);
   const general = `check that the pods behind Service ${namespace}/${service} answer HTTP /healthz on port 9091, and that a firewall rule admits Google's health checks (130.211.0.0/22, 35.191.0.0/16). If they only need more time, raise backends_timeout.`;
   return new ActionError(`${title} has no healthy backend after ${formatDuration(limit)}.`, {
     why: [seen, firewallAdvice].filter(Boolean).join("; "),
-    fix: symptoms.map(({ remedy }) => remedy).join(" Also: ") || general,
-    symptom: (symptoms[0] ?? missing).id,
+    fix: named.map(({ remedy }) => remedy).join(" Also: ") || general,
+    symptom: (named[0] ?? missing).id,
   });
 }
 

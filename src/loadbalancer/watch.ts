@@ -170,6 +170,11 @@ export class LoadBalancerWatch {
     });
   }
 
+  /** Lets all waits look again: something that no watch shows may have settled them. */
+  lookAgain(): void {
+    this.#changed();
+  }
+
   /** Makes the ingress controller sync the Ingress now. Its next sync may be ten minutes away. */
   async nudge(): Promise<void> {
     const { namespace, ingress } = this.names;

@@ -31,6 +31,17 @@ export const OTHER_CERTIFICATE: TextSymptom = {
   source: "the TLS handshake",
 };
 
+export const BAD_GATEWAY: TextSymptom = {
+  id: "bad-gateway",
+  title: "14 UNAVAILABLE: Received HTTP status code 502",
+  pattern: /HTTP status code 50[023]/,
+  verdict: "lasting",
+  cause: "Milvus doesn't speak TLS, or the load balancer doesn't speak HTTP/2 to it.",
+  remedy:
+    "the load balancer can't talk to Milvus: check that the pods run with common.security.tlsMode: 1 (ConfigMap, user.yaml) and that the Service's annotation cloud.google.com/app-protocols has HTTP2 for its gRPC port, by the port's name.",
+  source: "HTTP 500, 502 or 503 of the load balancer",
+};
+
 /** Whatever nothing else explains. */
 const NO_WAY: TextSymptom = {
   id: "no-way-to-load-balancer",
@@ -79,16 +90,7 @@ export const ANSWERS: readonly TextSymptom[] = [
   },
   OUTSIDE_RANGES,
   REFUSED_RUNNER,
-  {
-    id: "bad-gateway",
-    title: "14 UNAVAILABLE: Received HTTP status code 502",
-    pattern: /HTTP status code 50[023]/,
-    verdict: "lasting",
-    cause: "Milvus doesn't speak TLS, or the load balancer doesn't speak HTTP/2 to it.",
-    remedy:
-      "the load balancer can't talk to Milvus: check that the pods run with common.security.tlsMode: 1 (ConfigMap, user.yaml) and that the Service's annotation cloud.google.com/app-protocols has HTTP2 for its gRPC port, by the port's name.",
-    source: "HTTP 500, 502 or 503 of the load balancer",
-  },
+  BAD_GATEWAY,
   {
     id: "connection-refused",
     title: "14 UNAVAILABLE: ... ECONNREFUSED",
