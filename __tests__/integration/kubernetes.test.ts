@@ -904,7 +904,7 @@ describe("the load balancer as the cluster shows it", () => {
         waitForBackends(
           front,
           { secretHash, preShared: [] },
-          async () => [],
+          async () => ({ endpoints: undefined, obstacles: [] }),
           limit,
           new AbortController().signal,
         ),

@@ -81,7 +81,7 @@ export const BACKEND_SYMPTOMS = {
   }),
   unhealthy: lasting("unhealthy-backends", "the Ingress's annotation ingress.kubernetes.io/backends", {
     title: "... has no healthy backend after ...",
-    cause: "no firewall rule admits Google's health checks, or the pods don't answer `/healthz` on 9091.",
-    remedy: "admit 130.211.0.0/22 and 35.191.0.0/16 by the command that the error shows.",
+    cause: "pods don't answer `/healthz` on 9091, or a firewall is in the way.",
+    remedy: "admit 130.211.0.0/22 and 35.191.0.0/16.",
   }),
 } as const satisfies Record<string, Symptom>;
