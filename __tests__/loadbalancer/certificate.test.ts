@@ -156,18 +156,15 @@ describe("problemOfGiven", async () => {
   const KIND =
     "tls_private_key is neither RSA with at least 2048 bits nor ECDSA P-256, which are all that Google accepts for load_balancer: external";
   const FOREIGN = "tls_private_key belongs to another certificate than the first one of tls_certificate";
+  const NO_PEM =
+    "tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----): give its text, not a file's path";
   const other = (name: string) => `tls_certificate is not for ${HOST} (subject alternative names: ${name})`;
   test.each<[string, string, string, string[]]>([
     [
       "the chain upside down",
       chain(between, leaf),
       privateKey,
-      [
-        FOREIGN,
-        other("none"),
-        "tls_certificate begins with an authority's certificate: the host's own comes first",
-        `tls_certificate is not in order: certificate 1 (CN=Between) is not signed by the next one (CN=${HOST})`,
-      ],
+      ["tls_certificate begins with an authority's certificate: the host's own comes first"],
     ],
     [
       "a chain with a gap",
@@ -199,22 +196,12 @@ describe("problemOfGiven", async () => {
       "an encrypted key",
       leaf.certificate,
       encrypted(privateKey),
-      ["tls_private_key can't be read: it is encrypted: give it without a passphrase"],
+      ["tls_private_key is encrypted: give it without a passphrase"],
     ],
     ["the host in the common name only", inCommonName.certificate, inCommonName.privateKey, [other("none")]],
     ["another host", elsewhere.certificate, elsewhere.privateKey, [other("DNS:other.example.com")]],
-    [
-      "no PEM at all",
-      "MIIBszCCAVmgAwIBAgI",
-      privateKey,
-      ["tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----)"],
-    ],
-    [
-      "the key in the certificate's place",
-      privateKey,
-      privateKey,
-      ["tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----)"],
-    ],
+    ["no PEM at all", "MIIBszCCAVmgAwIBAgI", privateKey, [NO_PEM]],
+    ["the key in the certificate's place", privateKey, privateKey, [NO_PEM]],
   ])("%s", (_, certificate, key, problems) => {
     expect(problemOfGiven({ certificate, privateKey: key }, HOST, "external", NOW)).toEqual(problems);
   });

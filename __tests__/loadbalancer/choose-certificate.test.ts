@@ -316,6 +316,13 @@ describe("a certificate from the inputs", () => {
     });
   });
 
+  test("is named when it ends soon: only its owner can renew it", async () => {
+    await choose(inputs(await lasting(31)));
+    expect(log).not.toContain("::warning");
+    await choose(inputs(await lasting(9)));
+    expect(log).toMatch(/::warning.*input tls_certificate: it expires in \d days\. Give a newer one/);
+  });
+
   test("is written again with another chain or key", async () => {
     const [mine, other] = [await lasting(90), await lasting(90)];
     expect((await choose(inputs(mine), secretWith(other))).newPair).toBeDefined();
@@ -379,5 +386,19 @@ describe("pre-shared certificates", () => {
     ["are told together", [atGoogle("x\n"), atGoogle(), atGoogle("y\n")], "x\ny\n"],
   ])("%s", async (_, found, certificate) => {
     expect(await choose(inputs, undefined, found)).toEqual({ ...NOWHERE, certificate });
+  });
+
+  test("that end soon are named, unless Google renews them", async () => {
+    const expireTime = new Date(Date.now() + 9.5 * DAY).toISOString();
+    const later = new Date(Date.now() + 31 * DAY).toISOString();
+    const managed = { domains: [HOST], domainStatus: {} };
+    await choose(inputs, undefined, [
+      { ...atGoogle(), expireTime },
+      { ...atGoogle(), name: "b", expireTime: later },
+      { ...atGoogle(), name: "c", expireTime, managed },
+    ]);
+    expect(log.match(/::warning.*/g)).toEqual([
+      expect.stringMatching(/The pre-shared certificate a expires in \d days\. Make a newer one/),
+    ]);
   });
 });

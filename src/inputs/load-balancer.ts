@@ -6,6 +6,7 @@ import { backendConfigSpec } from "../loadbalancer/backend-config.ts";
 import { problemOfGiven } from "../loadbalancer/certificate.ts";
 import { authoritySecretName } from "../loadbalancer/references.ts";
 import type { CertificateSettings, LoadBalancerSettings } from "../loadbalancer/settings.ts";
+import { plainPem } from "./pem.ts";
 import { type InputReader, isSubdomain, quote } from "./reader.ts";
 
 /** The largest `timeoutSec` of a backend service. */
@@ -126,7 +127,7 @@ function readCertificate(
   loadBalancer: LoadBalancerSettings["loadBalancer"],
 ): CertificateSettings {
   const kind = oneOf("certificate", ["self-managed", "google-managed", "secret", "pre-shared"]);
-  const pem = (name: string) => raw(name).replaceAll("\r\n", "\n").trim();
+  const pem = (name: string) => plainPem(raw(name));
   const [certificate, privateKey] = [pem("tls_certificate"), pem("tls_private_key")];
   const names = listIn(text("pre_shared_certificates"));
   if (kind !== "self-managed" && (certificate !== "" || privateKey !== "")) {
@@ -204,7 +205,11 @@ function problemOfRange(item: string, range: string): string | undefined {
 
 function readYaml({ raw, mistakes }: InputReader, name: string): YamlMap {
   try {
-    return parseYamlMap(raw(name), name);
+    const spec = parseYamlMap(raw(name), name);
+    if ("apiVersion" in spec || "kind" in spec) {
+      mistakes.push(`${name} is a whole object: give what stands below its spec alone`);
+    }
+    return spec;
   } catch (error) {
     if (!(error instanceof ActionError)) throw error;
     mistakes.push(error.message);

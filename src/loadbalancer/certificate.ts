@@ -68,14 +68,19 @@ export function problemOfGiven(
     return [`tls_certificate can't be parsed: ${messageOf(error)}`];
   }
   const [leaf, ...issuers] = chain;
-  if (!leaf) return ["tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----)"];
+  if (!leaf) {
+    return [
+      "tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----): give its text, not a file's path",
+    ];
+  }
+  // What else is wrong with it is only that.
+  if (leaf.ca && issuers.length > 0) {
+    return ["tls_certificate begins with an authority's certificate: the host's own comes first"];
+  }
   return [
     ...problemOfKey(pair.privateKey, leaf, loadBalancer),
     ...(!certificateMatchesHost(leaf, host)
       ? [`tls_certificate is not for ${host} (subject alternative names: ${leaf.subjectAltName ?? "none"})`]
-      : []),
-    ...(leaf.ca && issuers.length > 0
-      ? ["tls_certificate begins with an authority's certificate: the host's own comes first"]
       : []),
     ...chain.flatMap((certificate, index) => problemOfDates(certificate, index, now)),
     ...issuers.flatMap((issuer, index) => {
@@ -108,8 +113,8 @@ function problemOfKey(
     key = createPrivateKey(privateKey);
   } catch (error) {
     const isEncrypted = /ENCRYPTED/.test(privateKey);
-    const why = isEncrypted ? "it is encrypted: give it without a passphrase" : messageOf(error);
-    return [`tls_private_key can't be read: ${why}`];
+    if (isEncrypted) return ["tls_private_key is encrypted: give it without a passphrase"];
+    return [`tls_private_key can't be read: ${messageOf(error)}`];
   }
   const { modulusLength = 0, namedCurve = "" } = key.asymmetricKeyDetails ?? {};
   const curves = CURVES[loadBalancer];

@@ -2,13 +2,15 @@ import { ActionError } from "../base/errors.ts";
 import { info, warning } from "../base/log.ts";
 import type { SslCertificate } from "../gke/compute-resources.ts";
 import type { Secret } from "../kubernetes/objects.ts";
-import { authorityIn, certificatesIn, type KeyPair, problemOf } from "./certificate.ts";
+import { authorityIn, certificatesIn, type KeyPair, problemOf, RENEW_BEFORE_DAYS } from "./certificate.ts";
 import { chooseMadeCertificate } from "./choose-made-certificate.ts";
 import type { ChosenCertificate } from "./chosen-certificate.ts";
 import { sslCertificateMatchesHost } from "./pre-shared-certificates.ts";
 import { secretHashOf } from "./references.ts";
 import { bytesIn, pairIn } from "./secret-pair.ts";
 import type { LoadBalancerSettings } from "./settings.ts";
+
+const DAY_MS = 86_400_000;
 
 /** What is the same for all certificates that somebody else makes. */
 const NOT_MADE = { newPair: undefined, newAuthority: undefined, authority: undefined, move: undefined };
@@ -45,6 +47,7 @@ export async function chooseCertificate(
     case "google-managed":
       return { ...NOT_MADE, certificate: undefined, secretHash: undefined };
     case "pre-shared":
+      warnOfPreShared(sslCertificates ?? [], now);
       return {
         ...NOT_MADE,
         certificate: sslCertificates && presentedFor(host, sslCertificates),
@@ -61,7 +64,11 @@ export async function chooseCertificate(
       };
     }
     case "self-managed": {
-      if (wanted.given) return given(wanted.given, live, tlsSecret, secret);
+      if (wanted.given) {
+        const soon = problemOf(wanted.given, host, now);
+        if (soon) warning(`The certificate of the input tls_certificate: ${soon}. Give a newer one in time.`);
+        return given(wanted.given, live, tlsSecret, secret);
+      }
       return await chooseMadeCertificate({ host, tlsSecret }, secret, authoritySecret, now);
     }
   }
@@ -130,4 +137,15 @@ function refuseUnusable(pair: KeyPair, host: string, secret: string, now: number
   }
   const soon = problemOf(pair, host, now);
   if (soon) warning(`The certificate in Secret ${secret}: ${soon}. The owner of that Secret must renew it.`);
+}
+
+/** Google renews those that it manages itself. */
+function warnOfPreShared(sslCertificates: readonly SslCertificate[], now: number): void {
+  for (const { name, managed, expireTime = "" } of sslCertificates) {
+    const days = Math.floor((Date.parse(expireTime) - now) / DAY_MS);
+    if (managed || !(days < RENEW_BEFORE_DAYS)) continue;
+    warning(
+      `The pre-shared certificate ${name} expires in ${days} days. Make a newer one at Google, and name it in time.`,
+    );
+  }
 }
