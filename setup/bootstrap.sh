@@ -147,7 +147,10 @@ say
 say "The workflow, for .github/workflows/milvus.yml of $repository:"
 say
 workflow=$(<"$here/workflow.yml.tftpl")
-fill() { workflow=${workflow//"\${$1}"/"$2"}; }
+fill() {
+  local placeholder="\${$1}"
+  workflow=${workflow//"$placeholder"/"$2"}
+}
 fill provider "projects/$number/locations/global/workloadIdentityPools/$pool/providers/$provider"
 fill planner "$planner@$project.iam.gserviceaccount.com"
 fill deployer "$deployer@$project.iam.gserviceaccount.com"
@@ -157,4 +160,5 @@ fill cluster "$cluster"
 fill location "$location"
 fill more "$more"
 # Terraform's way to write GitHub's "${{".
-echo "${workflow//"\$\${{"/"\${{"}"
+escaped="\$\${{" expression="\${{"
+echo "${workflow//"$escaped"/$expression}"
