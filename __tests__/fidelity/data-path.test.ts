@@ -19,7 +19,7 @@ import { READINESS_GATE } from "../../local-gke/load-balancer/gate-condition.ts"
 import { serveLoadBalancers, startLoadBalancers } from "../../local-gke/load-balancer/load-balancers.ts";
 import { selfSigned } from "../../local-gke/milvus/certificate.ts";
 import { proxyConfig } from "../../local-gke/milvus/config.ts";
-import { type MilvusPod, startPod } from "../../local-gke/milvus/pod.ts";
+import { type PodServers, startPod } from "../../local-gke/milvus/pod.ts";
 import { type Milvus, startMilvus } from "../../local-gke/milvus/server.ts";
 import { installRelease } from "../../local-gke/release.ts";
 import { type Output, type Program, run } from "../../src/base/process.ts";
@@ -38,7 +38,7 @@ const EMPTY_MESSAGE = Buffer.alloc(5);
 
 /** The pods behind one Service, as a test puts them there. */
 class Pods extends EventEmitter<{ change: [] }> implements Endpoints {
-  readonly #pods: MilvusPod[] = [];
+  readonly #pods: PodServers[] = [];
 
   of(): Endpoint[] {
     return this.#pods.map(({ ports }, index) => ({
@@ -50,7 +50,7 @@ class Pods extends EventEmitter<{ change: [] }> implements Endpoints {
     }));
   }
 
-  async add(config: string, milvus: Pick<Milvus, "port">, version?: string): Promise<MilvusPod> {
+  async add(config: string, milvus: Pick<Milvus, "port">, version?: string): Promise<PodServers> {
     const pod = await startPod(proxyConfig([config]), milvus, version);
     pod.setReady(true);
     this.#pods.push(pod);
@@ -58,7 +58,7 @@ class Pods extends EventEmitter<{ change: [] }> implements Endpoints {
     return pod;
   }
 
-  remove(pod: MilvusPod): void {
+  remove(pod: PodServers): void {
     this.#pods.splice(this.#pods.indexOf(pod), 1);
     pod.close();
     this.emit("change");

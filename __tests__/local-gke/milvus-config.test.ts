@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { authenticationError } from "../../local-gke/milvus/authorization.ts";
 import { proxyConfig } from "../../local-gke/milvus/config.ts";
 
-const plain = { tlsMode: 0, authorization: false, panic: undefined };
+const plain = { tlsMode: 0, authorization: false, restPort: undefined, panic: undefined };
 const shared = "proxy server(http) and external grpc server share the same port, tls mode must be 0";
 
 describe("proxyConfig", () => {
@@ -34,7 +34,7 @@ describe("proxyConfig", () => {
     {
       what: "TLS with a port for HTTP, from two files",
       files: ["proxy: {port: 19530, http: {port: 8080}}", "common: {security: {tlsMode: 2}}"],
-      expected: { ...plain, tlsMode: 2 },
+      expected: { ...plain, tlsMode: 2, restPort: 8080 },
     },
     {
       what: "TLS without HTTP, keys in another case",

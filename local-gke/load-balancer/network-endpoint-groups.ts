@@ -10,8 +10,9 @@ import {
 } from "@kubernetes/client-node";
 import { kubeConfigFrom } from "../control-plane/client.ts";
 import { keepInformed } from "../control-plane/informer.ts";
+import { isAttu, startAttu } from "../milvus/attu.ts";
 import { proxyConfig } from "../milvus/config.ts";
-import { type MilvusPod, startPod } from "../milvus/pod.ts";
+import { type PodServers, startPod } from "../milvus/pod.ts";
 import type { Milvus } from "../milvus/server.ts";
 import { milvusVersion } from "../milvus/versions.ts";
 import type { Endpoint, Endpoints, ServicePortReference } from "./endpoints.ts";
@@ -29,13 +30,13 @@ import {
 interface Member {
   pod: V1Pod;
   /** Its servers, once they have started. */
-  served?: MilvusPod;
+  served?: PodServers;
   ended?: boolean;
 }
 
 /**
- * Watches the pods of all Milvus releases in a cluster. The nodes run no containers, so this class starts the
- * servers of each pod's proxy, with the configuration at the pod's creation.
+ * Watches the pods of all Milvus releases in a cluster, and those of Attu. The nodes run no containers, so this class starts
+ * the servers of each pod, with the configuration at the pod's creation.
  */
 export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implements Endpoints {
   readonly #config: KubeConfig;
@@ -133,17 +134,22 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
   }
 
   async #start(member: Member): Promise<void> {
-    const { spec, metadata } = member.pod;
-    const config = proxyConfig(await this.#readConfig(spec, metadata?.namespace ?? ""));
-    if (config.panic) return;
-    const version = milvusVersion(spec?.containers[0]?.image ?? "");
-    const served = await startPod(config, await this.#milvus, version);
+    const served = await this.#serversOf(member.pod);
+    if (!served) return;
     if (member.ended) {
       served.close();
       return;
     }
     member.served = served;
     this.#updateReadiness(member);
+  }
+
+  /** Starts the servers of a pod. Returns undefined if Milvus ends at its start. */
+  async #serversOf({ spec, metadata }: V1Pod): Promise<PodServers | undefined> {
+    const image = spec?.containers[0]?.image ?? "";
+    if (isAttu(image)) return startAttu();
+    const config = proxyConfig(await this.#readConfig(spec, metadata?.namespace ?? ""));
+    return config.panic ? undefined : startPod(config, await this.#milvus, milvusVersion(image));
   }
 
   #updateReadiness(member: Member): void {

@@ -6,6 +6,8 @@ export interface ProxyConfig {
   tlsMode: number;
   /** `common.security.authorizationEnabled` */
   authorization: boolean;
+  /** `proxy.http.port`; undefined if HTTP has no port of its own. */
+  restPort: number | undefined;
   /** The message of the panic that this configuration causes at the start, if any. */
   panic: string | undefined;
 }
@@ -23,12 +25,14 @@ export function proxyConfig(files: string[]): ProxyConfig {
   for (const [key, value] of documents.flatMap((document) => [...leaves(document)])) settings.set(key, value);
 
   const tlsMode = Number(settings.get("common.security.tlsmode") ?? 0);
-  const sharesPort = isTrue(settings.get("proxy.http.enabled") ?? true) && !settings.get("proxy.http.port");
+  const hasRest = isTrue(settings.get("proxy.http.enabled") ?? true);
+  const port = settings.get("proxy.http.port");
   return {
     tlsMode,
     authorization: isTrue(settings.get("common.security.authorizationenabled")),
+    restPort: hasRest && port ? Number(port) : undefined,
     panic:
-      tlsMode > 0 && sharesPort
+      tlsMode > 0 && hasRest && !port
         ? "proxy server(http) and external grpc server share the same port, tls mode must be 0"
         : undefined,
   };

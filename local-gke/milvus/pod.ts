@@ -5,6 +5,7 @@ import { authenticationError } from "./authorization.ts";
 import { selfSigned } from "./certificate.ts";
 import type { ProxyConfig } from "./config.ts";
 import { answerHttp2, type Handler, Http2Client, type Request, type Response, response } from "./exchange.ts";
+import { restServer } from "./rest.ts";
 import type { Milvus } from "./server.ts";
 import { hasCheckHealth, refusesAsUnknown } from "./versions.ts";
 
@@ -17,9 +18,9 @@ const UNAUTHENTICATED = 16;
 /** From grpc-go. */
 const NO_CHECK_HEALTH = "unknown method CheckHealth for service milvus.proto.milvus.MilvusService";
 
-/** The servers of a pod of Milvus's proxy or standalone component. */
-export interface MilvusPod {
-  /** Maps container ports to ports of 127.0.0.1: 19530 for gRPC, 9091 for `/healthz`. */
+/** The servers of a pod. */
+export interface PodServers {
+  /** Maps container ports to ports of 127.0.0.1. Of Milvus: 19530 for gRPC, 9091 for `/healthz`, and that of REST. */
   ports: ReadonlyMap<number, number>;
   /** `/healthz` responds 200 if ready, else 500. */
   setReady(ready: boolean): void;
@@ -31,7 +32,7 @@ export interface MilvusPod {
 let imageCertificate: ReturnType<typeof selfSigned> | undefined;
 
 /**
- * Starts the servers of a pod, which forward to `milvus`. The pod is not ready at first.
+ * Starts the servers of a pod of Milvus's proxy or standalone component, which forward to `milvus`. The pod is not ready at first.
  *
  * @param version Milvus's version. Old ones respond in their own way.
  */
@@ -39,7 +40,7 @@ export async function startPod(
   config: ProxyConfig,
   milvus: Pick<Milvus, "port">,
   version?: string,
-): Promise<MilvusPod> {
+): Promise<PodServers> {
   const upstream = new Http2Client(`http://127.0.0.1:${milvus.port}`);
   const handler: Handler = async (request) => {
     // As in grpc-go, an HTTP health check of the gRPC port does not get a 200.
@@ -54,7 +55,8 @@ export async function startPod(
     if (refused !== undefined) return refuse(request, grpcStatus(refusal, refused));
     return upstream.forward(request).catch(unavailable);
   };
-  const grpc = await grpcServer(config.tlsMode);
+  const tls = await tlsOf(config.tlsMode);
+  const grpc = grpcServer(config.tlsMode, tls);
   const sessions = new Set<ServerHttp2Session>();
   grpc.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
@@ -68,15 +70,19 @@ export async function startPod(
     else if (ready) reply.writeHead(200).end("OK");
     else reply.writeHead(500).end("component proxy state is Initializing");
   });
-  const [grpcPort, managementPort] = await Promise.all([
+  const rest = restServer(config, tls);
+  const [grpcPort, managementPort, restPort] = await Promise.all([
     listenOnFreePort(grpc),
     listenOnFreePort(management),
+    config.restPort === undefined ? undefined : listenOnFreePort(rest),
   ]);
+  const ports = new Map([
+    [19530, grpcPort],
+    [9091, managementPort],
+  ]);
+  if (config.restPort !== undefined && restPort !== undefined) ports.set(config.restPort, restPort);
   return {
-    ports: new Map([
-      [19530, grpcPort],
-      [9091, managementPort],
-    ]),
+    ports,
     setReady(value) {
       ready = value;
     },
@@ -84,18 +90,26 @@ export async function startPod(
       grpc.close();
       management.close();
       management.closeIdleConnections();
+      rest.close();
+      rest.closeIdleConnections();
       for (const session of sessions) session.close();
       upstream.close();
     },
   };
 }
 
-async function grpcServer(tlsMode: number) {
-  if (tlsMode === 0) return createServer();
+/** Returns the certificate of the image; undefined without TLS. */
+async function tlsOf(tlsMode: number): Promise<{ cert: string; key: string } | undefined> {
+  if (tlsMode === 0) return undefined;
   imageCertificate ??= selfSigned("localhost");
   const { certificate: cert, privateKey: key } = await imageCertificate;
+  return { cert, key };
+}
+
+function grpcServer(tlsMode: number, tls: { cert: string; key: string } | undefined) {
+  if (!tls) return createServer();
   const mutual = tlsMode > 1;
-  const server = createSecureServer({ cert, key, requestCert: mutual, rejectUnauthorized: mutual });
+  const server = createSecureServer({ ...tls, requestCert: mutual, rejectUnauthorized: mutual });
   // As in grpc-go, a client that does not offer h2 is disconnected.
   server.on("unknownProtocol", (socket) => socket.destroy());
   return server;
