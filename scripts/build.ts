@@ -14,10 +14,11 @@ const fresh = "build/fresh";
 for (const folder of [compiled, fresh]) rmSync(folder, { recursive: true, force: true });
 
 const absent = join(import.meta.dirname, "absent.ts");
+const ABSENT = ["undici", "@grpc/proto-loader", "web-streams-polyfill/dist/ponyfill.es2018.js"];
 const { output } = await build({
   input: "src/main.ts",
   platform: "node",
-  resolve: { alias: { undici: absent, "@grpc/proto-loader": absent } },
+  resolve: { alias: Object.fromEntries(ABSENT.map((name) => [name, absent])) },
   plugins: [asciiOnly],
   output: {
     dir: compiled,

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 
@@ -150,6 +150,28 @@ test("hostile inputs end in one error, without a stack trace, a workflow command
   expect(output).not.toContain("\u001b");
   expect(output).not.toMatch(/\bat .*\.js:/);
   expect(await readFile(files.GITHUB_OUTPUT, "utf8")).not.toMatch(/^uri/m);
+});
+
+test.each([
+  ["a mistake in an input is found", {}, 1],
+  ["the post step runs", { STATE_started: "true" }, 0],
+])("%s without what a deployment needs", async (_, environment, expected) => {
+  const files = await reportFiles();
+  const list = join(dirname(files.GITHUB_OUTPUT), "loaded");
+  const hook = join(DIST, "../../local-gke/bench/loaded-modules.ts");
+  const { status } = start("", {
+    ...files,
+    ...environment,
+    LOADED_MODULES: list,
+    NODE_OPTIONS: `--import=${hook}`,
+  });
+  expect(status).toBe(expected);
+  const loaded = (await readFile(list, "utf8")).trim().split("\n");
+  expect(loaded.map((file) => basename(file)).sort()).toEqual([
+    "index.js",
+    "rolldown-runtime.js",
+    "start.js",
+  ]);
 });
 
 test("a Node.js that is too old is refused", () => {

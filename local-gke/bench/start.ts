@@ -19,7 +19,7 @@ export async function start(lab: Lab): Promise<Figure[]> {
         name: "start to first output line",
         unit: "ms",
         values: runs.map(({ started, log }) => (log[0]?.at ?? Number.NaN) - started),
-        target: 150,
+        target: 100,
       },
       {
         name: "tools of the runner, cluster through Google",
@@ -30,13 +30,13 @@ export async function start(lab: Lab): Promise<Figure[]> {
         name: "modules loaded, cluster through Google",
         unit: "MB",
         values: [await megabytesLoaded(lab, inputs)],
-        target: 1.5,
+        target: 1.25,
       },
       {
         name: "modules loaded, own kubeconfig",
         unit: "MB",
         values: [await megabytesLoaded(lab, withKubeconfig)],
-        target: 1.5,
+        target: 1.05,
       },
     ];
   });
