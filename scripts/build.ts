@@ -18,7 +18,8 @@ const ABSENT = ["undici", "@grpc/proto-loader", "web-streams-polyfill/dist/ponyf
 const { output } = await build({
   input: "src/main.ts",
   platform: "node",
-  resolve: { alias: Object.fromEntries(ABSENT.map((name) => [name, absent])) },
+  // The paths of modules decide on the order of what they export: a node_modules that is a link makes no difference.
+  resolve: { symlinks: false, alias: Object.fromEntries(ABSENT.map((name) => [name, absent])) },
   plugins: [asciiOnly],
   output: {
     dir: compiled,
