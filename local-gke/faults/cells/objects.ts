@@ -18,7 +18,8 @@ export const OBJECT_CELLS: readonly Cell[] = [
   {
     ...withManagedCertificate(deletion("Ingress", INGRESS, "presented")),
     async prepare(bench) {
-      await bench.act({ inputs: { wait_for: "address" } });
+      const { errors } = await bench.act({ inputs: { wait_for: "address" } });
+      if (errors.length > 0) throw new Error(`the run before failed: ${errors.join("; ")}`);
       await leadHost(bench);
       return {};
     },
