@@ -15,6 +15,8 @@ function interruption(fault: string, moment: Moment, server: Server, millisecond
   return {
     ...cell(fault, moment, ...endsWithoutApiServer(moment)),
     isShared: true,
+    // Kubernetes's controllers need a while to find the API server again, and pods wait for them.
+    prepare: async () => ({ inputs: { helm_timeout: "3m" } }),
     strike: ({ control }) => control("PUT", `interruptions/${server}`, milliseconds),
   };
 }

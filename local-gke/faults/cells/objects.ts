@@ -24,11 +24,13 @@ export const OBJECT_CELLS: readonly Cell[] = [
       return {};
     },
   },
-  {
-    ...cell("BackendConfig deleted by somebody else", "address", "backend-config-not-found"),
-    shownBy: /^Warning Ingress: .*BackendConfig/,
-    strike: (bench) => remove(bench, "backendconfig", BACKEND_CONFIG),
-  },
+  ...(["address", "backends"] as const).map(
+    (moment): Cell => ({
+      ...cell("BackendConfig deleted by somebody else", moment, "backend-config-not-found"),
+      shownBy: /^Warning Ingress: .*BackendConfig/,
+      strike: (bench) => remove(bench, "backendconfig", BACKEND_CONFIG),
+    }),
+  ),
   changed("BackendConfig's time-out changed by somebody else", "backends", ["success"], (bench) =>
     patch(bench, "backendconfig", BACKEND_CONFIG, { spec: { timeoutSec: 77 } }),
   ),
