@@ -98,15 +98,17 @@ export async function startControlPlane(directory: string, tokenReviewUrl: strin
     const child = children.get(server);
     if (!child) throw new Error(`${server} is interrupted already`);
     // etcd, killed in the middle of a write, could lose what it has not synced.
-    const isKilled = server === "kube-apiserver";
-    if (isKilled) {
-      children.delete(server);
-      void child.kill();
-    } else child.signal("SIGSTOP");
-    setTimeout(() => {
-      if (stopped.signal.aborted) return;
-      if (isKilled) start([server]);
-      else child.signal("SIGCONT");
+    if (server === "etcd") {
+      child.signal("SIGSTOP");
+      setTimeout(() => child.signal("SIGCONT"), milliseconds);
+      return;
+    }
+    children.delete(server);
+    const gone = child.kill();
+    setTimeout(async () => {
+      // Until then its port is in use.
+      await gone;
+      if (!stopped.signal.aborted) start([server]);
     }, milliseconds);
   };
   const waiting = new AbortController();

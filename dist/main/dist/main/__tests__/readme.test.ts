@@ -174,7 +174,7 @@ test.each(readdirSync(join(project, "examples")))(
 /** Parameters of MilvusClient's. */
 const PYMILVUS = ["server_name", "server_pem_path"];
 const guides = readdirSync(join(project, "docs")).filter(
-  (name) => !["local-gke.md", "permissions.md"].includes(name),
+  (name) => name.endsWith(".md") && !["local-gke.md", "permissions.md"].includes(name),
 );
 
 describe.each(guides)("docs/%s", (name) => {

@@ -19,6 +19,23 @@ export function withManagedCertificate(cell: Cell): Cell {
   };
 }
 
+/** The same in a Cloud DNS zone, in which the action leads the host to the load balancer. */
+export function withManagedCertificateAndZone(cell: Cell): Cell {
+  return {
+    ...cell,
+    through: "google",
+    inputs: (bench) => ({
+      host: hostOf(bench),
+      certificate: "google-managed",
+      dns_zone: bench.namespace,
+    }),
+    async prepare(bench) {
+      await bench.control("PUT", `dns-zones/${bench.namespace}`, { dnsName: `${hostOf(bench)}.` });
+      return {};
+    },
+  };
+}
+
 /** Leads the host to the load balancer. */
 export async function leadHost(bench: Bench): Promise<void> {
   await pointHost(bench, await addressOf(bench));

@@ -2,7 +2,11 @@ import { RELEASE } from "../../bench/lab.ts";
 import { selfSigned } from "../../milvus/certificate.ts";
 import type { Bench } from "../bench.ts";
 import { type Cell, cell, kubectlIn, type Moment } from "../cell.ts";
-import { leadHost, MANAGED_CERTIFICATE, withManagedCertificate } from "./managed-certificate.ts";
+import {
+  MANAGED_CERTIFICATE,
+  withManagedCertificate,
+  withManagedCertificateAndZone,
+} from "./managed-certificate.ts";
 
 const INGRESS = `${RELEASE}-milvus`;
 const SERVICE = `${RELEASE}-milvus`;
@@ -15,15 +19,7 @@ export const OBJECT_CELLS: readonly Cell[] = [
   ...(["address", "backends", "proof"] as const).map((moment) => deletion("Service", SERVICE, moment)),
   ...(["address", "backends"] as const).map((moment) => deletion("Secret", SECRET, moment)),
   withManagedCertificate(deletion("ManagedCertificate", MANAGED_CERTIFICATE, "certificate")),
-  {
-    ...withManagedCertificate(deletion("Ingress", INGRESS, "presented")),
-    async prepare(bench) {
-      const { errors } = await bench.act({ inputs: { wait_for: "address" } });
-      if (errors.length > 0) throw new Error(`the run before failed: ${errors.join("; ")}`);
-      await leadHost(bench);
-      return {};
-    },
-  },
+  withManagedCertificateAndZone(deletion("Ingress", INGRESS, "presented")),
   ...(["address", "backends"] as const).map(
     (moment): Cell => ({
       ...cell("BackendConfig deleted by somebody else", moment, "backend-config-not-found"),

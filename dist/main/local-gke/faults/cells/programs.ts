@@ -21,13 +21,20 @@ export const PROGRAM_CELLS: readonly Cell[] = [
       strike: ({ directory }) => killProcessesOf(directory),
     }),
   ),
-  ...(["plan", "rollout"] as const).map(
-    (moment): Cell => ({
-      ...cell("Helm killed", moment, "program-killed"),
-      helms: ["helm3", "helm4"],
-      strike: ({ directory }) => killProgramOf(directory, "helm"),
-    }),
-  ),
+  {
+    ...cell("Helm killed", "plan", "program-killed"),
+    helms: ["helm3", "helm4"],
+    async strike({ directory, apiServer }) {
+      // Otherwise each Helm would be gone before it is found.
+      apiServer.slow(1000);
+      await killProgramOf(directory, "helm");
+    },
+    mend: ({ apiServer }) => apiServer.open(),
+  },
+  {
+    ...cell("Helm killed", "rollout", "program-killed"),
+    strike: ({ directory }) => killProgramOf(directory, "helm"),
+  },
   ...(["plan", "rollout", "address", "backends"] as const).map(
     (moment): Cell => ({
       ...cell("kubectl killed", moment, "program-killed"),

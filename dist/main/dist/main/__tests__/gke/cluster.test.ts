@@ -37,7 +37,7 @@ test("a cluster is looked up with one request", async () => {
     ...CLUSTER,
     server: "https://192.0.2.1",
     endpoint: "public",
-    reason: "it has a public endpoint",
+    reason: "the input endpoint is auto",
     caCertificate: CA,
     version: "1.35.4-gke.100",
     authorizedNetworks: false,
@@ -97,7 +97,7 @@ describe("endpoints", () => {
   const DNS = "https://gke-x.us-central1.gke.goog";
   const asked = /the input endpoint says so/;
   const rows: [string, Record<string, unknown>, EndpointChoice, string, string | undefined, RegExp][] = [
-    ["everything", everything, "auto", PUBLIC, CA, /has a public endpoint/],
+    ["everything", everything, "auto", PUBLIC, CA, /endpoint is auto/],
     ["everything", everything, "public", PUBLIC, CA, asked],
     ["everything", everything, "private", PRIVATE, CA, asked],
     ["everything", everything, "dns", DNS, undefined, asked],
@@ -105,7 +105,7 @@ describe("endpoints", () => {
     ["private and DNS", privateAndDns, "auto", DNS, undefined, /has no public endpoint/],
     ["private and DNS", privateAndDns, "private", PRIVATE, CA, asked],
     ["DNS only", dnsOnly, "auto", DNS, undefined, /has no public endpoint/],
-    ["authorized networks", authorizedNetworks, "auto", PUBLIC, CA, /has a public endpoint/],
+    ["authorized networks", authorizedNetworks, "auto", PUBLIC, CA, /endpoint is auto/],
     ["those and DNS", authorizedNetworksAndDns, "auto", DNS, undefined, /authorized networks only/],
     ["those and DNS", authorizedNetworksAndDns, "public", PUBLIC, CA, asked],
   ];

@@ -178,7 +178,7 @@ describe("a runner with gcloud", () => {
     const mirror = await aGcloudHost(stored(await packed(VERSION)));
     const result = await (await aJob({ bin })).main(inputs("auto", mirror));
     expectDone(result);
-    const taken = `gcloud (${join(bin, "gcloud")}): on the runner's PATH, and gcloud_version is auto.`;
+    const taken = `gcloud (${join(bin, "gcloud")}): on PATH, and gcloud_version is auto.`;
     expect(result.lines).toContain(taken);
     expect(existsSync(marker)).toBe(false);
     expect(mirror.requests).toEqual([]);

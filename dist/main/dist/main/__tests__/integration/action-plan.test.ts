@@ -7,6 +7,7 @@ import { parse, stringify } from "yaml";
 import { filesIn } from "../../local-gke/control-plane/programs.ts";
 import { DEPLOYER } from "../../local-gke/control-plane/tokens.ts";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
+import { CAN_SHOW_PAGES, showPage } from "../../scripts/job-page.ts";
 import { chartWith } from "./support/charts.ts";
 import { HELM, inputsFor, TestCluster } from "./support/cluster.ts";
 
@@ -155,6 +156,9 @@ test("mode plan needs no right to change anything: what can't be rehearsed is co
   });
   expect(first.summary).toContain("Not rehearsed: this account may not apply these objects");
   expect(pullRequest.comments).toEqual([expect.stringMatching(/\n## Plan: \d objects to create/)]);
+  if (CAN_SHOW_PAGES) {
+    expect(await showPage(first.summary)).toEqual([expect.stringContaining("2. Look and plan")]);
+  }
 
   const deployed = await (await cluster.job()).main({ ...inputsFor(namespace), wait_for: "none" });
   expect(deployed.outputs.changed).toBe("true");

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
+import { CAN_SHOW_PAGES, showPage } from "../../scripts/job-page.ts";
 import { inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
@@ -52,6 +53,11 @@ describe.concurrent("an upgrade that fails", () => {
     expect(rows).toContain("| value `service.type` | `LoadBalancer` | `ClusterIP` | failed |");
     expect(rows).toContain("| Ingress `my-release-milvus` |  | create | not reached |");
     expect(rows).toContainEqual(expect.stringMatching(/^ {2}pods\[".*"\]:::broken$/));
+    expect(rows[0]).toMatch(/^## Failed in step: Upgrade the Helm release \(/);
+    if (CAN_SHOW_PAGES) {
+      const drawn = [expect.stringContaining("Clients"), expect.stringContaining("Upgrade the Helm release")];
+      expect(await showPage(summary)).toEqual(drawn);
+    }
   });
 
   test("an image that isn't there ends it early", async () => {

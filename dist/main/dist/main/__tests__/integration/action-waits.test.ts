@@ -38,7 +38,7 @@ describe("while the address is waited for", () => {
         ),
       ]);
       expect(errors[0]).toContain("What to do:");
-      expect(summary).toContain("**The run failed.**");
+      expect(summary).toMatch(/^## Failed in step: Wait for the address \(/);
       expect(summary).toContain("| Ingress `my-release-milvus` |  | create | done |");
       expect(summary).toContain('address["Address"]:::broken');
       expect(outputs).toMatchObject({

@@ -118,7 +118,7 @@ test("the timeline has each step's start and duration, and marks one that failed
     "  dateFormat x",
     "  axisFormat %s s",
     "  section Steps",
-    "  Look and plan, 0.4s :0, 400ms",
-    "  Wait  for  x y, 0.0s :crit, 400, 1ms",
+    "  1. Look and plan, 0.4s :0, 400ms",
+    "  2. Wait  for  x y, 0.0s :crit, 400, 1ms",
   ]);
 });

@@ -159,6 +159,25 @@ describe("describePlan", () => {
       ["Helm changes the release once Milvus answers through the load balancer:\n- b"],
     ],
     [
+      "a checksum by its beginning",
+      {
+        upgrade: ["a"],
+        fields: [
+          {
+            kind: "Deployment",
+            name: "d",
+            path: 'x["checksum/config"]',
+            before: "0123456789abcdef",
+            after: "f".repeat(64),
+          },
+        ],
+      },
+      [
+        "Helm changes the release:\n- a",
+        'Fields of the release\'s objects that change:\n- Deployment d: x["checksum/config"]: 0123456789ab -> ffffffffffff',
+      ],
+    ],
+    [
       "objects and what it means",
       { objects: OBJECTS, consequences: ["It means x."] },
       ["The release stays as it is: no Helm upgrade.", "Secret t: create", "Ingress i: keep", "It means x."],

@@ -2,13 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { setOutputs } from "../../src/report/outputs.ts";
 import {
   changing,
   changingAtomically,
   endpointOf,
   type PlanReport,
   type RunReport,
-  setOutputs,
   uriOf,
 } from "../../src/report/run-report.ts";
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Outcome, PlanReport, RunReport } from "../../src/report/run-report.ts";
 import { shortened, summaryOf, wantedSummary } from "../../src/report/summary.ts";
-import { selfSigned } from "../support/certificates.ts";
 
 const EMPTY: RunReport = { changes: 0, steps: [] };
 const READY: RunReport = {
@@ -35,7 +34,7 @@ test("the summary of a run that found nothing out has a heading", () => {
 test("the summary has the endpoint, the certificate, Milvus and the backends", () => {
   const summary = summaryOf(READY, "deploy", undefined);
   for (const row of [
-    "| URI | `https://203.0.113.1:443` |",
+    "| endpoint | `https://203.0.113.1:443` |",
     "| server name | `my-release.milvus.io` |",
     "| Ingress | `default/my-release-milvus` |",
     "| certificate | Active, expires 2027-02-16T11:00:00Z |",
@@ -43,54 +42,67 @@ test("the summary has the endpoint, the certificate, Milvus and the backends", (
     "| chart | `5.0.19` |",
     "| release revision | 4 |",
     "| backends | `k8s1-neg` HEALTHY<br>`k8s-be-30291--uid` HEALTHY |",
-    "  Wait for the address, 41m 5s :400, 2465000ms",
+    "  2. Wait for the address, 41m 5s :400, 2465000ms",
   ]) {
     expect(summary.split("\n")).toContain(row);
   }
 });
 
-describe("the PyMilvus program", () => {
-  test("has the certificate in it", async () => {
-    const { certificate } = await selfSigned("my-release.milvus.io");
-    const program = block(summaryOf({ ...READY, caCertificate: certificate }, "deploy", undefined), "python");
-    expect(program).toContain(certificate.trim());
-    expect(program).toContain('uri="https://203.0.113.1:443",');
-    expect(program).toContain('server_name="my-release.milvus.io",');
-    expect(program).toContain('server_pem_path="milvus-ca.pem",');
-    expect(program).toContain("secure=True,");
-  });
+test("the endpoint's table has no server name once clients reach Milvus by name", () => {
+  const lines = summaryOf({ ...READY, isInDns: true }, "deploy", undefined).split("\n");
+  expect(lines).toContain("| endpoint | `https://my-release.milvus.io:443` |");
+  expect(lines.filter((line) => line.includes("server name"))).toEqual([]);
+});
 
-  test("has no certificate for a public one, and takes an IPv6 address", () => {
-    const program = block(summaryOf({ ...READY, address: "2001:db8::1" }, "deploy", undefined), "python");
-    expect(program).toContain('uri="https://[2001:db8::1]:443",');
-    expect(program).not.toContain("pem");
-  });
-
-  test("isn't shown for a failed run or without an address", () => {
-    const { address: _, ...waiting } = READY;
-    expect(summaryOf(READY, "deploy", "x")).not.toContain("PyMilvus");
-    expect(summaryOf(waiting, "deploy", undefined)).not.toContain("PyMilvus");
-  });
+test("links lead to the load balancers, the workloads and the namespace's logs in Google's console", () => {
+  const summary = summaryOf({ ...READY, projectId: "my-project" }, "deploy", "x");
+  const links = [...summary.matchAll(/\]\(<(https:\/\/console[^>]*)>\)/g)].map(
+    ([, url]) => new URL(url ?? ""),
+  );
+  expect(links.map(({ pathname }) => pathname.split(";")[0])).toEqual([
+    "/net-services/loadbalancing/list/loadBalancers",
+    "/kubernetes/workload/overview",
+    "/logs/query",
+  ]);
+  expect(links.map(({ searchParams }) => searchParams.get("project"))).toEqual(Array(3).fill("my-project"));
+  expect(decodeURIComponent(links[2]?.pathname ?? "")).toContain(
+    'query=resource.type="k8s_container"\nresource.labels.namespace_name="default"',
+  );
+  expect(summaryOf(READY, "deploy", "x")).not.toContain("console.cloud.google.com");
 });
 
 describe("a failure", () => {
-  test.each([
-    ["as it is", "Ingress a/b has no address.\nWhy: <b>x</b> | y\nWhat to do: z"],
-    ["with a fence in it", "Why:\n```\n[link](https://example.com)\n````js\nx"],
-    ["with nothing but a fence", "`````"],
-  ])("%s", (_, failure) => {
-    const summary = summaryOf(READY, "deploy", failure);
-    expect(summary).toContain("**The run failed.**");
-    expect(block(summary, "text")).toBe(failure);
+  const URL = "https://github.com/o/r/blob/v1/docs/troubleshooting.md#quota";
+
+  test("says what happened, why and what to do as prose that wraps", () => {
+    const failure = "Ingress a/b has no address.\nWhy: <b>x</b> | y\nWhat to do: z";
+    expect(summaryOf(READY, "deploy", failure).split("\n\n").slice(1, 4)).toEqual([
+      "> [!CAUTION]\n> Ingress a/b has no address.",
+      "**Why:** \\<b>x\\</b> | y",
+      "**What to do:** z",
+    ]);
   });
 
-  const row = "docs/troubleshooting.md#quota";
   test.each([
-    ["links to", `https://github.com/o/r/blob/v1/${row}`, true],
-    ["has no link to a path in place of", row, false],
+    ["of several lines", "the last lines:\n  panic: x\n\n  y", "  panic: x\n\n  y"],
+    [
+      "with a fence in it",
+      "a\n```\n[link](https://example.com)\n````js",
+      "```\n[link](https://example.com)\n````js",
+    ],
+  ])("shows evidence %s as it is", (_, why, evidence) => {
+    const summary = summaryOf(READY, "deploy", `Broken.\nWhy: ${why}\nWhat to do: z`);
+    expect(block(summary, "text")).toBe(evidence);
+    expect(summary).toContain("\n\n**What to do:** z\n\n");
+  });
+
+  test.each([
+    ["links to", URL, true],
+    ["has no link to a path in place of", "docs/troubleshooting.md#quota", false],
   ])("%s the row that explains it", (_, explanation, isLinked) => {
-    const summary = summaryOf({ ...READY, explanation }, "deploy", "x");
+    const summary = summaryOf({ ...READY, explanation }, "deploy", `x\nMore: ${explanation}`);
     expect(summary.includes(`\n\n[Cause and remedy](<${explanation}>)\n\n`)).toBe(isLinked);
+    expect(summary).not.toContain("More:");
   });
 });
 
@@ -112,9 +124,7 @@ describe("the plan", () => {
 
   test("shows what changes, and no value that may be secret", () => {
     const summary = summaryOf({ ...EMPTY, plan: PLAN }, "plan", undefined);
-    expect(summary).toContain(
-      "### What a run would change\n\nHelm upgrade, because value service.type changes.",
-    );
+    expect(summary).toContain("### What a run would change\n\nOne Helm upgrade.\n\n");
     expect(summary).toContain("| value `service.type` | `LoadBalancer` | `ClusterIP` |");
     expect(summary).toContain("| value `image.tag` |  |  |");
     expect(summary).toContain("| Ingress `i` |  | create |");
@@ -142,13 +152,14 @@ describe("the plan", () => {
     };
     const summary = summaryOf({ ...EMPTY, plan }, "plan", undefined);
     for (const line of [
-      "Another Helm upgrade once Milvus answers through the load balancer, because value service.type changes.",
+      "One Helm upgrade. Another once Milvus answers through the load balancer.",
       "| static address `a` |  | create |",
       "| BackendConfig `b` |  | take over |",
       "| Secret `t` |  | delete |",
       "| pods of Deployment my-release-milvus-standalone |  | replaced |",
-      "> The layer-4 load balancer at 203.0.113.9 is deleted.",
-      "> Milvus itself speaks TLS.",
+      "> [!IMPORTANT]",
+      "> - The layer-4 load balancer at 203.0.113.9 is deleted.",
+      "> - Milvus itself speaks TLS.",
       '| `extraConfigFiles."user.yaml"` | 3 |',
     ]) {
       expect(summary.split("\n")).toContain(line);
@@ -166,23 +177,25 @@ describe("the plan", () => {
     };
     const summary = summaryOf({ ...EMPTY, plan }, "plan", undefined);
     expect(summary).not.toContain("Nothing to change");
-    expect(summary).toContain(
-      "\n\nA Helm upgrade once Milvus answers through the load balancer, because value service.type changes.",
-    );
+    expect(summary).toContain("\n\nOne Helm upgrade, once Milvus answers through the load balancer.");
     expect(summary).not.toMatch(/No Helm upgrade|Another/);
   });
 
-  test.each([
-    ["plan", "Nothing to change."],
-    ["deploy", "Nothing had to be changed."],
-  ] as const)("nothing to do (%s)", (mode, text) => {
+  test("says why the release is upgraded where no value tells", () => {
+    const plan = { ...PLAN, upgrade: ["value image.tag changes", "the deployment before failed"] };
+    expect(summaryOf({ ...EMPTY, plan }, "plan", undefined)).toContain(
+      "One Helm upgrade, because the deployment before failed.",
+    );
+  });
+
+  test.each(["plan", "deploy"] as const)("has no part of its own for nothing (%s)", (mode) => {
     const plan: PlanReport = {
       ...PLAN,
       upgrade: [],
       values: [],
       objects: [{ kind: "Ingress", name: "i", action: "keep" }],
     };
-    expect(summaryOf({ ...EMPTY, plan }, mode, undefined)).toContain(text);
+    expect(summaryOf({ ...EMPTY, plan }, mode, undefined)).toBe("## Nothing to change (0.0s)\n");
   });
 
   test.each([
@@ -296,7 +309,7 @@ describe("a summary that is too long for the runner", () => {
     const summary = summaryOf({ ...READY, plan }, "deploy", undefined);
     expect(Buffer.byteLength(summary)).toBeLessThanOrEqual(LIMIT);
     expect(Buffer.byteLength(summary)).toBeGreaterThan(LIMIT - 1000);
-    expect(summary).toContain("| URI | `https://203.0.113.1:443` |");
+    expect(summary).toContain("| endpoint | `https://203.0.113.1:443` |");
     expect(summary.split("\n").at(-2)).toBe(
       "(The rest is left out, because the summary would be too long. The output `plan` has it.)",
     );
@@ -304,7 +317,7 @@ describe("a summary that is too long for the runner", () => {
   });
 
   test("may have any number of backticks in it", () => {
-    expect(summaryOf(EMPTY, "deploy", "x` ".repeat(300_000))).toContain("\n```text\n");
+    expect(summaryOf(EMPTY, "deploy", `x\n${"x` ".repeat(300_000)}`)).toContain("\n```text\n");
   });
 });
 
@@ -330,7 +343,7 @@ test("text from elsewhere makes no link, image, HTML or heading in the summary",
   };
   const summary = summaryOf(known, "plan", undefined);
   // Nothing in code is markup, nor what has a backslash before it.
-  const markup = summary.replace(/\\.|`[^`\n]*`/g, "");
+  const markup = summary.replace(/^```.*?^```/gms, "").replace(/^> \[!\w+\]$|\\.|`[^`\n]*`/gm, "");
   expect(markup.replaceAll(/<\/?(br|details|summary)>/g, "")).not.toMatch(/[<[]|^# /m);
 });
 
@@ -351,10 +364,38 @@ describe("the first line", () => {
   test.each<[string, RunReport, "deploy" | "plan" | "teardown", string | undefined, string]>([
     [
       "that Milvus answers",
-      { ...READY, plan: PLAN, authentication: "required" },
+      { ...READY, plan: PLAN, outcomes: { "Ingress i": "done" }, authentication: "required" },
       "deploy",
       undefined,
-      "## Milvus 2.6.15 answers at https://203.0.113.1 (41m 5s, 1 change)",
+      "## Milvus 2.6.15 answers at https://203.0.113.1 (41m 5s, 1 object created)",
+    ],
+    [
+      "how many objects of each kind of change were changed",
+      {
+        ...READY,
+        plan: {
+          ...PLAN,
+          upgrade: ["values change"],
+          objects: [...PLAN.objects, { kind: "Secret", name: "s", action: "delete" }],
+          fields: ["a", "b"].map((name) => ({ kind: "Service", name, path: "x", before: "1", after: "2" })),
+        },
+        outcomes: { upgrade: "done", "Ingress i": "done" },
+        authentication: "required",
+      },
+      "deploy",
+      undefined,
+      "## Milvus 2.6.15 answers at https://203.0.113.1 (41m 5s, 1 object created, 2 changed)",
+    ],
+    [
+      "that only Helm had something to do",
+      {
+        ...READY,
+        plan: { ...NOTHING, later: ["value service.type changes"] },
+        outcomes: { "later upgrade": "done" },
+      },
+      "deploy",
+      undefined,
+      "## Deployed (41m 5s, Helm upgrade)",
     ],
     [
       "nothing to change",
@@ -365,8 +406,32 @@ describe("the first line", () => {
     ],
     ["a plan", { ...EMPTY, plan: PLAN }, "plan", undefined, "## Plan: 1 object to create"],
     ["a plan without changes", { ...EMPTY, plan: NOTHING }, "plan", undefined, "## Nothing to change (0.0s)"],
-    ["a teardown", { ...READY, plan: PLAN }, "teardown", undefined, "## Torn down (41m 5s, 1 change)"],
+    [
+      "a teardown",
+      {
+        ...READY,
+        plan: { ...PLAN, objects: [{ kind: "Ingress", name: "i", action: "delete" }] },
+        outcomes: { "Ingress i": "done" },
+      },
+      "teardown",
+      undefined,
+      "## Torn down (41m 5s, 1 object deleted)",
+    ],
     ["where it failed", READY, "deploy", "x", "## Failed in step: Wait for the address (41m 5s)"],
+    [
+      "where it failed, not where it cleaned up",
+      {
+        ...READY,
+        steps: [
+          { name: "Upgrade the Helm release", begun: 0, duration: 60_000, hasFailed: true },
+          { name: "Roll back to revision 3", begun: 60_000, duration: 1000 },
+        ],
+        outcomes: { upgrade: "taken back" },
+      },
+      "deploy",
+      "x",
+      "## Failed in step: Upgrade the Helm release (1m 1s), rolled back",
+    ],
   ])("says %s", (_, report, mode, failure, line) => {
     expect(summaryOf(report, mode, failure).split("\n")[0]).toBe(line);
   });

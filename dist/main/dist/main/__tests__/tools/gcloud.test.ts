@@ -132,7 +132,7 @@ describe("the runner's own gcloud", () => {
     const { link, wasStarted } = await sdkOnPath(job, "300.0.0");
     const mirror = await aGcloudHost();
     await finishLate(startGcloud({ version: "auto", mirror: mirror.url }));
-    expect(log).toContain(`gcloud 300.0.0 (${link}): on the runner's PATH`);
+    expect(log).toContain(`gcloud 300.0.0 (${link}): on PATH`);
     expect(await wasStarted()).toBe(false);
     expect(mirror.requests).toEqual([]);
     expect(await job.addedToPath()).toBe("");
@@ -143,7 +143,7 @@ describe("the runner's own gcloud", () => {
     const marker = join(await aFolder(), "started");
     const path = await job.addToPath("gcloud", `#!/bin/sh\necho yes > '${marker}'\n`);
     await finishLate(startGcloud({ version: "auto", mirror: "http://nobody.invalid" }));
-    expect(log).toContain(`gcloud (${path}): on the runner's PATH`);
+    expect(log).toContain(`gcloud (${path}): on PATH`);
     expect(await isThere(marker)).toBe(false);
   });
 
@@ -210,7 +210,7 @@ describe("a downloaded gcloud", () => {
       log = "";
       await finishLate(startGcloud({ version, mirror: "http://nobody.invalid" }));
       expect(await job.addedToPath()).toBe(added);
-      expect(log).toContain("in the runner's tool cache");
+      expect(log).toContain("in the tool cache");
     },
   );
 

@@ -140,7 +140,7 @@ describe("the runner's own tool", () => {
       mirror: mirror.url,
       clusterVersion: () => "v1.35.1",
     });
-    expect(why).toBe("on the runner's PATH, within one minor version of the cluster's 1.35");
+    expect(why).toBe("on PATH, within one minor version of the cluster's 1.35");
     expect(log).toBe(`kubectl 1.35.4 (${path}): ${why}.\n`);
   });
 
@@ -297,7 +297,7 @@ describe("a host that can't be reached", () => {
       /^::warning title=Milvus on GKE::kubectl could not be downloaded; nothing was unpacked\./m,
     );
     expect(log).toContain(`${nobody}/release/stable-1.35.txt can't be read`);
-    expect(log).toContain(`The runner's kubectl 1.33.9 (${path}) is used.`);
+    expect(log).toContain(`kubectl 1.33.9 on PATH (${path}) is used.`);
   });
 
   test("may also be one behind a proxy that refuses", async () => {

@@ -73,7 +73,7 @@ function automatic(resource: ClusterResource): [Endpoint | undefined, string] {
   if (publicEndpoint && dnsEndpoint && authorizedNetworks) {
     return ["dns", "its public endpoint answers authorized networks only"];
   }
-  if (publicEndpoint) return ["public", "it has a public endpoint"];
+  if (publicEndpoint) return ["public", "the input endpoint is auto"];
   if (dnsEndpoint) return ["dns", "it has no public endpoint"];
   return [privateEndpoint ? "private" : undefined, "it has no other endpoint that needs no further setup"];
 }

@@ -14,6 +14,8 @@ export interface FieldChange {
 
 const HIDDEN = "***";
 const LONGEST = 200;
+/** How many characters of a checksum a line has. */
+const CHECKSUM_SHOWN = 12;
 /** What is likely to name a secret; the name of a Secret is none. */
 const SECRETIVE = /pass(word|wd|phrase)|secret(?!Name)|token|credential|(api|access|private)[-_.]?key/i;
 const SECRET_IN_LINE = new RegExp(`((${SECRETIVE.source})[\\w.-]*["']?\\s*[:=]).*`, "i");
@@ -64,7 +66,10 @@ export function describeChange({
   before,
   after,
 }: Pick<FieldChange, "path" | "before" | "after">): string {
-  return `${path}: ${before || "nothing"} -> ${after || "nothing"}`;
+  // A checksum only says that something else changes.
+  const show = (value = "") =>
+    (path.includes("checksum/") ? value.slice(0, CHECKSUM_SHOWN) : value) || "nothing";
+  return `${path}: ${show(before)} -> ${show(after)}`;
 }
 
 /** Returns the lines of a text that another text doesn't have, in their order. */

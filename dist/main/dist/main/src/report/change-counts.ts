@@ -1,4 +1,4 @@
-import type { PlanReport } from "./run-report.ts";
+import { changeKeyOf, LATER_UPGRADE, type PlanReport, type RunReport, UPGRADE } from "./run-report.ts";
 
 /** How many objects a plan creates, changes and deletes. */
 export interface ChangeCounts {
@@ -6,8 +6,6 @@ export interface ChangeCounts {
   change: number;
   delete: number;
 }
-
-export const NO_CHANGES: ChangeCounts = { create: 0, change: 0, delete: 0 };
 
 /** Counts the objects of a plan: the load balancer's, the user's, those at Google and the release's own. */
 export function countChanges({ objects, fields, edits }: PlanReport): ChangeCounts {
@@ -39,4 +37,35 @@ export function describeCounts(plan: PlanReport): string {
     ...counted(plan.restarts.length, "workload restarts", "workloads restart"),
   ];
   return parts.join(", ") || "one Helm upgrade";
+}
+
+/**
+ * Returns what a run has carried out as a sentence's end, e.g. `3 objects created, 7 changed`; empty for nothing that
+ * its plan has.
+ */
+export function describeDone({ plan, outcomes = {} }: Pick<RunReport, "plan" | "outcomes">): string {
+  if (!plan) return "";
+  const isUpgraded = outcomes[UPGRADE] === "done";
+  const {
+    create,
+    change,
+    delete: deleted,
+  } = countChanges({
+    ...plan,
+    objects: plan.objects.filter((object) => outcomes[changeKeyOf(object)] === "done"),
+    fields: isUpgraded ? plan.fields : [],
+    edits: isUpgraded ? plan.edits : [],
+  });
+  const counts: [number, string][] = [
+    [create, "created"],
+    [change, "changed"],
+    [deleted, "deleted"],
+  ];
+  const parts = counts.filter(([count]) => count > 0);
+  if (parts.length === 0) return isUpgraded || outcomes[LATER_UPGRADE] === "done" ? "Helm upgrade" : "";
+  return parts
+    .map(([count, what], index) =>
+      index === 0 ? `${count} ${count === 1 ? "object" : "objects"} ${what}` : `${count} ${what}`,
+    )
+    .join(", ");
 }

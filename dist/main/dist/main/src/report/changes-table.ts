@@ -1,14 +1,7 @@
 import type { Settings } from "../inputs/settings.ts";
-import { code, plain, table } from "./markdown.ts";
+import { alert, code, plain, table } from "./markdown.ts";
 import { describeAction, NOT_REHEARSED } from "./plan.ts";
-import {
-  LATER_UPGRADE,
-  objectChangeKey,
-  type PlannedObject,
-  type PlanReport,
-  type RunReport,
-  UPGRADE,
-} from "./run-report.ts";
+import { changeKeyOf, LATER_UPGRADE, type PlanReport, type RunReport, UPGRADE } from "./run-report.ts";
 
 /** A row of the table of changes. */
 interface Row {
@@ -23,7 +16,7 @@ interface Row {
 type State = "done" | "failed" | "taken back" | "not reached";
 
 /**
- * Returns the changes of a run as Markdown. Those of a run that was to carry them out have a state each.
+ * Returns the changes of a run as Markdown, nothing for none. Those of a run that was to carry them out have a state each.
  *
  * @param plan the report's plan
  * @param failed whether the run failed
@@ -33,36 +26,49 @@ export function changesTable(
   plan: PlanReport,
   mode: Settings["mode"],
   failed: boolean,
-): string {
+): string[] {
   const { upgrade, later, objects, consequences, lost } = plan;
   const rows = rowsOf(plan);
-  if (rows.length + upgrade.length + later.length === 0)
-    return mode === "plan" ? "Nothing to change." : "Nothing had to be changed.";
+  if (rows.length + upgrade.length + later.length === 0) return [];
   const stateOf = ({ change }: Row): State => outcomes[change] ?? "not reached";
   const isBegun = mode !== "plan" && Object.keys(outcomes).length > 0;
   const cells = rows.map((row) => [row.what, row.before, row.after, ...(isBegun ? [stateOf(row)] : [])]);
-  const parts = [
+  return [
     `### ${titleFor(mode, failed, isBegun)}`,
-    ...(upgrade.length > 0 ? [`Helm upgrade, because ${plain(upgrade.join("; "))}.`] : []),
-    ...(later.length > 0
-      ? [
-          `${upgrade.length > 0 ? "Another" : "A"} Helm upgrade once Milvus answers through the load balancer, because ${plain(later.join("; "))}.`,
-        ]
-      : []),
-    ...(upgrade.length + later.length === 0 ? ["No Helm upgrade."] : []),
+    upgrades(upgrade, later),
     ...(rows.length > 0 ? [table(["what", "before", "after", ...(isBegun ? ["state"] : [])], cells)] : []),
     ...(objects.some(({ rehearsed }) => rehearsed === false) ? [NOT_REHEARSED] : []),
-    ...consequences.map((consequence) => `> ${plain(consequence)}`),
+    ...(consequences.length > 0
+      ? [
+          alert(
+            "IMPORTANT",
+            consequences.map((consequence) => `- ${plain(consequence)}`),
+          ),
+        ]
+      : []),
     ...(lost.length > 0
       ? [
-          `Values that only earlier revisions have (the input \`values\` can set them again):\n\n${table(
+          "Values that only earlier revisions have (the input `values` can set them again):",
+          table(
             ["value", "last in revision"],
             lost.map(({ path, revision }) => [code(path), String(revision)]),
-          )}`,
+          ),
         ]
       : []),
   ];
-  return parts.join("\n\n");
+}
+
+/** Says in a line how often the release is upgraded, and why. The table has the values. */
+function upgrades(upgrade: readonly string[], later: readonly string[]): string {
+  const because = (reasons: readonly string[]) => {
+    const others = reasons.filter((reason) => !/^value .* changes$/.test(reason));
+    return others.length > 0 ? `, because ${plain(others.join("; "))}` : "";
+  };
+  const after = `once Milvus answers through the load balancer${because(later)}.`;
+  if (upgrade.length === 0) return later.length > 0 ? `One Helm upgrade, ${after}` : "No Helm upgrade.";
+  return [`One Helm upgrade${because(upgrade)}.`, ...(later.length > 0 ? [`Another ${after}`] : [])].join(
+    " ",
+  );
 }
 
 function titleFor(mode: Settings["mode"], failed: boolean, isBegun: boolean): string {
@@ -86,13 +92,13 @@ function rowsOf({ values, objects, edits, restarts }: PlanReport): Row[] {
           what: `${plain(object.kind)} ${code(object.name)}`,
           before: "",
           after: describeAction(object),
-          change: changeOf(object),
+          change: changeKeyOf(object),
         },
         ...(object.fields ?? []).map(({ path, before, after }) => ({
           what: `${plain(object.kind)} ${code(object.name)}: ${code(path)}`,
           before: shown(before),
           after: shown(after),
-          change: changeOf(object),
+          change: changeKeyOf(object),
         })),
       ]),
     ...edits.map(({ kind, name, path, before = "", after = "" }) => ({
@@ -101,17 +107,10 @@ function rowsOf({ values, objects, edits, restarts }: PlanReport): Row[] {
       after: code(after),
       change: UPGRADE,
     })),
-    ...restarts.map((workload) => ({
-      what: `pods of ${plain(workload)}`,
-      before: "",
-      after: "replaced",
-      change: UPGRADE,
-    })),
+    ...(restarts.length > 0
+      ? [{ what: `pods of ${plain(restarts.join(", "))}`, before: "", after: "replaced", change: UPGRADE }]
+      : []),
   ];
-}
-
-function changeOf(object: PlannedObject): string {
-  return object.ofRelease ? UPGRADE : objectChangeKey(object);
 }
 
 function shown(value: unknown): string {

@@ -1,6 +1,6 @@
 import { formatDuration } from "../base/duration.ts";
 import { HOPS, type Hop } from "./hop.ts";
-import { endpointOf, type RunReport, type StepRecord } from "./run-report.ts";
+import { isByName, type RunReport, type StepRecord } from "./run-report.ts";
 
 /** How a hop is: it works, it is why the run failed, or the run hasn't seen it working. */
 type HopState = "works" | "broken" | "unseen";
@@ -24,8 +24,7 @@ export function trafficDiagram(report: RunReport, failed: boolean): string {
     if (hop === broken) return "broken";
     return works(report, hop) ? "works" : "unseen";
   };
-  const isByName = endpointOf(report)?.includes(report.host ?? "") === true;
-  const entry = isByName ? `-->|"${label(report.host ?? "")}"|` : '-.->|"by address"|';
+  const entry = isByName(report) ? `-->|"${label(report.host ?? "")}"|` : '-.->|"by address"|';
   return [
     "flowchart LR",
     `  clients["Clients"] ${entry} address`,
@@ -79,10 +78,10 @@ export function timeline(steps: readonly StepRecord[]): string {
     "  dateFormat x",
     "  axisFormat %s s",
     "  section Steps",
-    ...steps.map(({ name, begun: start, duration, hasFailed }) => {
+    ...steps.map(({ name, begun: start, duration, hasFailed }, index) => {
       const mark = hasFailed ? "crit, " : "";
-      // A colon would end the name.
-      const title = `${name.replace(/[^\w .,/()-]/g, " ")}, ${formatDuration(duration)}`;
+      // A colon would end the name. Without its number, a name could begin with a word of Mermaid's, such as call.
+      const title = `${index + 1}. ${name.replace(/[^\w .,/()-]/g, " ")}, ${formatDuration(duration)}`;
       return `  ${title} :${mark}${start - begun}, ${Math.max(Math.round(duration), 1)}ms`;
     }),
   ].join("\n");

@@ -9,9 +9,9 @@ export function code(text: string): string {
   return `\`${text.replaceAll("`", "'")}\``;
 }
 
-/** Escapes a text from elsewhere, so that it makes no link, image, HTML or heading. */
+/** Escapes a text from elsewhere, so that it makes no link, image, HTML, emphasis, formula or heading. */
 export function plain(text: string): string {
-  return text.replace(/[\r\n]+/g, " ").replace(/[\\`<[]/g, "\\$&");
+  return text.replace(/[\r\n]+/g, " ").replace(/[\\`<[*$]/g, "\\$&");
 }
 
 /** Returns a code block. Its fence is longer than any in the text, so that the text can't close it. */
@@ -20,6 +20,11 @@ export function fence(text: string, language: string): string {
   for (const [run] of text.matchAll(/`+/g)) longest = Math.max(longest, run.length);
   const marks = "`".repeat(longest + 1);
   return `${marks}${language}\n${text}\n${marks}`;
+}
+
+/** Returns a box that GitHub colours by its kind. */
+export function alert(kind: "CAUTION" | "IMPORTANT", lines: readonly string[]): string {
+  return [`> [!${kind}]`, ...lines.map((line) => `> ${line}`)].join("\n");
 }
 
 /** Returns a part that a click opens. */

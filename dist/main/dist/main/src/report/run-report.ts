@@ -1,9 +1,7 @@
-import { setOutput } from "@actions/core";
 import type { BackendHealth } from "../loadbalancer/health.ts";
 import type { Authentication } from "../milvus/authentication.ts";
 import type { ObjectChange } from "../plan/changes.ts";
 import type { FieldChange } from "../plan/shown-fields.ts";
-import { countChanges, hasChanges } from "./change-counts.ts";
 import type { Hop } from "./hop.ts";
 
 /** What a run changes, or in mode plan would change. */
@@ -102,6 +100,11 @@ export function objectChangeKey({ kind, name }: Pick<ObjectChange, "kind" | "nam
   return `${kind} ${name}`;
 }
 
+/** Returns by what the outcome of a planned object's change is found. */
+export function changeKeyOf(object: PlannedObject): string {
+  return object.ofRelease ? UPGRADE : objectChangeKey(object);
+}
+
 /** Runs the work for one change of the plan and records what became of it. */
 export async function recording<T>(report: RunReport, change: string, work: () => Promise<T>): Promise<T> {
   recordOutcome(report, change, "failed");
@@ -155,51 +158,16 @@ export async function changingAtomically<T>(
   });
 }
 
-/** Sets the outputs whose values are known. */
-export function setOutputs(report: RunReport, summary: string): void {
-  const outputs: Record<string, string | number | undefined> = {
-    address: report.address,
-    host: report.host,
-    port: report.address && 443,
-    uri: report.address && uriOf(report.address),
-    ingress: report.ingress,
-    certificate_status: report.certificateStatus,
-    certificate_expires: report.certificateExpires,
-    ca_certificate: report.caCertificate,
-    ca_certificate_file: report.caCertificateFile,
-    release_revision: report.releaseRevision,
-    chart_version: report.chartVersion,
-    milvus_version: report.milvusVersion,
-    authentication: report.authentication,
-    backends: report.backends && JSON.stringify(report.backends),
-    changed: String(report.changes > 0),
-    values_overlay: report.valuesOverlay,
-    values_overlay_file: report.valuesOverlayFile,
-    plan: report.plan && JSON.stringify(report.plan),
-    summary: summary || undefined,
-    endpoint: endpointOf(report),
-    dns_record: report.address && report.host && dnsRecord(report.host, report.address),
-    console_url: report.projectId && consoleUrl(report.projectId),
-    ...planOutputs(report.plan),
-  };
-  for (const [name, value] of Object.entries(outputs)) if (value !== undefined) setOutput(name, value);
-}
-
-function planOutputs(plan: PlanReport | undefined): Record<string, string | number> {
-  if (!plan) return {};
-  const { create, change, delete: deleted } = countChanges(plan);
-  return {
-    would_change: String(hasChanges(plan)),
-    to_create: create,
-    to_change: change,
-    to_delete: deleted,
-  };
-}
-
 /** Returns the URL for clients: by name once DNS and the certificate allow it, else by address. */
-export function endpointOf({ address, host, isInDns, certificateStatus }: RunReport): string | undefined {
+export function endpointOf(report: RunReport): string | undefined {
+  const { address, host } = report;
   if (!address) return undefined;
-  return host && isInDns && certificateStatus === "Active" ? `https://${host}:443` : uriOf(address);
+  return isByName(report) ? `https://${host}:443` : uriOf(address);
+}
+
+/** Tells whether clients reach Milvus by the host's name. */
+export function isByName({ host, isInDns, certificateStatus }: RunReport): boolean {
+  return host !== undefined && isInDns === true && certificateStatus === "Active";
 }
 
 /** Returns the DNS record that leads a host to the load balancer, in zone file format. */
@@ -210,6 +178,17 @@ export function dnsRecord(host: string, address: string): string {
 /** Returns Google's page of a project's load balancers. */
 export function consoleUrl(projectId: string): string {
   return `https://console.cloud.google.com/net-services/loadbalancing/list/loadBalancers?project=${encodeURIComponent(projectId)}`;
+}
+
+/** Returns Google's page of a project's workloads on GKE. */
+export function workloadsUrl(projectId: string): string {
+  return `https://console.cloud.google.com/kubernetes/workload/overview?project=${encodeURIComponent(projectId)}`;
+}
+
+/** Returns Google's page of what the containers of a namespace log. */
+export function logsUrl(projectId: string, namespace: string): string {
+  const query = `resource.type="k8s_container"\nresource.labels.namespace_name="${namespace}"`;
+  return `https://console.cloud.google.com/logs/query;query=${encodeURIComponent(query)}?project=${encodeURIComponent(projectId)}`;
 }
 
 /** Returns what `MilvusClient(uri=...)` takes. */

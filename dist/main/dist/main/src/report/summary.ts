@@ -2,8 +2,18 @@ import type { Settings } from "../inputs/settings.ts";
 import { hasChanges } from "./change-counts.ts";
 import { changesTable } from "./changes-table.ts";
 import { timeline, trafficDiagram } from "./diagrams.ts";
-import { code, fence, fold, plain, table } from "./markdown.ts";
-import { consoleUrl, dnsRecord, endpointOf, type RunReport, uriOf } from "./run-report.ts";
+import { failureParts } from "./failure.ts";
+import { alert, code, fence, fold, plain, table } from "./markdown.ts";
+import { connectionPrograms } from "./programs.ts";
+import {
+  consoleUrl,
+  dnsRecord,
+  endpointOf,
+  isByName,
+  logsUrl,
+  type RunReport,
+  workloadsUrl,
+} from "./run-report.ts";
 import { verdictOf } from "./verdict.ts";
 
 /** The runner drops a longer summary (actions/runner, CreateStepSummaryCommand), in bytes. */
@@ -47,17 +57,18 @@ export function shortened(summary: string): string {
 /** Returns the whole job summary as Markdown. */
 export function summaryOf(report: RunReport, mode: Settings["mode"], failure: string | undefined): string {
   const failed = failure !== undefined;
-  const changes = report.plan && changesTable(report, report.plan, mode, failed);
-  const endpoint = failed ? [] : connectionParts(report);
-  const about = [...trafficPart(report, mode, failed), ...endpointTable(report)];
+  const changes = report.plan ? changesTable(report, report.plan, mode, failed) : [];
+  const way = trafficPart(report, mode, failed);
+  const about = [...endpointTable(report), ...consoleLinks(report)];
+  const connection = failed ? [] : [...recordPart(report), ...connectionPrograms(report)];
   const parts = [
     `## ${plain(verdictOf(report, mode, failure))}`,
-    ...(failed ? [`**The run failed.**\n\n${fence(failure, "text")}`, ...explanationLink(report)] : []),
-    ...(report.openDoor ? [`> [!CAUTION]\n> ${plain(report.openDoor)}`] : []),
+    ...(failed ? failureParts(failure, report.explanation) : []),
+    ...(report.openDoor ? [alert("CAUTION", [plain(report.openDoor)])] : []),
     // After a deployment the endpoint matters most; after a plan or a failure, the changes do.
     ...(mode === "plan" || failed
-      ? [...(changes ? [changes] : []), ...about, ...endpoint]
-      : [...about, ...endpoint, ...(changes ? [changes] : [])]),
+      ? [...way, ...changes, ...about, ...connection]
+      : [...way, ...about, ...connection, ...changes]),
     ...(report.steps.length > 0 ? [fold("Timeline", fence(timeline(report.steps), "mermaid"))] : []),
   ];
   return withinLimit(`${parts.join("\n\n")}\n`);
@@ -69,27 +80,31 @@ function trafficPart(report: RunReport, mode: Settings["mode"], failed: boolean)
   return mode === "deploy" && isBegun ? [fence(trafficDiagram(report, failed), "mermaid")] : [];
 }
 
-/** Returns the link to the row that explains the error: a code block has no links. */
-function explanationLink({ explanation }: RunReport): string[] {
-  // A path leads nowhere from the job's page.
-  return explanation && /^https?:/.test(explanation) ? [`[Cause and remedy](<${explanation}>)`] : [];
-}
-
+/** Returns what is known of the endpoint as a table, whose head is its first row. */
 function endpointTable(report: RunReport): string[] {
-  const rows = endpointRows(report);
-  const links = report.projectId
-    ? [`[The project's load balancers in Google's console](${consoleUrl(report.projectId)})`]
-    : [];
-  return [...(rows.length > 0 ? [table(["", ""], rows)] : []), ...(report.address ? links : [])];
+  const [head, ...rows] = endpointRows(report);
+  return head ? [table(head, rows)] : [];
 }
 
-/** Returns what is left to do for clients to reach Milvus, and a program that does. */
-function connectionParts({ address, host, isInDns, caCertificate }: RunReport): string[] {
-  if (!address || !host) return [];
-  const record = fence(dnsRecord(host, address), "text");
-  const next = `### Next: the DNS record\n\n${code(host)} doesn't lead to the load balancer yet. Create this record, or set \`dns_zone\`:\n\n${record}`;
-  const program = fence(pymilvus(address, host, caCertificate), "python");
-  return [...(isInDns === false ? [next] : []), fold("Connect with PyMilvus", program)];
+function consoleLinks({ projectId, ingress }: RunReport): string[] {
+  if (!projectId) return [];
+  const [namespace = ""] = ingress?.split("/") ?? [];
+  const links = [
+    `[load balancers](<${consoleUrl(projectId)}>)`,
+    `[workloads](<${workloadsUrl(projectId)}>)`,
+    `[logs](<${logsUrl(projectId, namespace)}>)`,
+  ];
+  return [`In Google's console: ${links.join(", ")}.`];
+}
+
+/** Returns the DNS record that is left to do. */
+function recordPart({ address, host, isInDns }: RunReport): string[] {
+  if (!address || !host || isInDns !== false) return [];
+  return [
+    "### Next: the DNS record",
+    `${code(host)} doesn't lead to the load balancer yet. Create this record, or set \`dns_zone\`:`,
+    fence(dnsRecord(host, address), "text"),
+  ];
 }
 
 function certificateState({ certificateStatus, certificateExpires }: RunReport): string | undefined {
@@ -110,8 +125,7 @@ function withinLimit(summary: string): string {
 function endpointRows(report: RunReport): string[][] {
   const rows: [string, string | undefined][] = [
     ["endpoint", report.address && code(endpointOf(report) ?? "")],
-    ["URI", report.address && code(uriOf(report.address))],
-    ["server name", report.host && code(report.host)],
+    ["server name", report.host && !isByName(report) ? code(report.host) : undefined],
     ["Ingress", report.ingress && code(report.ingress)],
     ["certificate", certificateState(report)],
     ["Milvus", report.milvusVersion && code(report.milvusVersion)],
@@ -127,27 +141,4 @@ function endpointRows(report: RunReport): string[][] {
     ],
   ];
   return rows.flatMap(([name, value]) => (value ? [[name, value]] : []));
-}
-
-/** Returns a Python program that works when pasted, as it has the certificate in it. */
-function pymilvus(address: string, host: string, caCertificate: string | undefined): string {
-  const lines = ["import os", "", "from pymilvus import MilvusClient", ""];
-  if (caCertificate) {
-    lines.push(
-      'with open("milvus-ca.pem", "w") as file:',
-      `    file.write("""${caCertificate.trim()}\n""")`,
-      "",
-    );
-  }
-  lines.push(
-    "client = MilvusClient(",
-    `    uri="${uriOf(address)}",`,
-    '    token=os.environ.get("MILVUS_TOKEN", ""),',
-    "    secure=True,",
-    `    server_name="${host}",`,
-    ...(caCertificate ? ['    server_pem_path="milvus-ca.pem",'] : []),
-    ")",
-    "print(client.get_server_version())",
-  );
-  return lines.join("\n");
 }

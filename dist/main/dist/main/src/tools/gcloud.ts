@@ -138,9 +138,7 @@ async function find(request: GcloudRequest): Promise<Found> {
   const runners = await which(gcloud.name);
   if (request.version === "auto" && runners) {
     const version = await writtenVersion(gcloud, runners);
-    info(
-      `gcloud ${version ? `${version} ` : ""}(${runners}): on the runner's PATH, and gcloud_version is auto.`,
-    );
+    info(`gcloud ${version ? `${version} ` : ""}(${runners}): on PATH, and gcloud_version is auto.`);
     return { path: runners, onPath: true };
   }
   const { sha256 } = request;

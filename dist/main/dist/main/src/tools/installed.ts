@@ -13,7 +13,7 @@ import type { Found, Publisher, Tool } from "./tool.ts";
 import { parseReported } from "./version.ts";
 
 /**
- * Returns the tool on the runner's PATH. Ignores one that doesn't tell its version, and says so in the log.
+ * Returns the tool on PATH. Ignores one that doesn't tell its version, and says so in the log.
  */
 export async function findOnPath(publisher: Publisher): Promise<Found | undefined> {
   const { tool, signal } = publisher;
@@ -21,7 +21,7 @@ export async function findOnPath(publisher: Publisher): Promise<Found | undefine
   if (!path) return undefined;
   try {
     const version = (await writtenVersion(tool, path)) ?? (await askVersion(path, publisher));
-    return { path, version, origin: "on the runner's PATH" };
+    return { path, version, origin: "on PATH" };
   } catch (error) {
     signal?.throwIfAborted();
     info(`${path} is ignored: ${messageOf(error)}`);
@@ -35,7 +35,7 @@ export async function findInCache(choice: Choice, { tool, base }: Publisher): Pr
   if (!version) return undefined;
   const platform = platformOf(process.platform, process.arch);
   const path = await findInstalled(tool.name, version, tool.locate(version, platform, base).member);
-  return path ? { path, version, origin: "in the runner's tool cache" } : undefined;
+  return path ? { path, version, origin: "in the tool cache" } : undefined;
 }
 
 /**

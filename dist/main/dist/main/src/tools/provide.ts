@@ -50,7 +50,7 @@ export async function provide(
     const shutOut = error.obstacle === "unreachable" || error.obstacle === "refused";
     if (wanted.kind !== "auto" || !shutOut || !usable) throw failure;
     // An old tool that works is better than none. A download that fails verification is a reason to stop.
-    warning(`${failure.message}\nThe runner's ${tool.name} ${onPath.version} (${onPath.path}) is used.`);
+    warning(`${failure.message}\n${tool.name} ${onPath.version} on PATH (${onPath.path}) is used.`);
     const why = `${onPath.origin}, as no other could be downloaded`;
     return { name: tool.name, path: onPath.path, version: onPath.version, why };
   }

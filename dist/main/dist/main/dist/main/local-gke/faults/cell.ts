@@ -101,6 +101,16 @@ export function cell(fault: string, moment: Moment, ...expected: Cell["expected"
   return { fault, moment, expected, helms, through: "kubeconfig" };
 }
 
+/**
+ * How a run may end that loses the API server for seconds. The action asks again; Helm may give up at its first failed
+ * request, and the release is then rolled back.
+ */
+export function endsWithoutApiServer(moment: Moment): Cell["expected"] {
+  return moment === "upgrade" || moment === "rollout"
+    ? ["success", "api-server-unreachable", "rolled-back"]
+    : ["success"];
+}
+
 /** The name of a cell, for logs and `--only`. */
 export function titleOf({ fault, moment }: Cell): string {
   return `${fault}, ${moment}`;

@@ -50,6 +50,7 @@ export function detectionIn(outcomes: readonly Outcome[]): Detection {
 
 /** Returns a sentence. */
 export function describeDetection({ cells, detected, median = 0, longest = 0 }: Detection): string {
+  if (cells === 0) return "No row has a lasting fault that an event shows.";
   const times = `median ${formatDuration(median)}, longest ${formatDuration(longest)}`;
   return `An event shows the lasting fault in ${cells} rows. The run ended by it in ${detected} of them, from that event on after: ${times}.`;
 }

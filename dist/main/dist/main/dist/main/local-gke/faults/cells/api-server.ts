@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Cell, cell, FAULT_MS, type Moment } from "../cell.ts";
+import { type Cell, cell, endsWithoutApiServer, FAULT_MS, type Moment } from "../cell.ts";
 import type { Gate } from "../gate.ts";
 
 /** What a run sees of the API server through a gate of its own. */
@@ -8,7 +8,7 @@ export const API_SERVER_CELLS: readonly Cell[] = [
     passing("API server refuses connections for 3 s", moment, (gate) => gate.shut()),
   ),
   ...each(["plan", "upgrade", "rollout", "address", "backends"], (moment) => ({
-    ...cell("connections to the API server reset", moment, ...endsAt(moment)),
+    ...cell("connections to the API server reset", moment, ...endsWithoutApiServer(moment)),
     strike: async ({ apiServer }) => apiServer.cut(),
   })),
   ...([429, 500] as const).flatMap((status) =>
@@ -25,7 +25,7 @@ export const API_SERVER_CELLS: readonly Cell[] = [
   ),
   // kubectl notices it by pings that nobody answers, after 45 s.
   ...each(["rollout", "address"], (moment) => ({
-    ...cell("connections to the API server dead, without an end", moment, ...endsAt(moment)),
+    ...cell("connections to the API server dead, without an end", moment, ...endsWithoutApiServer(moment)),
     through: "wire",
     prepare: async () => ({ inputs: { helm_timeout: "3m", address_timeout: "3m" } }),
     strike: async ({ wire }) => wire.lose(),
@@ -53,11 +53,6 @@ function each(moments: readonly Moment[], make: (moment: Moment) => Cell): Cell[
   return moments.map(make);
 }
 
-/** Helm may give up at its first failed request. The release is then rolled back. */
-function endsAt(moment: Moment): Cell["expected"] {
-  return moment === "upgrade" || moment === "rollout" ? ["success", "rolled-back"] : ["success"];
-}
-
 function passing(
   fault: string,
   moment: Moment,
@@ -65,7 +60,7 @@ function passing(
   lasts: number | "stays" = FAULT_MS,
 ): Cell {
   return {
-    ...cell(fault, moment, ...endsAt(moment)),
+    ...cell(fault, moment, ...endsWithoutApiServer(moment)),
     async strike({ apiServer }) {
       await begin(apiServer);
       if (lasts === "stays") return;

@@ -1,5 +1,5 @@
 import type { Server } from "../../control-plane/programs.ts";
-import { type Cell, cell, type Moment } from "../cell.ts";
+import { type Cell, cell, endsWithoutApiServer, type Moment } from "../cell.ts";
 
 const MOMENTS = ["plan", "rollout", "address"] as const;
 
@@ -12,10 +12,11 @@ export const CONTROL_PLANE_CELLS: readonly Cell[] = [
 ];
 
 function interruption(fault: string, moment: Moment, server: Server, milliseconds: number): Cell {
-  const ends: Cell["expected"] = moment === "rollout" ? ["success", "rolled-back"] : ["success"];
   return {
-    ...cell(fault, moment, ...ends),
+    ...cell(fault, moment, ...endsWithoutApiServer(moment)),
     isShared: true,
+    // Kubernetes's controllers need a while to find the API server again, and pods wait for them.
+    prepare: async () => ({ inputs: { helm_timeout: "3m" } }),
     strike: ({ control }) => control("PUT", `interruptions/${server}`, milliseconds),
   };
 }

@@ -18,16 +18,19 @@ export const OBJECT_CELLS: readonly Cell[] = [
   {
     ...withManagedCertificate(deletion("Ingress", INGRESS, "presented")),
     async prepare(bench) {
-      await bench.act({ inputs: { wait_for: "address" } });
+      const { errors } = await bench.act({ inputs: { wait_for: "address" } });
+      if (errors.length > 0) throw new Error(`the run before failed: ${errors.join("; ")}`);
       await leadHost(bench);
       return {};
     },
   },
-  {
-    ...cell("BackendConfig deleted by somebody else", "address", "backend-config-not-found"),
-    shownBy: /^Warning Ingress: .*BackendConfig/,
-    strike: (bench) => remove(bench, "backendconfig", BACKEND_CONFIG),
-  },
+  ...(["address", "backends"] as const).map(
+    (moment): Cell => ({
+      ...cell("BackendConfig deleted by somebody else", moment, "backend-config-not-found"),
+      shownBy: /^Warning Ingress: .*BackendConfig/,
+      strike: (bench) => remove(bench, "backendconfig", BACKEND_CONFIG),
+    }),
+  ),
   changed("BackendConfig's time-out changed by somebody else", "backends", ["success"], (bench) =>
     patch(bench, "backendconfig", BACKEND_CONFIG, { spec: { timeoutSec: 77 } }),
   ),

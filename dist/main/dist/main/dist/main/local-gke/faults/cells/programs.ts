@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { killProcessesOf, killProgramOf } from "../../control-plane/processes.ts";
 import { type Cell, cell } from "../cell.ts";
+import { withManagedCertificate } from "./managed-certificate.ts";
 
 /** The action's own processes, and the programs that it starts. */
 export const PROGRAM_CELLS: readonly Cell[] = [
@@ -10,6 +11,10 @@ export const PROGRAM_CELLS: readonly Cell[] = [
       strike: async (_, cancel) => cancel(),
     }),
   ),
+  withManagedCertificate({
+    ...cell("SIGTERM", "certificate", "cancelled"),
+    strike: async (_, cancel) => cancel(),
+  }),
   ...(["upgrade", "rollout", "address", "proof"] as const).map(
     (moment): Cell => ({
       ...cell("the runner dies", moment, "killed"),

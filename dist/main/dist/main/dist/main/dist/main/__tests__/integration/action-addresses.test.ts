@@ -1,0 +1,492 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
+import type { Fault } from "../../local-gke/cloud.ts";
+import { hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
+import type { StepResult } from "./support/job.ts";
+
+type Inputs = Record<string, string>;
+
+const ZONE = "milvus-io";
+const OWNERSHIP = "_milvus-gke-load-balancer";
+const owned = (namespace: string) =>
+  `"heritage=milvus-gke-load-balancer,owner=my-project/us-central1/my-cluster/${namespace}/my-release-milvus"`;
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  await cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" });
+});
+afterAll(() => cluster?.stop());
+
+function inputs(namespace: string, more: Inputs = {}): Inputs {
+  return { ...inputsFor(namespace), host: hostOf(namespace), wait_for: "address", ...more };
+}
+
+async function run(given: Inputs, environment: Record<string, string> = {}): Promise<StepResult> {
+  return (await cluster.job({ environment })).main(given);
+}
+
+/** Runs the action, which must succeed. */
+async function deploy(given: Inputs, environment: Record<string, string> = {}): Promise<StepResult> {
+  const result = await run(given, environment);
+  expect(result.errors, result.lines.join("\n")).toEqual([]);
+  expect(result.exitCode).toBe(0);
+  return result;
+}
+
+/** Runs the action, which must change neither the namespace nor anything at Google, and returns its one error. */
+async function refusal(namespace: string, given: Inputs): Promise<string> {
+  const look = async () => [await cluster.snapshot(namespace), await cluster.cloudOf(namespace)];
+  const before = await look();
+  const { errors, lines, exitCode, outputs } = await run(given);
+  expect(exitCode, lines.join("\n")).toBe(1);
+  expect(await look()).toEqual(before);
+  expect(outputs.changed).toBe("false");
+  expect(errors).toHaveLength(1);
+  const [error = ""] = errors;
+  expect(error).not.toContain("that this action does not know");
+  return error;
+}
+
+async function reserve(name: string, settings: object = {}): Promise<string> {
+  const answer = Object(await cluster.control("PUT", `static-addresses/${name}`, settings));
+  return String(answer.address);
+}
+
+async function withFault<T>(fault: Fault, work: () => Promise<T>): Promise<T> {
+  await cluster.setFault(fault, true);
+  try {
+    return await work();
+  } finally {
+    await cluster.setFault(fault, false);
+  }
+}
+
+/** The A record of a host and the text of the TXT record beside it, as the world sees them. */
+async function recordOf(namespace: string) {
+  const host = hostOf(namespace);
+  const [a] = (await cluster.recordsAt(host)).filter(({ type }) => type === "A");
+  const [ownership] = await cluster.recordsAt(`${OWNERSHIP}.${host}`);
+  return { address: a?.values.join(), ttl: a?.ttl, owner: ownership?.values.join() };
+}
+
+describe("what can't be had is refused before anything is changed", () => {
+  const namespace = "refused";
+  const host = `${hostOf(namespace)}.`;
+  beforeAll(async () => {
+    await cluster.installSmall(namespace);
+    const available = [
+      "--for=condition=Available",
+      "deployment/my-release-milvus-standalone",
+      "--timeout=300s",
+    ];
+    await cluster.kubectl("wait", ...available, "-n", namespace);
+    await reserve("refused-regional", { region: "us-central1" });
+    await reserve("refused-internal", { region: "us-central1", addressType: "INTERNAL" });
+    const address = await reserve("refused-used");
+    await cluster.control("PUT", "forwarding-rules/somebody-elses", { address });
+    await cluster.control("PUT", "dns-zones/other-io", { dnsName: "other.io" });
+    await cluster.control("PUT", "dns-zones/private-io", { dnsName: "milvus.io", visibility: "private" });
+    await changeZoneRecords(cluster.gke, ZONE, {
+      additions: [
+        { name: `made.${host}`, type: "A", ttl: 300, rrdatas: ["192.0.2.1"] },
+        { name: `kept.${host}`, type: "A", ttl: 300, rrdatas: ["192.0.2.1"] },
+        {
+          name: `${OWNERSHIP}.kept.${host}`,
+          type: "TXT",
+          ttl: 300,
+          rrdatas: [owned("elsewhere")],
+        },
+        { name: `alias.${host}`, type: "CNAME", ttl: 300, rrdatas: ["lb.example.com."] },
+        { name: `six.${host}`, type: "AAAA", ttl: 300, rrdatas: ["2001:db8::1"] },
+      ],
+    });
+  });
+
+  test.concurrent.each<{ what: string; given: Inputs; says: string[] }>([
+    {
+      what: "a static address that isn't there",
+      given: { static_ip_name: "no-such-address" },
+      says: [
+        "There is no static address no-such-address in the project my-project",
+        "create_static_ip: true",
+      ],
+    },
+    {
+      what: "a regional one for an external load balancer",
+      given: { static_ip_name: "refused-regional" },
+      says: ["refused-regional is in the region us-central1", "needs a global external IPv4 address"],
+    },
+    {
+      what: "a global one for an internal load balancer",
+      given: { static_ip_name: "refused-used", load_balancer: "internal" },
+      says: ["refused-used is global", "an internal IPv4 address of the region us-central1"],
+    },
+    {
+      what: "an internal one that can't serve HTTP and HTTPS",
+      given: { static_ip_name: "refused-internal", load_balancer: "internal", allow_http: "true" },
+      says: ["refused-internal can't serve both HTTP and HTTPS", "GCE_ENDPOINT", "allow_http: false"],
+    },
+    {
+      what: "one that another load balancer uses",
+      given: { static_ip_name: "refused-used" },
+      says: ["refused-used (", "is used by something else", "forwardingRules/somebody-elses"],
+    },
+    {
+      what: "one that another load balancer uses, though it may be reserved",
+      given: { static_ip_name: "refused-used", create_static_ip: "true" },
+      says: ["refused-used (", "is used by something else"],
+    },
+    {
+      what: "a zone that isn't there, before an address is reserved",
+      given: { dns_zone: "no-such-zone", static_ip_name: "refused-new", create_static_ip: "true" },
+      says: ["There is no Cloud DNS zone no-such-zone in the project my-project", "set dns_zone"],
+    },
+    {
+      what: "a zone in a project that isn't there",
+      given: { dns_zone: ZONE, dns_project_id: "your-project" },
+      says: [`may not read the Cloud DNS zone ${ZONE}`, "roles/dns.admin in the project your-project"],
+    },
+    {
+      what: "a host outside the zone",
+      given: { dns_zone: "other-io" },
+      says: ["The host refused.milvus.io is not in the Cloud DNS zone other-io", "other.io."],
+    },
+    {
+      what: "a private zone for an external load balancer",
+      given: { dns_zone: "private-io" },
+      says: ["The Cloud DNS zone private-io is private", "load_balancer: internal"],
+    },
+    {
+      what: "a record that somebody has made",
+      given: { dns_zone: ZONE, host: `made.${hostOf(namespace)}` },
+      says: [
+        "points to 192.0.2.1, and that record was not made by this action",
+        `create the record ${OWNERSHIP}.made.${host} 300 IN TXT ${owned(namespace)}`,
+      ],
+    },
+    {
+      what: "another cluster's record",
+      given: { dns_zone: ZONE, host: `kept.${hostOf(namespace)}` },
+      says: [
+        "is managed by my-project/us-central1/my-cluster/elsewhere/my-release-milvus",
+        "replace its TXT record",
+      ],
+    },
+    {
+      what: "an alias",
+      given: { dns_zone: ZONE, host: `alias.${hostOf(namespace)}` },
+      says: ["is an alias (CNAME) of lb.example.com.", "delete the CNAME record"],
+    },
+    {
+      what: "an IPv6 address",
+      given: { dns_zone: ZONE, host: `six.${hostOf(namespace)}` },
+      says: ["has the IPv6 address 2001:db8::1", "delete the AAAA record"],
+    },
+  ])("$what", async ({ given, says }) => {
+    const error = await refusal(namespace, inputs(namespace, given));
+    for (const text of says) expect(error).toContain(text);
+  });
+
+  test("the region of an internal one isn't known with a kubeconfig alone", async () => {
+    const error = await refusal(namespace, {
+      ...inputs(namespace, { static_ip_name: "refused-internal", load_balancer: "internal" }),
+      ...(await throughKubeconfig()),
+    });
+    expect(error).toContain("The region of the internal load balancer is not known; nothing was changed.");
+    expect(error).toContain("set location");
+  });
+
+  // What follows is Google's answer to everybody.
+  test.each<{ fault: Fault; given: Inputs; says: string[] }>([
+    {
+      fault: "disabled-compute-api",
+      given: { static_ip_name: "refused-new", create_static_ip: "true" },
+      says: ["The Compute Engine API is not enabled", "gcloud services enable compute.googleapis.com"],
+    },
+    {
+      fault: "refuse-compute",
+      given: { static_ip_name: "refused-new" },
+      says: [
+        "may not read the static address refused-new",
+        "compute.globalAddresses.get",
+        "roles/compute.viewer",
+      ],
+    },
+    {
+      fault: "static-address-quota",
+      given: { static_ip_name: "refused-new", create_static_ip: "true" },
+      says: ["Could not reserve the static address refused-new", "has used up a quota", "STATIC_ADDRESSES"],
+    },
+    {
+      fault: "disabled-dns-api",
+      given: { dns_zone: ZONE },
+      says: ["The Cloud DNS API is not enabled", "gcloud services enable dns.googleapis.com"],
+    },
+  ])("$fault", async ({ fault, given, says }) => {
+    const error = await withFault(fault, () => refusal(namespace, inputs(namespace, given)));
+    for (const text of says) expect(error).toContain(text);
+  });
+
+  test("refuse-dns-changes is said with the role, before the release is touched", async () => {
+    const given = { dns_zone: ZONE, static_ip_name: "refused-dns", create_static_ip: "true" };
+    const before = await cluster.snapshot(namespace);
+    const { errors, outputs } = await withFault("refuse-dns-changes", () => run(inputs(namespace, given)));
+    expect(errors).toEqual([
+      expect.stringMatching(/may not change the records of refused\.milvus\.io[\s\S]*roles\/dns\.admin/),
+    ]);
+    expect(await cluster.snapshot(namespace)).toEqual(before);
+    // The address that was reserved stays for the next run.
+    expect(outputs.changed).toBe("true");
+  });
+});
+
+describe.concurrent("an address and a record of one's own", () => {
+  test("plan shows them, and changes nothing", async () => {
+    const namespace = "planned";
+    await cluster.installSmall(namespace);
+    const before = await cluster.cloudOf(namespace);
+    const given = inputs(namespace, {
+      static_ip_name: namespace,
+      create_static_ip: "true",
+      dns_zone: ZONE,
+      mode: "plan",
+    });
+    const { outputs, summary } = await deploy(given);
+    expect(JSON.parse(outputs.plan ?? "").objects).toEqual(
+      expect.arrayContaining([
+        { kind: "static address", name: namespace, action: "create" },
+        { kind: "DNS record", name: hostOf(namespace), action: "create" },
+      ]),
+    );
+    expect(outputs.changed).toBe("false");
+    expect(summary).toContain("DNS record");
+    expect(await cluster.cloudOf(namespace)).toEqual(before);
+  });
+
+  test("are made, kept, and moved", async () => {
+    const namespace = "moved";
+    const host = hostOf(namespace);
+    await cluster.installSmall(namespace);
+    const given = inputs(namespace, { static_ip_name: namespace, create_static_ip: "true", dns_zone: ZONE });
+
+    const first = await deploy({ ...given, wait_for: "ready" });
+    const { address = "" } = first.outputs;
+    expect(await cluster.cloudOf(namespace)).toMatchObject({
+      staticAddresses: [
+        { name: namespace, address, description: expect.stringContaining("moved/my-release-milvus") },
+      ],
+      loadBalancers: [{ address }],
+    });
+    expect(await recordOf(namespace)).toEqual({ address, ttl: 300, owner: owned(namespace) });
+    // Known, and in DNS, before the first thing is changed in the cluster.
+    const line = (pattern: RegExp) => first.lines.findIndex((each) => pattern.test(each));
+    expect(line(/static address moved is reserved/)).toBeGreaterThan(0);
+    expect(line(/now says that moved\.milvus\.io is at/)).toBeLessThan(
+      line(/^::group::Upgrade the Helm release/),
+    );
+    expect(first.lines).toContain(`DNS leads ${host} to the load balancer.`);
+
+    const second = await deploy({ ...given, wait_for: "ready" });
+    expect(second.outputs).toMatchObject({ changed: "false", address, release_revision: "2" });
+
+    await changeZoneRecords(cluster.gke, ZONE, {
+      deletions: [{ name: `${host}.`, type: "A", ttl: 300, rrdatas: [address] }],
+      additions: [{ name: `${host}.`, type: "A", ttl: 60, rrdatas: ["192.0.2.1"] }],
+    });
+    // A run that proves nothing leaves the name where clients use it.
+    const unproven = await deploy(given);
+    expect(unproven.lines).toContain(
+      `The DNS record of ${host} stays at 192.0.2.1 until a run has proven the load balancer.`,
+    );
+    expect(await recordOf(namespace)).toMatchObject({ address: "192.0.2.1" });
+    const mended = await deploy({ ...given, wait_for: "ready" });
+    expect(mended.lines).toContain(
+      `The DNS record of ${host} moves from 192.0.2.1 to ${address} once Milvus answers there.`,
+    );
+    const at = (pattern: RegExp) => mended.lines.findIndex((each) => pattern.test(each));
+    expect(at(/now says that moved\.milvus\.io is at/)).toBeGreaterThan(
+      at(/^::group::Call Milvus through the load balancer/),
+    );
+    expect(mended.outputs).toMatchObject({ changed: "true", release_revision: "2" });
+    expect(JSON.parse(mended.outputs.plan ?? "").objects).toContainEqual({
+      kind: "DNS record",
+      name: host,
+      action: "change",
+    });
+    expect(mended.lines.join("\n")).toContain(
+      "instead of 192.0.2.1, which resolvers may still answer for 60s",
+    );
+    expect(await recordOf(namespace)).toEqual({ address, ttl: 60, owner: owned(namespace) });
+
+    const moved = await deploy({ ...given, static_ip_name: "moved-too", wait_for: "ready" });
+    const to = moved.outputs.address;
+    expect(to).not.toBe(address);
+    expect(await cluster.cloudOf(namespace)).toMatchObject({
+      loadBalancers: [{ address: to }],
+      staticAddresses: [{ address }, { name: "moved-too", address: to }],
+    });
+    expect(await recordOf(namespace)).toEqual({ address: to, ttl: 60, owner: owned(namespace) });
+
+    const renamed = "renamed.milvus.io";
+    const another = { ...given, static_ip_name: "moved-too", host: renamed, wait_for: "ready" };
+    expect(JSON.parse((await deploy(another)).outputs.plan ?? "").objects).toContainEqual({
+      kind: "DNS record",
+      name: host,
+      action: "delete",
+    });
+    expect(await cluster.recordsAt(host)).toEqual([]);
+    expect(await cluster.recordsAt(renamed)).toMatchObject([{ type: "A", values: [to] }]);
+    expect((await deploy(another)).outputs.changed).toBe("false");
+  });
+
+  test("an upgrade that fails leaves the name at the old address", async () => {
+    const namespace = "name-stays";
+    const host = hostOf(namespace);
+    await cluster.installSmall(namespace);
+    await deploy(inputs(namespace, { dns_zone: ZONE }));
+    const { address = "" } = await recordOf(namespace);
+    await changeZoneRecords(cluster.gke, ZONE, {
+      deletions: [{ name: `${host}.`, type: "A", ttl: 300, rrdatas: [address] }],
+      additions: [{ name: `${host}.`, type: "A", ttl: 300, rrdatas: ["192.0.2.7"] }],
+    });
+    const failed = await run({
+      ...inputs(namespace, { dns_zone: ZONE, wait_for: "ready", helm_timeout: "3s" }),
+      values: "annotations:\n  local-gke/ready-after: 1h\n",
+    });
+    expect(failed.exitCode, failed.lines.join("\n")).toBe(1);
+    expect(await recordOf(namespace)).toMatchObject({ address: "192.0.2.7" });
+  });
+
+  test("a record alone follows whatever address the load balancer gets", async () => {
+    const namespace = "followed";
+    await cluster.installSmall(namespace);
+    const { outputs } = await deploy(inputs(namespace, { dns_zone: ZONE }));
+    expect(await recordOf(namespace)).toMatchObject({ address: outputs.address, owner: owned(namespace) });
+    const again = await deploy(inputs(namespace, { dns_zone: ZONE }));
+    expect(again.outputs.changed).toBe("false");
+
+    // The HTTP rule has an address of its own at first, to which the HTTPS one then moves.
+    const ready = { dns_zone: ZONE, wait_for: "ready" };
+    const http = await deploy(inputs(namespace, { ...ready, allow_http: "true" }));
+    expect(http.outputs.address).not.toBe(outputs.address);
+    expect(http.lines).toContainEqual(
+      expect.stringContaining(`The load balancer at ${outputs.address} moves to another address`),
+    );
+    expect(await recordOf(namespace)).toMatchObject({ address: http.outputs.address });
+    const https = await deploy(inputs(namespace, ready));
+    expect(https.outputs.address).toBe(http.outputs.address);
+  });
+
+  test("the right record that somebody has made by hand is left", async () => {
+    const namespace = "handmade";
+    await cluster.installSmall(namespace);
+    const { address = "" } = (await deploy(inputs(namespace))).outputs;
+    const record = { name: `${hostOf(namespace)}.`, type: "A", ttl: 60, rrdatas: [address] };
+    await changeZoneRecords(cluster.gke, ZONE, { additions: [record] });
+    const again = await deploy(inputs(namespace, { dns_zone: ZONE }));
+    expect(again.outputs.changed).toBe("false");
+    expect(await recordOf(namespace)).toEqual({ address, ttl: 60, owner: undefined });
+  });
+
+  test("a kubeconfig and Application Default Credentials do", async () => {
+    const namespace = "by-kubeconfig";
+    await cluster.installSmall(namespace);
+    const { outputs } = await deploy({
+      ...inputs(namespace, { static_ip_name: namespace, create_static_ip: "true", dns_zone: ZONE }),
+      ...(await throughKubeconfig()),
+    });
+    const { address } = outputs;
+    expect(await cluster.cloudOf(namespace)).toMatchObject({
+      staticAddresses: [{ name: namespace, address }],
+    });
+    expect(await recordOf(namespace)).toMatchObject({
+      address,
+      owner: '"heritage=milvus-gke-load-balancer,owner=my-project/by-kubeconfig/my-release-milvus"',
+    });
+  });
+
+  test("an internal one is of the region, and may stand in a private zone", async () => {
+    const namespace = "inside";
+    await cluster.installSmall(namespace);
+    await cluster.control("PUT", "dns-zones/inside", { dnsName: "inside.milvus.io", visibility: "private" });
+    const given = { load_balancer: "internal", static_ip_name: namespace, create_static_ip: "true" };
+    const { outputs } = await deploy(inputs(namespace, { ...given, dns_zone: "inside" }));
+    const { address } = outputs;
+    expect(await cluster.cloudOf(namespace)).toMatchObject({
+      loadBalancers: [{ address }],
+      staticAddresses: [
+        { region: "us-central1", addressType: "INTERNAL", purpose: "SHARED_LOADBALANCER_VIP", address },
+      ],
+    });
+    const again = await deploy(inputs(namespace, { ...given, dns_zone: "inside" }));
+    expect(again.outputs).toMatchObject({ changed: "false", address });
+  });
+});
+
+describe("DNS by hand", () => {
+  const namespace = "by-hand";
+  const host = hostOf(namespace);
+  let address: string;
+  beforeAll(async () => {
+    await cluster.installSmall(namespace);
+    address = await reserve(namespace);
+  });
+  const given = () => inputs(namespace, { static_ip_name: namespace });
+  const warnings = ({ lines }: StepResult) =>
+    lines.filter((line) => line.startsWith("::warning title=Milvus on GKE::"));
+
+  test("without a record, the one to create is said", async () => {
+    const result = await deploy(given());
+    expect(result.outputs.address).toBe(address);
+    expect(result.lines).toContain(
+      `DNS has no address for ${host}, the load balancer is at ${address}: create the record ${host}. 300 IN A ${address}`,
+    );
+    expect(warnings(result)).toEqual([]);
+  });
+
+  test("a record that leads elsewhere is warned of, with both addresses", async () => {
+    await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: ["192.0.2.1"] });
+    const result = await deploy(given());
+    expect(warnings(result)).toEqual([
+      expect.stringContaining(`${host} points to 192.0.2.1; the load balancer is at ${address}`),
+    ]);
+    expect(result.outputs.changed).toBe("false");
+  });
+
+  test("an alias that leads elsewhere too", async () => {
+    await cluster.control("DELETE", `dns-records/${host}`);
+    await cluster.control("PUT", `dns-records/${host}`, { type: "CNAME", values: ["old.example.com."] });
+    await cluster.control("PUT", "dns-records/old.example.com", { type: "A", values: ["192.0.2.2"] });
+    const result = await deploy(given());
+    expect(warnings(result)).toEqual([
+      expect.stringMatching(/points to 192\.0\.2\.2, as an alias \(CNAME\) of old\.example\.com/),
+    ]);
+    await cluster.control("DELETE", `dns-records/${host}`);
+  });
+
+  test("the right record is acknowledged", async () => {
+    await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: [address] });
+    const result = await deploy(given());
+    expect(result.lines).toContain(`DNS leads ${host} to the load balancer.`);
+    expect(warnings(result)).toEqual([]);
+  });
+
+  test("a resolver that doesn't answer holds nothing up", async () => {
+    const silent = createSocket("udp4").bind(0, "127.0.0.1");
+    onTestFinished(() => void silent.close());
+    await once(silent, "listening");
+    const resolver = `127.0.0.1:${silent.address().port}`;
+    const result = await deploy(given(), { GHA_ENDPOINT_OVERRIDE_resolver: resolver });
+    expect(result.lines.join("\n")).toContain(`What DNS says of ${host} is not known`);
+    expect(warnings(result)).toEqual([]);
+  });
+});
+
+/** Inputs that lead to the cluster without Google's API. */
+async function throughKubeconfig(): Promise<Inputs> {
+  return { kubeconfig: await readFile(cluster.gke.kubeconfig, "utf8"), location: "", cluster_name: "" };
+}

@@ -1,0 +1,195 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { killProcessesOf } from "../../local-gke/control-plane/processes.ts";
+import { certificateWith, DAY } from "../support/certificates.ts";
+import { applySecret, secretWith } from "./support/certificates.ts";
+import { type Clients, startClients, ZONE } from "./support/clients.ts";
+import { hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
+import type { Step } from "./support/job.ts";
+
+const CALLS = 5;
+/** In seconds, far longer than the removal of the layer-4 load balancer takes. */
+const RECORD_TTL = 20;
+const LIMIT = { timeout: 100_000, interval: 100 };
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  await cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" });
+});
+afterAll(() => cluster?.stop());
+
+/** Installs a release whose proxies are replaced one after the other, and starts its two clients. */
+async function served(namespace: string, ttl = 1): Promise<Clients> {
+  await cluster.installSmall(namespace, { cluster: { enabled: true }, etcd: { enabled: false } });
+  const proxies = ["--for=condition=Available", "deployment/my-release-milvus-proxy", "--timeout=300s"];
+  await cluster.kubectl("wait", ...proxies, "-n", namespace);
+  const clients = await startClients(cluster, namespace, ttl);
+  await clients.calls(CALLS);
+  expect(clients).toMatchObject({ byAddress: { last: ["old port"] }, byName: { last: ["old port"] } });
+  return clients;
+}
+
+function inputs(namespace: string): Record<string, string> {
+  const { keep_layer4: _, ...given } = inputsFor(namespace);
+  return { ...given, host: hostOf(namespace), dns_zone: ZONE };
+}
+
+/** Waits until the run says where the new load balancer is. */
+async function addressIn(step: Step): Promise<string> {
+  const line = await step.line(/^The load balancer's address is /);
+  return / is (.*)\.$/.exec(line)?.[1] ?? "";
+}
+
+async function expectUnbroken(clients: Clients): Promise<void> {
+  await clients.calls(CALLS);
+  await clients.stop();
+  expect(clients).toMatchObject({ byAddress: { failed: [] }, byName: { failed: [] } });
+}
+
+test("a first deployment with defaults", async () => {
+  const namespace = "clients-deploy";
+  const clients = await served(namespace, RECORD_TTL);
+  await cluster.setTime("addressDelayMs", 600_000);
+  const step = (await cluster.job()).start(inputs(namespace));
+  await step.line(/^::group::Wait for the address/);
+  await clients.calls(CALLS);
+  await cluster.setTime("addressDelayMs", 40);
+  clients.learn(await addressIn(step));
+  await step.line(/^::group::Call Milvus/);
+  clients.askDnsAgain();
+  const { errors, lines } = await step.ended;
+  expect(errors, lines.join("\n")).toEqual([]);
+  await expectUnbroken(clients);
+  expect(clients).toMatchObject({ byAddress: { last: ["new port"] }, byName: { last: ["new port"] } });
+  expect(lines).toContain(`The layer-4 load balancer stays for the record's TTL, ${RECORD_TTL}s.`);
+});
+
+test("a record with a long TTL: the layer-4 load balancer stays for a later run", async () => {
+  const namespace = "clients-long-ttl";
+  const clients = await served(namespace, 3600);
+  const { errors, lines, outputs } = await (await cluster.job()).main(inputs(namespace));
+  expect(errors, lines.join("\n")).toEqual([]);
+  expect(lines).toContain(
+    "The layer-4 load balancer stays: resolvers may still give its address for the record's TTL, 1h. A run after that removes it.",
+  );
+  expect(outputs).toMatchObject({ release_revision: "2" });
+  await expectUnbroken(clients);
+  expect(clients).toMatchObject({ byAddress: { last: ["old port, TLS"] } });
+});
+
+test("DNS by hand: the layer-4 load balancer stays while DNS leads there", async () => {
+  const namespace = "clients-dns-by-hand";
+  const host = hostOf(namespace);
+  const clients = await served(namespace);
+  const { dns_zone: _, ...given } = inputs(namespace);
+  const step = (await cluster.job()).start(given);
+  const address = await addressIn(step);
+  clients.learn(address);
+  const first = await step.ended;
+  expect(first.errors, first.lines.join("\n")).toEqual([]);
+  expect(first.outputs).toMatchObject({ release_revision: "2", address });
+  expect(first.lines).toContainEqual(
+    expect.stringMatching(
+      `^::warning title=Milvus on GKE::The layer-4 load balancer stays: DNS leads ${host} to its address `,
+    ),
+  );
+  await clients.calls(CALLS);
+
+  await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: [address], ttl: 1 });
+  await vi.waitFor(() => expect(clients.byName.last).toEqual(["new port"]), LIMIT);
+  const second = await (await cluster.job()).main(given);
+  expect(second.errors, second.lines.join("\n")).toEqual([]);
+  expect(second.outputs).toMatchObject({ release_revision: "3", changed: "true" });
+  await expectUnbroken(clients);
+  expect(clients).toMatchObject({ byAddress: { last: ["new port"] }, byName: { last: ["new port"] } });
+});
+
+describe.concurrent("a run that fails", () => {
+  test("because the load balancer can't be made", async () => {
+    const namespace = "clients-policy";
+    const clients = await served(namespace);
+    await cluster.setFaultIn(namespace, "organization-policy", true);
+    const { errors, lines } = await (await cluster.job()).main(inputs(namespace));
+    expect(errors, lines.join("\n")).toEqual([
+      expect.stringMatching(/The layer-4 load balancer.* still stands/),
+    ]);
+    await expectUnbroken(clients);
+    const last = ["old port, TLS"];
+    expect(clients).toMatchObject({ byAddress: { last }, byName: { last } });
+  });
+
+  test("because something else answers at the new load balancer", async () => {
+    const namespace = "clients-log-in";
+    const clients = await served(namespace);
+    await cluster.setFaultIn(namespace, "identity-aware-proxy", true);
+    const { errors, lines } = await (await cluster.job()).main(inputs(namespace));
+    expect(errors, lines.join("\n")).toEqual([
+      expect.stringMatching(/The layer-4 load balancer.* still stands/),
+    ]);
+    await expectUnbroken(clients);
+    const last = ["old port, TLS"];
+    expect(clients).toMatchObject({ byAddress: { last }, byName: { last } });
+  });
+
+  test("because the certificate is not for the host", async () => {
+    const namespace = "clients-certificate";
+    const clients = await served(namespace);
+    const pair = await certificateWith({
+      subject: "CN=other",
+      names: ["other.milvus.io"],
+      from: Date.now() - DAY,
+      days: 200,
+    });
+    await applySecret(cluster, secretWith(namespace, "wrong", pair), "somebody");
+    const given = { ...inputs(namespace), certificate: "secret", tls_secret: "wrong" };
+    const { errors, exitCode, lines } = await (await cluster.job()).main(given);
+    expect(exitCode, lines.join("\n")).toBe(1);
+    expect(errors).toHaveLength(1);
+    await expectUnbroken(clients);
+    const last = ["old port"];
+    expect(clients).toMatchObject({ byAddress: { last }, byName: { last } });
+  });
+
+  test("because the Helm upgrade fails", async () => {
+    const namespace = "clients-upgrade";
+    const clients = await served(namespace);
+    const values = "annotations:\n  local-gke/ready-after: 1h\n";
+    const { errors, lines } = await (await cluster.job()).main({
+      ...inputs(namespace),
+      values,
+      helm_timeout: "20s",
+    });
+    expect(errors, lines.join("\n")).toEqual([
+      expect.stringContaining("Release my-release was rolled back to revision 1."),
+    ]);
+    await expectUnbroken(clients);
+    const last = ["old port"];
+    expect(clients).toMatchObject({ byAddress: { last }, byName: { last } });
+  });
+});
+
+test("runs that are killed in the upgrade, in the wait for the address and while layer 4 goes, and the next one", async () => {
+  const namespace = "clients-killed";
+  const clients = await served(namespace);
+  const given = { ...inputs(namespace), recover_pending: "1s" };
+  const killedAt = async (line: RegExp) => {
+    const job = await cluster.job();
+    const step = job.start(given);
+    await step.line(line);
+    await killProcessesOf(job.directory);
+    await step.ended;
+    await clients.calls(CALLS);
+  };
+  await cluster.setTime("addressDelayMs", 600_000);
+  await killedAt(/^::group::Upgrade the Helm release/);
+  await killedAt(/^::group::Wait for the address/);
+  await cluster.setTime("addressDelayMs", 40);
+  await killedAt(/^::group::Remove the layer-4 load balancer/);
+
+  const step = (await cluster.job()).start(given);
+  clients.learn(await addressIn(step));
+  const { errors, lines } = await step.ended;
+  expect(errors, lines.join("\n")).toEqual([]);
+  await expectUnbroken(clients);
+  expect(clients).toMatchObject({ byAddress: { last: ["new port"] }, byName: { last: ["new port"] } });
+});

@@ -1,0 +1,190 @@
+import { cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
+import { CHART, inputsFor, TestCluster } from "./support/cluster.ts";
+import type { StepResult } from "./support/job.ts";
+
+const SERVICE = "my-release-milvus";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+
+async function run(namespace: string, inputs: Record<string, string> = {}): Promise<StepResult> {
+  return (await cluster.job()).main({ ...inputsFor(namespace), wait_for: "none", ...inputs });
+}
+
+/** Runs the action, which must write nothing. */
+async function refusal(namespace: string, inputs: Record<string, string> = {}): Promise<StepResult> {
+  const result = await run(namespace, inputs);
+  expect(result.errors, result.lines.join("\n")).toHaveLength(1);
+  expect(result.outputs.changed).toBe("false");
+  expect(await cluster.writes(namespace)).toEqual([]);
+  return result;
+}
+
+function apply(object: object): Promise<string> {
+  return cluster.kubectlWith(JSON.stringify(object), "apply", "-f", "-");
+}
+
+describe.concurrent("Milvus that something else deploys", () => {
+  test("by Flux: the run says what belongs into the HelmRelease, and makes the load balancer once it is there", async () => {
+    const namespace = "flux";
+    await cluster.installSmall(namespace);
+    const labels = ["helm.toolkit.fluxcd.io/name=milvus", "helm.toolkit.fluxcd.io/namespace=flux-system"];
+    await cluster.kubectl("label", "service,deployment", "--all", "-n", namespace, ...labels);
+
+    const { errors, outputs } = await refusal(namespace);
+    expect(errors[0]).toContain(
+      "Release my-release in namespace flux is deployed by Flux (HelmRelease flux-system/milvus); nothing was changed.",
+    );
+    const overlay = outputs.values_overlay ?? "";
+    expect(errors[0]).toContain(overlay.trim());
+    expect(parse(overlay)).toMatchObject({
+      service: { type: "ClusterIP", annotations: { "cloud.google.com/neg": '{"ingress":true}' } },
+      extraConfigFiles: { "user.yaml": expect.stringMatching(/authorizationEnabled: true.*tlsMode: 1/s) },
+    });
+
+    // What Flux does with the values.
+    const flags = ["-n", namespace, "--reset-then-reuse-values", "--values", "-"];
+    await cluster.helmWith(overlay, "upgrade", "my-release", CHART, ...flags);
+    const result = await run(namespace);
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expect(result.outputs).toMatchObject({ changed: "true", release_revision: "2" });
+    expect(await cluster.revisions(namespace)).toHaveLength(2);
+    expect((await run(namespace)).outputs.changed).toBe("false");
+  });
+
+  test.each([{ install: "false" }, { install: "true" }])("by Argo CD, with $install", async (inputs) => {
+    const namespace = `argo-${inputs.install}`;
+    await cluster.kubectl("create", "namespace", namespace);
+    await apply({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: {
+        name: SERVICE,
+        namespace,
+        labels: { "app.kubernetes.io/instance": "my-release", component: "standalone" },
+        annotations: { "argocd.argoproj.io/tracking-id": `vectors:/Service:${namespace}/${SERVICE}` },
+      },
+      spec: { ports: [{ port: 19530 }] },
+    });
+    const { errors } = await refusal(namespace, inputs);
+    expect(errors[0]).toContain("is deployed by Argo CD (Application vectors), not as a Helm release");
+    expect(errors[0]).toContain("into the Helm values of that Application vectors");
+    expect(errors[0]).toContain("cloud.google.com/neg: '{\"ingress\":true}'");
+  });
+
+  test("by something that left no record", async () => {
+    const namespace = "rendered";
+    await cluster.kubectl("create", "namespace", namespace);
+    const labels = { "app.kubernetes.io/instance": "my-release", component: "standalone" };
+    const spec = { ports: [{ port: 19530 }] };
+    await apply({ apiVersion: "v1", kind: "Service", metadata: { name: SERVICE, namespace, labels }, spec });
+    const { errors } = await refusal(namespace);
+    expect(errors[0]).toContain("Milvus my-release in namespace rendered is not a Helm release");
+    expect(errors[0]).toContain("as Argo CD and helm template do");
+  });
+
+  test("by Milvus Operator", async () => {
+    const namespace = "operator";
+    await cluster.kubectl("create", "namespace", namespace);
+    await apply({
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: "milvuses.milvus.io" },
+      spec: {
+        group: "milvus.io",
+        scope: "Namespaced",
+        names: { kind: "Milvus", plural: "milvuses" },
+        versions: [
+          {
+            name: "v1beta1",
+            served: true,
+            storage: true,
+            schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+          },
+        ],
+      },
+    });
+    try {
+      const definition = "customresourcedefinition/milvuses.milvus.io";
+      await cluster.kubectl("wait", definition, "--for=condition=Established", "--timeout=30s");
+      await apply({
+        apiVersion: "milvus.io/v1beta1",
+        kind: "Milvus",
+        metadata: { name: "my-release", namespace },
+      });
+      const { errors } = await refusal(namespace);
+      expect(errors[0]).toContain("is deployed by Milvus Operator (Milvus operator/my-release)");
+      expect(errors[0]).toContain("serviceType: ClusterIP");
+    } finally {
+      await cluster.kubectl("delete", "customresourcedefinition", "milvuses.milvus.io");
+    }
+  });
+
+  test("as a subchart", async () => {
+    const namespace = "umbrella";
+    const folder = join(await mkdtemp(join(cluster.gke.directory, "up-")), "up");
+    await mkdir(join(folder, "templates"), { recursive: true });
+    await cp(CHART, join(folder, "charts/milvus"), { recursive: true });
+    const { version } = parse(await readFile(join(CHART, "Chart.yaml"), "utf8"));
+    const dependencies = [{ name: "milvus", version, repository: "" }];
+    const chart = { apiVersion: "v2", name: "up", version: "1.0.0", dependencies };
+    await writeFile(join(folder, "Chart.yaml"), stringify(chart));
+    const values = {
+      service: { type: "none" },
+      milvus: { cluster: { enabled: false }, etcd: { enabled: false } },
+    };
+    const flags = ["-n", namespace, "--create-namespace", "--values", "-"];
+    await cluster.helmWith(stringify(values), "install", "my-release", folder, ...flags);
+
+    for (const inputs of [{}, { chart: folder }]) {
+      const { errors } = await refusal(namespace, inputs);
+      expect(errors[0]).toContain("Milvus is a subchart of up in release my-release");
+      expect(errors[0]).toMatch(/\nmilvus:\n {2}service:\n {4}type: ClusterIP\n/);
+    }
+    const { errors } = await refusal(namespace, { release: "milvus" });
+    expect(errors[0]).toContain("There is no Helm release milvus in namespace umbrella");
+    expect(errors[0]).toContain("Milvus is there in release my-release.");
+  });
+});
+
+test("what another pipeline's upgrade drops is set again, and the run says what that upgrade must carry", async () => {
+  const namespace = "pipeline";
+  const original = stringify({ cluster: { enabled: false }, etcd: { enabled: false } });
+  await cluster.installSmall(namespace);
+  const upgrade = (...more: string[]) =>
+    cluster.helmWith(original, "upgrade", "my-release", CHART, "-n", namespace, "--values", "-", ...more);
+  const inputs = { allow_anonymous: "true" };
+
+  const job = await cluster.job();
+  const first = await job.main({ ...inputsFor(namespace), wait_for: "none", ...inputs });
+  expect(first.errors, first.lines.join("\n")).toEqual([]);
+  const { values_overlay: overlay = "", values_overlay_file: file = "" } = first.outputs;
+  expect(first.lines).toContainEqual(
+    expect.stringMatching(
+      /^An upgrade of release my-release from elsewhere undoes this one, unless .*values-overlay\.yaml/,
+    ),
+  );
+  expect(await readFile(file, "utf8")).toBe(overlay);
+
+  await upgrade();
+  const mended = await run(namespace, inputs);
+  expect(mended.errors, mended.lines.join("\n")).toEqual([]);
+  const says = "Revision 3 of release my-release has dropped what this action had set in revision 2";
+  expect(mended.lines).toContainEqual(expect.stringContaining(`::warning title=Milvus on GKE::${says}`));
+  expect(mended.summary).toContain(says);
+  expect(await cluster.values(namespace)).toMatchObject(parse(mended.outputs.values_overlay ?? ""));
+
+  await writeFile(file, mended.outputs.values_overlay ?? "");
+  await upgrade("--values", file);
+  const kept = await run(namespace, inputs);
+  expect(kept.outputs.changed, kept.lines.join("\n")).toBe("false");
+  expect(kept.lines.join("\n")).not.toContain("has dropped");
+  await job.post();
+  await expect(readFile(file)).rejects.toThrow();
+});

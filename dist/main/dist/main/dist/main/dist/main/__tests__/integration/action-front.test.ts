@@ -1,0 +1,497 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { connect, createServer, type Socket } from "node:net";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { parse, stringify } from "yaml";
+import { listenOnFreePort } from "../../local-gke/listen.ts";
+import { HOST, inputsFor, TestCluster } from "./support/cluster.ts";
+import type { StepResult } from "./support/job.ts";
+
+const INGRESS = "my-release-milvus";
+const BACKEND_CONFIG = "my-release-backendconfig";
+const FRONTEND_CONFIG = "my-release-frontendconfig";
+/** Far more than Google's controllers take here. */
+const LIMIT = { timeout: 100_000, interval: 50 };
+const FRONTEND_CONFIG_ANNOTATION = "networking.gke.io/v1beta1.FrontendConfig";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  await Promise.all([
+    cluster.control("PUT", "security-policies/my-policy"),
+    cluster.control("PUT", "ssl-policies/my-ssl-policy"),
+    cluster.installSmall("page"),
+  ]);
+});
+afterAll(() => cluster?.stop());
+
+type Inputs = Record<string, string>;
+type Files = Record<string, unknown>;
+
+/** Runs a job in whose workspace there are these files: text, or documents to be written as YAML. */
+async function run(namespace: string, inputs: Inputs, files: Files = {}): Promise<StepResult> {
+  const job = await cluster.job();
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(job.workspace, path)), { recursive: true });
+    const text = typeof content === "string" ? content : [content].flat().map((each) => stringify(each));
+    await writeFile(join(job.workspace, path), typeof text === "string" ? text : text.join("---\n"));
+  }
+  return job.main({ ...inputsFor(namespace), ...inputs });
+}
+
+async function deploy(namespace: string, inputs: Inputs, files: Files = {}): Promise<StepResult> {
+  const result = await run(namespace, { wait_for: "address", ...inputs }, files);
+  expect(result.errors, result.lines.join("\n")).toEqual([]);
+  expect(result.exitCode).toBe(0);
+  return result;
+}
+
+/** Runs the action, which must write nothing, and returns its one error. */
+async function refusal(namespace: string, inputs: Inputs, files: Files = {}): Promise<string> {
+  const before = await cluster.writes(namespace);
+  const { errors, lines, outputs } = await run(namespace, inputs, files);
+  expect(errors, lines.join("\n")).toHaveLength(1);
+  expect(outputs.changed).toBe("false");
+  expect(await cluster.writes(namespace)).toEqual(before);
+  return errors[0] ?? "";
+}
+
+function changesIn({ outputs }: StepResult): string[] {
+  const { objects }: { objects: { kind: string; name: string; action: string }[] } = JSON.parse(
+    outputs.plan ?? "",
+  );
+  return objects
+    .filter(({ action }) => action !== "keep")
+    .map(({ kind, name, action }) => `${action} ${kind} ${name}`);
+}
+
+async function annotationsOf(namespace: string): Promise<Record<string, string>> {
+  return (await cluster.get(namespace, "Ingress", INGRESS)).metadata.annotations ?? {};
+}
+
+async function namesOf(namespace: string, kind: string): Promise<string[]> {
+  const names = await cluster.kubectl("get", kind, "-n", namespace, "-o", "name");
+  return names.split("\n").flatMap((name) => name.split("/")[1] ?? []);
+}
+
+describe.concurrent("backend_config", () => {
+  test("is laid over what this action makes, and taken away again", async () => {
+    const namespace = "backend-config";
+    await cluster.installSmall(namespace);
+    const first = await deploy(namespace, {
+      request_timeout: "10m",
+      backend_config: stringify({
+        securityPolicy: { name: "my-policy" },
+        logging: { enable: true, sampleRate: 0.5 },
+        iap: { enabled: true },
+        healthCheck: { checkIntervalSec: 5 },
+        connectionDraining: { drainingTimeoutSec: 300 },
+      }),
+    });
+    expect(first.outputs.changed).toBe("true");
+    const spec = async () => (await cluster.get(namespace, "BackendConfig", BACKEND_CONFIG)).spec;
+    const healthCheck = { type: "HTTP", port: 9091, requestPath: "/healthz" };
+    expect(await spec()).toEqual({
+      timeoutSec: 600,
+      connectionDraining: { drainingTimeoutSec: 300 },
+      securityPolicy: { name: "my-policy" },
+      logging: { enable: true, sampleRate: 0.5 },
+      iap: { enabled: true },
+      healthCheck: { ...healthCheck, checkIntervalSec: 5, timeoutSec: 4 },
+    });
+
+    const second = await deploy(namespace, { request_timeout: "10m", wait_for: "ready" });
+    expect(changesIn(second)).toEqual([`change BackendConfig ${BACKEND_CONFIG}`]);
+    expect(await spec()).toEqual({
+      timeoutSec: 600,
+      connectionDraining: { drainingTimeoutSec: 60 },
+      // Left out, they would stay on at Google. IAP's switch is gone: it was off when Milvus answered.
+      securityPolicy: { name: "" },
+      logging: { enable: false },
+      healthCheck: { ...healthCheck, checkIntervalSec: 15, timeoutSec: 10 },
+    });
+    expect((await deploy(namespace, { request_timeout: "10m" })).outputs.changed).toBe("false");
+  });
+
+  test.each([
+    {
+      what: "a field that there isn't",
+      config: "healthCheck: { checkIntervalSecs: 5 }",
+      says: [
+        `BackendConfig page/${BACKEND_CONFIG}`,
+        "spec.healthCheck.checkIntervalSecs",
+        "What to do:",
+        "backend_config",
+      ],
+    },
+    {
+      what: "a value of another type",
+      config: "logging: { sampleRate: all }",
+      says: ["spec.logging.sampleRate", "What to do:", "backend_config"],
+    },
+    { what: "Cloud CDN", config: "cdn: { enabled: true }", says: ["backend_config: cdn", "gRPC"] },
+    {
+      what: "a time-out longer than the interval",
+      config: "healthCheck: { timeoutSec: 20 }",
+      says: ["backend_config: healthCheck.timeoutSec 20 is above checkIntervalSec 15"],
+    },
+    { what: "no YAML", config: "a: [", says: ["backend_config is not valid YAML at line"] },
+  ])("$what is refused before anything is changed", async ({ config, says }) => {
+    const error = await refusal("page", { backend_config: config });
+    for (const text of says) expect(error).toContain(text);
+  });
+});
+
+describe.concurrent("frontend_config and allow_http", () => {
+  test("make a FrontendConfig that goes again when nothing wants it", async () => {
+    const namespace = "frontend-config";
+    await cluster.installSmall(namespace);
+    const inputs = {
+      allow_http: "true",
+      frontend_config: "redirectToHttps: { enabled: true, responseCodeName: PERMANENT_REDIRECT }",
+      wait_for: "ready",
+    };
+    const first = await deploy(namespace, inputs);
+    const response = await fetch(`http://${first.outputs.address}/x`, { redirect: "manual" });
+    expect(response.status).toBe(308);
+    expect(response.headers.get("location")).toMatch(/^https:.*\/x$/);
+    expect(await annotationsOf(namespace)).toMatchObject({
+      "kubernetes.io/ingress.allow-http": "true",
+      [FRONTEND_CONFIG_ANNOTATION]: FRONTEND_CONFIG,
+    });
+    expect((await cluster.get(namespace, "FrontendConfig", FRONTEND_CONFIG)).spec).toEqual({
+      redirectToHttps: { enabled: true, responseCodeName: "PERMANENT_REDIRECT" },
+    });
+    expect((await deploy(namespace, inputs)).outputs.changed).toBe("false");
+
+    const without = await deploy(namespace, { wait_for: "ready" });
+    expect(changesIn(without).sort()).toEqual([
+      `change Ingress ${INGRESS}`,
+      `delete FrontendConfig ${FRONTEND_CONFIG}`,
+    ]);
+    expect(await namesOf(namespace, "frontendconfigs")).toEqual([]);
+    expect(await annotationsOf(namespace)).toMatchObject({ "kubernetes.io/ingress.allow-http": "false" });
+    expect(await annotationsOf(namespace)).not.toHaveProperty([FRONTEND_CONFIG_ANNOTATION]);
+    await vi.waitFor(() => expect(fetch(`http://${first.outputs.address}/`)).rejects.toThrow(), LIMIT);
+    expect((await deploy(namespace, { wait_for: "ready" })).outputs.changed).toBe("false");
+
+    await deploy(namespace, { frontend_config: "sslPolicy: my-ssl-policy" });
+    for (const changed of ["true", "false"]) {
+      expect((await deploy(namespace, { wait_for: "ready" })).outputs.changed).toBe(changed);
+      // Without it the policy would stay at Google.
+      expect((await cluster.get(namespace, "FrontendConfig", FRONTEND_CONFIG)).spec).toEqual({
+        sslPolicy: "",
+      });
+    }
+  });
+
+  test.each([
+    {
+      what: "a field that there isn't",
+      inputs: { frontend_config: "sslPolice: mine" },
+      says: ["spec.sslPolice", "What to do:", "frontend_config"],
+    },
+    {
+      what: "a redirect without HTTP",
+      inputs: { frontend_config: "redirectToHttps: { enabled: true }" },
+      says: ["frontend_config: redirectToHttps needs allow_http: true"],
+    },
+  ])("$what is refused before anything is changed", async ({ inputs, says }) => {
+    const error = await refusal("page", inputs);
+    for (const text of says) expect(error).toContain(text);
+  });
+
+  test("a FrontendConfig of somebody else's stays when nothing wants it", async () => {
+    const namespace = "foreign-frontend-config";
+    await cluster.installSmall(namespace);
+    const apply = ["apply", "--server-side", "--field-manager=argocd-controller", "-f", "-"];
+    const object = {
+      apiVersion: "networking.gke.io/v1beta1",
+      kind: "FrontendConfig",
+      metadata: { name: FRONTEND_CONFIG, namespace },
+      spec: { sslPolicy: "my-ssl-policy" },
+    };
+    await cluster.kubectlWith(JSON.stringify(object), ...apply);
+    const error = await refusal(namespace, { frontend_config: "sslPolicy: another" });
+    expect(error).toContain(`FrontendConfig ${namespace}/${FRONTEND_CONFIG} belongs to somebody else`);
+    expect(error).toContain("argocd-controller");
+    await deploy(namespace, { wait_for: "none" });
+    expect(await namesOf(namespace, "frontendconfigs")).toEqual([FRONTEND_CONFIG]);
+  });
+});
+
+describe.concurrent("load_balancer: internal", () => {
+  test("is reached by verify_address", async () => {
+    const namespace = "internal";
+    await cluster.installSmall(namespace);
+    const region = "us-central1";
+    const reserved = await cluster.control("PUT", "static-addresses/internal-address", {
+      region,
+      addressType: "INTERNAL",
+      purpose: "SHARED_LOADBALANCER_VIP",
+    });
+    const address = String(Object(reserved).address);
+    let connections = 0;
+    const sockets = new Set<Socket>();
+    const tunnel = createServer((client) => {
+      connections += 1;
+      const upstream = connect(443, address);
+      for (const socket of [client, upstream]) {
+        sockets.add(socket);
+        socket.on("error", () => socket.destroy());
+      }
+      client.pipe(upstream).pipe(client);
+    });
+    try {
+      const verifyAddress = `127.0.0.1:${await listenOnFreePort(tunnel)}`;
+      const inputs = {
+        load_balancer: "internal",
+        static_ip_name: "internal-address",
+        verify_address: verifyAddress,
+        wait_for: "ready",
+      };
+      const first = await deploy(namespace, inputs);
+      expect(connections).toBeGreaterThan(0);
+      expect(first.outputs).toMatchObject({ address, certificate_status: "Active" });
+      expect(await annotationsOf(namespace)).toMatchObject({
+        "kubernetes.io/ingress.class": "gce-internal",
+        "kubernetes.io/ingress.regional-static-ip-name": "internal-address",
+      });
+      expect((await deploy(namespace, inputs)).outputs.changed).toBe("false");
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      tunnel.close();
+    }
+  });
+
+  test("goes with neither certificates of Google's nor plain HTTP beside it", async () => {
+    const error = await refusal("page", {
+      load_balancer: "internal",
+      certificate: "google-managed",
+      allow_http: "true",
+    });
+    for (const text of ["google-managed goes with load_balancer: external", "needs static_ip_name"]) {
+      expect(error).toContain(text);
+    }
+  });
+});
+
+describe.concurrent("manifests", () => {
+  const object = (kind: string, name: string, more: object, apiVersion = "v1", metadata = {}) => ({
+    apiVersion,
+    kind,
+    metadata: { name, ...metadata },
+    ...more,
+  });
+  const configMap = (name: string, data: Record<string, string> = {}) => object("ConfigMap", name, { data });
+  const policy = (name: string) =>
+    object("NetworkPolicy", name, { spec: { podSelector: {} } }, "networking.k8s.io/v1");
+
+  test("are applied with ours, and changed when they change", async () => {
+    const namespace = "manifests";
+    await cluster.installSmall(namespace);
+    const definition = object(
+      "CustomResourceDefinition",
+      "alerts.example.com",
+      {
+        spec: {
+          group: "example.com",
+          scope: "Namespaced",
+          names: { kind: "Alert", plural: "alerts" },
+          versions: [
+            {
+              name: "v1",
+              served: true,
+              storage: true,
+              schema: {
+                openAPIV3Schema: {
+                  type: "object",
+                  properties: {
+                    spec: { type: "object", properties: { severity: { type: "string" } } },
+                  },
+                },
+              },
+            },
+          ],
+        },
+      },
+      "apiextensions.k8s.io/v1",
+    );
+    const alert = object("Alert", "slow", { spec: { severity: "high" } }, "example.com/v1");
+    const files: Files = {
+      "k8s/alert.yaml": alert,
+      "k8s/policies.yaml": [policy("only-ours"), configMap("notes", { a: "1" })],
+      "k8s/crd.yml": definition,
+      "more.json": JSON.stringify(configMap("more")),
+    };
+    const inputs = { manifests: "k8s/*.yaml\nk8s/crd.yml\nmore.json", wait_for: "none" };
+    const first = await deploy(namespace, inputs, files);
+    expect(changesIn(first)).toEqual(
+      expect.arrayContaining([
+        "create Alert slow",
+        "create ConfigMap more",
+        "create ConfigMap notes",
+        "create CustomResourceDefinition alerts.example.com",
+        `create Ingress ${INGRESS}`,
+        "create NetworkPolicy only-ours",
+      ]),
+    );
+    expect(await namesOf(namespace, "networkpolicies")).toEqual(["only-ours"]);
+    expect((await cluster.get(namespace, "alerts.example.com", "slow")).spec).toEqual({ severity: "high" });
+    expect((await deploy(namespace, inputs, files)).outputs.changed).toBe("false");
+
+    files["k8s/policies.yaml"] = [policy("only-ours"), configMap("notes", { a: "2" })];
+    const changed = await deploy(namespace, inputs, files);
+    expect(changesIn(changed)).toEqual(["change ConfigMap notes"]);
+    expect((await cluster.get(namespace, "ConfigMap", "notes")).data).toEqual({ a: "2" });
+  });
+
+  test("fields that somebody else manages are refused, and taken with adopt", async () => {
+    const namespace = "manifests-conflict";
+    await cluster.installSmall(namespace);
+    const apply = ["apply", "--server-side", "--field-manager=argocd-controller", "-n", namespace, "-f", "-"];
+    await cluster.kubectlWith(JSON.stringify(configMap("notes", { a: "theirs", b: "theirs" })), ...apply);
+    const inputs = { manifests: "notes.yaml", wait_for: "none" };
+    const files = { "notes.yaml": configMap("notes", { a: "ours" }) };
+    const error = await refusal(namespace, inputs, files);
+    for (const text of [
+      `ConfigMap ${namespace}/notes (notes.yaml, document 1, line 1) has fields that something else manages`,
+      'conflict with "argocd-controller": .data.a',
+      "adopt",
+    ]) {
+      expect(error).toContain(text);
+    }
+    await deploy(namespace, { ...inputs, adopt: "true" }, files);
+    expect((await cluster.get(namespace, "ConfigMap", "notes")).data).toEqual({ a: "ours", b: "theirs" });
+    expect((await deploy(namespace, inputs, files)).outputs.changed).toBe("false");
+  });
+
+  test.each<{ what: string; manifests: string; files: Files; says: string[] }>([
+    {
+      what: "a pattern that matches nothing",
+      manifests: "k8s/*.yaml\nthere.yaml",
+      files: { "there.yaml": configMap("there") },
+      says: ["k8s/*.yaml matches no file"],
+    },
+    {
+      what: "one that doesn't parse, and one without a name",
+      manifests: "*.yaml",
+      files: { "a.yaml": "a: [", "b.yaml": "---\n# none\n---\napiVersion: v1\nkind: ConfigMap\n" },
+      says: ["a.yaml is not valid YAML at line 1", "b.yaml, document 2, line 4: metadata is missing"],
+    },
+    {
+      what: "a kind that the cluster doesn't know",
+      manifests: "*.yaml",
+      files: { "a.yaml": configMap("fine"), "b.yaml": object("Alarm", "loud", {}, "example.org/v1") },
+      says: [
+        "The cluster does not know the kind of Alarm loud (b.yaml, document 1, line 1); nothing was changed.",
+        "CustomResourceDefinition",
+      ],
+    },
+    {
+      what: "an object of ours",
+      manifests: "*.yaml",
+      files: {
+        "a.yaml": object("Ingress", INGRESS, { spec: { rules: [{ host: HOST }] } }, "networking.k8s.io/v1"),
+      },
+      says: [
+        `a.yaml, document 1, line 1: Ingress page/${INGRESS} is an object that this action makes itself`,
+      ],
+    },
+    {
+      what: "one among others with a field that there isn't",
+      manifests: "*.yaml",
+      files: {
+        "a.yaml": [configMap("fine"), object("ConfigMap", "bad", { dada: {} })],
+        "b.yaml": policy("fine"),
+      },
+      says: ["ConfigMap page/bad (a.yaml, document 2, line 7)", ".dada", "the manifests' file"],
+    },
+    {
+      what: "one for a namespace that isn't there",
+      manifests: "a.yaml",
+      files: { "a.yaml": object("ConfigMap", "far", {}, "v1", { namespace: "nowhere" }) },
+      says: ["ConfigMap nowhere/far (a.yaml, document 1, line 1)", "nowhere"],
+    },
+  ])("$what is refused before anything is changed", async ({ manifests, files, says }) => {
+    const error = await refusal("page", { manifests }, files);
+    for (const text of says) expect(error).toContain(text);
+  });
+
+  test("those that the account may not read, write or delete are refused before anything is changed", async () => {
+    const namespace = "manifests-rights";
+    await cluster.installSmall(namespace);
+    const kubeconfig = await accountIn(namespace, []);
+    const files = { "policy.yaml": policy("forbidden") };
+    const unread = await refusal(namespace, { kubeconfig, manifests: "policy.yaml" }, files);
+    const unwritten = await refusal(
+      namespace,
+      { kubeconfig: await accountIn(namespace, ["get"]), manifests: "policy.yaml" },
+      files,
+    );
+    expect(unread).toContain("it may not: get, patch networkpolicies.networking.k8s.io.");
+    expect(unwritten).toContain("it may not: patch networkpolicies.networking.k8s.io.");
+    await deploy(namespace, { kubeconfig, wait_for: "none" });
+
+    await accountIn(namespace, ["get", "create", "patch"]);
+    await deploy(namespace, { kubeconfig, manifests: "policy.yaml", wait_for: "none" }, files);
+    const teardown = { kubeconfig, mode: "teardown" };
+    const undeleted = await refusal(namespace, { ...teardown, manifests: "policy.yaml" }, files);
+    expect(undeleted).toContain(
+      `The API server does not delete NetworkPolicy ${namespace}/forbidden; nothing was changed.`,
+    );
+    expect(undeleted).toContain('cannot delete resource "networkpolicies"');
+    await deploy(namespace, { frontend_config: "sslPolicy: my-ssl-policy", wait_for: "none" });
+    expect(await refusal(namespace, teardown)).toContain(
+      "it may not: list, watch, delete frontendconfigs.networking.gke.io.",
+    );
+  });
+
+  /** Returns a kubeconfig of an account that may deploy in a namespace, and do this with NetworkPolicies. */
+  async function accountIn(namespace: string, policyVerbs: string[]): Promise<string> {
+    const rbac = "rbac.authorization.k8s.io";
+    const name = "deployer-of-milvus";
+    const all = (apiGroup: string, ...resources: string[]) => ({
+      apiGroups: [apiGroup],
+      resources,
+      verbs: ["*"],
+    });
+    const rules = [
+      all("", "*"),
+      all("apps", "*"),
+      all("networking.k8s.io", "ingresses"),
+      all("cloud.google.com", "backendconfigs"),
+      { ...all("networking.gke.io", "frontendconfigs"), verbs: ["get"] },
+      { ...all("networking.k8s.io", "networkpolicies"), verbs: policyVerbs },
+    ];
+    const roleRef = { apiGroup: rbac, kind: "Role", name };
+    const subjects = [{ kind: "User", apiGroup: rbac, name }];
+    for (const each of [
+      object("Role", name, { rules: rules.filter(({ verbs }) => verbs.length > 0) }, `${rbac}/v1`),
+      object("RoleBinding", name, { subjects, roleRef }, `${rbac}/v1`),
+    ]) {
+      await cluster.kubectlWith(JSON.stringify(each), "apply", "-n", namespace, "-f", "-");
+    }
+    const config = parse(await cluster.kubectl("config", "view", "--raw", "-o", "yaml"));
+    config.users[0].user.as = name;
+    return stringify(config);
+  }
+});
+
+// What follows changes the whole project.
+test("load_balancer: internal is refused where the network has no room for Google's proxies", async () => {
+  await cluster.control("DELETE", "subnetworks/proxy-only-subnet");
+  try {
+    const error = await refusal("page", { load_balancer: "internal" });
+    for (const text of [
+      "has no proxy-only subnet in us-central1",
+      "--purpose=REGIONAL_MANAGED_PROXY",
+      "nothing was changed",
+    ]) {
+      expect(error).toContain(text);
+    }
+  } finally {
+    const subnet = { purpose: "REGIONAL_MANAGED_PROXY", role: "ACTIVE", ipCidrRange: "10.129.0.0/23" };
+    await cluster.control("PUT", "subnetworks/proxy-only-subnet", subnet);
+  }
+});

@@ -1,0 +1,168 @@
+import { readdirSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { killProcessesOf, processesOf } from "../../local-gke/control-plane/processes.ts";
+import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import { type HeldUpdate, holdUpdates } from "./support/hold.ts";
+import type { Job, Step } from "./support/job.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+
+const HELMS = ["helm3", "helm4"] as const;
+const CRASH = "annotations:\n  local-gke/pod: crash-loop\n";
+const DEPLOYMENT = ["deployment/my-release-milvus-standalone", "-o"];
+
+/** Values with which pods get ready after this time. */
+function readyAfter(time: string): string {
+  return `annotations:\n  local-gke/ready-after: ${time}\n`;
+}
+
+/** Puts a small release behind the load balancer, without waiting for that. */
+async function settle(namespace: string, helm: HelmName): Promise<void> {
+  await cluster.installSmall(namespace, {}, helm);
+  const result = await (await cluster.job({ helm })).main({ ...inputsFor(namespace), wait_for: "none" });
+  expect(result.errors, result.lines.join("\n")).toEqual([]);
+}
+
+async function podTemplate(namespace: string): Promise<unknown> {
+  return JSON.parse(
+    await cluster.kubectl("get", "-n", namespace, ...DEPLOYMENT, "jsonpath={.spec.template}"),
+  );
+}
+
+/** Starts an upgrade that fails; it is rolled back to revision 2. */
+async function startFailing(namespace: string, helm: HelmName): Promise<{ job: Job; step: Step }> {
+  const job = await cluster.job({ helm });
+  const step = job.start({ ...inputsFor(namespace), values: CRASH, helm_timeout: "30s" });
+  return { job, step };
+}
+
+/** Cancels and kills everything at once. */
+async function kill({ job, step }: { job: Job; step: Step }): Promise<void> {
+  step.kill("SIGINT");
+  step.kill("SIGTERM");
+  await killProcessesOf(job.directory);
+  await step.ended;
+}
+
+describe("a rollback that is cancelled and killed", () => {
+  /** Kills the rollback while Helm waits for an update to be stored. */
+  async function interruptAt(namespace: string, helm: HelmName, ...update: HeldUpdate): Promise<void> {
+    const hold = await holdUpdates(cluster.gke.kubeconfig, namespace, ...update);
+    try {
+      const failing = await startFailing(namespace, helm);
+      await hold.reached;
+      await kill(failing);
+    } finally {
+      await hold.end();
+    }
+  }
+
+  /** Once Helm has recorded it and is to change the first object. */
+  const beforeChange = (namespace: string, helm: HelmName) =>
+    interruptAt(
+      namespace,
+      helm,
+      "deployments",
+      (before, after) => before.includes("crash-loop") && !after.includes("crash-loop"),
+    );
+
+  /** Once the pods are those of before and Helm is to record that its former revision is past. */
+  const afterChange = (namespace: string, helm: HelmName) =>
+    interruptAt(namespace, helm, "secrets", (_, after) => after.includes('"status":"superseded"'));
+
+  test.each<{ when: string; namespace: string; helm: HelmName; interrupt: typeof beforeChange }>([
+    { when: "before a change", namespace: "before-helm3", helm: "helm3", interrupt: beforeChange },
+    { when: "before a change", namespace: "before-helm4", helm: "helm4", interrupt: beforeChange },
+    { when: "after a change", namespace: "after-helm3", helm: "helm3", interrupt: afterChange },
+    { when: "after a change", namespace: "after-helm4", helm: "helm4", interrupt: afterChange },
+  ])("$helm, $when: the next run goes on", async ({ namespace, helm, interrupt }) => {
+    await settle(namespace, helm);
+    const [values, template] = [await cluster.values(namespace), await podTemplate(namespace)];
+    await interrupt(namespace, helm);
+    const statuses = ["superseded", "deployed", "failed", "pending-rollback"];
+    expect(await cluster.revisions(namespace)).toEqual(statuses);
+
+    const inputs = { ...inputsFor(namespace), recover_pending: "1s", wait_for: "none" };
+    const next = await (await cluster.job({ helm })).main(inputs);
+    expect(next.errors, next.lines.join("\n")).toEqual([]);
+    expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");
+    expect(await cluster.values(namespace)).toEqual(values);
+    expect(await podTemplate(namespace)).toEqual(template);
+  });
+});
+
+describe("an upgrade that is cancelled", () => {
+  test.each(HELMS)("%s: what only it has set is gone after the next run", async (helm) => {
+    const namespace = `cancelled-${helm}`;
+    await settle(namespace, helm);
+    const [values, template] = [await cluster.values(namespace), await podTemplate(namespace)];
+
+    const cancelled = (await cluster.job({ helm })).start({
+      ...inputsFor(namespace),
+      values: readyAfter("1h"),
+    });
+    const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
+    await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT[0] ?? "", "--timeout=300s");
+    cancelled.kill("SIGINT");
+    await cancelled.ended;
+    expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed", "failed"]);
+
+    const inputs = { ...inputsFor(namespace), wait_for: "none" };
+    const next = await (await cluster.job({ helm })).main(inputs);
+    expect(next.errors, next.lines.join("\n")).toEqual([]);
+    expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");
+    expect(await cluster.values(namespace)).toEqual(values);
+    expect(await podTemplate(namespace)).toEqual(template);
+  });
+});
+
+describe.concurrent("a job that is cancelled in the middle of the upgrade", () => {
+  test.each<{ signal: NodeJS.Signals; helm: HelmName; ending: string[] }>([
+    // Client-side, what the failed revision has set must be taken back first.
+    { signal: "SIGINT", helm: "helm3", ending: ["superseded", "failed", "superseded", "deployed"] },
+    { signal: "SIGTERM", helm: "helm4", ending: ["superseded", "failed", "deployed"] },
+  ])(
+    "by $signal to $helm: the release is failed, not pending, and the next run goes on",
+    async ({ signal, helm, ending }) => {
+      const namespace = `cancelled-${signal.toLowerCase()}`;
+      await cluster.installSmall(namespace, {}, helm);
+      const before = await cluster.values(namespace);
+
+      const job = await cluster.job({ helm });
+      const step = job.start({ ...inputsFor(namespace), values: readyAfter("1h") });
+      // Helm is at work on the objects.
+      const upgraded = [
+        "--for=jsonpath={.spec.type}=ClusterIP",
+        "service/my-release-milvus",
+        "--timeout=300s",
+      ];
+      await cluster.kubectl("wait", ...upgraded, "-n", namespace);
+      step.kill(signal);
+      const cancelled = await step.ended;
+      expect(cancelled.exitCode).toBe(1);
+      expect(cancelled.errors).toEqual([expect.stringContaining(`The job was cancelled (${signal}).`)]);
+      expect(processesOf(job.directory)).toEqual([]);
+      expect(await cluster.revisions(namespace)).toEqual(["deployed", "failed"]);
+      expect((await job.post()).exitCode).toBe(0);
+      expect(readdirSync(job.temp)).toEqual([]);
+
+      const next = await (await cluster.job({ helm })).main({
+        ...inputsFor(namespace),
+        values: readyAfter("1s"),
+      });
+      expect(next.errors, next.lines.join("\n")).toEqual([]);
+      expect(next.outputs).toMatchObject({ changed: "true", release_revision: String(ending.length) });
+      expect(await cluster.revisions(namespace)).toEqual(ending);
+      const { service: _, extraConfigFiles, ...values } = await cluster.values(namespace);
+      const { service: __, extraConfigFiles: ___, ...kept } = before;
+      expect(values).toEqual({ ...kept, annotations: { "local-gke/ready-after": "1s" } });
+      expect(extraConfigFiles).toEqual({
+        "user.yaml": expect.stringMatching(/authorizationEnabled: true\n[\s\S]*tlsMode: 1\n/),
+      });
+    },
+  );
+});

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseManifest } from "../../src/helm/manifest.ts";
+import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+
+const QUERY_NODE = "my-release-milvus-querynode";
+const DATA_NODE = "my-release-milvus-datanode";
+const COMPONENTS = { cluster: { enabled: true }, etcd: { enabled: false } };
+
+/** The lines of the step that removes the layer-4 load balancer. */
+function removalIn(lines: readonly string[]): string[] {
+  const begun = lines.indexOf("::group::Remove the layer-4 load balancer");
+  expect(begun, lines.join("\n")).toBeGreaterThan(0);
+  return lines.slice(begun);
+}
+
+describe.each<HelmName>(["helm3", "helm4"])("%s: a chart that renders a new token each time", (helm) => {
+  test("restarts etcd once: the upgrade that removes layer 4 changes the Service only", async () => {
+    const namespace = `token-${helm}`;
+    const etcd = { enabled: true, replicaCount: 1, auth: { token: { enabled: true } } };
+    await cluster.installSmall(namespace, { etcd }, helm);
+    const result = await (await cluster.job({ helm })).main({
+      ...inputsFor(namespace),
+      keep_layer4: "true",
+    });
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expect(result.outputs).toMatchObject({ changed: "true", release_revision: "3" });
+    expect(removalIn(result.lines)).toContain("Helm replaced no pods.");
+
+    // What Helm has recorded is what is in the cluster.
+    const manifest = await cluster.helm("get", "manifest", "my-release", "-n", namespace);
+    const recorded = [...parseManifest(manifest).values()];
+    const { data } = await cluster.get(namespace, "secret", "my-release-etcd-jwt-token");
+    expect(recorded.find(({ kind }) => kind === "Secret")?.data).toEqual(data);
+    const { spec } = await cluster.get(namespace, "service", "my-release-milvus");
+    expect(spec).toMatchObject({ type: "ClusterIP" });
+    const revisions = await cluster.kubectl("get", "controllerrevisions", "-n", namespace, "-o", "name");
+    expect(revisions.trim().split("\n")).toHaveLength(2);
+  });
+});
+
+test("what others change between plan and removal: numbers of pods stay, edits are listed", async () => {
+  const namespace = "scaled-later";
+  await cluster.installSmall(namespace, COMPONENTS);
+  await cluster.setTime("addressDelayMs", 600_000);
+  const step = (await cluster.job()).start({ ...inputsFor(namespace), keep_layer4: "true" });
+  await step.line(/^::group::Wait for the address/);
+  await cluster.kubectl("scale", `deployment/${QUERY_NODE}`, "-n", namespace, "--replicas=3");
+  await cluster.kubectl("set", "image", `deployment/${DATA_NODE}`, "-n", namespace, "*=example.com/mine:1");
+  await cluster.setTime("addressDelayMs", 40);
+  const { errors, lines, outputs } = await step.ended;
+  expect(errors, lines.join("\n")).toEqual([]);
+
+  const kept = `Deployment ${QUERY_NODE} keeps its 3 replicas: Helm's record has 1, queryNode.replicas becomes 3.`;
+  expect(lines).toContain(kept);
+  expect(removalIn(lines)).toContain("Helm replaced no pods.");
+  const { spec } = await cluster.get(namespace, "deployment", QUERY_NODE);
+  expect(spec).toMatchObject({ replicas: 3 });
+  expect(await cluster.values(namespace)).toMatchObject({ queryNode: { replicas: 3 } });
+  expect(lines).toContainEqual(
+    expect.stringContaining(
+      `::warning title=Milvus on GKE::The upgrade sets back what was changed by hand: Deployment ${DATA_NODE}`,
+    ),
+  );
+  const { consequences, edits } = JSON.parse(outputs.plan ?? "{}");
+  expect(consequences).toContain(kept);
+  expect(edits).toEqual([expect.objectContaining({ name: DATA_NODE, before: "example.com/mine:1" })]);
+});

@@ -1,0 +1,141 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { killProcessesOf, processesOf } from "../../local-gke/control-plane/processes.ts";
+import { inputsFor, TestCluster } from "./support/cluster.ts";
+import type { Job, Step, StepResult } from "./support/job.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+
+const STORAGE_KEY = "marker-of-a-storage-key";
+const SAMPLE_MS = 10;
+
+/** What the programs that a run started had in their arguments and environments. */
+interface Seen {
+  programs: Set<string>;
+  texts: Set<string>;
+}
+
+/** Looks at a job's programs again and again, but for the action itself, whose environment the runner has made. */
+function watchPrograms(job: Job): { seen: Seen; stop(): void } {
+  const seen: Seen = { programs: new Set(), texts: new Set() };
+  const look = () => {
+    for (const pid of processesOf(job.directory)) {
+      const [name, args, environment] = ["comm", "cmdline", "environ"].map((file) => contentOf(pid, file));
+      if (name === undefined || args === undefined || environment === undefined) continue;
+      seen.texts.add(args);
+      if (args.includes("dist/index.js")) continue;
+      seen.programs.add(name.trim());
+      seen.texts.add(environment);
+    }
+  };
+  const timer = setInterval(look, SAMPLE_MS);
+  return { seen, stop: () => clearInterval(timer) };
+}
+
+function contentOf(pid: number, file: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** What a step has left where others can read it, its `::add-mask::` commands left out. */
+function traces({ lines, outputs, summary, state, variables }: StepResult): string {
+  const log = lines.filter((line) => !line.startsWith("::add-mask::"));
+  return [...log, summary, ...[outputs, state, variables].map((each) => JSON.stringify(each))].join("\n");
+}
+
+/** Waits until the upgrade waits for pods that never get ready. */
+async function untilRollout(namespace: string): Promise<void> {
+  const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
+  const deployment = "deployment/my-release-milvus-standalone";
+  await cluster.kubectl("wait", condition, "-n", namespace, deployment, "--timeout=300s");
+}
+
+describe.concurrent("no secret of a run is left anywhere", () => {
+  test.each<{
+    ending: string;
+    pods?: object;
+    error: RegExp | undefined;
+    end?: (step: Step, job: Job) => Promise<void>;
+  }>([
+    { ending: "success", error: undefined },
+    {
+      ending: "failure",
+      pods: { "local-gke/pod": "crash-loop" },
+      error: /CrashLoopBackOff/,
+    },
+    {
+      ending: "cancellation",
+      pods: { "local-gke/ready-after": "1h" },
+      error: /was cancelled/,
+      end: async (step) => step.kill("SIGINT"),
+    },
+    {
+      ending: "kill",
+      pods: { "local-gke/ready-after": "1h" },
+      error: undefined,
+      async end(step, job) {
+        step.kill("SIGKILL");
+        await step.ended;
+        await killProcessesOf(job.directory);
+      },
+    },
+  ])("after $ending", async ({ ending, pods = {}, error, end }) => {
+    const namespace = `secrets-${ending}`;
+    await cluster.installSmall(namespace);
+    const job = await cluster.job({ environment: { GOOGLE_APPLICATION_CREDENTIALS: "" } });
+    const credentials = await readFile(join(cluster.gke.directory, "service-account-key.json"), "utf8");
+    const programs = watchPrograms(job);
+    const step = job.start({
+      ...inputsFor(namespace),
+      credentials_json: credentials,
+      values: JSON.stringify({ externalS3: { accessKey: STORAGE_KEY }, annotations: pods }),
+      helm_timeout: "30s",
+    });
+    await step.line(/Look and plan/);
+    const tokenFile = filesBelow(job.temp).find((file) => basename(file) === "token") ?? "";
+    const token = readFileSync(tokenFile, "utf8");
+    if (end) {
+      await untilRollout(namespace);
+      await end(step, job);
+    }
+    const main = await step.ended;
+    programs.stop();
+    const post = await job.post();
+
+    expect(main.errors).toEqual(error ? [expect.stringMatching(error)] : []);
+    expect(token).toMatch(/^ya29\./);
+    expect([...programs.seen.programs]).toEqual(expect.arrayContaining(["helm", "kubectl"]));
+    const key: string = JSON.parse(credentials).private_key.split("\n")[1];
+    const secrets = { token, key, storage: STORAGE_KEY, milvus: "root:Milvus" };
+    const places = {
+      log: traces(main),
+      "post step": traces(post),
+      programs: [...programs.seen.texts].join("\n"),
+      disk: filesBelow(job.directory)
+        .map((file) => readFileSync(file, "latin1"))
+        .join("\n"),
+    };
+    const found = Object.entries(secrets).flatMap(([secret, text]) =>
+      Object.entries(places).flatMap(([place, content]) =>
+        content.includes(text) ? [`${secret} in ${place}`] : [],
+      ),
+    );
+    expect(found).toEqual([]);
+    expect(readdirSync(job.temp)).toEqual([]);
+  });
+});

@@ -1,0 +1,284 @@
+import { X509Certificate } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { KeyPair } from "../../src/loadbalancer/certificate.ts";
+import { type Authority, certificateWith, DAY } from "../support/certificates.ts";
+import { applySecret, certificatesAtGoogle, googleState, secretWith } from "./support/certificates.ts";
+import { hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
+import type { StepResult } from "./support/job.ts";
+import { handshake, type Watched, watchHandshakes } from "./support/tls.ts";
+
+const TLS_SECRET = "my-release-milvus-tls";
+const INGRESS = "my-release-milvus";
+const PRE_SHARED = "ingress.gcp.kubernetes.io/pre-shared-cert";
+const MANAGED = "networking.gke.io/managed-certificates";
+
+type Kind = "self-managed" | "secret" | "pre-shared" | "google-managed";
+
+const INPUTS: Record<Kind, Record<string, string>> = {
+  "self-managed": {},
+  secret: { certificate: "secret", tls_secret: "mine" },
+  "pre-shared": { certificate: "pre-shared", pre_shared_certificates: "shared" },
+  "google-managed": { certificate: "google-managed" },
+};
+/** The kinds in an order in which each follows each other one once. */
+const CIRCUIT: readonly Kind[] = [
+  "self-managed",
+  "google-managed",
+  "self-managed",
+  "secret",
+  "google-managed",
+  "secret",
+  "pre-shared",
+  "google-managed",
+  "pre-shared",
+  "secret",
+  "self-managed",
+  "pre-shared",
+  "self-managed",
+];
+const SWITCHES = CIRCUIT.slice(1).map((to, index) => ({ from: CIRCUIT[index] ?? to, to }));
+
+let cluster: TestCluster;
+let authority: KeyPair & Authority;
+/** What makes a job trust that authority, beside those that are public. */
+let trusting: { NODE_EXTRA_CA_CERTS: string };
+
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  const request = { subject: "CN=Authority", from: Date.now() - DAY, days: 900, isAuthority: true };
+  authority = await certificateWith(request);
+  const publicAuthority = await readFile(cluster.gke.env.NODE_EXTRA_CA_CERTS ?? "", "utf8");
+  const file = join(cluster.gke.directory, "trusted.pem");
+  await writeFile(file, `${publicAuthority}\n${authority.certificate}`);
+  trusting = { NODE_EXTRA_CA_CERTS: file };
+});
+afterAll(() => cluster?.stop());
+
+async function start(namespace: string, kind: Kind) {
+  const job = await cluster.job({ environment: trusting });
+  return job.start({ ...inputsFor(namespace), host: hostOf(namespace), ...INPUTS[kind] });
+}
+
+async function deploy(namespace: string, kind: Kind): Promise<StepResult> {
+  const result = await (await start(namespace, kind)).ended;
+  expect(result.errors, result.lines.join("\n")).toEqual([]);
+  expect(result.exitCode).toBe(0);
+  return result;
+}
+
+/** Puts a release behind a load balancer with a certificate of its own, to which DNS leads, and returns the address. */
+async function liveFront(namespace: string, dns: "right" | "none"): Promise<string> {
+  const host = hostOf(namespace);
+  await cluster.installSmall(namespace);
+  await applySecret(cluster, secretWith(namespace, "mine", await certificateFor(host)), "cert-manager");
+  const { outputs } = await deploy(namespace, "self-managed");
+  const { address = "" } = outputs;
+  if (dns === "right") await pointHere(host, address);
+  return address;
+}
+
+function certificateFor(host: string): Promise<KeyPair> {
+  const request = { subject: `CN=${host}`, names: [host], from: Date.now() - DAY, days: 200 };
+  return certificateWith(request, authority);
+}
+
+async function pointHere(host: string, address: string): Promise<void> {
+  await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: [address] });
+}
+
+/** Names of a kind's objects in a namespace, Helm's own left out. */
+async function names(namespace: string, kind: string): Promise<string[]> {
+  const found = await cluster.kubectl("get", kind, "-n", namespace, "-o", "name");
+  return found
+    .split("\n")
+    .flatMap((line) => line.split("/")[1] ?? [])
+    .filter((name) => !name.startsWith("sh.helm."));
+}
+
+async function fingerprintAt(address: string, namespace: string): Promise<string> {
+  const [certificate] = await handshake(address, hostOf(namespace));
+  return certificate?.fingerprint256 ?? "";
+}
+
+/** What there is of certificates because of a namespace's front: objects, annotations, at Google. */
+async function remainsOf(namespace: string) {
+  const [{ metadata }, secrets, managed, { sslCertificates, loadBalancers }] = await Promise.all([
+    cluster.get(namespace, "ingress", INGRESS),
+    names(namespace, "secrets"),
+    names(namespace, "managedcertificates"),
+    googleState(cluster),
+  ]);
+  const certificates = (isOurs: boolean) =>
+    loadBalancers
+      .filter(({ ingress }) => (ingress === `${namespace}/${INGRESS}`) === isOurs)
+      .flatMap((loadBalancer) => loadBalancer.certificates);
+  const masked = (all: string[]) => all.map((name) => name.replace(/^(mcrt|k8s2-cr)-.*/, "$1")).sort();
+  const others = new Set(certificates(false));
+  return {
+    secrets,
+    managed,
+    named: metadata.annotations?.[MANAGED],
+    preShared: masked((metadata.annotations?.[PRE_SHARED] ?? "").split(",").filter(Boolean)),
+    attached: masked(certificates(true)),
+    atGoogle: masked(sslCertificates.filter((name) => !others.has(name))),
+  };
+}
+
+/** What is to be left of a front of each kind. */
+const REMAINS: Record<Kind, Awaited<ReturnType<typeof remainsOf>>> = {
+  "self-managed": {
+    secrets: ["mine", TLS_SECRET, `${TLS_SECRET}-ca`],
+    managed: [],
+    named: undefined,
+    preShared: [],
+    attached: ["k8s2-cr"],
+    atGoogle: ["k8s2-cr", "shared"],
+  },
+  secret: {
+    secrets: ["mine"],
+    managed: [],
+    named: undefined,
+    preShared: [],
+    attached: ["k8s2-cr"],
+    atGoogle: ["k8s2-cr", "shared"],
+  },
+  "pre-shared": {
+    secrets: ["mine"],
+    managed: [],
+    named: undefined,
+    preShared: ["shared"],
+    attached: ["shared"],
+    atGoogle: ["shared"],
+  },
+  "google-managed": {
+    secrets: ["mine"],
+    managed: [TLS_SECRET],
+    named: TLS_SECRET,
+    preShared: ["mcrt"],
+    attached: ["mcrt"],
+    atGoogle: ["mcrt", "shared"],
+  },
+};
+
+/** Google's controllers clean up behind the action: what they have let go of is gone soon. */
+async function leaves(namespace: string, kind: Kind): Promise<void> {
+  await vi.waitFor(async () => expect(await remainsOf(namespace)).toEqual(REMAINS[kind]), {
+    timeout: 100_000,
+    interval: 100,
+  });
+}
+
+/** Returns what every handshake must have gone well for. */
+function expectUnbroken({ made, failures }: Watched): void {
+  expect(failures).toEqual([]);
+  expect(made).toBeGreaterThan(20);
+}
+
+describe("from each kind of certificate to each other one, on one live front", () => {
+  const namespace = "matrix";
+  let address: string;
+  let shared: KeyPair;
+  beforeAll(async () => {
+    shared = await certificateFor(hostOf(namespace));
+    const { certificate, privateKey } = shared;
+    await cluster.control("PUT", "ssl-certificates/shared", { certificate, privateKey });
+    address = await liveFront(namespace, "right");
+    await leaves(namespace, "self-managed");
+  });
+
+  test.each(SWITCHES)("$from to $to", async ({ to }) => {
+    const before = await fingerprintAt(address, namespace);
+    const watch = watchHandshakes(address, hostOf(namespace));
+    const { outputs } = await deploy(namespace, to);
+    await leaves(namespace, to);
+    const after = await fingerprintAt(address, namespace);
+    const watched = await watch.stop();
+    expectUnbroken(watched);
+    expect(watched.presented).toEqual([before, after]);
+    expect(outputs).toMatchObject({ address, changed: "true", certificate_status: "Active" });
+    expect(after).toBe(await fingerprintOf(to));
+
+    const again = await deploy(namespace, to);
+    expect(again.outputs.changed).toBe("false");
+  });
+
+  /** The fingerprint of the certificate that a kind is to present; of Google's it is known only who has issued it. */
+  async function fingerprintOf(kind: Kind): Promise<string> {
+    if (kind === "self-managed" || kind === "secret") {
+      const name = kind === "secret" ? "mine" : TLS_SECRET;
+      const { data } = await cluster.get(namespace, "secret", name);
+      return new X509Certificate(Buffer.from(data?.["tls.crt"] ?? "", "base64")).fingerprint256;
+    }
+    if (kind === "pre-shared") return new X509Certificate(shared.certificate).fingerprint256;
+    const [presented] = await handshake(address, hostOf(namespace));
+    expect(presented?.issuer).toContain("CN=local-gke public authority");
+    return presented?.fingerprint256 ?? "";
+  }
+});
+
+describe.concurrent("on the way to Google's certificate", () => {
+  test("without DNS the old one goes on being served, run after run", async () => {
+    const namespace = "waiting-for-dns";
+    const address = await liveFront(namespace, "none");
+    const before = await fingerprintAt(address, namespace);
+    const watch = watchHandshakes(address, hostOf(namespace));
+    for (const changed of ["true", "false", "false"]) {
+      const { outputs, lines } = await deploy(namespace, "google-managed");
+      expect(outputs).toMatchObject({ changed, certificate_status: "Provisioning", address });
+      expect(lines.join("\n")).toMatch(
+        /^::warning title=Milvus on GKE::The certificate can't become Active yet\./m,
+      );
+    }
+    const { presented, ...watched } = await watch.stop();
+    expectUnbroken({ presented, ...watched });
+    expect(presented).toEqual([before]);
+    expect(await names(namespace, "secrets")).toEqual(["mine", TLS_SECRET, `${TLS_SECRET}-ca`]);
+
+    // And back.
+    const { outputs } = await deploy(namespace, "self-managed");
+    expect(outputs.certificate_status).toBe("Active");
+    expect(await fingerprintAt(address, namespace)).toBe(before);
+    await vi.waitFor(async () => {
+      expect(await certificatesAtGoogle(cluster, namespace)).toEqual([expect.stringMatching(/^k8s2-cr-/)]);
+      expect(await names(namespace, "managedcertificates")).toEqual([]);
+    }, 100_000);
+  });
+
+  test("a run that was killed half-way is gone on with by the next one", async () => {
+    const namespace = "killed";
+    const host = hostOf(namespace);
+    const address = await liveFront(namespace, "none");
+    const before = await fingerprintAt(address, namespace);
+    const watch = watchHandshakes(address, host);
+    const job = await cluster.job({ environment: trusting });
+    const step = job.start({
+      ...inputsFor(namespace),
+      host,
+      ...INPUTS["google-managed"],
+      wait_for: "certificate",
+    });
+    await step.line(/^::group::Wait for the certificate/);
+    step.kill("SIGKILL");
+    await step.ended;
+    expect(await names(namespace, "managedcertificates")).toEqual([TLS_SECRET]);
+    expect(await names(namespace, "secrets")).toEqual(["mine", TLS_SECRET, `${TLS_SECRET}-ca`]);
+    expect(await fingerprintAt(address, namespace)).toBe(before);
+
+    await pointHere(host, address);
+    const { outputs } = await deploy(namespace, "google-managed");
+    expect(outputs).toMatchObject({ certificate_status: "Active", changed: "true" });
+    await vi.waitFor(
+      async () =>
+        expect(await certificatesAtGoogle(cluster, namespace)).toEqual([expect.stringMatching(/^mcrt-/)]),
+      100_000,
+    );
+    const after = await fingerprintAt(address, namespace);
+    const watched = await watch.stop();
+    expectUnbroken(watched);
+    expect(watched.presented).toEqual([before, after]);
+    expect(await names(namespace, "secrets")).toEqual(["mine"]);
+    expect((await deploy(namespace, "google-managed")).outputs.changed).toBe("false");
+  });
+});

@@ -1,0 +1,446 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { load } from "js-yaml";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
+import { CHART, hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
+import type { StepResult } from "./support/job.ts";
+
+type Inputs = Record<string, string>;
+
+const ZONE = "milvus-io";
+const KINDS = "all,configmaps,secrets,ingresses,backendconfigs,frontendconfigs,managedcertificates";
+const INGRESS = "my-release-milvus";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  await cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" });
+});
+afterAll(() => cluster?.stop());
+
+function inputs(namespace: string, more: Inputs = {}): Inputs {
+  return { ...inputsFor(namespace), host: hostOf(namespace), wait_for: "address", ...more };
+}
+
+/** Runs the action, which must succeed. */
+async function succeed(given: Inputs): Promise<StepResult> {
+  const result = await (await cluster.job()).main(given);
+  expect(result.errors, result.lines.join("\n")).toEqual([]);
+  expect(result.exitCode).toBe(0);
+  return result;
+}
+
+/** Runs the action, which must fail, and returns its one error. */
+async function fail(given: Inputs): Promise<{ error: string; result: StepResult }> {
+  const result = await (await cluster.job()).main(given);
+  expect(result.exitCode, result.lines.join("\n")).toBe(1);
+  expect(result.errors).toHaveLength(1);
+  const [error = ""] = result.errors;
+  expect(error).not.toContain("that this action does not know");
+  return { error, result };
+}
+
+async function installed(namespace: string, values: object = {}): Promise<void> {
+  await cluster.installSmall(namespace, values);
+  await available(namespace);
+}
+
+async function available(namespace: string): Promise<void> {
+  const flags = ["--for=condition=Available", "deployment/my-release-milvus-standalone", "--timeout=300s"];
+  await cluster.kubectl("wait", ...flags, "-n", namespace);
+}
+
+/** What makes an object what it is: neither what the cluster writes by itself nor Helm's own records. */
+async function objectsOf(namespace: string): Promise<Record<string, object>> {
+  const list = JSON.parse(await cluster.kubectl("get", KINDS, "-n", namespace, "-o", "json"));
+  return Object.fromEntries(
+    list.items
+      .filter(({ kind, type }: { kind: string; type?: string }) => {
+        return type !== "helm.sh/release.v1" && !/^(Pod|ReplicaSet)$/.test(kind);
+      })
+      .map(({ kind, metadata, spec, data }: Record<string, Record<string, unknown>>) => {
+        const { labels, annotations, finalizers, uid, name } = Object(metadata);
+        const { "deployment.kubernetes.io/revision": _, ...kept } = annotations ?? {};
+        const { nodePort: __, healthCheckNodePort: ___, ...rest } = Object(spec);
+        const ports = rest.ports?.map(({ nodePort: _, ...port }: { nodePort?: number }) => port);
+        return [
+          `${kind}/${name}`,
+          { uid, labels, annotations: kept, finalizers, spec: { ...rest, ports }, data },
+        ];
+      }),
+  );
+}
+
+/** Everything that a deployment could change: of a namespace, and at Google. */
+async function lookAt(namespace: string): Promise<object> {
+  return {
+    objects: await objectsOf(namespace),
+    values: await cluster.values(namespace),
+    cloud: await cluster.cloudOf(namespace),
+  };
+}
+
+async function writeManifest(workspace: string, namespace: string): Promise<void> {
+  const object = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "mine", namespace },
+    data: { a: "b" },
+  };
+  await writeFile(join(workspace, "mine.yaml"), JSON.stringify(object));
+}
+
+const names = async (namespace: string) => Object.keys(await objectsOf(namespace)).sort();
+
+describe.concurrent("the way back", () => {
+  test("leaves nothing and loses nothing, and the second time there is nothing to do", async () => {
+    const namespace = "way-back";
+    await installed(namespace);
+    const before = await lookAt(namespace);
+    const given = inputs(namespace, {
+      static_ip_name: namespace,
+      create_static_ip: "true",
+      dns_zone: ZONE,
+      allow_http: "true",
+      frontend_config: "redirectToHttps: { enabled: true }",
+      manifests: "mine.yaml",
+    });
+    const job = await cluster.job();
+    await writeManifest(job.workspace, namespace);
+    const deployed = await job.main({ ...given, wait_for: "ready" });
+    expect(deployed.errors, deployed.lines.join("\n")).toEqual([]);
+    expect(await names(namespace)).toEqual(
+      expect.arrayContaining([
+        "BackendConfig/my-release-backendconfig",
+        "ConfigMap/mine",
+        "FrontendConfig/my-release-frontendconfig",
+        `Ingress/${INGRESS}`,
+        "Secret/my-release-milvus-tls",
+        "Secret/my-release-milvus-tls-ca",
+      ]),
+    );
+
+    const back = { ...given, mode: "teardown", restore_layer4: "true", delete_static_ip: "true" };
+    const first = await job.main(back);
+    expect(first.errors, first.lines.join("\n")).toEqual([]);
+    expect(first.outputs).toMatchObject({ changed: "true", release_revision: "3", host: hostOf(namespace) });
+    expect(JSON.parse(first.outputs.plan ?? "")).toMatchObject({
+      upgrade: expect.arrayContaining(["value service.type becomes as it was in revision 1"]),
+      objects: [
+        { kind: "Ingress", name: INGRESS },
+        { kind: "FrontendConfig", name: "my-release-frontendconfig" },
+        { kind: "BackendConfig", name: "my-release-backendconfig" },
+        { kind: "Secret", name: "my-release-milvus-tls" },
+        { kind: "Secret", name: "my-release-milvus-tls-ca" },
+        { kind: "ConfigMap", name: "mine" },
+        { kind: "DNS record", name: hostOf(namespace) },
+        { kind: "static address", name: namespace },
+      ].map((object) => ({ ...object, action: "delete" })),
+    });
+    expect(first.summary).toContain("Ingress");
+    expect(await lookAt(namespace)).toEqual(before);
+
+    const second = await job.main(back);
+    expect(second.errors, second.lines.join("\n")).toEqual([]);
+    expect(second.outputs).toMatchObject({ changed: "false" });
+    expect(await cluster.revisions(namespace)).toEqual(["superseded", "superseded", "deployed"]);
+    expect(await lookAt(namespace)).toEqual(before);
+  });
+
+  test("without restore_layer4 and delete_static_ip, release and address stay", async () => {
+    const namespace = "front-only";
+    await installed(namespace);
+    const untouched = await names(namespace);
+    const given = inputs(namespace, { static_ip_name: namespace, create_static_ip: "true" });
+    await succeed(given);
+    const [values, revisions] = [await cluster.values(namespace), await cluster.revisions(namespace)];
+    const { outputs, lines } = await succeed({ ...given, mode: "teardown" });
+    expect(outputs.changed).toBe("true");
+    expect(lines.join("\n")).toContain(`The static address ${namespace} stays reserved`);
+    expect(await cluster.values(namespace)).toEqual(values);
+    expect(await cluster.revisions(namespace)).toEqual(revisions);
+    expect(await cluster.cloudOf(namespace)).toMatchObject({
+      loadBalancers: [],
+      staticAddresses: [{ name: namespace }],
+    });
+    expect(await names(namespace)).toEqual(untouched);
+
+    // The same inputs bring it back, at the same address.
+    const again = await succeed(given);
+    expect(again.outputs).toMatchObject({ changed: "true", release_revision: "2" });
+  });
+
+  test("what the user has set since stays", async () => {
+    const namespace = "set-since";
+    await installed(namespace);
+    await succeed(inputs(namespace, { values: "annotations: { example.com/owner: me }" }));
+    await cluster.helm(
+      "upgrade",
+      "my-release",
+      CHART,
+      "-n",
+      namespace,
+      "--reuse-values",
+      "--set",
+      "log.level=debug",
+    );
+    const before = await cluster.values(namespace);
+    await succeed(inputs(namespace, { mode: "teardown", restore_layer4: "true" }));
+    const { service, extraConfigFiles, ...others } = before;
+    expect(service).toMatchObject({ type: "ClusterIP" });
+    const text = String(Object(extraConfigFiles)["user.yaml"]);
+    expect(text).toContain("tlsMode");
+    expect(await cluster.values(namespace)).toEqual({
+      ...others,
+      service: { type: "LoadBalancer" },
+      extraConfigFiles: { "user.yaml": expect.stringContaining("# Only people with an account") },
+    });
+    expect(JSON.stringify(await cluster.values(namespace))).not.toContain("tlsMode");
+  });
+
+  test("what is somebody else's is left alone, and said", async () => {
+    const namespace = "somebody-elses";
+    await installed(namespace);
+    await cluster.kubectl(
+      "create",
+      "secret",
+      "generic",
+      "theirs",
+      "-n",
+      namespace,
+      "--from-literal=tls.crt=x",
+    );
+    const given = inputs(namespace, { dns_zone: ZONE });
+    const { outputs } = await succeed(given);
+    // Meanwhile somebody has made the BackendConfig theirs, and the record another load balancer's.
+    await cluster.kubectlWith(
+      JSON.stringify({
+        apiVersion: "cloud.google.com/v1",
+        kind: "BackendConfig",
+        metadata: { name: "my-release-backendconfig", namespace },
+        spec: { timeoutSec: 5 },
+      }),
+      ...["apply", "--server-side", "--force-conflicts", "--field-manager=argocd-controller", "-f", "-"],
+    );
+    const record = { name: `${hostOf(namespace)}.`, type: "A", ttl: 300 };
+    await changeZoneRecords(cluster.gke, ZONE, {
+      deletions: [{ ...record, rrdatas: [outputs.address ?? ""] }],
+      additions: [{ ...record, rrdatas: ["192.0.2.1"] }],
+    });
+    const gone = await succeed({
+      ...given,
+      mode: "teardown",
+      tls_secret: "theirs",
+      certificate: "secret",
+      adopt: "true",
+    });
+    const log = gone.lines.join("\n");
+    expect(log).toContain(`Secret ${namespace}/theirs was not made by this action`);
+    expect(log).toContain(
+      `${hostOf(namespace)} points to 192.0.2.1, not to the load balancer at ${outputs.address}`,
+    );
+    expect(await names(namespace)).toEqual(expect.arrayContaining(["Secret/theirs"]));
+    expect(await cluster.recordsAt(hostOf(namespace))).toMatchObject([{ values: ["192.0.2.1"] }]);
+  });
+
+  test("another release's ManagedCertificate stays", async () => {
+    const namespace = "neighbours";
+    await installed(namespace);
+    await cluster.kubectlWith(
+      JSON.stringify({
+        apiVersion: "networking.gke.io/v1",
+        kind: "ManagedCertificate",
+        metadata: { name: "other-milvus-tls", namespace },
+        spec: { domains: ["other.milvus.io"] },
+      }),
+      ...["apply", "--server-side", "--field-manager=milvus-gke-load-balancer", "-f", "-"],
+    );
+    const given = inputs(namespace, { certificate: "google-managed" });
+    await succeed(given);
+    expect(await names(namespace)).toContain("ManagedCertificate/my-release-milvus-tls");
+    await succeed({ ...given, mode: "teardown" });
+    const left = await names(namespace);
+    expect(left).toContain("ManagedCertificate/other-milvus-tls");
+    expect(left).not.toContain("ManagedCertificate/my-release-milvus-tls");
+  });
+
+  test("what another load balancer of the namespace needs stays", async () => {
+    const namespace = "siblings";
+    await installed(namespace);
+    const given = inputs(namespace);
+    await succeed(given);
+    const backend = (name: string) => ({ service: { name, port: { number: 80 } } });
+    const others = [
+      {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: {
+          name: "other",
+          annotations: {
+            "cloud.google.com/backend-config": '{"ports":{"80":"my-release-backendconfig"}}',
+            "cloud.google.com/neg": '{"ingress":true}',
+          },
+        },
+        spec: { ports: [{ port: 80 }] },
+      },
+      {
+        apiVersion: "networking.k8s.io/v1",
+        kind: "Ingress",
+        metadata: { name: "other" },
+        spec: { tls: [{ secretName: "my-release-milvus-tls" }], defaultBackend: backend("other") },
+      },
+    ];
+    await cluster.kubectlWith(
+      JSON.stringify({ apiVersion: "v1", kind: "List", items: others }),
+      ...["apply", "-n", namespace, "-f", "-"],
+    );
+
+    const { lines, outputs } = await succeed({ ...given, mode: "teardown" });
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        `BackendConfig ${namespace}/my-release-backendconfig is left alone: Ingress other needs it.`,
+        `Secret ${namespace}/my-release-milvus-tls is left alone: Ingress other needs it.`,
+        `Secret ${namespace}/my-release-milvus-tls-ca is left alone: Ingress other needs it.`,
+      ]),
+    );
+    expect(JSON.parse(outputs.plan ?? "").objects).toEqual([
+      { kind: "Ingress", name: INGRESS, action: "delete" },
+    ]);
+    expect(await names(namespace)).toEqual(
+      expect.arrayContaining(["BackendConfig/my-release-backendconfig", "Secret/my-release-milvus-tls"]),
+    );
+    await cluster.kubectl("delete", "ingress", "other", "-n", namespace);
+    await succeed({ ...given, mode: "teardown" });
+    expect((await names(namespace)).join()).not.toMatch(/my-release-(backendconfig|milvus-tls)/);
+  });
+
+  test("an Ingress of somebody else's ends it before anything is changed, unless it is adopted", async () => {
+    const namespace = "foreign";
+    await installed(namespace);
+    const ingress = {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "Ingress",
+      metadata: { name: INGRESS, namespace, annotations: { "kubernetes.io/ingress.class": "nginx" } },
+      spec: { rules: [{ host: "other.example" }] },
+    };
+    const apply = ["apply", "--server-side", "--field-manager=argocd-controller", "-f", "-"];
+    await cluster.kubectlWith(JSON.stringify(ingress), ...apply);
+    const before = await cluster.snapshot(namespace);
+    const given = inputs(namespace, { mode: "teardown" });
+    const { error, result } = await fail(given);
+    expect(error).toContain(`Ingress ${namespace}/${INGRESS} was not made by this action`);
+    expect(error).toContain("argocd-controller");
+    expect(error).toContain("adopt: true");
+    expect(result.outputs.changed).toBe("false");
+    expect(await cluster.snapshot(namespace)).toEqual(before);
+    await succeed({ ...given, adopt: "true" });
+    expect(await names(namespace)).not.toContain(`Ingress/${INGRESS}`);
+  });
+
+  test("an address that another load balancer uses is not released", async () => {
+    const namespace = "shared";
+    await installed(namespace);
+    const given = inputs(namespace, { static_ip_name: namespace });
+    const { address } = Object(await cluster.control("PUT", `static-addresses/${namespace}`));
+    await succeed(given);
+    await cluster.control("PUT", "forwarding-rules/somebody-elses", { address });
+    const before = await cluster.snapshot(namespace);
+    const { error, result } = await fail({ ...given, mode: "teardown", delete_static_ip: "true" });
+    expect(error).toContain(`The static address ${namespace} (${address}) is used by something else.`);
+    expect(result.outputs.changed).toBe("false");
+    expect(await cluster.snapshot(namespace)).toEqual(before);
+    await cluster.control("DELETE", "forwarding-rules/somebody-elses");
+  });
+
+  test("an Ingress that doesn't go is named with its finalizers at the limit; the next run goes on", async () => {
+    const namespace = "hanging";
+    await installed(namespace);
+    await succeed(inputs(namespace));
+    const patch = (finalizers: string) =>
+      cluster.kubectl("patch", "ingress", INGRESS, "-n", namespace, "--type=json", `--patch=${finalizers}`);
+    await patch('[{"op":"add","path":"/metadata/finalizers/-","value":"example.com/hold"}]');
+    const back = inputs(namespace, { mode: "teardown", restore_layer4: "true" });
+    const { error, result } = await fail({ ...back, address_timeout: "2s" });
+    expect(error).toContain(`Ingress ${namespace}/${INGRESS} is still there after 2.0s.`);
+    expect(error).toContain("example.com/hold");
+    expect(result.outputs.changed).toBe("true");
+    // What it refers to, and the release, wait for it.
+    expect(await names(namespace)).toEqual(expect.arrayContaining(["Secret/my-release-milvus-tls"]));
+    expect(await cluster.revisions(namespace)).toHaveLength(2);
+
+    await patch('[{"op":"remove","path":"/metadata/finalizers"}]');
+    await succeed(back);
+    expect(await names(namespace)).not.toContain("Secret/my-release-milvus-tls");
+    expect(await cluster.values(namespace)).toMatchObject({ service: { type: "LoadBalancer" } });
+  });
+
+  test("a release that is uninstalled by now is none to restore", async () => {
+    const namespace = "uninstalled";
+    await installed(namespace);
+    await succeed(inputs(namespace));
+    await cluster.helm("uninstall", "my-release", "-n", namespace, "--keep-history");
+    const back = inputs(namespace, { mode: "teardown", restore_layer4: "true" });
+    const { lines, outputs } = await succeed(back);
+    expect(outputs.changed).toBe("true");
+    expect(lines.join("\n")).toContain("my-release (uninstalled)");
+    expect(await names(namespace)).not.toContain(`Ingress/${INGRESS}`);
+    await cluster.helm("uninstall", "my-release", "-n", namespace);
+    expect((await succeed(back)).outputs.changed).toBe("false");
+  });
+
+  test("a deployment that has failed half-way is undone", async () => {
+    const namespace = "half-way";
+    await installed(namespace);
+    const before = await lookAt(namespace);
+    const broken = { values: 'annotations: { "local-gke/pod": crash-loop }', rollback_on_failure: "false" };
+    await fail(inputs(namespace, { ...broken, helm_timeout: "30s" }));
+    expect(await cluster.revisions(namespace)).toEqual(["deployed", "failed"]);
+    const back = inputs(namespace, { mode: "teardown", restore_layer4: "true" });
+    await succeed(back);
+    expect(await lookAt(namespace)).toEqual(before);
+    expect((await succeed(back)).outputs.changed).toBe("false");
+  });
+
+  test("a pending release is refused before anything is removed, and recovered when that is asked for", async () => {
+    const namespace = "pending";
+    await installed(namespace);
+    await succeed(inputs(namespace));
+    const upgrading = (await cluster.job()).start(
+      inputs(namespace, { values: "annotations: { local-gke/ready-after: 1h }" }),
+    );
+    const created = ["--for=create", "secret/sh.helm.release.v1.my-release.v3", "--timeout=300s"];
+    await cluster.kubectl("wait", ...created, "-n", namespace);
+    upgrading.kill("SIGKILL");
+    await upgrading.ended;
+    const before = await names(namespace);
+    const back = inputs(namespace, { mode: "teardown", restore_layer4: "true" });
+    const { error } = await fail(back);
+    expect(error).toContain(`Revision 3 of release my-release in namespace ${namespace} is pending-upgrade`);
+    expect(error).toContain("recover_pending");
+    expect(await names(namespace)).toEqual(before);
+    await succeed({ ...back, recover_pending: "1s" });
+    expect(await cluster.values(namespace)).toMatchObject({ service: { type: "LoadBalancer" } });
+  });
+
+  test("after so many upgrades that Helm has forgotten the former revision, layer 4 comes back all the same", async () => {
+    const namespace = "forgotten";
+    await installed(namespace);
+    await succeed(inputs(namespace));
+    for (const round of ["r1", "r2"]) {
+      const flags = ["--reuse-values", "--set", `annotations.round=${round}`, "--history-max", "2"];
+      await cluster.helm("upgrade", "my-release", CHART, "-n", namespace, ...flags);
+    }
+    const { lines } = await succeed(inputs(namespace, { mode: "teardown", restore_layer4: "true" }));
+    expect(lines.join("\n")).toContain("has no revision from before this action");
+    const { service, extraConfigFiles, annotations } = await cluster.values(namespace);
+    expect(service).toEqual({ type: "LoadBalancer" });
+    expect(annotations).toEqual({ round: "r2" });
+    expect(Object(extraConfigFiles)["user.yaml"]).toBe(await startingUserYaml());
+  });
+});
+
+async function startingUserYaml(): Promise<string> {
+  const text = await readFile(`${CHART}/../starting-values.yaml`, "utf8");
+  return Object(load(text)).extraConfigFiles["user.yaml"];
+}

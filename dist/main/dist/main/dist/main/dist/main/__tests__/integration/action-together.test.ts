@@ -1,0 +1,166 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { authorityIn } from "../../src/loadbalancer/certificate.ts";
+import { CHART, type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import type { StepResult } from "./support/job.ts";
+import { serveCharts } from "./support/repository.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+
+const RUNS = ["a", "b"] as const;
+/** Of the run that came second, and was not told to wait. */
+const REFUSED = /another (Helm )?run is at work on the release/;
+
+/** Values of one run, none of which the other has. */
+function valuesOf(run: string): string {
+  return JSON.stringify({ annotations: { [`example.com/${run}`]: run } });
+}
+
+describe.each<{ helm: HelmName; recover: string }>([
+  { helm: "helm3", recover: "never" },
+  { helm: "helm4", recover: "never" },
+  { helm: "helm3", recover: "10m" },
+  { helm: "helm4", recover: "10m" },
+])("two runs at the same moment, $helm, recover_pending: $recover", ({ helm, recover }) => {
+  const namespace = `together-${helm}-${recover}`;
+  const results: StepResult[] = [];
+  const succeeded = () => RUNS.filter((_, index) => results[index]?.exitCode === 0);
+
+  beforeAll(async () => {
+    await cluster.installSmall(namespace, {}, helm);
+    const jobs = await Promise.all(RUNS.map(() => cluster.job({ helm })));
+    const inputs = { ...inputsFor(namespace), recover_pending: recover };
+    const steps = jobs.map((job, index) => job.start({ ...inputs, values: valuesOf(RUNS[index] ?? "") }));
+    results.push(...(await Promise.all(steps.map(({ ended }) => ended))));
+  });
+
+  test("one at least succeeds; the other one too, or it says that it was not alone", () => {
+    const failed = results.filter(({ exitCode }) => exitCode !== 0);
+    expect(failed.length, JSON.stringify(results.map(({ errors }) => errors))).toBeLessThan(2);
+    for (const { errors } of failed) expect(errors).toEqual([expect.stringMatching(REFUSED)]);
+    if (recover !== "never") expect(failed.map(({ errors }) => errors)).toEqual([]);
+  });
+
+  test("the history is whole", async () => {
+    const revisions = await cluster.revisions(namespace);
+    expect(revisions).toEqual([...revisions.slice(0, -1).map(() => "superseded"), "deployed"]);
+    expect(revisions).toHaveLength(1 + succeeded().length);
+  });
+
+  test("the release has the values of all runs that succeeded, beside its own", async () => {
+    const runs = succeeded();
+    const { annotations, extraConfigFiles, externalS3 } = await cluster.values(namespace);
+    expect(annotations).toEqual(Object.fromEntries(runs.map((run) => [`example.com/${run}`, run])));
+    expect(externalS3).toMatchObject({ bucketName: "my-milvus-bucket" });
+    expect(parse(Object(extraConfigFiles)["user.yaml"])).toMatchObject({
+      common: { security: { authorizationEnabled: true, tlsMode: 1 } },
+    });
+  });
+
+  test("the authority that a run tells has signed what is served", async () => {
+    const { data } = await cluster.get(namespace, "secret", "my-release-milvus-tls");
+    const authority = authorityIn(Buffer.from(data?.["tls.crt"] ?? "", "base64").toString());
+    for (const { exitCode, outputs } of results) {
+      if (exitCode === 0) expect(outputs.ca_certificate).toBe(authority);
+    }
+  });
+
+  test("the next run finds nothing to do", async () => {
+    const next = await (await cluster.job({ helm })).main(inputsFor(namespace));
+    expect(next.errors, next.lines.join("\n")).toEqual([]);
+    expect(next.outputs).toMatchObject({ changed: "false" });
+  });
+});
+
+test("two first installations at the same moment: the later one waits, and goes on from the other", async () => {
+  const namespace = "installed-together";
+  await cluster.kubectl("create", "namespace", namespace);
+  const jobs = await Promise.all(RUNS.map(() => cluster.job()));
+  const inputs = {
+    ...inputsFor(namespace),
+    install: "true",
+    allow_anonymous: "true",
+    recover_pending: "10m",
+    wait_for: "none",
+  };
+  const steps = jobs.map((job, index) =>
+    job.start({
+      ...inputs,
+      values: `{"cluster":{"enabled":false},"etcd":{"enabled":false},${valuesOf(RUNS[index] ?? "").slice(1)}`,
+    }),
+  );
+  const results = await Promise.all(steps.map(({ ended }) => ended));
+  for (const { errors, lines } of results) expect(errors, lines.join("\n")).toEqual([]);
+  expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed"]);
+  const { annotations } = await cluster.values(namespace);
+  expect(annotations).toEqual(Object.fromEntries(RUNS.map((run) => [`example.com/${run}`, run])));
+});
+
+describe("what somebody else does between a run's look and its own upgrade is seen, and kept", () => {
+  /** Runs the action, which must succeed, and does something after its look. */
+  async function runWith(
+    namespace: string,
+    inputs: Record<string, string>,
+    act: () => Promise<unknown>,
+  ): Promise<StepResult> {
+    const looked = Promise.withResolvers<void>();
+    const over = Promise.withResolvers<void>();
+    // The chart is fetched after the look, and before anything is changed.
+    const { url, close } = await serveCharts(cluster, [await chartVersion()], async () => {
+      looked.resolve();
+      await over.promise;
+    });
+    try {
+      const repository = { chart: "milvus", chart_repository: url };
+      const run = (await cluster.job()).start({ ...inputsFor(namespace), ...repository, ...inputs });
+      await looked.promise;
+      await act();
+      over.resolve();
+      const result = await run.ended;
+      expect(result.errors, result.lines.join("\n")).toEqual([]);
+      return result;
+    } finally {
+      close();
+    }
+  }
+
+  test("an upgrade", async () => {
+    const namespace = "overtaken";
+    await cluster.installSmall(namespace);
+    const { lines, outputs } = await runWith(namespace, {}, () => {
+      const values = { extraConfigFiles: { "user.yaml": "dataCoord:\n  segment:\n    maxSize: 2048\n" } };
+      const flags = ["-n", namespace, "--reuse-values", "--values", "-"];
+      return cluster.helmWith(JSON.stringify(values), "upgrade", "my-release", CHART, ...flags);
+    });
+    expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
+    expect(lines.join("\n")).toContain("this run planned from revision 1; the newest revision is 2");
+    const { extraConfigFiles } = await cluster.values(namespace);
+    expect(parse(Object(extraConfigFiles)["user.yaml"])).toMatchObject({
+      dataCoord: { segment: { maxSize: 2048 } },
+      common: { security: { tlsMode: 1 } },
+    });
+  });
+
+  test("another number of pods", async () => {
+    const namespace = "scaled-meanwhile";
+    await cluster.installSmall(namespace, { cluster: { enabled: true }, etcd: { enabled: false } });
+    const queryNode = "my-release-milvus-querynode";
+    const { lines, outputs } = await runWith(namespace, { wait_for: "none" }, () =>
+      cluster.kubectl("scale", `deployment/${queryNode}`, "-n", namespace, "--replicas=3"),
+    );
+    expect(outputs).toMatchObject({ changed: "true", release_revision: "2" });
+    expect(lines).toContain(`Why: Deployment ${queryNode}: spec.replicas`);
+    const { spec } = await cluster.get(namespace, "deployment", queryNode);
+    expect(spec).toMatchObject({ replicas: 3 });
+  });
+});
+
+async function chartVersion(): Promise<string> {
+  return parse(await readFile(join(CHART, "Chart.yaml"), "utf8")).version;
+}

@@ -1,0 +1,180 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
+import { inputsFor, TestCluster } from "./support/cluster.ts";
+import type { StepResult } from "./support/job.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+
+/** Values with which pods get ready after this time. */
+function readyAfter(time: string): string {
+  return `annotations:\n  local-gke/ready-after: ${time}\n`;
+}
+
+describe.concurrent("an upgrade that fails", () => {
+  /** Runs the action, whose upgrade must fail before anything is put in front of the release. */
+  async function failure(namespace: string, values: string, helmTimeout: string): Promise<StepResult> {
+    await cluster.installSmall(namespace);
+    const job = await cluster.job();
+    const limits = { helm_timeout: helmTimeout, rollback_on_failure: "false" };
+    const result = await job.main({ ...inputsFor(namespace), values, ...limits });
+    expect(result.exitCode).toBe(1);
+    expect(result.errors).toHaveLength(1);
+    expect(await cluster.revisions(namespace)).toEqual(["deployed", "failed"]);
+    expect(await cluster.kubectl("get", "ingresses,backendconfigs", "-n", namespace, "-o", "name")).toBe("");
+    return result;
+  }
+
+  test("pods that take too long: Helm's words, and where the pods are", async () => {
+    const { errors, lines } = await failure("slow", readyAfter("1h"), "3s");
+    expect(errors[0]).toContain("helm upgrade of release my-release in namespace slow failed.");
+    expect(errors[0]).toMatch(/Why: .*(timed out|deadline exceeded)/);
+    expect(errors[0]).toContain("raise helm_timeout");
+    expect(lines).toContainEqual(expect.stringMatching(/my-release-milvus-\S+: Running, not ready/));
+  });
+
+  test("pods that crash end it early, with their reason and last log lines", async () => {
+    const values = "annotations:\n  local-gke/pod: crash-loop\n";
+    const { errors, lines, summary } = await failure("crashing", values, "9s");
+    expect(errors[0]).toMatch(/Pod crashing\/my-release-milvus-\S+ of release my-release can't get ready/);
+    expect(errors[0]).toContain("CrashLoopBackOff, last exit: Error (code 134)");
+    const panic = "panic: proxy server(http) and external grpc server share the same port";
+    expect(errors[0]).toContain(panic);
+    // The error may have room for the end of it only.
+    expect(lines).toContainEqual(expect.stringMatching(/^The last lines of container .* of pod crashing\//));
+    expect(lines).toContainEqual(expect.stringContaining(panic));
+    expect(errors[0]).toContain("What to do:");
+    const rows = summary.split("\n");
+    expect(rows).toContain("| value `service.type` | `LoadBalancer` | `ClusterIP` | failed |");
+    expect(rows).toContain("| Ingress `my-release-milvus` |  | create | not reached |");
+    expect(rows).toContainEqual(expect.stringMatching(/^ {2}pods\[".*"\]:::broken$/));
+  });
+
+  test("an image that isn't there ends it early", async () => {
+    const { errors } = await failure("no-image", "image:\n  all:\n    tag: no-such-tag\n", "9s");
+    expect(errors[0]).toMatch(/Pod no-image\/my-release-milvus-\S+ of release my-release can't get ready/);
+    expect(errors[0]).toMatch(/ImagePullBackOff .*milvusdb\/milvus:no-such-tag/);
+  });
+});
+
+describe("an upgrade that only takes its time succeeds", () => {
+  test.each<[what: string, namespace: string, values: object]>([
+    [
+      "four crashes, longer and longer waits, then a long start",
+      "slow-start",
+      {
+        annotations: {
+          "local-gke/crashes": "4",
+          "local-gke/back-off-ms": "1000",
+          "local-gke/ready-after": "5s",
+        },
+      },
+    ],
+    [
+      "no node fits until the cluster autoscaler has made one",
+      "late-node",
+      { nodeSelector: { "cloud.google.com/gke-nodepool": "autoscaled-late" } },
+    ],
+  ])("%s", async (_, namespace, values) => {
+    await cluster.installSmall(namespace);
+    await cluster.setTime("nodeProvisionMs", 15_000);
+    try {
+      // A third of helm_timeout is less than either takes.
+      const inputs = { ...inputsFor(namespace), wait_for: "none", helm_timeout: "40s" };
+      const { errors, outputs, lines } = await (await cluster.job()).main({
+        ...inputs,
+        values: stringify(values),
+      });
+      expect(errors, lines.join("\n")).toEqual([]);
+      expect(outputs).toMatchObject({ changed: "true", release_revision: "2" });
+    } finally {
+      await cluster.setTime("nodeProvisionMs", DEFAULT_TIMING.nodeProvisionMs);
+      await cluster.kubectl("delete", "node", "gke-my-cluster-autoscaled-late-1", "--ignore-not-found");
+    }
+  });
+});
+
+describe.concurrent("a run that is followed by another", () => {
+  /** Runs the action, which must succeed, without waiting for the load balancer. */
+  async function deploy(namespace: string, inputs: Record<string, string> = {}): Promise<StepResult> {
+    const result = await (await cluster.job()).main({ ...inputsFor(namespace), wait_for: "none", ...inputs });
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    return result;
+  }
+
+  test("null in the values removes a value for good, and the second run has nothing to do", async () => {
+    const namespace = "nulls";
+    await cluster.installSmall(namespace, { annotations: { "example.com/a": "b" } });
+    const values = "annotations:\n  example.com/a: null\n  example.com/c: null\nlabels: null\n";
+    expect((await deploy(namespace, { values })).outputs).toMatchObject({
+      changed: "true",
+      release_revision: "2",
+    });
+    const pods = await cluster.kubectl("get", "deployments", "-n", namespace, "-o", "json");
+    expect(pods).not.toContain("example.com/");
+    expect((await deploy(namespace, { values })).outputs.changed).toBe("false");
+
+    const more = await deploy(namespace, { values: "annotations:\n  example.com/d: e\n" });
+    expect(more.outputs).toMatchObject({ changed: "true", release_revision: "3" });
+    expect(await cluster.values(namespace)).toMatchObject({
+      externalS3: { bucketName: "my-milvus-bucket" },
+      annotations: { "example.com/d": "e" },
+      labels: null,
+    });
+  });
+
+  test("makes a deleted Service again, whatever others have its labels", async () => {
+    const namespace = "deleted-service";
+    await cluster.installSmall(namespace);
+    await deploy(namespace);
+    const service = ["service", "my-release-milvus", "-n", namespace];
+    await cluster.kubectl("expose", ...service, "--name=exposed");
+    expect((await deploy(namespace)).outputs.changed).toBe("false");
+    await cluster.kubectl("delete", ...service);
+    const { lines, outputs } = await deploy(namespace);
+    expect(lines).toContain("- Service my-release-milvus is gone");
+    expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
+    expect(await cluster.kubectl("get", ...service, "-o", "jsonpath={.metadata.annotations}")).toContain(
+      "app-protocols",
+    );
+  });
+});
+
+test("keep_layer4: the layer-4 load balancer goes once Milvus answers through the new one, and not before", async () => {
+  const namespace = "kept";
+  await cluster.installSmall(namespace);
+  const userYaml = "common:\n  security:\n    authorizationEnabled: true\n    # why\n    superUsers: root\n";
+  const values = JSON.stringify({ extraConfigFiles: { "user.yaml": userYaml } });
+  const inputs = { ...inputsFor(namespace), keep_layer4: "true", values };
+  const service = async () => {
+    const { type } = Object((await cluster.get(namespace, "service", "my-release-milvus")).spec);
+    return type;
+  };
+
+  await cluster.setTime("addressDelayMs", 600_000);
+  const failed = await (await cluster.job()).main({ ...inputs, address_timeout: "1s" });
+  await cluster.setTime("addressDelayMs", 40);
+  expect(failed.errors).toEqual([expect.stringContaining("has no address after 1.0s")]);
+  expect(failed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
+  expect(await service()).toBe("LoadBalancer");
+
+  const { errors, lines, outputs } = await (await cluster.job()).main(inputs);
+  expect(errors, lines.join("\n")).toEqual([]);
+  expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
+  expect(await service()).toBe("ClusterIP");
+  // The switch comes last, and restarts nothing.
+  const [called, switched] = [/^::group::Call Milvus/, /^::group::Remove the layer-4/].map((title) =>
+    lines.findIndex((line) => title.test(line)),
+  );
+  expect(switched).toBeGreaterThan(called ?? 0);
+  expect(lines.slice(switched)).toContain("Helm replaced no pods.");
+  const { extraConfigFiles } = await cluster.values(namespace);
+  expect(Object(extraConfigFiles)["user.yaml"]).toMatch(/# why\n {4}superUsers: root\n {4}tlsMode: 1\n/);
+
+  const again = await (await cluster.job()).main(inputs);
+  expect(again.outputs).toMatchObject({ changed: "false", release_revision: "3" });
+});

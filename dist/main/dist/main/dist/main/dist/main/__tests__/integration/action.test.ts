@@ -1,0 +1,467 @@
+import { X509Certificate } from "node:crypto";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { basename, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
+import { startConnectProxy } from "../../local-gke/connect-proxy.ts";
+import { listenOnFreePort } from "../../local-gke/listen.ts";
+import { milvusPython } from "../../local-gke/milvus/python.ts";
+import { run as runProgram } from "../../src/base/process.ts";
+import { type HelmName, HOST, inputsFor, TestCluster } from "./support/cluster.ts";
+import type { Job, StepResult } from "./support/job.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+});
+afterAll(() => cluster?.stop());
+
+const FIELD_MANAGER = "milvus-gke-load-balancer";
+const ANNOTATIONS = {
+  "cloud.google.com/app-protocols": '{"milvus":"HTTP2"}',
+  "cloud.google.com/backend-config": '{"default":"my-release-backendconfig"}',
+  "cloud.google.com/neg": '{"ingress":true}',
+};
+/** A Helm value that nobody but the release may see. */
+const STORAGE_KEY = "marker-of-a-storage-key";
+/** In the release's user.yaml, which the output values_overlay may have. */
+const COMMENT = "Only people with an account may read our vectors";
+
+/** Every file below a folder, by path. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/**
+ * What a run has left where others can read it, its `::add-mask::` commands left out. The output values_overlay has the
+ * release's user.yaml unless that may hold secrets: __tests__/plan/values-overlay.test.ts.
+ */
+function traces({ lines, outputs, summary, state }: StepResult): string {
+  const log = lines.filter((line) => !line.startsWith("::add-mask::"));
+  const { values_overlay: _, ...others } = outputs;
+  return [...log, JSON.stringify(others), summary, JSON.stringify(state)].join("\n");
+}
+
+function pythonOf(summary: string): string {
+  return /```python\n([\s\S]*?)\n```/.exec(summary)?.[1] ?? "";
+}
+
+/** The first run on a release that this Helm has installed, its post step, and what was to be seen meanwhile. */
+interface FirstRun {
+  before: Record<string, unknown>;
+  job: Job;
+  main: StepResult;
+  post: StepResult;
+  /** Access rights of the files with credentials while the main step ran, by name. */
+  modes: Record<string, number>;
+  token: string;
+  caCertificateFile: string;
+}
+
+async function firstRun(helm: HelmName): Promise<FirstRun> {
+  const namespace = namespaceOf(helm);
+  await cluster.install(namespace, helm);
+  const before = await cluster.values(namespace);
+  const job = await cluster.job({ helm, environment: runNumber("1") });
+  const step = job.start(firstInputs(helm));
+  await step.line(/Look and plan/);
+  const credentials = filesBelow(job.temp);
+  const modes = Object.fromEntries(credentials.map((file) => [basename(file), statSync(file).mode & 0o777]));
+  const tokenFile = credentials.find((file) => basename(file) === "token");
+  const token = tokenFile === undefined ? "" : readFileSync(tokenFile, "utf8");
+  const main = await step.ended;
+  const caCertificateFile = await readFile(main.outputs.ca_certificate_file ?? "", "utf8").catch(String);
+  const post = await job.post();
+  return { before, job, main, post, modes, token, caCertificateFile };
+}
+
+/** The variables by which the runner names a run. */
+function runNumber(run: string): Record<string, string> {
+  return { GITHUB_REPOSITORY: "acme/search", GITHUB_SHA: "1a2b3c4d5e6f", GITHUB_RUN_ID: run };
+}
+const FIRST_RUN = "acme/search@1a2b3c4, https://github.com/acme/search/actions/runs/1";
+
+function namespaceOf(helm: HelmName): string {
+  return `first-${helm}`;
+}
+
+function firstInputs(helm: HelmName) {
+  return { ...inputsFor(namespaceOf(helm)), values: `externalS3:\n  accessKey: ${STORAGE_KEY}\n` };
+}
+
+let firstRuns: Record<HelmName, FirstRun>;
+beforeAll(async () => {
+  const [helm3, helm4] = await Promise.all([firstRun("helm3"), firstRun("helm4")]);
+  firstRuns = { helm3, helm4 };
+});
+
+describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's reader has it", (helm) => {
+  const namespace = namespaceOf(helm);
+  let run: FirstRun;
+  let first: StepResult;
+  beforeAll(() => {
+    run = firstRuns[helm];
+    first = run.main;
+  });
+
+  test("is put behind the load balancer, and all is told", async () => {
+    expect(first.errors, first.lines.join("\n")).toEqual([]);
+    expect(first.exitCode).toBe(0);
+    const { address } = first.outputs;
+    const ingress = await cluster.get(namespace, "ingress", "my-release-milvus");
+    const [certificate, authority] = await Promise.all(
+      ["my-release-milvus-tls", "my-release-milvus-tls-ca"].map(async (name) => {
+        const { data } = await cluster.get(namespace, "secret", name);
+        return Buffer.from(data?.["tls.crt"] ?? "", "base64").toString();
+      }),
+    );
+    expect(ingress).toMatchObject({ status: { loadBalancer: { ingress: [{ ip: address }] } } });
+    expect(first.outputs).toMatchObject({
+      host: HOST,
+      port: "443",
+      uri: `https://${address}:443`,
+      ingress: `${namespace}/my-release-milvus`,
+      certificate_status: "Active",
+      certificate_expires: new X509Certificate(certificate ?? "").validToDate
+        .toISOString()
+        .replace(".000Z", "Z"),
+      ca_certificate: authority,
+      release_revision: "2",
+      chart_version: "5.0.19",
+      milvus_version: expect.stringMatching(/\d+\.\d+/),
+      changed: "true",
+    });
+    expect(run.caCertificateFile).toBe(authority);
+    const health: Record<string, string> = JSON.parse(first.outputs.backends ?? "{}");
+    expect(Object.keys(health).some((name) => name.startsWith("k8s1-"))).toBe(true);
+    expect(new Set(Object.values(health))).toEqual(new Set(["HEALTHY"]));
+    expect(JSON.parse(first.outputs.plan ?? "{}")).toMatchObject({
+      values: expect.arrayContaining([{ path: "service.type", before: "LoadBalancer", after: "ClusterIP" }]),
+      objects: [
+        { kind: "BackendConfig", name: "my-release-backendconfig", action: "create" },
+        { kind: "Secret", name: "my-release-milvus-tls-ca", action: "create" },
+        { kind: "Secret", name: "my-release-milvus-tls", action: "create" },
+        { kind: "Ingress", name: "my-release-milvus", action: "create" },
+      ],
+    });
+  });
+
+  test("is upgraded once, and keeps every value", async () => {
+    const history = await cluster.helm("history", "my-release", "-n", namespace, "-o", "json");
+    expect(JSON.parse(history)).toMatchObject([
+      { status: "superseded" },
+      { status: "deployed", description: FIRST_RUN },
+    ]);
+    const { service, extraConfigFiles, externalS3, ...others } = await cluster.values(namespace);
+    const { service: _, extraConfigFiles: userYamlBefore, externalS3: storage, ...othersBefore } = run.before;
+    expect(others).toEqual(othersBefore);
+    expect(externalS3).toEqual({ ...Object(storage), accessKey: "marker-of-a-storage-key" });
+    expect(service).toEqual({ type: "ClusterIP", annotations: ANNOTATIONS });
+    const text: string = Object(extraConfigFiles)["user.yaml"];
+    expect(Object.keys(Object(extraConfigFiles))).toEqual(Object.keys(Object(userYamlBefore)));
+    expect(text).toContain("# Only people with an account may read our vectors.");
+    expect(parse(text)).toEqual({
+      common: { security: { authorizationEnabled: true, tlsMode: 1 } },
+      proxy: { http: { port: 8080 } },
+    });
+    const live = await cluster.get(namespace, "service", "my-release-milvus");
+    expect(live.spec).toMatchObject({ type: "ClusterIP" });
+    expect(live.metadata.annotations).toMatchObject(ANNOTATIONS);
+  });
+
+  test("has the objects of the page, owned by this action", async () => {
+    const [backendConfig, secret, ingress] = await Promise.all([
+      cluster.get(namespace, "backendconfig", "my-release-backendconfig"),
+      cluster.get(namespace, "secret", "my-release-milvus-tls"),
+      cluster.get(namespace, "ingress", "my-release-milvus"),
+    ]);
+    expect(backendConfig.spec).toEqual({
+      timeoutSec: 3600,
+      connectionDraining: { drainingTimeoutSec: 60 },
+      healthCheck: {
+        type: "HTTP",
+        port: 9091,
+        requestPath: "/healthz",
+        checkIntervalSec: 15,
+        timeoutSec: 10,
+      },
+    });
+    expect(ingress.metadata.annotations).toMatchObject({
+      "kubernetes.io/ingress.class": "gce",
+      "kubernetes.io/ingress.allow-http": "false",
+    });
+    const service = { name: "my-release-milvus", port: { number: 19530 } };
+    const paths = [{ path: "/", pathType: "Prefix", backend: { service } }];
+    expect(ingress.spec).toEqual({
+      tls: [{ hosts: [HOST], secretName: "my-release-milvus-tls" }],
+      rules: [{ host: HOST, http: { paths } }],
+    });
+    for (const { metadata } of [backendConfig, secret, ingress]) {
+      expect(metadata.managedFields.map(({ manager }) => manager)).toContain(FIELD_MANAGER);
+      expect(metadata.annotations).toMatchObject({ "milvus-gke-load-balancer/changed-by": FIRST_RUN });
+    }
+    expect(secret.type).toBe("kubernetes.io/tls");
+    const certificate = new X509Certificate(Buffer.from(secret.data?.["tls.crt"] ?? "", "base64"));
+    expect(certificate.subjectAltName).toBe(`DNS:${HOST}`);
+    expect(certificateVersion(certificate)).toBe(3);
+  });
+
+  test("answers PyMilvus, by the summary's own program", async () => {
+    const folder = await mkdtemp(join(cluster.gke.directory, "python-"));
+    await writeFile(join(folder, "program.py"), pythonOf(first.summary));
+    const { exitCode, stdout, stderr } = await runProgram(
+      { name: "python", path: "/bin/sh", env: { MILVUS_TOKEN: "root:Milvus" } },
+      ["-c", `cd '${folder}' && exec '${await milvusPython()}' program.py`],
+    );
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout.trim()).toBe(first.outputs.milvus_version);
+  });
+
+  test("is deployed in log groups, though Google's controller complains on the way", async () => {
+    const groups = first.lines.filter((line) => line.startsWith("::group::"));
+    expect(groups).toEqual([
+      "::group::Tools and cluster",
+      "::group::Look and plan",
+      "::group::Check before changing anything",
+      "::group::Upgrade the Helm release",
+      "::group::Apply the manifests",
+      "::group::Wait for the address",
+      "::group::Wait for healthy backends",
+      "::group::Call Milvus through the load balancer",
+    ]);
+    // A step's time follows its group, so that the log tells it while the group is closed.
+    const closing = first.lines.flatMap((line, index) =>
+      line === "::endgroup::" ? [first.lines[index + 1]] : [],
+    );
+    expect(closing).toEqual(
+      groups.map((group) =>
+        expect.stringMatching(new RegExp(`^${group.slice("::group::".length)}: [\\dms .]+$`)),
+      ),
+    );
+    expect(first.summary).toContain("| Ingress `my-release-milvus` |  | create | done |");
+    expect(first.summary).toMatch(/```mermaid\nflowchart LR\n/);
+    const events = await cluster.kubectl("get", "events", "-n", namespace, "-o", "json");
+    expect(events).toContain("was not found, notFound");
+  });
+
+  test("leaves no secret anywhere", async () => {
+    expect(run.modes).toMatchObject({ kubeconfig: 0o600, token: 0o600 });
+    const { token, job, post } = run;
+    expect(token).toMatch(/^ya29\./);
+    expect(first.lines).toContain(`::add-mask::${token}`);
+
+    expect(post.exitCode).toBe(0);
+    expect(readdirSync(job.temp)).toEqual([]);
+
+    const secret = await cluster.get(namespace, "secret", "my-release-milvus-tls");
+    const key =
+      Buffer.from(secret.data?.["tls.key"] ?? "", "base64")
+        .toString()
+        .split("\n")[1] ?? "";
+    expect(key).not.toBe("");
+    expect(traces(first)).not.toContain(COMMENT);
+    const secrets = [token, key, cluster.gke.env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "", STORAGE_KEY];
+    for (const each of secrets) {
+      expect(traces(first)).not.toContain(each);
+      expect(traces(post)).not.toContain(each);
+      for (const file of filesBelow(job.directory))
+        expect(readFileSync(file, "utf8"), file).not.toContain(each);
+    }
+  });
+
+  test("is left alone by the second run", async () => {
+    const [snapshot, writes] = [await cluster.snapshot(namespace), await cluster.writes(namespace)];
+    expect(writes).toContain("patch ingresses/my-release-milvus");
+    // The run that changed the objects is still the first one.
+    const again = await cluster.job({ helm, environment: runNumber("2") });
+    const second = await again.main(firstInputs(helm));
+    expect(second.errors, second.lines.join("\n")).toEqual([]);
+    expect(second.outputs).toEqual({
+      ...first.outputs,
+      changed: "false",
+      ca_certificate_file: expect.any(String),
+      plan: expect.stringContaining('"upgrade":[]'),
+      would_change: "false",
+      to_create: "0",
+      to_change: "0",
+      summary: expect.stringMatching(/^## Nothing to change \(/),
+      values_overlay_file: expect.any(String),
+    });
+    expect(second.summary).toBe(second.outputs.summary);
+    expect((await cluster.writes(namespace)).slice(writes.length)).toEqual([]);
+    expect(await cluster.snapshot(namespace)).toEqual(snapshot);
+  });
+});
+
+/** The `version` field of a certificate's DER: what follows the tag of the explicit context 0, plus one. */
+function certificateVersion({ raw }: X509Certificate): number {
+  const at = raw.indexOf(Buffer.from([0xa0, 0x03, 0x02, 0x01]));
+  return (raw[at + 4] ?? -1) + 1;
+}
+
+function groupsOf({ lines }: StepResult): string[] {
+  return lines.flatMap((line) => /^::group::(.*)$/.exec(line)?.[1] ?? []);
+}
+
+const LOOK = ["Tools and cluster", "Look and plan", "Check before changing anything"];
+/** Nothing listens there. */
+const NOWHERE = "127.0.0.1:1";
+
+describe.concurrent("the wait ends where it is asked to", () => {
+  const inputs = { ...firstInputs("helm4"), verify_address: NOWHERE };
+
+  test.each([
+    { what: "wait_for: none", extra: { wait_for: "none" }, groups: [], address: false },
+    {
+      what: "wait_for: address",
+      extra: { wait_for: "address" },
+      groups: ["Wait for the address"],
+      address: true,
+    },
+    {
+      what: "verify: false",
+      extra: { verify: "false" },
+      groups: ["Wait for the address", "Wait for healthy backends"],
+      address: true,
+    },
+  ])("$what", async ({ extra, groups, address }) => {
+    const result = await (await cluster.job()).main({ ...inputs, ...extra });
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expect(groupsOf(result)).toEqual([...LOOK, ...groups]);
+    expect("address" in result.outputs).toBe(address);
+    expect(result.outputs).toMatchObject({
+      changed: "false",
+      ca_certificate: expect.stringContaining("BEGIN CERTIFICATE"),
+    });
+  });
+
+  test("verify_address is dialled instead of the address", async () => {
+    const { address = "" } = firstRuns.helm4.main.outputs;
+    let connections = 0;
+    const tunnel = createServer((near) => {
+      connections += 1;
+      const far = connect(443, address);
+      near.pipe(far).pipe(near);
+      for (const socket of [near, far]) socket.on("error", () => socket.destroy());
+    });
+    try {
+      const port = await listenOnFreePort(tunnel);
+      const result = await (await cluster.job()).main({ ...inputs, verify_address: `127.0.0.1:${port}` });
+      expect(result.errors, result.lines.join("\n")).toEqual([]);
+      expect(result.outputs.uri).toBe(`https://${address}:443`);
+      expect(connections).toBeGreaterThan(0);
+    } finally {
+      tunnel.close();
+    }
+  });
+});
+
+test("behind a proxy, Milvus is proven through it: no other way leads to the load balancer", async () => {
+  const { address = "" } = firstRuns.helm4.main.outputs;
+  const proxy = await startConnectProxy(() => address);
+  try {
+    const job = await cluster.job({ google: false, environment: { HTTPS_PROXY: proxy.url } });
+    const { location: _, cluster_name: __, ...inputs } = firstInputs("helm4");
+    const kubeconfig = await readFile(cluster.gke.kubeconfig, "utf8");
+    const result = await job.main({ ...inputs, kubeconfig, verify_address: "milvus.invalid:443" });
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expect(result.outputs.milvus_version).toMatch(/\d+\.\d+/);
+    expect(result.lines).toContain(`The check goes through the proxy ${proxy.url}, as HTTPS_PROXY says.`);
+    expect(proxy.connects).toContain("milvus.invalid:443");
+  } finally {
+    proxy.stop();
+  }
+});
+
+describe.concurrent("ways to the cluster", () => {
+  const { location: _, cluster_name: __, ...others } = firstInputs("helm4");
+  const inputs = { ...others, wait_for: "address" };
+
+  /** A kubeconfig whose current context leads nowhere; `other` is the local GKE. */
+  async function kubeconfig(): Promise<string> {
+    const config = parse(await readFile(cluster.gke.kubeconfig, "utf8"));
+    const [{ context }] = config.contexts;
+    config.clusters.push({ name: "nowhere", cluster: { server: `https://${NOWHERE}` } });
+    config.contexts = [
+      { name: "nowhere", context: { cluster: "nowhere", user: context.user } },
+      { name: "other", context },
+    ];
+    return stringify({ ...config, "current-context": "nowhere" });
+  }
+
+  test("kubeconfig as a path, with a context", async () => {
+    const job = await cluster.job({ google: false });
+    const content = await kubeconfig();
+    await writeFile(join(job.workspace, "config"), content);
+    const result = await job.main({ ...inputs, kubeconfig: "config", context: "other" });
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expect(result.outputs.address).toBe(firstRuns.helm4.main.outputs.address);
+    await job.post();
+    expect(await readFile(join(job.workspace, "config"), "utf8")).toBe(content);
+  });
+
+  test("kubeconfig as content, which post removes", async () => {
+    const job = await cluster.job({ google: false });
+    const step = job.start({ ...inputs, kubeconfig: await kubeconfig(), context: "other" });
+    await step.line(/Look and plan/);
+    const file = filesBelow(job.temp).find((path) => basename(path) === "kubeconfig") ?? "";
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const result = await step.ended;
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expect(result.outputs.address).toBe(firstRuns.helm4.main.outputs.address);
+    await job.post();
+    expect(readdirSync(job.temp)).toEqual([]);
+  });
+
+  test("a kubeconfig whose token ends soon is used, and said; one that has ended is refused", async () => {
+    const config = parse(await kubeconfig());
+    const withToken = (token: string) =>
+      stringify({
+        ...config,
+        users: config.users.map(({ name }: { name: string }) => ({ name, user: { token } })),
+      });
+    await cluster.kubectl("create", "serviceaccount", "soon");
+    const account = "--serviceaccount=default:soon";
+    await cluster.kubectl("create", "clusterrolebinding", "soon", "--clusterrole=cluster-admin", account);
+    const soon = (await cluster.kubectl("create", "token", "soon", "--duration=10m")).trim();
+    const job = await cluster.job({ google: false });
+    const result = await job.main({ ...inputs, kubeconfig: withToken(soon), context: "other" });
+    await cluster.kubectl("delete", "clusterrolebinding/soon", "serviceaccount/soon");
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expect(result.lines).toContainEqual(
+      expect.stringMatching(
+        /^::warning title=Milvus on GKE::The credentials of the kubeconfig's context "other" end at \S+, in (9m|10m).*, and nothing renews them/,
+      ),
+    );
+
+    const claims = Buffer.from(JSON.stringify({ exp: 1_700_000_000 })).toString("base64url");
+    const ended = { ...inputs, kubeconfig: withToken(`h.${claims}.s`), context: "other" };
+    const { errors } = await (await cluster.job({ google: false })).main(ended);
+    expect(errors).toEqual([
+      expect.stringMatching(
+        /^The credentials of .* "other" ended at 2023-11-14T22:13:20.000Z\.\nWhat to do:/,
+      ),
+    ]);
+  });
+
+  test("a service account key in credentials_json and a cluster by its full name", async () => {
+    const job = await cluster.job({ environment: { GOOGLE_APPLICATION_CREDENTIALS: "" } });
+    const key = await readFile(join(cluster.gke.directory, "service-account-key.json"), "utf8");
+    const result = await job.main({
+      ...inputs,
+      credentials_json: key,
+      cluster_name: "projects/my-project/locations/us-central1/clusters/my-cluster",
+    });
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expect(result.outputs.address).toBe(firstRuns.helm4.main.outputs.address);
+    await job.post();
+    const secret: string = JSON.parse(key).private_key.split("\n")[1];
+    expect(traces(result)).not.toContain(secret);
+    for (const file of filesBelow(job.directory))
+      expect(readFileSync(file, "utf8"), file).not.toContain(secret);
+  });
+});

@@ -1,0 +1,61 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { CHART, TestCluster } from "./support/cluster.ts";
+
+const DOCUMENT = await readFile(join(import.meta.dirname, "../../docs/addresses-and-dns.md"), "utf8");
+const ACTION = "OWNER/milvus-gke-load-balancer@v1";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  await cluster.installSmall("default");
+  await cluster.installSmall("internal");
+  await cluster.control("PUT", "dns-zones/my-zone", { dnsName: "milvus.io" });
+  const dnsName = "internal.example.com";
+  await cluster.control("PUT", "dns-zones/my-private-zone", { dnsName, visibility: "private" });
+});
+afterAll(() => cluster?.stop());
+
+interface Step {
+  uses?: string;
+  with: Record<string, string | boolean>;
+}
+
+/** Returns the inputs of the action's step in each section of the document that has a workflow. */
+function documented(): [section: string, inputs: Record<string, string>][] {
+  return DOCUMENT.split(/^## /m).flatMap((section): [string, Record<string, string>][] => {
+    const [, yaml] = /^```yaml\n(.*?)^```$/ms.exec(section) ?? [];
+    if (!yaml) return [];
+    const steps: Step[] = parse(yaml).jobs.milvus.steps;
+    const inputs = steps.find(({ uses }) => uses === ACTION)?.with ?? {};
+    const texts = Object.entries(inputs).map(([name, value]) => [name, String(value)]);
+    return [[section.split("\n")[0] ?? "", Object.fromEntries(texts)]];
+  });
+}
+
+describe("the workflows of docs/addresses-and-dns.md, one after the other", () => {
+  test.each(documented())("%s", async (_, inputs) => {
+    const local = { chart: CHART, milvus_token: "root:Milvus", gcloud_version: "none" };
+    const result = await (await cluster.job()).main({ ...inputs, ...local });
+    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expect(result.exitCode).toBe(0);
+    if (inputs.mode === "teardown") return;
+    const { address } = result.outputs;
+    const state = Object(await cluster.control("GET", "state"));
+    expect(state.staticAddresses).toContainEqual(
+      expect.objectContaining({ name: inputs.static_ip_name, address }),
+    );
+    if (inputs.certificate === "google-managed") expect(result.outputs.certificate_status).toBe("Active");
+  });
+
+  test("the last one has taken away what the first ones made", async () => {
+    expect(documented().at(-1)?.[1].mode).toBe("teardown");
+    const state = Object(await cluster.control("GET", "state"));
+    expect(state.staticAddresses).toEqual([expect.objectContaining({ name: "my-internal-address" })]);
+    expect(state.loadBalancers).toEqual([expect.objectContaining({ ingress: "internal/my-release-milvus" })]);
+    expect(await cluster.recordsAt("my-release.milvus.io")).toEqual([]);
+    expect(await cluster.values("default")).toMatchObject({ service: { type: "LoadBalancer" } });
+  });
+});

@@ -1,0 +1,102 @@
+import { X509Certificate } from "node:crypto";
+import { expect } from "vitest";
+import { type ApiObject, HOST, inputsFor, type TestCluster } from "./cluster.ts";
+import type { StepResult } from "./job.ts";
+
+const FIELD_MANAGER = "milvus-gke-load-balancer";
+export const INGRESS = "my-release-milvus";
+export const BACKEND_CONFIG = "my-release-backendconfig";
+export const CERTIFICATE = "my-release-milvus-tls";
+export const OBJECTS = { Ingress: INGRESS, BackendConfig: BACKEND_CONFIG, Secret: CERTIFICATE };
+export const MANAGED_CERTIFICATES = "networking.gke.io/managed-certificates";
+/** What `kubectl apply` leaves on an object. */
+const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
+
+/** The Ingress that Milvus's page has its readers make. */
+export const ingressOfThePage = (namespace: string, metadata: object, spec: object) => ({
+  apiVersion: "networking.k8s.io/v1",
+  kind: "Ingress",
+  metadata: { name: INGRESS, namespace, ...metadata },
+  spec: {
+    rules: [
+      {
+        host: HOST,
+        http: {
+          paths: [
+            {
+              path: "/",
+              pathType: "Prefix",
+              backend: { service: { name: INGRESS, port: { number: 19530 } } },
+            },
+          ],
+        },
+      },
+    ],
+    ...spec,
+  },
+});
+
+export const backendConfig = (namespace: string, spec: object) => ({
+  apiVersion: "cloud.google.com/v1",
+  kind: "BackendConfig",
+  metadata: { name: BACKEND_CONFIG, namespace },
+  spec,
+});
+
+export interface Plan {
+  objects: { kind: string; name: string; action: string; fields?: { path: string }[] }[];
+  consequences: string[];
+  lost: { path: string; revision: number }[];
+}
+
+export function planOf({ outputs }: StepResult): Plan {
+  return JSON.parse(outputs.plan ?? "");
+}
+
+export function managersOf({ metadata }: ApiObject): string[] {
+  return metadata.managedFields.map(({ manager }) => manager);
+}
+
+/** Runs the action, which must succeed, on a release whose authentication the page's values may have switched off. */
+export async function takeOver(
+  cluster: TestCluster,
+  namespace: string,
+  inputs: Record<string, string> = {},
+): Promise<StepResult> {
+  const common = { ...inputsFor(namespace), allow_anonymous: "true" };
+  const result = await (await cluster.job()).main({ ...common, ...inputs });
+  expect(result.errors, result.lines.join("\n")).toEqual([]);
+  expect(result.exitCode).toBe(0);
+  return result;
+}
+
+/** Expects that everything in front of the release is this action's, and as it would have made it itself. */
+export async function expectAdopted(cluster: TestCluster, namespace: string): Promise<void> {
+  for (const [kind, name] of Object.entries(OBJECTS)) {
+    const object = await cluster.get(namespace, kind, name);
+    expect(managersOf(object)).toContain(FIELD_MANAGER);
+    expect(managersOf(object)).not.toContainEqual(expect.stringMatching(/^(kubectl|before-first-apply)/));
+    expect(object.metadata.annotations ?? {}).not.toHaveProperty([LAST_APPLIED]);
+  }
+  const ingress = await cluster.get(namespace, "Ingress", INGRESS);
+  expect(ingress.metadata.annotations).toMatchObject({
+    "kubernetes.io/ingress.class": "gce",
+    "kubernetes.io/ingress.allow-http": "false",
+  });
+  expect(ingress.metadata.annotations).not.toHaveProperty([MANAGED_CERTIFICATES]);
+  expect(ingress.metadata.annotations).not.toHaveProperty(["ingress.gcp.kubernetes.io/pre-shared-cert"]);
+  expect(ingress.spec).toMatchObject({ tls: [{ hosts: [HOST], secretName: CERTIFICATE }] });
+  expect((await cluster.get(namespace, "BackendConfig", BACKEND_CONFIG)).spec).toMatchObject({
+    timeoutSec: 3600,
+    healthCheck: { type: "HTTP", port: 9091, requestPath: "/healthz", checkIntervalSec: 15 },
+  });
+  const secret = await cluster.get(namespace, "Secret", CERTIFICATE);
+  const pem = Buffer.from(secret.data?.["tls.crt"] ?? "", "base64");
+  expect(new X509Certificate(pem).subjectAltName).toBe(`DNS:${HOST}`);
+  const service = await cluster.get(namespace, "Service", INGRESS);
+  expect(service.metadata.annotations).toMatchObject({
+    "cloud.google.com/app-protocols": '{"milvus":"HTTP2"}',
+    "cloud.google.com/backend-config": `{"default":"${BACKEND_CONFIG}"}`,
+    "cloud.google.com/neg": '{"ingress":true}',
+  });
+}

@@ -1,0 +1,118 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as v from "valibot";
+import { expect, onTestFinished } from "vitest";
+import { binary } from "../../local-gke/binaries/binaries.ts";
+import { kubeConfigFrom } from "../../local-gke/control-plane/client.ts";
+import { type ControlPlane, startControlPlane } from "../../local-gke/control-plane/control-plane.ts";
+import { kubeconfig } from "../../local-gke/control-plane/kubeconfig.ts";
+import { MARK } from "../../local-gke/control-plane/processes.ts";
+import { createCrds } from "../../local-gke/ingress/crds.ts";
+import { ActionError } from "../../src/base/errors.ts";
+import { type Output, run } from "../../src/base/process.ts";
+import { privateDirectory } from "../../src/gke/kubeconfig.ts";
+import { ApiServer } from "../../src/kubernetes/api.ts";
+import { type Gateway, startGateway } from "./gateway.ts";
+
+/** A real API server, and ways to it. */
+export class ApiLab {
+  readonly directory: string;
+  readonly controlPlane: ControlPlane;
+  readonly gateway: Gateway;
+  readonly #kubectl: string;
+  #namespaces = 0;
+  #configs = 0;
+
+  private constructor(directory: string, controlPlane: ControlPlane, gateway: Gateway, kubectl: string) {
+    this.directory = directory;
+    this.controlPlane = controlPlane;
+    this.gateway = gateway;
+    this.#kubectl = kubectl;
+  }
+
+  static async start(): Promise<ApiLab> {
+    const kubectl = await binary("kubectl");
+    const directory = await mkdtemp(join(tmpdir(), "kubernetes-"));
+    const controlPlane = await startControlPlane(directory, "http://127.0.0.1:9");
+    const { users } = v.parse(
+      v.object({ users: v.tuple([v.object({ user: v.object({ token: v.string() }) })]) }),
+      JSON.parse(await readFile(controlPlane.kubeconfig, "utf8")),
+    );
+    const gateway = await startGateway({
+      port: Number(controlPlane.endpoint.split(":")[1]),
+      ca: controlPlane.caCertificate,
+      token: users[0].user.token,
+    });
+    return new ApiLab(directory, controlPlane, gateway, kubectl);
+  }
+
+  async stop(): Promise<void> {
+    await this.gateway.stop();
+    await this.controlPlane.stop();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** Makes the kinds that come with GKE's HTTP load balancing. */
+  async createCrds(): Promise<void> {
+    const config = kubeConfigFrom(this.controlPlane.kubeconfig);
+    await createCrds(config, new AbortController().signal);
+  }
+
+  /** Runs kubectl with all rights and returns what it printed. */
+  async kubectl(args: string[], input?: string): Promise<string> {
+    const env = { KUBECONFIG: this.controlPlane.kubeconfig };
+    const program = { name: "kubectl", path: this.#kubectl, env };
+    const { exitCode, stdout, stderr }: Output = await run(program, args, {
+      ...(input !== undefined && { input }),
+    });
+    expect(exitCode, `kubectl ${args.join(" ")}: ${stderr}`).toBe(0);
+    return stdout;
+  }
+
+  async newNamespace(): Promise<string> {
+    this.#namespaces += 1;
+    await this.kubectl(["create", "namespace", `test-${this.#namespaces}`]);
+    return `test-${this.#namespaces}`;
+  }
+
+  /** Returns the path of a kubeconfig with this content. */
+  async writeConfig(content: string): Promise<string> {
+    this.#configs += 1;
+    const path = join(this.directory, `kubeconfig-${this.#configs}`);
+    await writeFile(path, content);
+    return path;
+  }
+
+  /** Opens a way to the API server through the gateway. */
+  async throughGateway(): Promise<ApiServer> {
+    const config = await this.writeConfig(kubeconfig({ server: this.gateway.url }));
+    return (await this.open({ config })).api;
+  }
+
+  /** Opens a way to the API server in a folder of its own until the test has ended; with all rights unless told otherwise. */
+  async open(
+    options: { config?: string; flags?: string[]; path?: string; folder?: string } = {},
+  ): Promise<{ api: ApiServer; folder: string }> {
+    const folder = options.folder ?? (await privateDirectory({ RUNNER_TEMP: this.directory }));
+    const program = {
+      name: "kubectl",
+      path: options.path ?? this.#kubectl,
+      env: { KUBECONFIG: options.config ?? this.controlPlane.kubeconfig, [MARK]: folder },
+      leadingArgs: options.flags ?? [],
+    };
+    const api = await ApiServer.open(program, folder);
+    onTestFinished(() => api.close());
+    return { api, folder };
+  }
+}
+
+/** Returns the message with which a promise fails, which must be one for the job log. */
+export async function failure(failing: Promise<unknown>): Promise<string> {
+  const error = await failing.then(
+    () => expect.unreachable("it succeeded"),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ActionError);
+  return error instanceof ActionError ? error.message : "";
+}

@@ -1,0 +1,33 @@
+import { RELEASE } from "../../bench/lab.ts";
+import type { Bench } from "../bench.ts";
+import { addressOf, type Cell } from "../cell.ts";
+
+/** The ManagedCertificate's name. */
+export const MANAGED_CERTIFICATE = `${RELEASE}-milvus-tls`;
+
+/** Lets a cell wait for a certificate of Google's. Nobody leads the host to the load balancer before the fault. */
+export function withManagedCertificate(cell: Cell): Cell {
+  return {
+    ...cell,
+    through: "google",
+    inputs: (bench) => ({
+      host: hostOf(bench),
+      certificate: "google-managed",
+      wait_for: "certificate",
+    }),
+    mend: leadHost,
+  };
+}
+
+/** Leads the host to the load balancer. */
+export async function leadHost(bench: Bench): Promise<void> {
+  await pointHost(bench, await addressOf(bench));
+}
+
+export async function pointHost(bench: Bench, address: string): Promise<void> {
+  await bench.control("PUT", `dns-records/${hostOf(bench)}`, { type: "A", values: [address] });
+}
+
+function hostOf({ namespace }: Bench): string {
+  return `${namespace}.milvus.io`;
+}

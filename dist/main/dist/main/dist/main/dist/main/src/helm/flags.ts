@@ -1,0 +1,36 @@
+/** Helm 4's own watcher fails a StatefulSet at its first crash, which etcd and Pulsar have at every start. */
+export function waitFlags(version: string): string[] {
+  return version.startsWith("3.") ? ["--wait"] : ["--wait=legacy"];
+}
+
+/** Readers of Milvus's page annotate the Service by hand. A server-side upgrade would stop at that conflict. */
+export function conflictFlags(version: string, release: { serverSide: boolean }): string[] {
+  return appliesServerSide(version, release) ? ["--force-conflicts"] : [];
+}
+
+/** Tells whether Helm will apply a release server-side. Helm 3 never does, whatever Helm 4 did before. */
+export function appliesServerSide(version: string, { serverSide }: { serverSide: boolean }): boolean {
+  return serverSide && !version.startsWith("3.");
+}
+
+/** Without it an upgrade would undo what the post-renderer changed. */
+export function postRendererFlags({
+  postRenderer,
+  postRendererArgs = [],
+}: {
+  postRenderer?: string | undefined;
+  postRendererArgs?: readonly string[] | undefined;
+}): string[] {
+  if (postRenderer === undefined) return [];
+  return ["--post-renderer", postRenderer, ...postRendererArgs.map((arg) => `--post-renderer-args=${arg}`)];
+}
+
+/** @param limit milliseconds */
+export function timeoutFlags(limit: number): string[] {
+  return ["--timeout", `${Math.ceil(limit / 1000)}s`];
+}
+
+/** What `helm history` shows for the revision, instead of "Upgrade complete". */
+export function descriptionFlags(description: string | undefined): string[] {
+  return description === undefined ? [] : ["--description", description];
+}

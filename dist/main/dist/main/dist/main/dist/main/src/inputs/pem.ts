@@ -1,0 +1,13 @@
+/**
+ * Returns a PEM text without what secret stores and workflows do to it: base64 around it, `\n` in place of line ends,
+ * Windows line ends, and indentation. OpenSSL reads none of these.
+ */
+export function plainPem(text: string): string {
+  const decoded = text.includes("-----") ? text : Buffer.from(text, "base64").toString();
+  const pem = decoded.includes("-----BEGIN") ? decoded : text;
+  const lines = pem.replaceAll("\\n", "\n").split(/\r?\n/);
+  return lines
+    .map((line) => line.trim())
+    .join("\n")
+    .trim();
+}

@@ -1,0 +1,62 @@
+import { allOf } from "../base/async.ts";
+import type { Job } from "../base/job.ts";
+import type { Settings } from "../inputs/settings.ts";
+import { Secret } from "../kubernetes/objects.ts";
+import { refuseMissingRights } from "../kubernetes/permissions.ts";
+import {
+  FRONTEND_CONFIG,
+  LOAD_BALANCER,
+  MANAGED_CERTIFICATE,
+  RELEASE,
+  type Right,
+  reading,
+  rightsIn,
+} from "../kubernetes/rights.ts";
+import { chooseCertificate } from "../loadbalancer/choose-certificate.ts";
+import { keptOf, withKept } from "../loadbalancer/keep-settings.ts";
+import type { Kept } from "../loadbalancer/kept.ts";
+import type { Access } from "./access.ts";
+import { find, observeCluster, parsed } from "./cluster.ts";
+import { observeGoogle } from "./google.ts";
+import type { ClusterState, Observed } from "./observed.ts";
+
+/**
+ * Reads the release, the load balancer's objects and what belongs to it at Google.
+ *
+ * @throws ActionError when rights are missing, or something that the run needs doesn't exist
+ */
+export async function observe(given: Settings, job: Job, access: Access): Promise<Observed> {
+  // Asked first, as more is asked when it has answered; of two errors, that of the rights is reported.
+  const observing = observeCluster(given, job, access);
+  const [, found] = await allOf([refuseMissingRights(access.api, deploymentRights(given)), observing]);
+  const kept = keptOf(given, found.service.metadata.name, found.objects, Date.now());
+  const settings = withKept(given, kept);
+  const cluster = withoutKeptHosts(found, kept);
+  const tlsSecret = parsed(Secret, find(cluster.objects, "Secret", settings.tlsSecret));
+  const google = await observeGoogle(settings, access, cluster);
+  const certificate = await chooseCertificate(settings, { ...cluster, tlsSecret }, google.sslCertificates);
+  return { ...cluster, tlsSecret, google, kept, certificate };
+}
+
+/** A host whose rule stays is no former host. */
+function withoutKeptHosts(cluster: ClusterState, { ingress: { rules } }: Kept): ClusterState {
+  const formerHosts = cluster.formerHosts.filter((former) => !rules.some(({ host }) => host === former));
+  return { ...cluster, formerHosts };
+}
+
+/** Returns the rights that every deployment with these settings needs, whatever there is in the cluster. */
+export function deploymentRights({
+  namespace,
+  certificate,
+  frontendConfig,
+  mode,
+}: Pick<Settings, "namespace" | "certificate" | "frontendConfig" | "mode">): Right[] {
+  const rights = rightsIn(
+    namespace,
+    RELEASE,
+    LOAD_BALANCER,
+    certificate.kind === "google-managed" ? MANAGED_CERTIFICATE : [],
+    frontendConfig ? FRONTEND_CONFIG : [],
+  );
+  return mode === "plan" ? reading(rights) : rights;
+}

@@ -1,0 +1,218 @@
+import { setOutput } from "@actions/core";
+import type { BackendHealth } from "../loadbalancer/health.ts";
+import type { Authentication } from "../milvus/authentication.ts";
+import type { ObjectChange } from "../plan/changes.ts";
+import type { FieldChange } from "../plan/shown-fields.ts";
+import { countChanges, hasChanges } from "./change-counts.ts";
+import type { Hop } from "./hop.ts";
+
+/** What a run changes, or in mode plan would change. */
+export interface PlanReport {
+  /** Why the release is upgraded; empty for no upgrade. */
+  upgrade: string[];
+  /** Why the release is upgraded again once Milvus answers through the load balancer. */
+  later: string[];
+  /** The Helm values that change. `***` stands for a value of the user's own, which may be secret. */
+  values: PlannedValue[];
+  objects: PlannedObject[];
+  /** What changes in the release's objects; no value is a secret. */
+  fields: FieldChange[];
+  /** Edits by hand that the upgrade sets back; no value is a secret. */
+  edits: FieldChange[];
+  /** Workloads whose pods are replaced. */
+  restarts: string[];
+  /** What the changes mean for Milvus's clients. */
+  consequences: string[];
+  /** Values that only earlier revisions of the release have, with the newest such revision. */
+  lost: { path: string; revision: number }[];
+}
+
+/** A Helm value that changes. */
+export interface PlannedValue {
+  path: string;
+  before?: unknown;
+  after?: unknown;
+  /** It changes in the upgrade once Milvus answers through the load balancer. */
+  later?: true;
+}
+
+/** An object that a run makes, changes, deletes or keeps. */
+export interface PlannedObject extends ObjectChange {
+  /** Helm makes or deletes it, with the release. */
+  ofRelease?: true;
+}
+
+/** What a run has found out so far. It is reported even when the run fails. */
+export interface RunReport {
+  host?: string;
+  ingress?: string;
+  address?: string;
+  certificateStatus?: "Active" | "Provisioning";
+  certificateExpires?: string | undefined;
+  caCertificate?: string;
+  caCertificateFile?: string;
+  releaseRevision?: number | undefined;
+  chartVersion?: string;
+  milvusVersion?: string;
+  backends?: BackendHealth;
+  /** Whether DNS leads the host to the load balancer. */
+  isInDns?: boolean;
+  /** The project with the load balancer; undefined while it isn't known. */
+  projectId?: string | undefined;
+  /** Whether Milvus answers calls without a token. */
+  authentication?: Authentication | undefined;
+  /** The warning that everybody on the Internet can use Milvus without authentication. */
+  openDoor?: string | undefined;
+  /** The values that later upgrades must carry, as YAML without secrets. */
+  valuesOverlay?: string;
+  valuesOverlayFile?: string;
+  /** How many changes were begun, without those that proved to have changed nothing. */
+  changes: number;
+  plan?: PlanReport;
+  /** What became of the plan's changes, by {@link objectChangeKey}, UPGRADE or LATER_UPGRADE. */
+  outcomes?: Record<string, Outcome>;
+  /** The steps that were begun. */
+  steps: StepRecord[];
+  /** Where the error that ended the run is explained: a URL, or a path in the action's own folder. */
+  explanation?: string;
+}
+
+/** What became of a change that the run has begun. */
+export type Outcome = "done" | "failed" | "taken back";
+
+/** A step that was begun. */
+export interface StepRecord {
+  name: string;
+  /** When, in milliseconds since 1970. */
+  begun: number;
+  /** Milliseconds. */
+  duration: number;
+  /** The part of the traffic's way that the step makes or checks. */
+  hop?: Hop | undefined;
+  hasFailed?: true;
+}
+
+/** The Helm upgrade of a run. */
+export const UPGRADE = "upgrade";
+/** The upgrade once Milvus answers through the load balancer. */
+export const LATER_UPGRADE = "later upgrade";
+
+/** Returns by what the outcome of an object's change is found. */
+export function objectChangeKey({ kind, name }: Pick<ObjectChange, "kind" | "name">): string {
+  return `${kind} ${name}`;
+}
+
+/** Runs the work for one change of the plan and records what became of it. */
+export async function recording<T>(report: RunReport, change: string, work: () => Promise<T>): Promise<T> {
+  recordOutcome(report, change, "failed");
+  const result = await work();
+  recordOutcome(report, change, "done");
+  return result;
+}
+
+/** Records what became of a change; undefined: it was not reached after all. */
+export function recordOutcome(report: RunReport, change: string, outcome: Outcome | undefined): void {
+  const { [change]: _, ...others } = report.outcomes ?? {};
+  report.outcomes = outcome === undefined ? others : { ...others, [change]: outcome };
+}
+
+/**
+ * Runs work that changes something. The change counts beforehand, because work that fails or is cancelled may
+ * have changed something too.
+ *
+ * @param work calls `nothingChanged` when it has proof that it changed nothing
+ */
+export async function changing<T>(
+  report: RunReport,
+  work: (nothingChanged: () => void) => Promise<T>,
+): Promise<T> {
+  report.changes += 1;
+  return await work(() => {
+    report.changes -= 1;
+  });
+}
+
+/**
+ * Runs work that changes everything it is meant to or nothing, as one request does: when it fails, nothing
+ * changed.
+ *
+ * @param hasChanged tells from the outcome whether anything changed
+ */
+export async function changingAtomically<T>(
+  report: RunReport,
+  work: () => Promise<T>,
+  hasChanged: (outcome: T) => boolean,
+): Promise<T> {
+  return await changing(report, async (nothingChanged) => {
+    try {
+      const outcome = await work();
+      if (!hasChanged(outcome)) nothingChanged();
+      return outcome;
+    } catch (error) {
+      nothingChanged();
+      throw error;
+    }
+  });
+}
+
+/** Sets the outputs whose values are known. */
+export function setOutputs(report: RunReport, summary: string): void {
+  const outputs: Record<string, string | number | undefined> = {
+    address: report.address,
+    host: report.host,
+    port: report.address && 443,
+    uri: report.address && uriOf(report.address),
+    ingress: report.ingress,
+    certificate_status: report.certificateStatus,
+    certificate_expires: report.certificateExpires,
+    ca_certificate: report.caCertificate,
+    ca_certificate_file: report.caCertificateFile,
+    release_revision: report.releaseRevision,
+    chart_version: report.chartVersion,
+    milvus_version: report.milvusVersion,
+    authentication: report.authentication,
+    backends: report.backends && JSON.stringify(report.backends),
+    changed: String(report.changes > 0),
+    values_overlay: report.valuesOverlay,
+    values_overlay_file: report.valuesOverlayFile,
+    plan: report.plan && JSON.stringify(report.plan),
+    summary: summary || undefined,
+    endpoint: endpointOf(report),
+    dns_record: report.address && report.host && dnsRecord(report.host, report.address),
+    console_url: report.projectId && consoleUrl(report.projectId),
+    ...planOutputs(report.plan),
+  };
+  for (const [name, value] of Object.entries(outputs)) if (value !== undefined) setOutput(name, value);
+}
+
+function planOutputs(plan: PlanReport | undefined): Record<string, string | number> {
+  if (!plan) return {};
+  const { create, change, delete: deleted } = countChanges(plan);
+  return {
+    would_change: String(hasChanges(plan)),
+    to_create: create,
+    to_change: change,
+    to_delete: deleted,
+  };
+}
+
+/** Returns the URL for clients: by name once DNS and the certificate allow it, else by address. */
+export function endpointOf({ address, host, isInDns, certificateStatus }: RunReport): string | undefined {
+  if (!address) return undefined;
+  return host && isInDns && certificateStatus === "Active" ? `https://${host}:443` : uriOf(address);
+}
+
+/** Returns the DNS record that leads a host to the load balancer, in zone file format. */
+export function dnsRecord(host: string, address: string): string {
+  return `${host}. 300 IN ${address.includes(":") ? "AAAA" : "A"} ${address}`;
+}
+
+/** Returns Google's page of a project's load balancers. */
+export function consoleUrl(projectId: string): string {
+  return `https://console.cloud.google.com/net-services/loadbalancing/list/loadBalancers?project=${encodeURIComponent(projectId)}`;
+}
+
+/** Returns what `MilvusClient(uri=...)` takes. */
+export function uriOf(address: string): string {
+  return `https://${address.includes(":") ? `[${address}]` : address}:443`;
+}
