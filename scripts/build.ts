@@ -25,6 +25,8 @@ const { output } = await build({
   output: {
     dir: compiled,
     format: "esm",
+    minify: true,
+
     comments: false,
     entryFileNames: "index.js",
     chunkFileNames: "[name].js",
@@ -37,6 +39,11 @@ const ncc = "node_modules/@vercel/ncc/dist/ncc/cli.js";
 execFileSync(process.execPath, [ncc, "build", join(compiled, "index.js"), "-o", fresh, "-q"], {
   stdio: "inherit",
 });
+
+// ncc copies a folder that it believes the program reads, and writes another path where that is named. It finds none in
+// minified sources.
+const foreign = readdirSync(fresh).filter((file) => !file.endsWith(".js") && file !== "package.json");
+if (foreign.length > 0) throw new Error(`ncc has copied files: ${foreign.join(", ")}`);
 
 for (const name of readdirSync(fresh).filter((file) => file.endsWith(".js"))) {
   const path = join(fresh, name);
