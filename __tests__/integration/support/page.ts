@@ -72,13 +72,16 @@ export async function takeOver(
 
 /** Expects that everything in front of the release is this action's, and as it would have made it itself. */
 export async function expectAdopted(cluster: TestCluster, namespace: string): Promise<void> {
-  for (const [kind, name] of Object.entries(OBJECTS)) {
-    const object = await cluster.get(namespace, kind, name);
+  const read = (kind: string, name: string) => cluster.get(namespace, kind, name);
+  const ingress = await read("Ingress", INGRESS);
+  const backend = await read("BackendConfig", BACKEND_CONFIG);
+  const secret = await read("Secret", CERTIFICATE);
+  const service = await read("Service", INGRESS);
+  for (const object of [ingress, backend, secret]) {
     expect(managersOf(object)).toContain(FIELD_MANAGER);
     expect(managersOf(object)).not.toContainEqual(expect.stringMatching(/^(kubectl|before-first-apply)/));
     expect(object.metadata.annotations ?? {}).not.toHaveProperty([LAST_APPLIED]);
   }
-  const ingress = await cluster.get(namespace, "Ingress", INGRESS);
   expect(ingress.metadata.annotations).toMatchObject({
     "kubernetes.io/ingress.class": "gce",
     "kubernetes.io/ingress.allow-http": "false",
@@ -86,14 +89,12 @@ export async function expectAdopted(cluster: TestCluster, namespace: string): Pr
   expect(ingress.metadata.annotations).not.toHaveProperty([MANAGED_CERTIFICATES]);
   expect(ingress.metadata.annotations).not.toHaveProperty(["ingress.gcp.kubernetes.io/pre-shared-cert"]);
   expect(ingress.spec).toMatchObject({ tls: [{ hosts: [HOST], secretName: CERTIFICATE }] });
-  expect((await cluster.get(namespace, "BackendConfig", BACKEND_CONFIG)).spec).toMatchObject({
+  expect(backend.spec).toMatchObject({
     timeoutSec: 3600,
     healthCheck: { type: "HTTP", port: 9091, requestPath: "/healthz", checkIntervalSec: 15 },
   });
-  const secret = await cluster.get(namespace, "Secret", CERTIFICATE);
   const pem = Buffer.from(secret.data?.["tls.crt"] ?? "", "base64");
   expect(new X509Certificate(pem).subjectAltName).toBe(`DNS:${HOST}`);
-  const service = await cluster.get(namespace, "Service", INGRESS);
   expect(service.metadata.annotations).toMatchObject({
     "cloud.google.com/app-protocols": '{"milvus":"HTTP2"}',
     "cloud.google.com/backend-config": `{"default":"${BACKEND_CONFIG}"}`,
