@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
-import { CHART, inputsFor, TestCluster } from "./support/cluster.ts";
+import { CHART, HELM, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 import { type ChartRepository, serveNewerCharts } from "./support/repository.ts";
 
@@ -92,26 +92,29 @@ describe.concurrent("install: true in a namespace without a release", () => {
     expect((await deploy(namespace, {})).outputs.changed).toBe("false");
   });
 
-  test.each([
-    { release: "milvus-prod", values: SMALL, service: "milvus-prod" },
-    { release: "my-release", values: { ...SMALL, fullnameOverride: "vectors" }, service: "vectors" },
-    { release: "my-release", values: { ...SMALL, nameOverride: "db" }, service: "my-release-db" },
-    {
-      release: "other",
-      values: { ...SMALL, service: { port: 29530, portName: "grpc" } },
-      service: "other-milvus",
-    },
-  ])("reaches Service $service of release $release", async ({ release, values, service }) => {
-    const namespace = await emptyNamespace(`install-${service}`);
-    const inputs = { release, values: stringify(values) };
-    const first = await deploy(namespace, inputs);
-    expect(first.outputs).toMatchObject({ changed: "true", milvus_version: expect.stringMatching(/\d/) });
-    const { spec } = await cluster.get(namespace, "Ingress", `${release}-milvus`);
-    expect(spec).toMatchObject({
-      rules: [{ http: { paths: [{ backend: { service: { name: service } } }] } }],
+  // Helm has no part in a Service's name: once is enough.
+  if (HELM === "helm4") {
+    test.each([
+      { release: "milvus-prod", values: SMALL, service: "milvus-prod" },
+      { release: "my-release", values: { ...SMALL, fullnameOverride: "vectors" }, service: "vectors" },
+      { release: "my-release", values: { ...SMALL, nameOverride: "db" }, service: "my-release-db" },
+      {
+        release: "other",
+        values: { ...SMALL, service: { port: 29530, portName: "grpc" } },
+        service: "other-milvus",
+      },
+    ])("reaches Service $service of release $release", async ({ release, values, service }) => {
+      const namespace = await emptyNamespace(`install-${service}`);
+      const inputs = { release, values: stringify(values) };
+      const first = await deploy(namespace, inputs);
+      expect(first.outputs).toMatchObject({ changed: "true", milvus_version: expect.stringMatching(/\d/) });
+      const { spec } = await cluster.get(namespace, "Ingress", `${release}-milvus`);
+      expect(spec).toMatchObject({
+        rules: [{ http: { paths: [{ backend: { service: { name: service } } }] } }],
+      });
+      expect((await deploy(namespace, inputs)).outputs.changed).toBe("false");
     });
-    expect((await deploy(namespace, inputs)).outputs.changed).toBe("false");
-  });
+  }
 
   test("takes the newest chart of a repository, and keeps to it", async () => {
     const namespace = await emptyNamespace("install-newest");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { load } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
-import { CHART, hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
+import { CHART, HELM, hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
 type Inputs = Record<string, string>;
@@ -199,160 +199,6 @@ describe.concurrent("the way back", () => {
     expect(JSON.stringify(await cluster.values(namespace))).not.toContain("tlsMode");
   });
 
-  test("what is somebody else's is left alone, and said", async () => {
-    const namespace = "somebody-elses";
-    await installed(namespace);
-    await cluster.kubectl(
-      "create",
-      "secret",
-      "generic",
-      "theirs",
-      "-n",
-      namespace,
-      "--from-literal=tls.crt=x",
-    );
-    const given = inputs(namespace, { dns_zone: ZONE });
-    const { outputs } = await succeed(given);
-    // Meanwhile somebody has made the BackendConfig theirs, and the record another load balancer's.
-    await cluster.kubectlWith(
-      JSON.stringify({
-        apiVersion: "cloud.google.com/v1",
-        kind: "BackendConfig",
-        metadata: { name: "my-release-backendconfig", namespace },
-        spec: { timeoutSec: 5 },
-      }),
-      ...["apply", "--server-side", "--force-conflicts", "--field-manager=argocd-controller", "-f", "-"],
-    );
-    const record = { name: `${hostOf(namespace)}.`, type: "A", ttl: 300 };
-    await changeZoneRecords(cluster.gke, ZONE, {
-      deletions: [{ ...record, rrdatas: [outputs.address ?? ""] }],
-      additions: [{ ...record, rrdatas: ["192.0.2.1"] }],
-    });
-    const gone = await succeed({
-      ...given,
-      mode: "teardown",
-      tls_secret: "theirs",
-      certificate: "secret",
-      adopt: "true",
-    });
-    const log = gone.lines.join("\n");
-    expect(log).toContain(`Secret ${namespace}/theirs was not made by this action`);
-    expect(log).toContain(
-      `${hostOf(namespace)} points to 192.0.2.1, not to the load balancer at ${outputs.address}`,
-    );
-    expect(await names(namespace)).toEqual(expect.arrayContaining(["Secret/theirs"]));
-    expect(await cluster.recordsAt(hostOf(namespace))).toMatchObject([{ values: ["192.0.2.1"] }]);
-  });
-
-  test("another release's ManagedCertificate stays", async () => {
-    const namespace = "neighbours";
-    await installed(namespace);
-    await cluster.kubectlWith(
-      JSON.stringify({
-        apiVersion: "networking.gke.io/v1",
-        kind: "ManagedCertificate",
-        metadata: { name: "other-milvus-tls", namespace },
-        spec: { domains: ["other.milvus.io"] },
-      }),
-      ...["apply", "--server-side", "--field-manager=milvus-gke-load-balancer", "-f", "-"],
-    );
-    const given = inputs(namespace, { certificate: "google-managed" });
-    await succeed(given);
-    expect(await names(namespace)).toContain("ManagedCertificate/my-release-milvus-tls");
-    await succeed({ ...given, mode: "teardown" });
-    const left = await names(namespace);
-    expect(left).toContain("ManagedCertificate/other-milvus-tls");
-    expect(left).not.toContain("ManagedCertificate/my-release-milvus-tls");
-  });
-
-  test("what another load balancer of the namespace needs stays", async () => {
-    const namespace = "siblings";
-    await installed(namespace);
-    const given = inputs(namespace);
-    await succeed(given);
-    const backend = (name: string) => ({ service: { name, port: { number: 80 } } });
-    const others = [
-      {
-        apiVersion: "v1",
-        kind: "Service",
-        metadata: {
-          name: "other",
-          annotations: {
-            "cloud.google.com/backend-config": '{"ports":{"80":"my-release-backendconfig"}}',
-            "cloud.google.com/neg": '{"ingress":true}',
-          },
-        },
-        spec: { ports: [{ port: 80 }] },
-      },
-      {
-        apiVersion: "networking.k8s.io/v1",
-        kind: "Ingress",
-        metadata: { name: "other" },
-        spec: { tls: [{ secretName: "my-release-milvus-tls" }], defaultBackend: backend("other") },
-      },
-    ];
-    await cluster.kubectlWith(
-      JSON.stringify({ apiVersion: "v1", kind: "List", items: others }),
-      ...["apply", "-n", namespace, "-f", "-"],
-    );
-
-    const { lines, outputs } = await succeed({ ...given, mode: "teardown" });
-    expect(lines).toEqual(
-      expect.arrayContaining([
-        `BackendConfig ${namespace}/my-release-backendconfig is left alone: Ingress other needs it.`,
-        `Secret ${namespace}/my-release-milvus-tls is left alone: Ingress other needs it.`,
-        `Secret ${namespace}/my-release-milvus-tls-ca is left alone: Ingress other needs it.`,
-      ]),
-    );
-    expect(JSON.parse(outputs.plan ?? "").objects).toEqual([
-      { kind: "Ingress", name: INGRESS, action: "delete" },
-    ]);
-    expect(await names(namespace)).toEqual(
-      expect.arrayContaining(["BackendConfig/my-release-backendconfig", "Secret/my-release-milvus-tls"]),
-    );
-    await cluster.kubectl("delete", "ingress", "other", "-n", namespace);
-    await succeed({ ...given, mode: "teardown" });
-    expect((await names(namespace)).join()).not.toMatch(/my-release-(backendconfig|milvus-tls)/);
-  });
-
-  test("an Ingress of somebody else's ends it before anything is changed, unless it is adopted", async () => {
-    const namespace = "foreign";
-    await installed(namespace);
-    const ingress = {
-      apiVersion: "networking.k8s.io/v1",
-      kind: "Ingress",
-      metadata: { name: INGRESS, namespace, annotations: { "kubernetes.io/ingress.class": "nginx" } },
-      spec: { rules: [{ host: "other.example" }] },
-    };
-    const apply = ["apply", "--server-side", "--field-manager=argocd-controller", "-f", "-"];
-    await cluster.kubectlWith(JSON.stringify(ingress), ...apply);
-    const before = await cluster.snapshot(namespace);
-    const given = inputs(namespace, { mode: "teardown" });
-    const { error, result } = await fail(given);
-    expect(error).toContain(`Ingress ${namespace}/${INGRESS} was not made by this action`);
-    expect(error).toContain("argocd-controller");
-    expect(error).toContain("adopt: true");
-    expect(result.outputs.changed).toBe("false");
-    expect(await cluster.snapshot(namespace)).toEqual(before);
-    await succeed({ ...given, adopt: "true" });
-    expect(await names(namespace)).not.toContain(`Ingress/${INGRESS}`);
-  });
-
-  test("an address that another load balancer uses is not released", async () => {
-    const namespace = "shared";
-    await installed(namespace);
-    const given = inputs(namespace, { static_ip_name: namespace });
-    const { address } = Object(await cluster.control("PUT", `static-addresses/${namespace}`));
-    await succeed(given);
-    await cluster.control("PUT", "forwarding-rules/somebody-elses", { address });
-    const before = await cluster.snapshot(namespace);
-    const { error, result } = await fail({ ...given, mode: "teardown", delete_static_ip: "true" });
-    expect(error).toContain(`The static address ${namespace} (${address}) is used by something else.`);
-    expect(result.outputs.changed).toBe("false");
-    expect(await cluster.snapshot(namespace)).toEqual(before);
-    await cluster.control("DELETE", "forwarding-rules/somebody-elses");
-  });
-
   test("an Ingress that doesn't go is named with its finalizers at the limit; the next run goes on", async () => {
     const namespace = "hanging";
     await installed(namespace);
@@ -439,6 +285,165 @@ describe.concurrent("the way back", () => {
     expect(Object(extraConfigFiles)["user.yaml"]).toBe(await startingUserYaml());
   });
 });
+
+// Helm has no part in it: once is enough.
+if (HELM === "helm4") {
+  describe.concurrent("what isn't this action's alone", () => {
+    test("what is somebody else's is left alone, and said", async () => {
+      const namespace = "somebody-elses";
+      await installed(namespace);
+      await cluster.kubectl(
+        "create",
+        "secret",
+        "generic",
+        "theirs",
+        "-n",
+        namespace,
+        "--from-literal=tls.crt=x",
+      );
+      const given = inputs(namespace, { dns_zone: ZONE });
+      const { outputs } = await succeed(given);
+      // Meanwhile somebody has made the BackendConfig theirs, and the record another load balancer's.
+      await cluster.kubectlWith(
+        JSON.stringify({
+          apiVersion: "cloud.google.com/v1",
+          kind: "BackendConfig",
+          metadata: { name: "my-release-backendconfig", namespace },
+          spec: { timeoutSec: 5 },
+        }),
+        ...["apply", "--server-side", "--force-conflicts", "--field-manager=argocd-controller", "-f", "-"],
+      );
+      const record = { name: `${hostOf(namespace)}.`, type: "A", ttl: 300 };
+      await changeZoneRecords(cluster.gke, ZONE, {
+        deletions: [{ ...record, rrdatas: [outputs.address ?? ""] }],
+        additions: [{ ...record, rrdatas: ["192.0.2.1"] }],
+      });
+      const gone = await succeed({
+        ...given,
+        mode: "teardown",
+        tls_secret: "theirs",
+        certificate: "secret",
+        adopt: "true",
+      });
+      const log = gone.lines.join("\n");
+      expect(log).toContain(`Secret ${namespace}/theirs was not made by this action`);
+      expect(log).toContain(
+        `${hostOf(namespace)} points to 192.0.2.1, not to the load balancer at ${outputs.address}`,
+      );
+      expect(await names(namespace)).toEqual(expect.arrayContaining(["Secret/theirs"]));
+      expect(await cluster.recordsAt(hostOf(namespace))).toMatchObject([{ values: ["192.0.2.1"] }]);
+    });
+
+    test("another release's ManagedCertificate stays", async () => {
+      const namespace = "neighbours";
+      await installed(namespace);
+      await cluster.kubectlWith(
+        JSON.stringify({
+          apiVersion: "networking.gke.io/v1",
+          kind: "ManagedCertificate",
+          metadata: { name: "other-milvus-tls", namespace },
+          spec: { domains: ["other.milvus.io"] },
+        }),
+        ...["apply", "--server-side", "--field-manager=milvus-gke-load-balancer", "-f", "-"],
+      );
+      const given = inputs(namespace, { certificate: "google-managed" });
+      await succeed(given);
+      expect(await names(namespace)).toContain("ManagedCertificate/my-release-milvus-tls");
+      await succeed({ ...given, mode: "teardown" });
+      const left = await names(namespace);
+      expect(left).toContain("ManagedCertificate/other-milvus-tls");
+      expect(left).not.toContain("ManagedCertificate/my-release-milvus-tls");
+    });
+
+    test("what another load balancer of the namespace needs stays", async () => {
+      const namespace = "siblings";
+      await installed(namespace);
+      const given = inputs(namespace);
+      await succeed(given);
+      const backend = (name: string) => ({ service: { name, port: { number: 80 } } });
+      const others = [
+        {
+          apiVersion: "v1",
+          kind: "Service",
+          metadata: {
+            name: "other",
+            annotations: {
+              "cloud.google.com/backend-config": '{"ports":{"80":"my-release-backendconfig"}}',
+              "cloud.google.com/neg": '{"ingress":true}',
+            },
+          },
+          spec: { ports: [{ port: 80 }] },
+        },
+        {
+          apiVersion: "networking.k8s.io/v1",
+          kind: "Ingress",
+          metadata: { name: "other" },
+          spec: { tls: [{ secretName: "my-release-milvus-tls" }], defaultBackend: backend("other") },
+        },
+      ];
+      await cluster.kubectlWith(
+        JSON.stringify({ apiVersion: "v1", kind: "List", items: others }),
+        ...["apply", "-n", namespace, "-f", "-"],
+      );
+
+      const { lines, outputs } = await succeed({ ...given, mode: "teardown" });
+      expect(lines).toEqual(
+        expect.arrayContaining([
+          `BackendConfig ${namespace}/my-release-backendconfig is left alone: Ingress other needs it.`,
+          `Secret ${namespace}/my-release-milvus-tls is left alone: Ingress other needs it.`,
+          `Secret ${namespace}/my-release-milvus-tls-ca is left alone: Ingress other needs it.`,
+        ]),
+      );
+      expect(JSON.parse(outputs.plan ?? "").objects).toEqual([
+        { kind: "Ingress", name: INGRESS, action: "delete" },
+      ]);
+      expect(await names(namespace)).toEqual(
+        expect.arrayContaining(["BackendConfig/my-release-backendconfig", "Secret/my-release-milvus-tls"]),
+      );
+      await cluster.kubectl("delete", "ingress", "other", "-n", namespace);
+      await succeed({ ...given, mode: "teardown" });
+      expect((await names(namespace)).join()).not.toMatch(/my-release-(backendconfig|milvus-tls)/);
+    });
+
+    test("an Ingress of somebody else's ends it before anything is changed, unless it is adopted", async () => {
+      const namespace = "foreign";
+      await installed(namespace);
+      const ingress = {
+        apiVersion: "networking.k8s.io/v1",
+        kind: "Ingress",
+        metadata: { name: INGRESS, namespace, annotations: { "kubernetes.io/ingress.class": "nginx" } },
+        spec: { rules: [{ host: "other.example" }] },
+      };
+      const apply = ["apply", "--server-side", "--field-manager=argocd-controller", "-f", "-"];
+      await cluster.kubectlWith(JSON.stringify(ingress), ...apply);
+      const before = await cluster.snapshot(namespace);
+      const given = inputs(namespace, { mode: "teardown" });
+      const { error, result } = await fail(given);
+      expect(error).toContain(`Ingress ${namespace}/${INGRESS} was not made by this action`);
+      expect(error).toContain("argocd-controller");
+      expect(error).toContain("adopt: true");
+      expect(result.outputs.changed).toBe("false");
+      expect(await cluster.snapshot(namespace)).toEqual(before);
+      await succeed({ ...given, adopt: "true" });
+      expect(await names(namespace)).not.toContain(`Ingress/${INGRESS}`);
+    });
+
+    test("an address that another load balancer uses is not released", async () => {
+      const namespace = "shared";
+      await installed(namespace);
+      const given = inputs(namespace, { static_ip_name: namespace });
+      const { address } = Object(await cluster.control("PUT", `static-addresses/${namespace}`));
+      await succeed(given);
+      await cluster.control("PUT", "forwarding-rules/somebody-elses", { address });
+      const before = await cluster.snapshot(namespace);
+      const { error, result } = await fail({ ...given, mode: "teardown", delete_static_ip: "true" });
+      expect(error).toContain(`The static address ${namespace} (${address}) is used by something else.`);
+      expect(result.outputs.changed).toBe("false");
+      expect(await cluster.snapshot(namespace)).toEqual(before);
+      await cluster.control("DELETE", "forwarding-rules/somebody-elses");
+    });
+  });
+}
 
 async function startingUserYaml(): Promise<string> {
   const text = await readFile(`${CHART}/../starting-values.yaml`, "utf8");
