@@ -35,10 +35,14 @@ const { output } = await build({
 
 // ncc keeps to the kind of modules that the nearest package.json names.
 writeFileSync(join(compiled, "package.json"), '{ "type": "module" }\n');
-const ncc = "node_modules/@vercel/ncc/dist/ncc/cli.js";
-execFileSync(process.execPath, [ncc, "build", join(compiled, "index.js"), "-o", fresh, "-q"], {
+const ncc = resolve("node_modules/@vercel/ncc/dist/ncc/cli.js");
+execFileSync(process.execPath, [ncc, "build", "index.js", "-o", resolve(fresh), "-q"], {
+  // It adds folders that the code names, as grpc-js does with `__dirname`, if they are below this one.
+  cwd: compiled,
   stdio: "inherit",
 });
+const folders = readdirSync(fresh, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+if (folders.length > 0) throw new Error(`ncc has added ${folders.map(({ name }) => name).join(", ")}`);
 
 // ncc copies a folder that it believes the program reads, and writes another path where that is named. It finds none in
 // minified sources.
