@@ -145,7 +145,7 @@ export function permissionsPage(): string {
   return `<!-- Made by \`npm run docs\` from src/kubernetes/rights.ts: change it there. -->
 # Permissions
 
-Google's role \`roles/container.developer\` on the cluster's project holds all that this page lists, with one exception: it may
+Google's role \`roles/container.developer\` on the cluster's project holds all that this page requires, with one exception: it may
 only read Roles and RoleBindings. A chart that makes them, as Milvus's does with Pulsar, needs
 [more](#roles-in-the-chart).
 

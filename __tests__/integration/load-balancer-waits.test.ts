@@ -88,6 +88,14 @@ test("a limit that ends with another class names it", async () => {
   );
 });
 
+test("a limit that ends without any controller says what to switch on", async () => {
+  const { watch } = await watched("gce");
+  const waiting = waitForAddress(watch, REQUIREMENT, AT_GOOGLE, 10, GOING_ON);
+  expect(await failure(waiting)).toMatch(
+    /\nWhy: no controller has taken the Ingress on\nWhat to do: .*--update-addons=HttpLoadBalancing=ENABLED/,
+  );
+});
+
 test("backends that Google finds healthy end the wait although the annotation is behind", async () => {
   const { watch, annotate } = await watched("gce");
   await annotate("service", {
