@@ -83,6 +83,19 @@ describe("a failure", () => {
     ]);
   });
 
+  test("lists mistakes, and makes no markup of a line's beginning", () => {
+    const failure = "2 mistakes:\n- host: *\n# x\n1. y\nWhat to do: z\n- a\n> b";
+    expect(summaryOf(READY, "deploy", failure).split("\n\n").slice(1, 8)).toEqual([
+      "> [!CAUTION]\n> 2 mistakes:",
+      "- host: \\*",
+      "\\# x",
+      "1\\. y",
+      "**What to do:** z",
+      "- a",
+      "\\> b",
+    ]);
+  });
+
   test.each([
     ["of several lines", "the last lines:\n  panic: x\n\n  y", "  panic: x\n\n  y"],
     [
@@ -317,7 +330,7 @@ describe("a summary that is too long for the runner", () => {
   });
 
   test("may have any number of backticks in it", () => {
-    expect(summaryOf(EMPTY, "deploy", `x\n${"x` ".repeat(300_000)}`)).toContain("\n```text\n");
+    expect(summaryOf(EMPTY, "deploy", `x\nWhy: y\n${"x` ".repeat(300_000)}`)).toContain("\n```text\n");
   });
 });
 

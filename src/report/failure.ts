@@ -2,6 +2,8 @@ import { alert, fence, plain } from "./markdown.ts";
 
 /** Where the parts of an ActionError's message begin, and the address of its explanation in the log. */
 const PARTS = /\n(?=(?:Why|What to do|More): )/;
+/** What makes a heading, a list, a quote or a table of a line. */
+const STARTS = /^[#>+=~|-]|^\d+(?=[.)])/;
 
 /**
  * Returns the error that ended a run as Markdown: prose that wraps, and evidence of several lines as it is.
@@ -13,7 +15,7 @@ export function failureParts(failure: string, explanation: string | undefined): 
   const [first = "", ...more] = what.split("\n");
   return [
     alert("CAUTION", [plain(first)]),
-    ...evidence(more),
+    ...more.flatMap(prose),
     ...others.filter((part) => !part.startsWith("More: ")).flatMap(labelled),
     // A path leads nowhere from the job's page.
     ...(explanation && /^https?:/.test(explanation) ? [`[Cause and remedy](<${explanation}>)`] : []),
@@ -23,9 +25,18 @@ export function failureParts(failure: string, explanation: string | undefined): 
 function labelled(part: string): string[] {
   const [line = "", ...more] = part.split("\n");
   const [, label, text = ""] = /^(.*?): (.*)$/.exec(line) ?? [];
-  return [`**${label}:** ${plain(text)}`, ...evidence(more)];
+  const rest = label === "Why" ? evidence(more) : more.flatMap(prose);
+  return [`**${label}:** ${plain(text)}`, ...rest];
 }
 
 function evidence(lines: readonly string[]): string[] {
   return lines.length > 0 ? [fence(lines.join("\n"), "text")] : [];
+}
+
+/** Returns a line of this action's own as a paragraph or an item of a list. */
+function prose(line: string): string[] {
+  const [, item, text = ""] = /^\s*(- )?(.*)$/.exec(line) ?? [];
+  if (text === "") return [];
+  const safe = plain(text).replace(STARTS, (start) => (/\d/.test(start) ? `${start}\\` : `\\${start}`));
+  return [`${item ?? ""}${safe}`];
 }
