@@ -341,7 +341,7 @@ describe.concurrent("self-managed", () => {
           const own = await certificateFor(host);
           return { ...own, privateKey: encrypted(own.privateKey) };
         },
-        /tls_private_key can't be read: it is encrypted/,
+        /tls_private_key is encrypted/,
       ],
     ];
 

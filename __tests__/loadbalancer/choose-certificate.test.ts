@@ -335,6 +335,15 @@ describe("a certificate from the inputs", () => {
 describe("a certificate in a Secret of the user's", () => {
   const secret = { certificate: "secret" };
 
+  test("is trusted by the authority that cert-manager keeps beside it", async () => {
+    const authority = await makeAuthority(HOST, Date.now());
+    const live = secretWith(await lasting(90), THEIRS);
+    const base64 = Buffer.from(authority.certificate).toString("base64");
+    const chosen = await choose(secret, { ...live, data: { ...live.data, "ca.crt": base64 } });
+    expect(chainIn(chosen.certificate ?? "")).toHaveLength(2);
+    expect(chosen.certificate).toContain(authority.certificate);
+  });
+
   test("is left as it is, with a warning 30 days before it expires", async () => {
     const live = await lasting(90);
     const { certificate } = live;

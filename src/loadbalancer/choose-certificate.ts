@@ -59,7 +59,8 @@ export async function chooseCertificate(
       refuseUnusable(live, host, `${namespace}/${tlsSecret}`, now);
       return {
         ...NOT_MADE,
-        certificate: live.certificate,
+        // cert-manager keeps the authority beside the chain.
+        certificate: live.certificate + certificatesIn(bytesIn(secret, "ca.crt").toString()),
         secretHash: secretHashOf(bytesIn(secret, "tls.crt")),
       };
     }

@@ -1,6 +1,6 @@
 import { allOf } from "../base/async.ts";
 import type { Job } from "../base/job.ts";
-import type { Settings } from "../inputs/settings.ts";
+import { endsProven, type Settings } from "../inputs/settings.ts";
 import { Secret } from "../kubernetes/objects.ts";
 import { refuseMissingRights } from "../kubernetes/permissions.ts";
 import {
@@ -15,6 +15,7 @@ import {
 import { chooseCertificate } from "../loadbalancer/choose-certificate.ts";
 import { keptOf, withKept } from "../loadbalancer/keep-settings.ts";
 import type { Kept } from "../loadbalancer/kept.ts";
+import { refuseUntrusted } from "../loadbalancer/untrusted.ts";
 import type { Access } from "./access.ts";
 import { find, observeCluster, parsed } from "./cluster.ts";
 import { observeGoogle } from "./google.ts";
@@ -35,6 +36,9 @@ export async function observe(given: Settings, job: Job, access: Access): Promis
   const tlsSecret = parsed(Secret, find(cluster.objects, "Secret", settings.tlsSecret));
   const google = await observeGoogle(settings, access, cluster);
   const certificate = await chooseCertificate(settings, { ...cluster, tlsSecret }, google.sslCertificates);
+  if (settings.verify && endsProven(settings) && certificate.certificate !== undefined) {
+    refuseUntrusted(certificate.certificate, settings.host);
+  }
   return { ...cluster, tlsSecret, google, kept, certificate };
 }
 

@@ -95,6 +95,14 @@ export const LOAD_BALANCER_ERRORS: readonly OwnError[] = [
     remedy: "see that it is filled, for this host, with a key that Google takes",
   },
   {
+    id: "untrusted-certificate",
+    title: "This runner doesn't trust the certificate for ...",
+    pattern: /doesn't trust the certificate/,
+    cause: "an issuer is missing in the chain, or it ends at an authority of your own",
+    remedy:
+      "put the issuers behind the certificate, or the authority into a file that `NODE_EXTRA_CA_CERTS` names",
+  },
+  {
     id: "pre-shared-certificates",
     title: "pre_shared_certificates can't be used",
     pattern: /pre_shared_certificates/,
