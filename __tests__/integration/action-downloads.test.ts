@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { which } from "@actions/io";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { KUBERNETES } from "../../local-gke/binaries/pins.ts";
+import { processesOf } from "../../local-gke/control-plane/processes.ts";
 import { helm } from "../../src/tools/helm.ts";
 import { kubectl } from "../../src/tools/kubectl.ts";
 import { platformOf } from "../../src/tools/platform.ts";
@@ -117,6 +118,8 @@ describe("the runner has neither kubectl nor helm", () => {
     expect(errors).toEqual([expect.stringContaining("helm could not be downloaded; nothing was unpacked.")]);
     expect(errors[0]).toContain(published);
     expect(errors[0]).toContain("set helm_mirror to");
+    // The API server was reached meanwhile, by a kubectl that must not outlive the run.
+    expect(processesOf(job.directory)).toEqual([]);
     expect(programsIn(job.toolCache)).toEqual(["kubectl"]);
     expect(await cluster.snapshot("tools")).toEqual(before);
   });

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { ActionError } from "../../src/base/errors.ts";
@@ -129,6 +129,19 @@ describe("the runner's own tool", () => {
       path,
     });
     expect(mirror.requests).toEqual([]);
+  });
+
+  test("is asked for its version while Google says that of the cluster", async () => {
+    const runner = await aRunner();
+    const asked = join(dirname(await runner.addToPath("helm", "")), "asked");
+    const path = await runner.addToPath("kubectl", `${kubectlPrinting("v1.35.4")}\n: >'${asked}'\n`);
+    const clusterVersion = async () => {
+      await vi.waitFor(() => access(asked), { timeout: 100_000 });
+      return "v1.35.1";
+    };
+    const mirror = await aKubectlHost();
+    const provided = await provideKubectl({ version: "auto", mirror: mirror.url, clusterVersion });
+    expect(provided.path).toBe(path);
   });
 
   test("is run once for its version, and one line says what was chosen and why", async () => {
