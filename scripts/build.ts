@@ -26,7 +26,6 @@ const { output } = await build({
     dir: compiled,
     format: "esm",
     minify: true,
-
     comments: false,
     entryFileNames: "index.js",
     chunkFileNames: "[name].js",
@@ -41,8 +40,6 @@ execFileSync(process.execPath, [ncc, "build", "index.js", "-o", resolve(fresh), 
   cwd: compiled,
   stdio: "inherit",
 });
-const folders = readdirSync(fresh, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-if (folders.length > 0) throw new Error(`ncc has added ${folders.map(({ name }) => name).join(", ")}`);
 
 // ncc copies a folder that it believes the program reads, and writes another path where that is named. It finds none in
 // minified sources.
