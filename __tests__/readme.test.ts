@@ -158,7 +158,7 @@ test("the workflows that it shows use inputs and outputs that exist, and are YAM
   expect(Object.keys(action.outputs)).toEqual(expect.arrayContaining(outputs));
 });
 
-test.each(readdirSync(join(project, "examples")))(
+test.each(readdirSync(join(project, "examples")).filter((name) => name.endsWith(".yml")))(
   "examples/%s uses inputs and outputs that exist",
   (name) => {
     const text = read(`examples/${name}`);
@@ -170,6 +170,12 @@ test.each(readdirSync(join(project, "examples")))(
     expect(Object.keys(action.outputs)).toEqual(expect.arrayContaining(outputs));
   },
 );
+
+test("docs/how-to.md lists every example", () => {
+  const examples = readdirSync(join(project, "examples")).filter((name) => name.endsWith(".yml"));
+  const listed = tableBelow("# How to", read("docs/how-to.md")).map(([link]) => link);
+  expect(listed.toSorted()).toEqual(examples.map((name) => `[${name}](../examples/${name})`).toSorted());
+});
 
 /** Parameters of MilvusClient's. */
 const PYMILVUS = ["server_name", "server_pem_path"];
@@ -223,7 +229,8 @@ test.each(pages)("the pages and headings that %s links to exist", (page) => {
 
 test("the tutorial that the Cloud Shell button opens exists, and the commands by hand set inputs that exist", () => {
   const byHand = read("docs/by-hand.md");
-  const [, tutorial = ""] = /cloudshell_tutorial=([^&)]+)/.exec(byHand) ?? [];
+  const [button = "", tutorial = ""] = /https:\/\/shell\S+cloudshell_tutorial=([^&)]+)/.exec(byHand) ?? [];
+  expect(readme).toContain(button);
   const commands = `${byHand}\n${read(tutorial)}`.match(/node dist\/index\.js .*/g) ?? [];
   expect(commands.length).toBeGreaterThan(3);
   const flags = commands.flatMap((command) => command.match(/(?<= --)[a-z-]+/g) ?? []);
