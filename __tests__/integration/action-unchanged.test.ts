@@ -53,7 +53,7 @@ function bytesOf(texts: readonly string[]): number {
 
 /** Tells whether gRPC is among the files, by the name of one of its options. */
 function haveGrpc(texts: readonly string[]): boolean {
-  return texts.some((text) => text.includes("grpc.ssl_target_name_override"));
+  return texts.some((text) => text.includes("grpc.enable_channelz"));
 }
 
 test("a plan loads less than 1.25 MB, and less than 1.05 MB if no input names the cluster at Google", async () => {
