@@ -18,6 +18,7 @@ const SCALE = 2;
 const USUAL = { proxy: 9000, slowest: 30_000, loadBalancer: 25_000, certificate: 10_000, poll: 5000 };
 /** Of one call, in milliseconds. */
 const DEADLINE_MS = 1000;
+const PAUSE_MS = 20;
 const TOKEN = "root:Milvus";
 
 /**
@@ -66,7 +67,7 @@ async function bareSeconds(lab: Lab, namespace: string): Promise<number> {
 
 async function answers(address: string): Promise<boolean> {
   const ways = async () => [layer7Way(address)];
-  const caller = new Caller({ host: HOST, token: TOKEN, ways, deadlineMs: DEADLINE_MS });
+  const caller = new Caller({ host: HOST, token: TOKEN, ways, deadlineMs: DEADLINE_MS, pauseMs: PAUSE_MS });
   const { answeredBy } = await caller.call();
   caller.close();
   return answeredBy.length > 0;

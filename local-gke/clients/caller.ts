@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import type { WayIn } from "./ways-in.ts";
 
@@ -10,6 +11,7 @@ export interface Call {
 }
 
 const GET_VERSION = "/milvus.proto.milvus.MilvusService/GetVersion";
+const ATTEMPTS = 5;
 /** Short, to see outages rather than gRPC's own backoff. */
 const RECONNECT_MS = 20;
 
@@ -18,32 +20,47 @@ export class Caller {
   readonly #host: string;
   readonly #ways: () => Promise<readonly WayIn[]>;
   readonly #deadlineMs: number;
+  readonly #pauseMs: number;
   readonly #metadata = new Metadata();
   readonly #clients = new Map<string, Client>();
 
-  /** @param options `host`: for the load balancer's routing; `token`: `user:password`; `ways`: asked at each call */
+  /**
+   * @param options `host`: for the load balancer's routing; `token`: `user:password`; `ways`: asked at each attempt;
+   *   `deadlineMs`: of an attempt; `pauseMs`: between two
+   */
   constructor(options: {
     host: string;
     token: string;
     ways: () => Promise<readonly WayIn[]>;
     deadlineMs: number;
+    pauseMs: number;
   }) {
     this.#host = options.host;
     this.#ways = options.ways;
     this.#deadlineMs = options.deadlineMs;
+    this.#pauseMs = options.pauseMs;
     this.#metadata.set("authorization", Buffer.from(options.token).toString("base64"));
   }
 
+  /** Makes a call. As clients do, it connects again when a connection breaks. */
   async call(): Promise<Call> {
     const begun = performance.now();
-    const ways = await this.#ways();
-    this.#closeAllBut(ways);
-    const tries = ways.map(async (way) => ((await this.#try(way)) ? [way.name] : []));
-    return { begun, answeredBy: (await Promise.all(tries)).flat() };
+    for (let attempt = 1; ; attempt += 1) {
+      const answeredBy = await this.#attempt();
+      if (answeredBy.length > 0 || attempt === ATTEMPTS) return { begun, answeredBy };
+      await delay(this.#pauseMs);
+    }
   }
 
   close(): void {
     this.#closeAllBut([]);
+  }
+
+  async #attempt(): Promise<Call["answeredBy"]> {
+    const ways = await this.#ways();
+    this.#closeAllBut(ways);
+    const tries = ways.map(async (way) => ((await this.#try(way)) ? [way.name] : []));
+    return (await Promise.all(tries)).flat();
   }
 
   #closeAllBut(ways: readonly WayIn[]): void {

@@ -7,8 +7,6 @@ import { hostOf, inputsFor, type TestCluster } from "./cluster.ts";
 export const ZONE = "milvus-io";
 /** Far more than a call takes on a busy machine. */
 const DEADLINE_MS = 20_000;
-/** A connection that breaks as pods are replaced is no outage: the client connects again, up to this often. */
-const ATTEMPTS = 5;
 const PAUSE_MS = 100;
 
 /** What a client has seen. */
@@ -52,7 +50,13 @@ export async function startClients(cluster: TestCluster, namespace: string, ttl:
   const token = inputsFor(namespace).milvus_token;
   const stopped = new AbortController();
   const start = (waysOfClient: () => Promise<WayIn[]>) => {
-    const caller = new Caller({ host, token, ways: waysOfClient, deadlineMs: DEADLINE_MS });
+    const caller = new Caller({
+      host,
+      token,
+      ways: waysOfClient,
+      deadlineMs: DEADLINE_MS,
+      pauseMs: PAUSE_MS,
+    });
     const seen: Seen = { calls: 0, failed: [], last: [] };
     return { seen, ended: callUntil(stopped.signal, caller, seen) };
   };
@@ -79,17 +83,9 @@ export async function startClients(cluster: TestCluster, namespace: string, ttl:
 
 async function callUntil(stopped: AbortSignal, caller: Caller, seen: Seen): Promise<void> {
   while (!stopped.aborted) {
-    seen.last = await answersOf(caller);
+    seen.last = (await caller.call()).answeredBy;
     if (seen.last.length === 0) seen.failed.push(seen.calls);
     seen.calls += 1;
   }
   caller.close();
-}
-
-async function answersOf(caller: Caller): Promise<Call["answeredBy"]> {
-  for (let attempt = 1; ; attempt += 1) {
-    const { answeredBy } = await caller.call();
-    if (answeredBy.length > 0 || attempt === ATTEMPTS) return answeredBy;
-    await delay(PAUSE_MS);
-  }
 }
