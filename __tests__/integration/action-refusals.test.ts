@@ -107,9 +107,18 @@ describe.concurrent("an input that can't be right", () => {
     for (const text of says) expect(error).toContain(text);
   });
 
-  test("a namespace that isn't there", async () => {
+  test("a namespace that isn't there, and where Milvus is", async () => {
     const error = await refusal("no-such-namespace", {});
     expect(error).toContain("There is no namespace no-such-namespace in the cluster; nothing was changed.");
+    expect(error).toMatch(/\nWhy: Milvus is there in release [^/\s]+\/[^/\s]+/);
+  });
+
+  test("a release of another namespace, and where Milvus is", async () => {
+    const error = await refusal("kube-public", {});
+    expect(error).toContain(
+      "There is no Helm release my-release in namespace kube-public; nothing was changed.",
+    );
+    expect(error).toMatch(/\nWhy: Milvus is there in release [^/\s]+\/[^/\s]+/);
   });
 });
 

@@ -59,10 +59,10 @@ export function apiPath(apiVersion: string): string {
   return apiVersion.includes("/") ? `/apis/${path}` : `/api/${path}`;
 }
 
-/** @param namespace ignored if the kind isn't namespaced */
+/** @param namespace ignored if the kind isn't namespaced; empty: all of them */
 export function collectionPath(resource: Resource, namespace: string): string {
   const { apiVersion, plural, namespaced } = resource;
-  const scope = namespaced ? `namespaces/${encodeURIComponent(namespace)}/` : "";
+  const scope = namespaced && namespace !== "" ? `namespaces/${encodeURIComponent(namespace)}/` : "";
   return `${apiPath(apiVersion)}/${scope}${plural}`;
 }
 

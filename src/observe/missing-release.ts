@@ -17,6 +17,9 @@ const OPERATOR_RESOURCE = { apiVersion: "milvus.io/v1beta1", kind: "Milvus" };
 /** Where Milvus serves gRPC, in its chart and with its operator. */
 const DEFAULT_PORT = { name: "milvus", port: 19530 };
 
+/** How many releases an error names. */
+const MOST_RELEASES = 5;
+
 const GUIDE =
   'The load balancer\'s objects go beside it (docs/upgrades.md, "Flux, Argo CD, Milvus Operator").';
 
@@ -29,10 +32,13 @@ type MissingSettings = Pick<Settings, "release" | "namespace" | "backendConfigNa
  */
 export async function observeMissing(settings: Settings, job: Job, api: ApiServer, helm: Program) {
   const { namespace, install } = settings;
-  if (!(await api.hasNamespace(namespace))) throw noNamespace(namespace);
+  if (!(await api.hasNamespace(namespace))) throw noNamespace(namespace, await allMilvusReleases(api));
   const deployer = await findDeployer(settings, api);
   if (deployer) throw deployedWithoutHelm(settings, deployer);
-  if (!install) throw noRelease(settings, await milvusReleases(namespace, api));
+  if (!install) {
+    const here = await milvusReleases(namespace, api);
+    throw noRelease(settings, here.length > 0 ? here : await allMilvusReleases(api));
+  }
   return await observeInstallation(settings, job, helm);
 }
 
@@ -96,6 +102,21 @@ async function milvusReleases(namespace: string, api: ApiServer): Promise<string
   return [...new Set(names.filter((name) => name !== undefined))];
 }
 
+/**
+ * Returns the releases of Milvus's chart in all namespaces, as namespace/release; the first few if there are many, none
+ * if the account may not look there.
+ */
+async function allMilvusReleases(api: ApiServer): Promise<string[]> {
+  const selector = `labelSelector=app.kubernetes.io/name=milvus,component in (proxy,standalone)` as const;
+  const { items } = await api.list("Service", "", selector).catch(() => ({ items: [] }));
+  const names = items.flatMap((item) => {
+    const { namespace, annotations } = v.parse(ListedObject, item).metadata;
+    const name = annotations[HELM_RELEASE];
+    return name === undefined ? [] : [`${namespace}/${name}`];
+  });
+  return [...new Set(names)].slice(0, MOST_RELEASES);
+}
+
 function noRelease({ release, namespace }: MissingSettings, others: readonly string[]): ActionError {
   return new ActionError(
     `There is no Helm release ${release} in namespace ${namespace}; nothing was changed.`,
@@ -106,8 +127,9 @@ function noRelease({ release, namespace }: MissingSettings, others: readonly str
   );
 }
 
-function noNamespace(namespace: string): ActionError {
+function noNamespace(namespace: string, others: readonly string[]): ActionError {
   return new ActionError(`There is no namespace ${namespace} in the cluster; nothing was changed.`, {
+    ...(others.length > 0 && { why: `Milvus is there in release ${others.join(", ")}.` }),
     fix: "set namespace to that of Milvus's Helm release (`helm list --all-namespaces`), and check that it is the right cluster.",
   });
 }
