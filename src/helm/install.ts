@@ -2,7 +2,7 @@ import * as v from "valibot";
 import type { ActionError } from "../base/errors.ts";
 import { type Output, run } from "../base/process.ts";
 import { clusterError, evidenceIn, FAILED_ROLLOUT, helmError, ReleaseBusyError } from "./error.ts";
-import { descriptionFlags, postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
+import { descriptionFlags, NO_OWN_VALIDATION, postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import { withValues } from "./helm-values.ts";
 import { type Helm, isTooSlow, MadeRevision, type Upgrade } from "./upgrade.ts";
 
@@ -13,7 +13,7 @@ export interface Install extends Omit<Upgrade, "release"> {
 /** Returns the first arguments of an installation. A dry run has the same ones. */
 export function installArgs(helm: Helm, { release, chart }: Pick<Install, "release" | "chart">): string[] {
   const which = [release.name, chart.path, "--namespace", release.namespace];
-  return ["install", ...which, ...postRendererFlags(helm), "--output", "json"];
+  return ["install", ...which, NO_OWN_VALIDATION, ...postRendererFlags(helm), "--output", "json"];
 }
 
 /**

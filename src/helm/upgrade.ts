@@ -2,7 +2,14 @@ import * as v from "valibot";
 import { type Output, type Program, run } from "../base/process.ts";
 import type { LocalChart } from "./chart.ts";
 import { clusterError, evidenceIn, FAILED_ROLLOUT, helmError, ReleaseBusyError } from "./error.ts";
-import { conflictFlags, descriptionFlags, postRendererFlags, timeoutFlags, waitFlags } from "./flags.ts";
+import {
+  conflictFlags,
+  descriptionFlags,
+  NO_OWN_VALIDATION,
+  postRendererFlags,
+  timeoutFlags,
+  waitFlags,
+} from "./flags.ts";
 import { type HelmValues, withValues } from "./helm-values.ts";
 import type { Release } from "./release.ts";
 
@@ -44,7 +51,7 @@ export function upgradeArgs(
 ): string[] {
   const which = [release.name, chart.path, "--namespace", release.namespace];
   const base = values.kind === "instead" ? "--reset-values" : "--reset-then-reuse-values";
-  return ["upgrade", ...which, base, ...postRendererFlags(helm), "--output", "json"];
+  return ["upgrade", ...which, base, NO_OWN_VALIDATION, ...postRendererFlags(helm), "--output", "json"];
 }
 
 /**
