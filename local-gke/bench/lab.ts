@@ -1,6 +1,8 @@
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { type Output, type Program, run } from "../../src/base/process.ts";
+import { type Release, readRelease } from "../../src/helm/release.ts";
+import { ApiServer } from "../../src/kubernetes/api.ts";
 import { binaries } from "../binaries/binaries.ts";
 import type { LocalGke } from "../cluster.ts";
 import type { Timing } from "../ingress/timing.ts";
@@ -42,6 +44,18 @@ interface ActOptions {
 
 export const RELEASE = "my-release";
 export const HOST = "my-release.milvus.io";
+
+/**
+ * Reads the release of a namespace as Helm has stored it.
+ *
+ * @throws Error if there is none
+ */
+export async function storedRelease(kubectl: Program, gke: LocalGke, namespace: string): Promise<Release> {
+  const api = await ApiServer.open(kubectl, await mkdtemp(join(gke.directory, "api-")));
+  const release = await readRelease(api, RELEASE, namespace).finally(() => api.close());
+  if (!release) throw new Error(`release ${namespace}/${RELEASE} is gone`);
+  return release;
+}
 
 /**
  * Opens a test bench.

@@ -1,15 +1,21 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readRelease } from "../../src/helm/release.ts";
 import { readSettings } from "../../src/inputs/settings.ts";
-import { ApiServer } from "../../src/kubernetes/api.ts";
 import { makeAuthority, makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { backendConfig, ingress, tlsSecret } from "../../src/loadbalancer/manifests.ts";
 import { authoritySecretName } from "../../src/loadbalancer/references.ts";
 import { loadBalancerValues } from "../../src/milvus/values.ts";
 import type { Figure } from "./figure.ts";
-import { groupsOf, HOST, type Lab, type LoggedRun, RELEASE, succeed, THROUGH_GOOGLE } from "./lab.ts";
+import {
+  groupsOf,
+  HOST,
+  type Lab,
+  type LoggedRun,
+  RELEASE,
+  storedRelease,
+  succeed,
+  THROUGH_GOOGLE,
+} from "./lab.ts";
 
 const PAIRS = 5;
 
@@ -67,9 +73,7 @@ export async function bareCommands(
   { helm, kubectl, chart, gke }: Lab,
   namespace: string,
 ): Promise<BareCommands> {
-  const api = await ApiServer.open(kubectl, await mkdtemp(join(tmpdir(), "overhead-")));
-  const release = await readRelease(api, RELEASE, namespace).finally(() => api.close());
-  if (!release) throw new Error(`there is no release ${namespace}/${RELEASE}`);
+  const release = await storedRelease(kubectl, gke, namespace);
   const inputs: Record<string, string> = { host: HOST, release: RELEASE, ...THROUGH_GOOGLE };
   const settings = readSettings((name) => inputs[name] ?? "", "/");
   const names = {

@@ -1,14 +1,12 @@
 import { randomInt } from "node:crypto";
 import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import { isMap, type YamlMap } from "../../src/base/yaml.ts";
-import { type Release, readRelease } from "../../src/helm/release.ts";
-import { ApiServer } from "../../src/kubernetes/api.ts";
-import { layer4Address, RELEASE, setTime, succeed, THROUGH_GOOGLE } from "../bench/lab.ts";
+import type { Release } from "../../src/helm/release.ts";
+import { layer4Address, RELEASE, setTime, storedRelease, succeed, THROUGH_GOOGLE } from "../bench/lab.ts";
 import { binaries } from "../binaries/binaries.ts";
 import type { Call } from "../clients/caller.ts";
 import { type Calls, type Clients, startClients, ZONE } from "../clients/clients.ts";
@@ -149,12 +147,7 @@ async function installTestedRelease(gke: LocalGke, helm: TestedRelease["helm"]):
       clients = await startClients(gke, { host, namespace, address: layer4, token: TOKEN });
       return clients;
     },
-    async read() {
-      const api = await ApiServer.open(kubectl, await mkdtemp(join(tmpdir(), "kills-")));
-      const release = await readRelease(api, RELEASE, namespace).finally(() => api.close());
-      if (!release) throw new Error(`release ${namespace}/${RELEASE} is gone`);
-      return release;
-    },
+    read: () => storedRelease(kubectl, gke, namespace),
     async annotations() {
       const get = ["get", "deployments", "--namespace", namespace, "--output", "json"];
       const { items } = v.parse(Deployments, JSON.parse((await succeed(kubectl, get)).stdout));
