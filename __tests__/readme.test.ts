@@ -44,7 +44,9 @@ interface Input {
   required?: boolean;
 }
 
-/** Returns the groups of inputs in action.yml: the comment before a group, and its inputs as rows of a table. */
+/**
+ * Returns the groups of inputs in action.yml: the comment before a group, and its inputs as rows of a table.
+ */
 function inputGroups(): [group: string, rows: string[][]][] {
   const [, inputs = ""] = read("action.yml").split(/^(?:inputs|outputs):$/m);
   return inputs

@@ -16,7 +16,9 @@ case "$*" in
 esac
 `;
 
-/** Makes a repository with a remote, whose main has the version 1.2.3, and returns what runs the script in it. */
+/**
+ * Makes a repository with a remote, whose main has the version 1.2.3, and returns what runs the script in it.
+ */
 async function aRepository() {
   const home = await mkdtemp(join(tmpdir(), "release-"));
   onTestFinished(() => rm(home, { recursive: true, force: true }));

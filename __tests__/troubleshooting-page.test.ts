@@ -68,7 +68,10 @@ function endOfExpression(text: string, start: number): number {
   return index;
 }
 
-/** Tells a whole sentence from a part of one, and from other texts. `X failed.` ends one that begins elsewhere. */
+/**
+ * Tells a whole sentence from a part of one, and from other texts. `X failed.`
+ * ends one that begins elsewhere.
+ */
 function isSentence(text: string): boolean {
   const begins = /^(X|[A-Z]|helm|gcloud|kubectl|extraConfigFiles|pre_shared)/.test(text);
   return begins && / [a-z]{2}.*[.X;]/.test(text) && !/^X(\\n| failed\.$|; nothing was changed\.$)/.test(text);

@@ -103,7 +103,10 @@ export interface CheckedEndpoint {
 
 export type Health = "HEALTHY" | "UNHEALTHY" | "Unknown";
 
-/** The client addresses to which a Cloud Armor rule applies, and what it does. The lowest priority counts first. */
+/**
+ * The client addresses to which a Cloud Armor rule applies, and what it does. The
+ * lowest priority counts first.
+ */
 export interface SecurityRule {
   priority: number;
   action: "allow" | "deny(403)" | "deny(404)" | "deny(502)";

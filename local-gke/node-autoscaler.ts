@@ -11,8 +11,8 @@ const INSTANCE_GROUPS =
   "https://www.googleapis.com/compute/v1/projects/my-project/zones/us-central1-a/instanceGroups";
 
 /**
- * Starts the stand-in for GKE's cluster autoscaler: a pod that selects a node pool `autoscaled-...` gets its node
- * after `timing.nodeProvisionMs`.
+ * Starts the stand-in for GKE's cluster autoscaler: a pod that selects a node pool `autoscaled-...` gets its
+ * node after `timing.nodeProvisionMs`.
  */
 export async function startNodeAutoscaler(options: {
   kubeconfig: string;

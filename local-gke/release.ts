@@ -6,8 +6,8 @@ import { OWN_CHART } from "./milvus-chart.ts";
 export const STARTING_VALUES = join(import.meta.dirname, "chart/starting-values.yaml");
 
 /**
- * Saves most of Helm's CPU time. The API server validates every object itself: Helm would only read its OpenAPI
- * documents to find that out.
+ * Saves most of Helm's CPU time. The API server validates every object itself: Helm would only read its
+ * OpenAPI documents to find that out.
  */
 export const UNVALIDATED = "--disable-openapi-validation";
 

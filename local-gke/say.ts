@@ -41,7 +41,10 @@ export async function timed(what: string, say: Say, work: () => Promise<void>): 
   say(`${what}: done in ${seconds()}`);
 }
 
-/** Shows how a piece of work goes on: every second in one line of a terminal, elsewhere every 15 s in a new line. */
+/**
+ * Shows how a piece of work goes on: every second in one line of a terminal,
+ * elsewhere every 15 s in a new line.
+ */
 export async function showing<T>(progress: () => string, say: Say, work: () => Promise<T>): Promise<T> {
   const { status } = say;
   const ticker = status

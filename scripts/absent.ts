@@ -1,7 +1,10 @@
-// Takes the place of packages that the action's own packages name for functions that nothing here calls, or, as
-// web-streams-polyfill, for other versions of Node.js. Node.js would parse them in each run.
+// Takes the place of packages that the action's own packages name for functions that nothing here calls, or,
+// as web-streams-polyfill, for other versions of Node.js. Node.js would parse them in each run.
 
-/** Of undici: @actions/http-client makes one in `getAgentDispatcher`, for callers that bring their own `fetch`. */
+/**
+ * Of undici: @actions/http-client makes one in `getAgentDispatcher`, for callers
+ * that bring their own `fetch`.
+ */
 export class ProxyAgent {
   constructor() {
     throw absent();

@@ -1,4 +1,7 @@
-/** Writes characters outside ASCII as escapes. V8 reads a text that has one in twice as much memory, and more slowly. */
+/**
+ * Writes characters outside ASCII as escapes. V8 reads a text that has one in twice as
+ * much memory, and more slowly.
+ */
 export function asciiOnly(code: string): string {
   return code.replace(
     /[\u0080-\uffff]/g,

@@ -1,6 +1,6 @@
-// Builds the action into the folder named by the first argument. Rolldown compiles the sources and drops what nothing
-// uses of their packages. ncc makes one program of that, in parts that are loaded when they are needed, and a minifier
-// makes it shorter.
+// Builds the action into the folder named by the first argument. Rolldown compiles the sources and drops what
+// nothing uses of their packages. ncc makes one program of that, in parts that are loaded when they are
+// needed, and a minifier makes it shorter.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -20,7 +20,8 @@ const ABSENT = ["undici", "@grpc/proto-loader", "web-streams-polyfill/dist/ponyf
 const { output } = await build({
   input: "src/main.ts",
   platform: "node",
-  // The paths of modules decide on the order of what they export: a node_modules that is a link makes no difference.
+  // The paths of modules decide on the order of what they export: a node_modules that
+  // is a link makes no difference.
   resolve: { symlinks: false, alias: Object.fromEntries(ABSENT.map((name) => [name, absent])) },
   output: {
     dir: compiled,
@@ -41,8 +42,8 @@ execFileSync(process.execPath, [ncc, "build", "index.js", "-o", resolve(fresh), 
   stdio: "inherit",
 });
 
-// ncc copies a folder that it believes the program reads, and writes another path where that is named. It finds none in
-// minified sources.
+// ncc copies a folder that it believes the program reads, and writes another path where that is named. It
+// finds none in minified sources.
 const foreign = readdirSync(fresh).filter((file) => !file.endsWith(".js") && file !== "package.json");
 if (foreign.length > 0) throw new Error(`ncc has copied files: ${foreign.join(", ")}`);
 

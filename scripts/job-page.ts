@@ -20,7 +20,8 @@ const DRAW = "mermaid.run().catch(({ message, str }) => { throw new Error(messag
 export const CAN_SHOW_PAGES = process.platform === "linux" && process.arch === "x64";
 
 /**
- * Shows a job summary in headless Chromium, where Mermaid draws its diagrams, and returns the text of each diagram.
+ * Shows a job summary in headless Chromium, where Mermaid draws its diagrams, and
+ * returns the text of each diagram.
  *
  * @param picture where to write a picture of the page, as PNG
  * @throws Error that Mermaid reports for a diagram

@@ -1,5 +1,5 @@
-// Checks the workflows and the examples: actionlint for mistakes, also against action.yml in their `uses: ./` steps, and
-// zizmor for what an attacker could use. ShellCheck reads what they run, and the scripts.
+// Checks the workflows and the examples: actionlint for mistakes, also against action.yml in their `uses: ./`
+// steps, and zizmor for what an attacker could use. ShellCheck reads what they run, and the scripts.
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { binary } from "../local-gke/binaries/binaries.ts";
@@ -26,7 +26,8 @@ const zizmor = { name: "zizmor", path: await programFromPyPi(packages, sayOnStde
 
 const shell = await shellcheck();
 
-// The same findings everywhere: pyflakes is used where it happens to be installed, and nothing is asked of GitHub.
+// The same findings everywhere: pyflakes is used where it happens to be installed,
+// and nothing is asked of GitHub.
 await check(actionlint, [`-shellcheck=${shell.path}`, "-pyflakes=", ...workflows, ...examples]);
 await check(shell, scripts);
 const quietly = ["--offline", "--no-progress", "--quiet"];

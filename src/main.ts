@@ -71,7 +71,9 @@ async function work(settings: Settings, session: Session): Promise<void> {
   await deploy(settings, session);
 }
 
-/** @throws ActionError when the runner's file can't be written: the post step could not remove the credentials */
+/**
+ * @throws ActionError when the runner's file can't be written: the post step could not remove the credentials
+ */
 function keepState(name: string, value: string): void {
   try {
     saveState(name, value);
@@ -108,7 +110,10 @@ function outputsError(error: unknown): ActionError {
   });
 }
 
-/** Returns what the log says about the error that ended the run, and notes in the report where it is explained. */
+/**
+ * Returns what the log says about the error that ended the run, and notes in the
+ * report where it is explained.
+ */
 function describe(error: unknown, report: RunReport): string {
   if (error instanceof ActionError) {
     const symptom = symptomOf(error);

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { ActionError } from "../../src/base/errors.ts";
 
-/** What the runner shows of an annotation, and of the line in the log (actions/runner, ExecutionContext.AddIssue). */
+/**
+ * What the runner shows of an annotation, and of the line in the log
+ * (actions/runner, ExecutionContext.AddIssue).
+ */
 const ANNOTATION = 4096;
 
 function error(why: string): ActionError {

@@ -28,7 +28,8 @@ test("no source file prints to the log in another way", () => {
       readFileSync(join(src, file), "utf8"),
     ),
   );
-  // By hand the log is the terminal's, and goes through withoutCommands too. The third has a program in a text.
+  // By hand the log is the terminal's, and goes through withoutCommands too. The
+  // third has a program in a text.
   expect(printing).toEqual(
     expect.arrayContaining([
       join("base", "log.ts"),

@@ -21,8 +21,8 @@ export interface WorkflowRun {
 }
 
 /**
- * Runs a workflow with `act`, on this machine and without containers. As on a runner of GitHub's, kubectl, Helm and
- * Node.js are on its PATH.
+ * Runs a workflow with `act`, on this machine and without containers. As on a runner of GitHub's, kubectl,
+ * Helm and Node.js are on its PATH.
  *
  * @param args further arguments of act's
  * @param options `path`: folders in front of its PATH; `environment`: its variables beside PATH

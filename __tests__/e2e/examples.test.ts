@@ -14,7 +14,9 @@ import { CHART, TestCluster } from "../integration/support/cluster.ts";
 import { act, type WorkflowRun } from "./act.ts";
 
 const EXAMPLES = join(PROJECT, "examples");
-/** The actions that examples use, which stand-ins replace: the runner here has credentials and files already. */
+/**
+ * The actions that examples use, which stand-ins replace: the runner here has credentials and files already.
+ */
 const OTHERS = ["google-github-actions/auth@v3"];
 const CHECKOUT = "actions/checkout@v7";
 const CREDENTIALS = "google-github-actions/get-gke-credentials@v3";
@@ -37,7 +39,10 @@ const github = createServer(async (request, response) => {
   response.writeHead(sent ? 201 : 200).end("[]");
 });
 
-/** The tunnel that gcloud opens in internal-tunnel.yml: from port 8443 of this machine to the address that it was given. */
+/**
+ * The tunnel that gcloud opens in internal-tunnel.yml: from port 8443 of this machine to
+ * the address that it was given.
+ */
 let tunnelled = 0;
 const tunnel = createTcpServer(async (client) => {
   tunnelled += 1;

@@ -6,7 +6,8 @@ import { selfSigned } from "../../local-gke/milvus/certificate.ts";
 import { inputsFor, TestCluster } from "../integration/support/cluster.ts";
 
 /*
- * Google's Compute and Cloud DNS APIs and public DNS of a local GKE, used from outside as Google's own clients do.
+ * Google's Compute and Cloud DNS APIs and public DNS of a local GKE, used from
+ * outside as Google's own clients do.
  */
 
 const PROJECT = "projects/my-project";

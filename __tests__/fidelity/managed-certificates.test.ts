@@ -23,7 +23,9 @@ beforeAll(async () => {
 
 afterAll(() => lab?.stop());
 
-/** Makes a namespace with an Ingress `front` of a host and the ManagedCertificate `front` that it refers to. */
+/**
+ * Makes a namespace with an Ingress `front` of a host and the ManagedCertificate `front` that it refers to.
+ */
 async function managedFront(name: string, domains: string[], annotations: Record<string, string> = {}) {
   const namespace = await lab.namespace(name);
   const [host = ""] = domains;
@@ -244,8 +246,8 @@ describe("what DNS and the authority say", () => {
 });
 
 /**
- * Resolves when a certificate whose ManagedCertificate was deleted is gone: the controller takes its name from the
- * Ingress when that changes, and has it deleted at one of the tries that follow.
+ * Resolves when a certificate whose ManagedCertificate was deleted is gone: the controller takes its name
+ * from the Ingress when that changes, and has it deleted at one of the tries that follow.
  */
 async function letGoOf(namespace: Namespace, certificate: string): Promise<void> {
   let touches = 0;
@@ -438,7 +440,10 @@ test("a live front outlives a restart of the controllers", async () => {
   }
 });
 
-/** Makes one TLS connection after the other until it is stopped; every step at Google takes its time meanwhile. */
+/**
+ * Makes one TLS connection after the other until it is stopped; every step at
+ * Google takes its time meanwhile.
+ */
 function watchHandshakes(address: string, host: string) {
   lab.controllers.timing.insertDelayMs = VISIBLE_MS;
   const failures = new Set<string>();

@@ -11,7 +11,10 @@ interface Comment {
   body: string | null;
 }
 
-/** Starts a stand-in for the comments of GitHub's REST API on loopback, and returns its URL and what it was asked. */
+/**
+ * Starts a stand-in for the comments of GitHub's REST API on loopback, and returns
+ * its URL and what it was asked.
+ */
 async function github(comments: Comment[], status = 200) {
   const requests: string[] = [];
   const authorizations = new Set<string | undefined>();

@@ -32,7 +32,10 @@ interface Request {
   body: unknown;
 }
 
-/** Starts a server that gives each request, `GET global/addresses/x`, its answers in turn, the last one for ever. */
+/**
+ * Starts a server that gives each request, `GET global/addresses/x`, its answers in
+ * turn, the last one for ever.
+ */
 async function startCompute(script: Record<string, Answer[]>) {
   const requests: Request[] = [];
   const server = createServer(async (request, response) => {

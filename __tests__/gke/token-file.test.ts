@@ -22,7 +22,9 @@ describe("renewal", () => {
     vi.useRealTimers();
   });
 
-  /** A token service whose tokens all live as long; counts from 1, which is the one that the file begins with. */
+  /**
+   * A token service whose tokens all live as long; counts from 1, which is the one that the file begins with.
+   */
   async function keep(lifetime: number, fails: (fetched: number) => boolean = () => false) {
     const directory = await temporaryDirectory();
     const path = join(directory, "token");

@@ -34,7 +34,10 @@ test.each([
 describe("followTrouble", () => {
   type State = [minute: number, reason: string | undefined, container?: string];
 
-  /** Returns how many minutes the last state's trouble has lasted at the last minute; undefined without trouble. */
+  /**
+   * Returns how many minutes the last state's trouble has lasted at the last
+   * minute; undefined without trouble.
+   */
   function lasted(states: readonly State[], limit = upgrade(15)): number | undefined {
     const [last = 0] = states.at(-1) ?? [];
     const trouble = states.reduce<Trouble | undefined>(

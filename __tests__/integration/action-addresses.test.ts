@@ -37,7 +37,9 @@ async function deploy(given: Inputs, environment: Record<string, string> = {}): 
   return result;
 }
 
-/** Runs the action, which must change neither the namespace nor anything at Google, and returns its one error. */
+/**
+ * Runs the action, which must change neither the namespace nor anything at Google, and returns its one error.
+ */
 async function refusal(namespace: string, given: Inputs): Promise<string> {
   const look = async () => [await cluster.snapshot(namespace), await cluster.cloudOf(namespace)];
   const before = await look();

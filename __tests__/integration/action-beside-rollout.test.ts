@@ -4,7 +4,9 @@ import { inputsFor, TestCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
 const INGRESS = "my-release-milvus";
-/** The value with the time after which the query node's pods are ready. Those of the proxy are ready at once. */
+/**
+ * The value with the time after which the query node's pods are ready. Those of the proxy are ready at once.
+ */
 const QUERY_NODE_READY = "queryNodeReady";
 
 let cluster: TestCluster;

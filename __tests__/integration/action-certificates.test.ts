@@ -83,7 +83,10 @@ async function presents(result: StepResult, certificate: string): Promise<void> 
   expect(presented?.fingerprint256).toBe(new X509Certificate(certificate).fingerprint256);
 }
 
-/** Connects as a Node.js client that trusts `ca`, and returns the chain that is presented: the host's own, its authority. */
+/**
+ * Connects as a Node.js client that trusts `ca`, and returns the chain that is presented:
+ * the host's own, its authority.
+ */
 async function presentsUnder(
   { outputs: { address = "", host = "" } }: StepResult,
   ca: string,

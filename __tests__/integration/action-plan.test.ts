@@ -42,7 +42,10 @@ function isRehearsal(uri: string): boolean {
   return new URL(uri, "https://kubernetes.default.svc").searchParams.get("dryRun") === "All";
 }
 
-/** With these in a job's environment Helm alone would go elsewhere, as somebody else, and say more than it is asked. */
+/**
+ * With these in a job's environment Helm alone would go elsewhere, as somebody else,
+ * and say more than it is asked.
+ */
 const SWAYING_HELM = {
   HELM_KUBEAPISERVER: "https://127.0.0.1:1",
   HELM_KUBETOKEN: "somebody-elses",

@@ -68,7 +68,9 @@ test("the Roles of docs/permissions.md are enough for plan, deploy and teardown"
   expect(await cluster.revisions(namespace)).toEqual(["superseded", "superseded", "deployed"]);
 });
 
-/** Installs a release from a chart with a Role, and allows its user everything but to make and change Roles. */
+/**
+ * Installs a release from a chart with a Role, and allows its user everything but to make and change Roles.
+ */
 async function installWithRole(namespace: string, helm: HelmName): Promise<void> {
   await cluster.installSmall(namespace, WITH_ROLE, helm);
   const groups = ["", "apps", "batch", "networking.k8s.io", "cloud.google.com"];

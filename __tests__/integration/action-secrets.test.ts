@@ -21,7 +21,10 @@ interface Seen {
   texts: Set<string>;
 }
 
-/** Looks at a job's programs again and again, but for the action itself, whose environment the runner has made. */
+/**
+ * Looks at a job's programs again and again, but for the action itself, whose
+ * environment the runner has made.
+ */
 function watchPrograms(job: Job): { seen: Seen; stop(): void } {
   const seen: Seen = { programs: new Set(), texts: new Set() };
   const look = () => {

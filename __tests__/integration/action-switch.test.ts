@@ -68,7 +68,10 @@ async function deploy(namespace: string, kind: Kind): Promise<StepResult> {
   return result;
 }
 
-/** Puts a release behind a load balancer with a certificate of its own, to which DNS leads, and returns the address. */
+/**
+ * Puts a release behind a load balancer with a certificate of its own, to which DNS
+ * leads, and returns the address.
+ */
 async function liveFront(namespace: string, dns: "right" | "none"): Promise<string> {
   const host = hostOf(namespace);
   await cluster.installSmall(namespace);
@@ -204,7 +207,10 @@ describe("from each kind of certificate to each other one, on one live front", (
     expect(again.outputs.changed).toBe("false");
   });
 
-  /** The fingerprint of the certificate that a kind is to present; of Google's it is known only who has issued it. */
+  /**
+   * The fingerprint of the certificate that a kind is to present; of Google's it is
+   * known only who has issued it.
+   */
   async function fingerprintOf(kind: Kind): Promise<string> {
     if (kind === "self-managed" || kind === "secret") {
       const name = kind === "secret" ? "mine" : TLS_SECRET;

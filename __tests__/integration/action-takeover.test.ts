@@ -30,7 +30,10 @@ function apply(object: object, ...flags: string[]): Promise<string> {
 
 const deploy = (namespace: string, inputs?: Record<string, string>) => takeOver(cluster, namespace, inputs);
 
-/** Makes a certificate as Milvus's page says: without a name that clients look at, and good until the year 2300. */
+/**
+ * Makes a certificate as Milvus's page says: without a name that clients look at,
+ * and good until the year 2300.
+ */
 async function certificateOfThePage(): Promise<string> {
   const cwd = await mkdtemp(join(cluster.gke.directory, "page-"));
   const openssl = (...args: string[]) => promisify(execFile)("openssl", args, { cwd });

@@ -36,8 +36,9 @@ function filesBelow(folder: string): string[] {
 }
 
 /**
- * What a run has left where others can read it, its `::add-mask::` commands left out. The output values_overlay has the
- * release's user.yaml unless that may hold secrets: __tests__/plan/values-overlay.test.ts.
+ * What a run has left where others can read it, its `::add-mask::` commands left out. The output
+ * values_overlay has the release's user.yaml unless that may hold secrets:
+ * __tests__/plan/values-overlay.test.ts.
  */
 function traces({ lines, outputs, summary, state }: StepResult): string {
   const log = lines.filter((line) => !line.startsWith("::add-mask::"));
@@ -45,7 +46,9 @@ function traces({ lines, outputs, summary, state }: StepResult): string {
   return [...log, JSON.stringify(others), summary, JSON.stringify(state)].join("\n");
 }
 
-/** The first run on a release that this Helm has installed, its post step, and what was to be seen meanwhile. */
+/**
+ * The first run on a release that this Helm has installed, its post step, and what was to be seen meanwhile.
+ */
 interface FirstRun {
   before: Record<string, unknown>;
   job: Job;

@@ -27,7 +27,9 @@ async function byHandUntil(signal: AbortSignal | undefined, ...args: string[]): 
   return run({ name: "node", path: process.execPath, env: environment() }, [PROGRAM, ...args], { signal });
 }
 
-/** Runs the built program in a terminal, in which somebody presses Ctrl-C once the pattern is on the screen. */
+/**
+ * Runs the built program in a terminal, in which somebody presses Ctrl-C once the pattern is on the screen.
+ */
 async function inTerminal(pattern: string, ...args: string[]): Promise<Output> {
   const driver = join(import.meta.dirname, "support/terminal.py");
   const own = environment();

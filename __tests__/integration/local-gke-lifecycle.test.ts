@@ -155,7 +155,10 @@ describe("a start that fails", () => {
   });
 });
 
-/** Makes a cache of binaries that is the real one but for one program, and returns what XDG_CACHE_HOME must be. */
+/**
+ * Makes a cache of binaries that is the real one but for one program, and returns
+ * what XDG_CACHE_HOME must be.
+ */
 async function cacheWith(program: (typeof PROGRAMS)[number], script: string): Promise<string> {
   const real = await binaries(PROGRAMS);
   const home = await mkdtemp(join(tmpdir(), "cache-"));

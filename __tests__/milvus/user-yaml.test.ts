@@ -164,7 +164,9 @@ describe("withTls refuses", () => {
 });
 
 describe("withTls on random texts", () => {
-  /** Texts of settings, with those that matter here often among them, as a library writes them in some style. */
+  /**
+   * Texts of settings, with those that matter here often among them, as a library writes them in some style.
+   */
   const { tree } = fc.letrec<{ tree: YamlMap; node: unknown }>((tie) => ({
     tree: fc.dictionary(
       fc.oneof(

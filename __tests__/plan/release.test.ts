@@ -10,8 +10,8 @@ import { planRelease, type ReleasePlan, type UpgradePlan } from "../../src/plan/
 import { DEFAULTS, observed, STARTING, settings } from "../support/observed.ts";
 
 /**
- * Does what an upgrade says to the release's values, as `helm upgrade` does with `--reset-then-reuse-values` or
- * `--reset-values`.
+ * Does what an upgrade says to the release's values, as `helm upgrade` does with
+ * `--reset-then-reuse-values` or `--reset-values`.
  */
 function applied(values: YamlMap, upgrade: UpgradePlan | undefined): YamlMap {
   if (!upgrade) return values;

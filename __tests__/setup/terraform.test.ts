@@ -234,7 +234,9 @@ test("every variable is used, and has a description and a type", async () => {
   }
 });
 
-/** Returns the lines that `terraform fmt` would write in another way, as far as indentation and alignment go. */
+/**
+ * Returns the lines that `terraform fmt` would write in another way, as far as indentation and alignment go.
+ */
 function misformatted(text: string): string[] {
   const lines = text.split("\n");
   const wrong: string[] = [];

@@ -90,7 +90,10 @@ export class ApiLab {
     return (await this.open({ config })).api;
   }
 
-  /** Opens a way to the API server in a folder of its own until the test has ended; with all rights unless told otherwise. */
+  /**
+   * Opens a way to the API server in a folder of its own until the test has ended; with all
+   * rights unless told otherwise.
+   */
   async open(
     options: { config?: string; flags?: string[]; path?: string; folder?: string } = {},
   ): Promise<{ api: ApiServer; folder: string }> {

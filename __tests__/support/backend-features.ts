@@ -16,7 +16,10 @@ const Spec = v.looseObject({
   ),
 });
 
-/** A backend service as Google returns it. Go's client leaves empty members out; Go tells a null list from an empty one. */
+/**
+ * A backend service as Google returns it. Go's client leaves empty members out; Go tells a
+ * null list from an empty one.
+ */
 export interface BackendService {
   enableCDN: boolean;
   customRequestHeaders: string[] | null;
@@ -38,8 +41,9 @@ export const NEW_SERVICE: BackendService = {
 };
 
 /**
- * Returns a backend service after a sync with a BackendConfig's spec, and what the controller has updated: a port of the
- * comparisons in kubernetes/ingress-gce, pkg/backends/features (an OAuth client of one's own left out).
+ * Returns a backend service after a sync with a BackendConfig's spec, and what the controller has
+ * updated: a port of the comparisons in kubernetes/ingress-gce, pkg/backends/features (an OAuth
+ * client of one's own left out).
  */
 export function syncFeatures(
   spec: unknown,
@@ -74,7 +78,8 @@ export function syncFeatures(
       updated.push("customRequestHeaders");
     }
   }
-  // customresponseheaders.go EnsureCustomResponseHeaders: no spec at all is an empty list, an empty spec a null one.
+  // customresponseheaders.go EnsureCustomResponseHeaders: no spec at all is an empty
+  // list, an empty spec a null one.
   const desired = customResponseHeaders ? (customResponseHeaders.headers ?? null) : [];
   if (!isDeepStrictEqual(desired, live.customResponseHeaders ?? [])) {
     service.customResponseHeaders = desired;

@@ -61,7 +61,10 @@ export async function certificateWith(
   };
 }
 
-/** Makes a certificate for a host, from yesterday on, as earlier versions of this action made it: its own authority. */
+/**
+ * Makes a certificate for a host, from yesterday on, as earlier versions of this
+ * action made it: its own authority.
+ */
 export function selfSigned(host: string, days = 397): Promise<KeyPair & Authority> {
   return certificateWith({ subject: `CN=${host}`, names: [host], from: Date.now() - DAY, days });
 }

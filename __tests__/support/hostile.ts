@@ -18,7 +18,10 @@ const BOMB = `a: &a [x,x,x,x,x,x,x,x,x,x]\n${[..."bcdefg"]
   })
   .join("\n")}\n`;
 
-/** What the runner, a shell, YAML, JavaScript, a terminal, a file system or a regular expression could fall for. */
+/**
+ * What the runner, a shell, YAML, JavaScript, a terminal, a file system or a
+ * regular expression could fall for.
+ */
 export const HOSTILE = [
   "::error::injected",
   "\n::set-output name=uri::injected\n",
@@ -133,7 +136,10 @@ export function tryEach(work: (text: string) => unknown): void {
   }
 }
 
-/** Captures what the tests of a file write to the job's log. Returns a function that takes what has come since. */
+/**
+ * Captures what the tests of a file write to the job's log. Returns a function
+ * that takes what has come since.
+ */
 export function captureLog(): () => string {
   let printed = "";
   beforeEach(() => {

@@ -12,8 +12,8 @@ const PAIRS = 2;
 /** How much faster everything is than at Google. */
 const SCALE = 2;
 /**
- * The usual times, in milliseconds: pods of the proxy, the slowest pods, a new load balancer, from then on its certificate,
- * the pause between calls.
+ * The usual times, in milliseconds: pods of the proxy, the slowest pods, a new load balancer, from then on
+ * its certificate, the pause between calls.
  */
 const USUAL = { proxy: 9000, slowest: 30_000, loadBalancer: 25_000, certificate: 10_000, poll: 5000 };
 /** Of one call, in milliseconds. */
@@ -22,8 +22,9 @@ const PAUSE_MS = 20;
 const TOKEN = "root:Milvus";
 
 /**
- * Compares the action's time until Milvus is proven to answer through a new load balancer with that of the bare commands
- * one after the other: upgrade and wait, apply, wait for the address, call Milvus until it answers.
+ * Compares the action's time until Milvus is proven to answer through a new load balancer with
+ * that of the bare commands one after the other: upgrade and wait, apply, wait for the address,
+ * call Milvus until it answers.
  */
 export async function firstDeploy({ gke }: Lab): Promise<Figure[]> {
   const { loadBalancer, certificate } = USUAL;

@@ -5,8 +5,8 @@ const PAIRS = 7;
 const ADDRESS_DELAY_MS = 40;
 
 /**
- * Compares a run that finds nothing to change, and proves that Milvus answers, with the commands by which a person looks:
- * `helm list` and `kubectl get ingress`. The two alternate.
+ * Compares a run that finds nothing to change, and proves that Milvus answers, with the commands by which a
+ * person looks: `helm list` and `kubectl get ingress`. The two alternate.
  */
 export async function unchanged(lab: Lab): Promise<Figure[]> {
   const { helm, kubectl } = lab;

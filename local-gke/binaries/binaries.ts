@@ -24,8 +24,9 @@ export async function binary(name: BinaryName, watching: Watching = {}): Promise
 }
 
 /**
- * Returns the paths of pinned programs. One that is not in the cache is downloaded and verified, or built from
- * source where its official host can't be reached. A kubectl on PATH that suits the API server is used as it is.
+ * Returns the paths of pinned programs. One that is not in the cache is downloaded and verified,
+ * or built from source where its official host can't be reached. A kubectl on PATH that suits the
+ * API server is used as it is.
  *
  * @throws Error if a program can neither be downloaded nor built, with the reasons
  */

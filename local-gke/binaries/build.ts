@@ -21,7 +21,9 @@ const GO: Program = {
   },
   leadingArgs: ["-C", join(import.meta.dirname, "go")],
 };
-/** Lists packages that the compiler has to build. A main package can be in the cache without its executable. */
+/**
+ * Lists packages that the compiler has to build. A main package can be in the cache without its executable.
+ */
 const STALE =
   '{{if and .Stale (ne .StaleReason "not installed but available in build cache")}}{{.ImportPath}}{{end}}';
 const ERROR_LINES = 15;
@@ -33,7 +35,8 @@ export interface Order {
 }
 
 /**
- * Builds programs from the Go module beside this file with one command, so that what they share is compiled once.
+ * Builds programs from the Go module beside this file with one command, so that what
+ * they share is compiled once.
  *
  * @throws Error with the compiler's last lines
  */

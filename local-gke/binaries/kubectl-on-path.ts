@@ -12,8 +12,9 @@ import type { Say } from "../say.ts";
 import { KUBERNETES } from "./pins.ts";
 
 /**
- * Returns the path of a link to the kubectl on PATH if Kubernetes supports it with our API server, else undefined.
- * A link in a folder of its own: jobs of tests have nothing else of that kubectl's folder on their PATH.
+ * Returns the path of a link to the kubectl on PATH if Kubernetes supports it with our API
+ * server, else undefined. A link in a folder of its own: jobs of tests have nothing else of that
+ * kubectl's folder on their PATH.
  */
 export async function kubectlOnPath(say: Say): Promise<string | undefined> {
   const path = await which("kubectl");

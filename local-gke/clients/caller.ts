@@ -25,8 +25,8 @@ export class Caller {
   readonly #clients = new Map<string, Client>();
 
   /**
-   * @param options `host`: for the load balancer's routing; `token`: `user:password`; `ways`: asked at each attempt;
-   *   `deadlineMs`: of an attempt; `pauseMs`: between two
+   * @param options `host`: for the load balancer's routing; `token`: `user:password`; `ways`: asked at each
+   *   attempt; `deadlineMs`: of an attempt; `pauseMs`: between two
    */
   constructor(options: {
     host: string;

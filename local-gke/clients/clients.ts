@@ -15,8 +15,8 @@ const PAUSE_MS = 20;
 const RECORD_TTL = 5;
 
 /**
- * Two clients of a release, one by name and one by address. A client calls Milvus in plaintext and with TLS at the old
- * port and at the new one. Its call fails when Milvus answers nowhere.
+ * Two clients of a release, one by name and one by address. A client calls Milvus in plaintext and with TLS
+ * at the old port and at the new one. Its call fails when Milvus answers nowhere.
  */
 export interface Clients {
   /** Tells the client by address where the new load balancer is. */

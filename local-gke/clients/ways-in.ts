@@ -8,7 +8,10 @@ export interface WayIn {
   tls: boolean;
 }
 
-/** Returns the ways through a layer-4 load balancer. Milvus speaks plaintext at first, and TLS after the upgrade. */
+/**
+ * Returns the ways through a layer-4 load balancer. Milvus speaks plaintext at
+ * first, and TLS after the upgrade.
+ */
 export function layer4Ways(address: string): WayIn[] {
   return [
     { name: "old port", address: `${address}:19530`, tls: false },
@@ -21,7 +24,9 @@ export function layer7Way(address: string): WayIn {
   return { name: "new port", address: `${address}:443`, tls: true };
 }
 
-/** The ways in at the addresses of a host. Like any resolver, it keeps an answer of DNS for the record's TTL. */
+/**
+ * The ways in at the addresses of a host. Like any resolver, it keeps an answer of DNS for the record's TTL.
+ */
 export class WaysByName {
   readonly #host: string;
   readonly #resolver = new Resolver();

@@ -30,7 +30,10 @@ export async function changeZoneRecords(
   if (!response.ok) throw new Error(`records of zone ${zone}: ${await response.text()}`);
 }
 
-/** Returns the records of a host that an earlier run of the action has made for release my-release of a namespace. */
+/**
+ * Returns the records of a host that an earlier run of the action has made for
+ * release my-release of a namespace.
+ */
 export function managedRecords(host: string, namespace: string, address: string, ttl: number): ZoneRecord[] {
   const owner = `my-project/us-central1/my-cluster/${namespace}/my-release-milvus`;
   const text = `"heritage=milvus-gke-load-balancer,owner=${owner}"`;

@@ -1,6 +1,9 @@
 import { KubeConfig, type RequestContext } from "@kubernetes/client-node";
 
-/** client-node connects anew for every request and every watch; the TLS handshakes took a tenth of the CPU time. */
+/**
+ * client-node connects anew for every request and every watch; the TLS handshakes
+ * took a tenth of the CPU time.
+ */
 class WithOneConnection extends KubeConfig {
   #dispatcher: ReturnType<RequestContext["getDispatcher"]>;
 

@@ -35,7 +35,9 @@ export interface RunOptions {
   signal?: AbortSignal;
 }
 
-/** A release in a namespace of its own, and a run's ways to the cluster and to Google, each through a gate. */
+/**
+ * A release in a namespace of its own, and a run's ways to the cluster and to Google, each through a gate.
+ */
 export interface Bench {
   namespace: string;
   /** In front of the API server. */

@@ -106,8 +106,8 @@ export function cell(fault: string, moment: Moment, ...expected: Cell["expected"
 }
 
 /**
- * How a run may end that loses the API server for seconds. The action asks again; Helm may give up at its first failed
- * request, and the release is then rolled back.
+ * How a run may end that loses the API server for seconds. The action asks again; Helm may give up at its
+ * first failed request, and the release is then rolled back.
  */
 export function endsWithoutApiServer(moment: Moment): Cell["expected"] {
   return moment === "upgrade" || moment === "rollout"

@@ -10,7 +10,10 @@ import { pipeline } from "node:stream/promises";
 import { listenOnFreePort } from "../listen.ts";
 import { selfSigned } from "../milvus/certificate.ts";
 
-/** A server in front of another one. It passes requests on, and can fail in the ways that networks and servers do. */
+/**
+ * A server in front of another one. It passes requests on, and can fail in the ways
+ * that networks and servers do.
+ */
 export interface Gate {
   /** Its own URL, without a path. */
   url: string;
@@ -40,7 +43,8 @@ const PASS: Behaviour = { kind: "pass", delayMs: 0 };
  * Starts a gate.
  *
  * @param target URL of the server behind it
- * @param caCertificate PEM, of a target that speaks HTTPS. Then the gate does too, with a certificate of its own.
+ * @param caCertificate PEM, of a target that speaks HTTPS. Then the gate does too,
+ *   with a certificate of its own.
  */
 export async function startGate(target: string, caCertificate?: string): Promise<Gate> {
   let behaviour: Behaviour = PASS;

@@ -20,8 +20,8 @@ interface Row {
 }
 
 /**
- * Lets a run meet each fault, with each Helm that matters, and returns what became of them, in their order. Faults that
- * other runs would meet, too, have a local GKE of their own, beside the one for all others.
+ * Lets a run meet each fault, with each Helm that matters, and returns what became of them, in their order.
+ * Faults that other runs would meet, too, have a local GKE of their own, beside the one for all others.
  */
 export async function runCells(cells: readonly Cell[], say: Say): Promise<Outcome[]> {
   const rows = cells

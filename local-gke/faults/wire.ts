@@ -1,13 +1,18 @@
 import { connect, createServer, type Socket } from "node:net";
 import { listenOnFreePort } from "../listen.ts";
 
-/** A TCP connection to a server, which knows nothing of what passes. It ends every connection until it has a target. */
+/**
+ * A TCP connection to a server, which knows nothing of what passes. It ends every
+ * connection until it has a target.
+ */
 export interface Wire {
   /** `host:port` of its own. */
   address: string;
   /** @param target `host:port` */
   lead(target: string): void;
-  /** Passes nothing on from or to the connections that there are, and doesn't end them. Later ones are whole. */
+  /**
+   * Passes nothing on from or to the connections that there are, and doesn't end them. Later ones are whole.
+   */
   lose(): void;
   close(): Promise<void>;
 }

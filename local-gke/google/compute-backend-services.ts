@@ -20,7 +20,9 @@ export class BackendServices {
     return backend && this.#resource(scope, backend);
   }
 
-  /** The last health checks of one group's endpoints. A group whose endpoints nobody has checked yet has none. */
+  /**
+   * The last health checks of one group's endpoints. A group whose endpoints nobody has checked yet has none.
+   */
   getHealth(scope: Scope, name: string, request: ApiRequest): ApiAnswer | undefined {
     const backend = this.#backend(scope, name);
     if (!backend) return undefined;

@@ -17,8 +17,8 @@ func main() {}
 `;
 
 /**
- * Returns a folder with a Go module that has Milvus's client. The first call compiles the client, which takes minutes;
- * Go keeps what it has compiled in a cache of its own.
+ * Returns a folder with a Go module that has Milvus's client. The first call compiles the client, which takes
+ * minutes; Go keeps what it has compiled in a cache of its own.
  *
  * @throws Error if Go or a module is not available
  */

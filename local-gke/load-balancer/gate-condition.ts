@@ -13,7 +13,8 @@ export interface GateCondition {
 /**
  * Returns the condition of a pod's readiness gate.
  *
- * @param groups names of the groups with the pod that a load balancer uses; each has the name of its backend service
+ * @param groups names of the groups with the pod that a load balancer uses; each has
+ *   the name of its backend service
  * @param healthyIn the group whose health check the pod passes
  */
 export function gateCondition(state: {

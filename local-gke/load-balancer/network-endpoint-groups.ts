@@ -35,8 +35,8 @@ interface Member {
 }
 
 /**
- * Watches the pods of all Milvus releases in a cluster, and those of Attu. The nodes run no containers, so this class starts
- * the servers of each pod, with the configuration at the pod's creation.
+ * Watches the pods of all Milvus releases in a cluster, and those of Attu. The nodes run no containers, so
+ * this class starts the servers of each pod, with the configuration at the pod's creation.
  */
 export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implements Endpoints {
   readonly #config: KubeConfig;

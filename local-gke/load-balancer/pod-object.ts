@@ -1,7 +1,10 @@
 import type { V1Pod, V1PodSpec, V1Service } from "@kubernetes/client-node";
 import { isAttu } from "../milvus/attu.ts";
 
-/** Whether clients connect to this pod: it has a container port named `milvus`, as in the Milvus chart, or is Attu. */
+/**
+ * Whether clients connect to this pod: it has a container port named `milvus`, as in
+ * the Milvus chart, or is Attu.
+ */
 export function acceptsClients(pod: V1Pod): boolean {
   return containerPort(pod, "milvus") !== undefined || isAttu(pod.spec?.containers[0]?.image ?? "");
 }

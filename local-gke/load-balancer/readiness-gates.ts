@@ -39,8 +39,8 @@ interface Options {
 }
 
 /**
- * Starts the stand-ins for GKE's webhook that adds the readiness gate to new pods, and for ingress-gce's readiness
- * reflector, which sets the gate's condition.
+ * Starts the stand-ins for GKE's webhook that adds the readiness gate to new pods, and for ingress-gce's
+ * readiness reflector, which sets the gate's condition.
  */
 export async function startReadinessGates(options: Options): Promise<{ stop(): Promise<void> }> {
   const config = kubeConfigFrom(options.kubeconfig);

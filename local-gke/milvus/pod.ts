@@ -20,7 +20,10 @@ const NO_CHECK_HEALTH = "unknown method CheckHealth for service milvus.proto.mil
 
 /** The servers of a pod. */
 export interface PodServers {
-  /** Maps container ports to ports of 127.0.0.1. Of Milvus: 19530 for gRPC, 9091 for `/healthz`, and that of REST. */
+  /**
+   * Maps container ports to ports of 127.0.0.1. Of Milvus: 19530 for gRPC, 9091 for
+   * `/healthz`, and that of REST.
+   */
   ports: ReadonlyMap<number, number>;
   /** `/healthz` responds 200 if ready, else 500. */
   setReady(ready: boolean): void;
@@ -32,7 +35,8 @@ export interface PodServers {
 let imageCertificate: ReturnType<typeof selfSigned> | undefined;
 
 /**
- * Starts the servers of a pod of Milvus's proxy or standalone component, which forward to `milvus`. The pod is not ready at first.
+ * Starts the servers of a pod of Milvus's proxy or standalone component, which forward to `milvus`.
+ * The pod is not ready at first.
  *
  * @param version Milvus's version. Old ones respond in their own way.
  */

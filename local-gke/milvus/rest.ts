@@ -9,8 +9,9 @@ import { answerHttp1, type Handler, response } from "./exchange.ts";
 const NEED_AUTHENTICATE = JSON.stringify({ code: 1800, message: "user hasn't authenticated" });
 
 /**
- * Returns Milvus's RESTful server, as far as its login goes: milvus-lite has no such API. Behind the login it knows no path.
- * With TLS it has the certificate of the gRPC port (milvus-io/milvus, internal/distributed/proxy/listener_manager.go).
+ * Returns Milvus's RESTful server, as far as its login goes: milvus-lite has no such API. Behind the login it
+ * knows no path. With TLS it has the certificate of the gRPC port (milvus-io/milvus,
+ * internal/distributed/proxy/listener_manager.go).
  */
 export function restServer(config: ProxyConfig, tls: { cert: string; key: string } | undefined) {
   const handler: Handler = async (request) => {

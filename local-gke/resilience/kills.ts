@@ -64,7 +64,9 @@ interface TestedRelease {
   /** Runs the action to its end, or kills it at `moment`. */
   act(run: string, moment?: Moment): Promise<{ exitCode: number; milliseconds: number; log: string[] }>;
   read(): Promise<Release>;
-  /** Gives the release its first values, with a layer-4 load balancer and without TLS, and starts its clients. */
+  /**
+   * Gives the release its first values, with a layer-4 load balancer and without TLS, and starts its clients.
+   */
   startAgain(): Promise<Clients>;
   /** The pod annotations of each Deployment that runs have set. */
   annotations(): Promise<Record<string, string>[]>;
@@ -160,8 +162,9 @@ async function installTestedRelease(gke: LocalGke, helm: TestedRelease["helm"]):
 }
 
 /**
- * Kills runs and all their child processes at random moments. Lets a run finish after one or more kills. Then the release
- * gets its layer-4 load balancer back. Two clients call Milvus from before the kills until after the finish.
+ * Kills runs and all their child processes at random moments. Lets a run finish after one or more
+ * kills. Then the release gets its layer-4 load balancer back. Two clients call Milvus from before the
+ * kills until after the finish.
  *
  * @param say logs the progress
  * @throws Error with a run's log if it does not finish, or with the values if some were lost

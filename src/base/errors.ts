@@ -57,7 +57,9 @@ export class ActionError extends Error {
   }
 }
 
-/** Something came between this run's plan and its work. What the run has changed is sound: it may plan again. */
+/**
+ * Something came between this run's plan and its work. What the run has changed is sound: it may plan again.
+ */
 export class RestartError extends ActionError {}
 
 /** Another run was faster. This run's plan is outdated. */

@@ -8,7 +8,8 @@ const MEBIBYTE = 1024 * 1024;
 const CHUNK = 64 * 1024;
 
 /**
- * Reads a text file that a user names. Waits for nothing: a pipe or a device could keep the run from going on.
+ * Reads a text file that a user names. Waits for nothing: a pipe or a device
+ * could keep the run from going on.
  *
  * @throws Error saying in words why it can't be read; that of the system (`ENOENT`, `EACCES`) as it is
  */

@@ -17,9 +17,9 @@ export function targetOf(address: string): Target {
 }
 
 /**
- * Returns the proxy for TLS connections to a target, undefined if there is none for it: `https_proxy` or `HTTPS_PROXY`,
- * except for what `no_proxy` or `NO_PROXY` lists and for this machine. kubectl and Helm follow the same rules
- * (golang.org/x/net/http/httpproxy).
+ * Returns the proxy for TLS connections to a target, undefined if there is none for it: `https_proxy` or
+ * `HTTPS_PROXY`, except for what `no_proxy` or `NO_PROXY` lists and for this machine. kubectl and Helm follow
+ * the same rules (golang.org/x/net/http/httpproxy).
  *
  * @throws ActionError if the proxy isn't an http:// URL
  */
@@ -89,7 +89,10 @@ function isLocal(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\./.test(host);
 }
 
-/** Tells whether an entry of `NO_PROXY` covers a target: `*`, an IP address, a range or a domain, perhaps with a port. */
+/**
+ * Tells whether an entry of `NO_PROXY` covers a target: `*`, an IP address, a range or a
+ * domain, perhaps with a port.
+ */
 function isException(entry: string, { host, port }: Target): boolean {
   if (entry === "*") return true;
   const isPlain = isIP(entry) > 0 || entry.includes("/");

@@ -8,8 +8,8 @@ const LONGEST = 70_000;
 export const TITLE = "Milvus on GKE";
 
 /**
- * Writes a text to the job's log, shortened if it is very long. The text may quote other programs, and the runner
- * would run any line as a workflow command that begins with `::` or contains `##[` (actions/runner,
+ * Writes a text to the job's log, shortened if it is very long. The text may quote other programs, and the
+ * runner would run any line as a workflow command that begins with `::` or contains `##[` (actions/runner,
  * ActionCommand.TryParseV2 and TryParse).
  */
 export function info(text: string): void {

@@ -2,7 +2,10 @@ import { isAbsolute, relative, resolve } from "node:path";
 import { ActionError, type Annotation } from "./errors.ts";
 import { printable, withoutMiddle } from "./text.ts";
 
-/** How many mistakes an error lists, and how long each may be. The runner cuts an annotation to 4096 characters. */
+/**
+ * How many mistakes an error lists, and how long each may be. The runner cuts an
+ * annotation to 4096 characters.
+ */
 const MOST = 20;
 const LONGEST = 500;
 

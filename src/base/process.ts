@@ -9,7 +9,10 @@ export interface Program {
   name: string;
   /** Absolute path of the executable. */
   path: string;
-  /** Variables beside the action's own environment, which the program has without the inputs. E.g. `KUBECONFIG`. */
+  /**
+   * Variables beside the action's own environment, which the program has without
+   * the inputs. E.g. `KUBECONFIG`.
+   */
   env?: Record<string, string>;
   /** Arguments that come before all others, e.g. `--context`. */
   leadingArgs?: string[];
@@ -35,8 +38,8 @@ export interface RunOptions {
   /** Ends the program: with the runner's own signal after a cancellation, otherwise with SIGTERM. */
   signal?: AbortSignal | undefined;
   /**
-   * In a process group of its own: a terminal's Ctrl-C then reaches the program only through `signal`, and none of the
-   * programs that it has started. Ignored on Windows, where it would open a window.
+   * In a process group of its own: a terminal's Ctrl-C then reaches the program only through `signal`, and
+   * none of the programs that it has started. Ignored on Windows, where it would open a window.
    */
   ownGroup?: boolean;
 }
@@ -132,7 +135,10 @@ export async function runCommandFile(path: string, args: string[]): Promise<Outp
   });
 }
 
-/** The runner hands inputs over as variables. Some are secrets, which plugins and post-renderers have no use for. */
+/**
+ * The runner hands inputs over as variables. Some are secrets, which plugins and
+ * post-renderers have no use for.
+ */
 function withoutInputs(environment: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
     Object.entries(environment).flatMap(([name, value]) =>

@@ -8,8 +8,8 @@ import { openTunnel, targetOf } from "./https-proxy.ts";
 const HANDSHAKE_MS = 10_000;
 
 /**
- * Returns which certificate a server presents, whether or not anybody trusts it, in half a sentence: for which names, by
- * whom, until when. Where none can be seen, it says why.
+ * Returns which certificate a server presents, whether or not anybody trusts it, in half a sentence: for
+ * which names, by whom, until when. Where none can be seen, it says why.
  *
  * @param address `host:port` to dial
  * @param host sent as SNI

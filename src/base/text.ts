@@ -4,8 +4,8 @@ import { stripVTControlCharacters } from "node:util";
 const LONGEST_LINE = 200;
 
 /**
- * Returns a text from elsewhere without what a terminal obeys: escape sequences, and control characters except tabs
- * and line ends.
+ * Returns a text from elsewhere without what a terminal obeys: escape sequences, and control
+ * characters except tabs and line ends.
  */
 export function printable(text: string): string {
   return stripVTControlCharacters(text).replace(/[^\P{Cc}\t\n\r\u0085]/gu, "");

@@ -49,8 +49,9 @@ function goNumber(source: string): number | typeof NOT_RESOLVED {
 const ownKeys = new WeakMap<YamlMap, Set<string>>();
 
 /**
- * Adds a pair to a map, and what `<<` refers to, in the order of the text: a later one wins (sigs.k8s.io/yaml,
- * goyaml.v2, decode.go mapping and merge). By YAML's own rules the map's own keys would always win.
+ * Adds a pair to a map, and what `<<` refers to, in the order of the text: a later one
+ * wins (sigs.k8s.io/yaml, goyaml.v2, decode.go mapping and merge). By YAML's own rules the
+ * map's own keys would always win.
  *
  * @returns what is wrong, else an empty text
  */
@@ -140,8 +141,8 @@ function mapAsKey(text: string, origin: string): YamlError {
 }
 
 /**
- * Tells whether a value holds more than a million values. Counts those of an alias each time that it is used: one inside
- * itself would never end.
+ * Tells whether a value holds more than a million values. Counts those of an alias each time that it is used:
+ * one inside itself would never end.
  */
 export function holdsTooMuch(value: unknown): boolean {
   const open = [value];

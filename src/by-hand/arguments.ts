@@ -12,8 +12,8 @@ const SECRETS = ["milvus_token", "github_token", "credentials_json", "tls_privat
 
 /**
  * Reads the arguments of a run by hand. Flags are the action's inputs: `--cluster-name my-cluster`,
- * `--cluster_name=my-cluster`, `--install` for `--install=true`, `--milvus-token=@FILE` for the text of a file. An input
- * without a flag has the variable `INPUT_<NAME>`, else its default.
+ * `--cluster_name=my-cluster`, `--install` for `--install=true`, `--milvus-token=@FILE` for the text of a
+ * file. An input without a flag has the variable `INPUT_<NAME>`, else its default.
  *
  * @throws ActionError naming the argument that isn't usable
  */

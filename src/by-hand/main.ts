@@ -18,8 +18,8 @@ const SIGNALLED: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGTER
 const UNUSABLE = 2;
 
 /**
- * Runs the action by hand: a laptop or Cloud Shell takes the runner's place. The action itself is started as the runner
- * starts it, so that both do the same.
+ * Runs the action by hand: a laptop or Cloud Shell takes the runner's place. The action itself is started as
+ * the runner starts it, so that both do the same.
  *
  * @param args the arguments after the program
  * @returns the exit code

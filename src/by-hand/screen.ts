@@ -18,8 +18,8 @@ const USUAL_COLUMNS = 80;
 const CLEAR_LINE = "\r\x1b[2K";
 
 /**
- * Returns the screen on a stream. On a terminal the last line is a spinner with what goes on. Elsewhere there is none: a
- * file would keep every state of it.
+ * Returns the screen on a stream. On a terminal the last line is a spinner with what goes on. Elsewhere there
+ * is none: a file would keep every state of it.
  */
 export function screenOn(stream: ScreenStream, environment: NodeJS.ProcessEnv): Screen {
   if (!stream.isTTY || environment.TERM === "dumb") {

@@ -11,13 +11,16 @@ export interface BesideRollout {
   onPods(pods: readonly Pod[]): void;
   /** Waits until nothing is under way any more, and returns whether the work is done. */
   settled(): Promise<boolean>;
-  /** Undoes the work before the release is rolled back. Returns a sentence on it; undefined for nothing to undo. */
+  /**
+   * Undoes the work before the release is rolled back. Returns a sentence on it;
+   * undefined for nothing to undo.
+   */
   takeBack(): Promise<string | undefined>;
 }
 
 /**
- * Makes the load balancer as soon as the pods behind Milvus's Service are replaced and ready. Google needs minutes for it,
- * and so do the other pods of the release.
+ * Makes the load balancer as soon as the pods behind Milvus's Service are replaced and ready. Google needs
+ * minutes for it, and so do the other pods of the release.
  *
  * @param labels those of the pods
  * @param made the objects that `make` has created so far

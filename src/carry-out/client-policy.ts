@@ -61,8 +61,8 @@ function changeKey(name: string): string {
 }
 
 /**
- * Deletes the Cloud Armor policy, once no load balancer has it any more. A policy that stays attached for long is
- * left with a warning: it costs little, and the next run deletes it.
+ * Deletes the Cloud Armor policy, once no load balancer has it any more. A policy that stays attached for
+ * long is left with a warning: it costs little, and the next run deletes it.
  *
  * @throws ActionError when Google refuses
  */

@@ -10,10 +10,11 @@ function recordKey(host: string): string {
 }
 
 /**
- * Creates the host's DNS record if it doesn't exist and its zone is given. Google looks for it before it issues a
- * certificate. A record that points elsewhere stays: clients still use it.
+ * Creates the host's DNS record if it doesn't exist and its zone is given. Google looks for it before it
+ * issues a certificate. A record that points elsewhere stays: clients still use it.
  *
- * @returns where the record points instead; undefined when it points at the load balancer, or no zone is given
+ * @returns where the record points instead; undefined when it points at the load
+ *   balancer, or no zone is given
  * @throws ActionError when the record is someone else's or may not be created
  */
 export async function introduceHost(

@@ -64,8 +64,8 @@ export async function checkByDryRun(
 }
 
 /**
- * Returns what former revisions had and the release no longer has: its users' values, and this action's. Only an upgrade
- * of a release without this action's values looks: its own upgrades lose none.
+ * Returns what former revisions had and the release no longer has: its users' values, and this action's. Only
+ * an upgrade of a release without this action's values looks: its own upgrades lose none.
  */
 async function formerValues(
   api: ApiServer,

@@ -25,8 +25,8 @@ import { type HelmUpgrade, upgradeOrRollBack } from "./release.ts";
 const TITLE = "Remove the layer-4 load balancer";
 
 /**
- * Takes the layer-4 load balancer away by an upgrade that changes nothing but the Service. The plan may be an hour old:
- * who has scaled the release since keeps the new number of pods.
+ * Takes the layer-4 load balancer away by an upgrade that changes nothing but the Service. The plan may be an
+ * hour old: who has scaled the release since keeps the new number of pods.
  *
  * @param service the name of Milvus's Service
  * @param release as it is now

@@ -11,8 +11,8 @@ import type { MovedRecord } from "./dns-record.ts";
 const LONGEST_WAIT = 600;
 
 /**
- * Waits until clients by name no longer come to the layer-4 load balancer: resolvers may give the old address for the
- * record's TTL.
+ * Waits until clients by name no longer come to the layer-4 load balancer: resolvers may give the old
+ * address for the record's TTL.
  *
  * @param moved the move of the host's record in this run, if there was one
  * @returns false if DNS leads them there for longer, or somebody else has to change the record first

@@ -69,8 +69,8 @@ export async function applyLoadBalancer(
 }
 
 /**
- * Mends the health check of a load balancer that exists, before an upgrade replaces pods. GKE keeps a new pod unready
- * until the load balancer's health check passes, for up to 10 minutes a pod (kubernetes/ingress-gce,
+ * Mends the health check of a load balancer that exists, before an upgrade replaces pods. GKE keeps a new pod
+ * unready until the load balancer's health check passes, for up to 10 minutes a pod (kubernetes/ingress-gce,
  * pkg/neg/readiness): with a wrong health check the rollout would wait for that.
  */
 export async function applyHealthCheck(
@@ -176,7 +176,9 @@ export async function settleLoadBalancer(
   }
 }
 
-/** Removes the switch that has turned IAP off. Milvus's answer through the load balancer shows that it is off. */
+/**
+ * Removes the switch that has turned IAP off. Milvus's answer through the load balancer shows that it is off.
+ */
 export async function settleBackendConfig(
   { report }: Session,
   api: ApiServer,

@@ -61,7 +61,8 @@ export interface HelmUpgrade {
  * deployed revision, and the error says so.
  *
  * @param beside what goes on beside the upgrade; it is taken back when the upgrade fails
- * @throws OvertakenError when the release was upgraded, scaled or edited since this run looked; nothing was changed
+ * @throws OvertakenError when the release was upgraded, scaled or edited since this
+ *   run looked; nothing was changed
  */
 export async function upgradeOrRollBack(
   settings: ReleaseSettings,
@@ -113,7 +114,9 @@ export async function upgradeOrRollBack(
   });
 }
 
-/** Tells whether a failed upgrade left a revision behind. If that can't be seen, it counts as one that did. */
+/**
+ * Tells whether a failed upgrade left a revision behind. If that can't be seen, it counts as one that did.
+ */
 async function hasMadeRevision(api: ApiServer, release: Release): Promise<boolean> {
   try {
     const newest = (await listRevisions(api, release)).at(-1);
@@ -279,8 +282,9 @@ async function rollBackPending(
 }
 
 /**
- * Tells whether this run's own Helm left a revision pending. A Helm that was killed, or has lost the API server, can't
- * record that it failed. No other run's Helm can have begun meanwhile: it refuses a release that is pending.
+ * Tells whether this run's own Helm left a revision pending. A Helm that was killed, or has lost
+ * the API server, can't record that it failed. No other run's Helm can have begun meanwhile: it
+ * refuses a release that is pending.
  */
 async function isLeftPending(
   api: ApiServer,

@@ -22,13 +22,15 @@ export interface RenderedRelease {
   plan: ReleasePlan;
   /** Undefined when the release stays as it is. */
   chart: LocalChart | undefined;
-  /** What comes first: the upgrade before Milvus answers, or the one after that. Undefined when there is none. */
+  /**
+   * What comes first: the upgrade before Milvus answers, or the one after that. Undefined when there is none.
+   */
   rendered: Rendered | undefined;
 }
 
 /**
- * Has Helm render the planned upgrade: with the wanted values and with the release's own, side by side. A release with
- * the defaults of another chart is planned again, so that it keeps them.
+ * Has Helm render the planned upgrade: with the wanted values and with the release's own, side by side. A
+ * release with the defaults of another chart is planned again, so that it keeps them.
  *
  * @throws ActionError when the chart can't be fetched or rendered, or another tool would undo the upgrade
  */

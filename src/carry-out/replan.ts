@@ -9,8 +9,8 @@ const MAX_REPLANS = 10;
 const MAX_LOSSES = 3;
 
 /**
- * Replans when another run got in first, and a few times when Helm has lost the API server. Waits for a running one
- * only if recover_pending is set.
+ * Replans when another run got in first, and a few times when Helm has lost the API server. Waits for a
+ * running one only if recover_pending is set.
  */
 export async function replanWhenOvertaken(
   { recoverPending }: Pick<Settings, "recoverPending">,

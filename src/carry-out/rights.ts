@@ -25,9 +25,9 @@ import type { Session } from "../report/session.ts";
 type Upgrading = Pick<AppliedUpgrade, "before" | "after" | "hooks">;
 
 /**
- * Refuses a deployment that the API server would refuse when half of it is done: after the first refusal Helm goes
- * on with the other objects. Asks for the rights that the Helm upgrade, its rollback, the user's manifests and the
- * clean-up need beyond those that every deployment needs.
+ * Refuses a deployment that the API server would refuse when half of it is done: after the first refusal Helm
+ * goes on with the other objects. Asks for the rights that the Helm upgrade, its rollback, the user's
+ * manifests and the clean-up need beyond those that every deployment needs.
  *
  * @throws ActionError naming what is missing; nothing was changed
  */
@@ -62,8 +62,8 @@ export async function refuseForbiddenDeployment(
 }
 
 /**
- * Refuses a teardown that the API server would refuse when half of it is done: a load balancer that is half removed
- * is worse than a whole one.
+ * Refuses a teardown that the API server would refuse when half of it is done: a load balancer that is half
+ * removed is worse than a whole one.
  *
  * @param chart the chart of the release to restore
  * @throws ActionError naming what is missing; nothing was changed
@@ -135,8 +135,8 @@ function verbsOfFile({ manifest: { apiVersion, kind, metadata } }: FileManifest)
 const Binding = v.looseObject({ roleRef: v.looseObject({ kind: v.string(), name: v.string() }) });
 
 /**
- * Refuses Roles and RoleBindings that give more rights than the account has. The API server doesn't let it write
- * them, whatever rights it has on Roles themselves. Only a dry run shows that.
+ * Refuses Roles and RoleBindings that give more rights than the account has. The API server doesn't let it
+ * write them, whatever rights it has on Roles themselves. Only a dry run shows that.
  */
 async function refuseGrants(
   api: ApiServer,

@@ -14,8 +14,8 @@ const MOST_PAGES = 30;
 const Comments = v.array(v.looseObject({ id: v.number(), body: v.nullish(v.string(), "") }));
 
 /**
- * Makes a comment of a pull request say something: the one that begins with this marker, else a new one. A comment that
- * says it already stays as it is.
+ * Makes a comment of a pull request say something: the one that begins with this marker, else a new one. A
+ * comment that says it already stays as it is.
  *
  * @param token for GitHub; it needs the permission `pull-requests: write`
  * @param marker an HTML comment, which readers don't see

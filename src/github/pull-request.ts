@@ -12,8 +12,9 @@ export interface PullRequest {
 }
 
 /**
- * What GitHub says of the event that has started a workflow, as far as it names a pull request (docs.github.com,
- * webhook events `pull_request`, `pull_request_target`, `pull_request_review`, and `issue_comment`).
+ * What GitHub says of the event that has started a workflow, as far as it names a pull request
+ * (docs.github.com, webhook events `pull_request`, `pull_request_target`,
+ * `pull_request_review`, and `issue_comment`).
  */
 const Event = v.looseObject({
   pull_request: v.optional(v.looseObject({ number: v.number() })),

@@ -9,8 +9,8 @@ import { refusedOperation } from "./operation.ts";
 const TIMEOUT = 10_000;
 
 /**
- * Returns what Google's last health checks say of each endpoint of a backend service; undefined if there is no such
- * backend service.
+ * Returns what Google's last health checks say of each endpoint of a backend service; undefined if
+ * there is no such backend service.
  *
  * @throws ActionError if a request fails
  */

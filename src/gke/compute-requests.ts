@@ -32,8 +32,8 @@ export async function get(
 /**
  * Sends a request that starts an operation and waits for its end. Returns a failure, if any.
  *
- * @param options `hasRequestId: false` for a method that knows no requestId: it may run twice, and the second run
- *   may fail because of the first
+ * @param options `hasRequestId: false` for a method that knows no requestId: it may run twice, and the second
+ *   run may fail because of the first
  */
 export async function change(
   method: "POST" | "DELETE",

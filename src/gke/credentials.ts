@@ -22,7 +22,10 @@ import { baseUrl, DEFAULT_UNIVERSE, redirected } from "./endpoints.ts";
 import { type GcloudSession, gcloudSession } from "./gcloud.ts";
 import { tokenError } from "./token-errors.ts";
 
-/** Without userinfo.email, GKE knows a service account by its numeric id, which no RoleBinding by e-mail matches. */
+/**
+ * Without userinfo.email, GKE knows a service account by its numeric id, which no
+ * RoleBinding by e-mail matches.
+ */
 const SCOPES = [
   "https://www.googleapis.com/auth/cloud-platform",
   "https://www.googleapis.com/auth/userinfo.email",

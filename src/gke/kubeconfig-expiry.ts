@@ -15,8 +15,8 @@ const User = v.fallback(
 );
 
 /**
- * What this action reads of a kubeconfig. It skips what is malformed: kubectl says what is wrong there, and may not
- * need it.
+ * What this action reads of a kubeconfig. It skips what is malformed: kubectl says what is
+ * wrong there, and may not need it.
  */
 export const KubeconfigFile = v.fallback(
   v.object({
@@ -29,10 +29,11 @@ export const KubeconfigFile = v.fallback(
 export type KubeconfigFile = v.InferOutput<typeof KubeconfigFile>;
 
 /**
- * Returns when a context's credentials end, in milliseconds since the epoch. Undefined if they don't say, or are
- * renewed: by a program (`exec`), or in a file (`tokenFile`).
+ * Returns when a context's credentials end, in milliseconds since the epoch. Undefined if they don't say, or
+ * are renewed: by a program (`exec`), or in a file (`tokenFile`).
  *
- * @param configs parsed contents of the kubeconfig's files; the first one that has an entry wins, as with kubectl
+ * @param configs parsed contents of the kubeconfig's files; the first one that has
+ *   an entry wins, as with kubectl
  */
 export function credentialsEnd(configs: readonly KubeconfigFile[], context: string): number | undefined {
   const contexts = configs.flatMap((config) => config.contexts);
@@ -49,7 +50,9 @@ function listOf<T>(entry: v.GenericSchema<unknown, T>) {
   return v.fallback(v.array(entry), []);
 }
 
-/** A JWT, as ServiceAccounts and OIDC providers issue them, has its end among its claims. Others tell nothing. */
+/**
+ * A JWT, as ServiceAccounts and OIDC providers issue them, has its end among its claims. Others tell nothing.
+ */
 function endOfToken(token: string): number | undefined {
   const claims = Buffer.from(token.split(".")[1] ?? "", "base64url").toString();
   const seconds = parseJson(v.looseObject({ exp: v.number() }), claims)?.exp;

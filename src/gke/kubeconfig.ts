@@ -13,7 +13,9 @@ export interface Kubeconfig {
   /** Absolute path, or several as in KUBECONFIG. */
   path: string;
   context: string;
-  /** When its credentials end, in milliseconds since the epoch; undefined if they are renewed or don't say. */
+  /**
+   * When its credentials end, in milliseconds since the epoch; undefined if they are renewed or don't say.
+   */
   end?: number | undefined;
 }
 

@@ -15,7 +15,9 @@ export interface PodIdentity {
   authorityFile: string;
 }
 
-/** Where the kubelet mounts a ServiceAccount (kubernetes.io/docs/tasks/run-application/access-api-from-pod). */
+/**
+ * Where the kubelet mounts a ServiceAccount (kubernetes.io/docs/tasks/run-application/access-api-from-pod).
+ */
 const FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
 const CONTEXT = "in-cluster";
 
@@ -37,7 +39,9 @@ export function inClusterKubeconfig(
   return writeContext(directory, CONTEXT, { server, "certificate-authority": authorityFile }, tokenFile);
 }
 
-/** Returns the account's name, e.g. `system:serviceaccount:arc:runner`; undefined if its token doesn't say. */
+/**
+ * Returns the account's name, e.g. `system:serviceaccount:arc:runner`; undefined if its token doesn't say.
+ */
 export async function accountOf({ tokenFile }: PodIdentity): Promise<string | undefined> {
   const [, claims = ""] = (await readFile(tokenFile, "utf8")).split(".");
   return parseJson(v.looseObject({ sub: v.string() }), Buffer.from(claims, "base64url").toString())?.sub;

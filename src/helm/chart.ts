@@ -33,7 +33,10 @@ export function isPath({ chart, repository }: Pick<ChartReference, "chart" | "re
   return !repository && !chart.startsWith("oci://");
 }
 
-/** Returns the name of a chart in a repository or registry; undefined for a path, whose Chart.yaml has the name. */
+/**
+ * Returns the name of a chart in a repository or registry; undefined for a path,
+ * whose Chart.yaml has the name.
+ */
 export function chartNameIn(reference: Pick<ChartReference, "chart" | "repository">): string | undefined {
   return isPath(reference) ? undefined : reference.chart.split("/").at(-1)?.split(/[:@]/)[0];
 }
@@ -52,10 +55,11 @@ const PULL_PAUSES_MS = [1000, 5000];
 const NOT_THERE = /not found|no chart version|\b40[134]\b|denied|unauthorized/i;
 
 /**
- * Fetches a chart. A chart in a repository or registry is downloaded into `directory`, with retries, because Helm
- * tries only once. A path stays where it is.
+ * Fetches a chart. A chart in a repository or registry is downloaded into `directory`, with retries, because
+ * Helm tries only once. A path stays where it is.
  *
- * @throws ActionError when the chart or the version isn't there, or a local chart has another version than `version`
+ * @throws ActionError when the chart or the version isn't there, or a local chart has
+ *   another version than `version`
  */
 export async function fetchChart(
   helm: Program,

@@ -11,7 +11,8 @@ export interface DroppedValues {
 }
 
 /**
- * Returns the upgrade that dropped values; undefined when the newest deployed revision has them, or none ever had.
+ * Returns the upgrade that dropped values; undefined when the newest deployed
+ * revision has them, or none ever had.
  *
  * @param history the revisions of a release, the oldest first
  * @param has tells whether a revision's values are among its own

@@ -8,7 +8,10 @@ const NO_CAUSE = /^(WARNING|W\d{4}|I\d{4}|level=(WARN|INFO|DEBUG)\b|\w+\.go:\d+:
 /** What the caller knows better than Helm's words. */
 type OwnDetails = Pick<ErrorDetails, "fix" | "symptom">;
 
-/** The row of an upgrade, installation or rollback that failed. Its "deadline exceeded" isn't the API server's. */
+/**
+ * The row of an upgrade, installation or rollback that failed. Its "deadline
+ * exceeded" isn't the API server's.
+ */
 export const FAILED_ROLLOUT = "rolled-back";
 
 /** Another Helm run works on the release, or did until now. */

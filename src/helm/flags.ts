@@ -3,7 +3,9 @@ export function waitFlags(version: string): string[] {
   return version.startsWith("3.") ? ["--wait"] : ["--wait=legacy"];
 }
 
-/** Readers of Milvus's page annotate the Service by hand. A server-side upgrade would stop at that conflict. */
+/**
+ * Readers of Milvus's page annotate the Service by hand. A server-side upgrade would stop at that conflict.
+ */
 export function conflictFlags(version: string, release: { serverSide: boolean }): string[] {
   return appliesServerSide(version, release) ? ["--force-conflicts"] : [];
 }
@@ -36,7 +38,8 @@ export function descriptionFlags(description: string | undefined): string[] {
 }
 
 /**
- * Leaves the check of fields to the API server, which does it since Kubernetes 1.27. With one that does, Helm checks
- * nothing: it would read the OpenAPI documents of every API, a third of a second of CPU time, to find that out.
+ * Leaves the check of fields to the API server, which does it since Kubernetes 1.27. With one that
+ * does, Helm checks nothing: it would read the OpenAPI documents of every API, a third of a second
+ * of CPU time, to find that out.
  */
 export const NO_OWN_VALIDATION = "--disable-openapi-validation";

@@ -3,10 +3,11 @@ import { isMap, type YamlMap } from "../base/yaml.ts";
 import { valueAt } from "./values.ts";
 
 /**
- * Returns the values that restore the defaults with which a release was made. They differ from those of the same chart
- * and version after `helm upgrade --reuse-values`: Helm then stores the old chart's defaults under the new chart's name
- * (helm pkg/action/upgrade.go, reuseValues). A default that the release does not have becomes null. A map stays one: Helm
- * refuses null for the values of a subchart (helm pkg/chart/common/util/coalesce.go, coalesceDeps).
+ * Returns the values that restore the defaults with which a release was made. They differ from those of the
+ * same chart and version after `helm upgrade --reuse-values`: Helm then stores the old chart's defaults under
+ * the new chart's name (helm pkg/action/upgrade.go, reuseValues). A default that the release does not have
+ * becomes null. A map stays one: Helm refuses null for the values of a subchart (helm
+ * pkg/chart/common/util/coalesce.go, coalesceDeps).
  *
  * @param former the defaults in the release's Secret
  * @param current the defaults that Helm would store now

@@ -31,8 +31,8 @@ export function withOverlay(values: HelmValues, over: YamlMap): HelmValues {
 }
 
 /**
- * Runs a Helm command with values. They may be secrets: Helm reads them from private files, which are deleted after the
- * command, and from standard input.
+ * Runs a Helm command with values. They may be secrets: Helm reads them from private files, which are deleted
+ * after the command, and from standard input.
  *
  * @param directory a private folder for the files while Helm runs
  */

@@ -9,9 +9,9 @@ export interface Revision {
 }
 
 /**
- * Returns the revision to roll back to: the deployed one. Helm marks the old revision superseded before it marks the new
- * one deployed (helm pkg/action/upgrade.go, releasingUpgrade). If Helm was killed in between, returns the newest
- * revision that was once deployed.
+ * Returns the revision to roll back to: the deployed one. Helm marks the old revision superseded before it
+ * marks the new one deployed (helm pkg/action/upgrade.go, releasingUpgrade). If Helm was killed in between,
+ * returns the newest revision that was once deployed.
  */
 export function lastDeployed<T extends Pick<Revision, "status" | "description">>(
   history: readonly T[],
@@ -19,12 +19,15 @@ export function lastDeployed<T extends Pick<Revision, "status" | "description">>
   return history.findLast(({ status }) => status === "deployed") ?? history.findLast(wasDeployed);
 }
 
-/** How the description of a failed revision begins (helm pkg/action, failRelease). Other words may be the user's. */
+/**
+ * How the description of a failed revision begins (helm pkg/action, failRelease).
+ * Other words may be the user's.
+ */
 const FAILED = /^(?:Install|Upgrade|Release|Rollback)(?: ".*")? failed/;
 
 /**
- * Tells whether a revision is or was the deployed one. A failed revision can be superseded too: its description says
- * that it failed.
+ * Tells whether a revision is or was the deployed one. A failed revision can be superseded too: its
+ * description says that it failed.
  */
 export function wasDeployed({ status, description }: Pick<Revision, "status" | "description">): boolean {
   return status === "deployed" || (status === "superseded" && !FAILED.test(description));

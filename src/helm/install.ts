@@ -17,7 +17,8 @@ export function installArgs(helm: Helm, { release, chart }: Pick<Install, "relea
 }
 
 /**
- * Runs `helm install` in a namespace that exists, waiting for the rollout, and returns the release's first revision.
+ * Runs `helm install` in a namespace that exists, waiting for the rollout, and returns
+ * the release's first revision.
  *
  * @throws ActionError with Helm's own words when it fails, what `signal` carries when that ended it
  */

@@ -13,9 +13,9 @@ export interface LostValue {
 }
 
 /**
- * Returns the values that former revisions had and `current` does not have; the last lost value comes first. The text of
- * a YAML file (`extraConfigFiles."user.yaml"`) is compared as the map in it. A changed value is not lost, nor is one that
- * became null.
+ * Returns the values that former revisions had and `current` does not have; the last lost value comes first.
+ * The text of a YAML file (`extraConfigFiles."user.yaml"`) is compared as the map in it. A changed value is
+ * not lost, nor is one that became null.
  *
  * @param history former revisions, in any order
  */

@@ -34,8 +34,8 @@ const WORKLOADS = new Set(["Deployment", "StatefulSet", "DaemonSet"]);
 const Workload = v.looseObject({ spec: v.looseObject({ template: v.unknown() }) });
 
 /**
- * Returns the objects of a rendered manifest by group, kind, namespace and name, as Helm tells them apart (helm
- * pkg/kube/resource.go, isMatchingInfo).
+ * Returns the objects of a rendered manifest by group, kind, namespace and name, as Helm tells them apart
+ * (helm pkg/kube/resource.go, isMatchingInfo).
  *
  * @param text several YAML documents
  */
@@ -66,8 +66,8 @@ export function splitManifest(text: string): Map<string, string> {
 }
 
 /**
- * Compares the manifest of a release with the one that an upgrade would make. Any change of a pod template replaces the
- * pods. An object with the annotation helm.sh/resource-policy: keep is not deleted.
+ * Compares the manifest of a release with the one that an upgrade would make. Any change of a pod template
+ * replaces the pods. An object with the annotation helm.sh/resource-policy: keep is not deleted.
  */
 export function compareManifests(before: string, after: string): ManifestChange {
   const [old, wanted] = [parseManifest(before), parseManifest(after)];

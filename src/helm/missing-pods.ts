@@ -42,8 +42,8 @@ export interface MissingPodsOptions {
 }
 
 /**
- * The pods of a release that Kubernetes doesn't create, because a policy, a quota or the API server refuses them. There is
- * no pod then that could tell, and Helm would only time out.
+ * The pods of a release that Kubernetes doesn't create, because a policy, a quota or the API server refuses
+ * them. There is no pod then that could tell, and Helm would only time out.
  */
 export class MissingPods {
   readonly #options: MissingPodsOptions;

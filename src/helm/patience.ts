@@ -28,8 +28,8 @@ const CRASH_LOOP = "CrashLoopBackOff";
 /**
  * Returns how long a problem may last, in milliseconds. Undefined: as long as the upgrade takes.
  *
- * In a crash loop only the time counts in which the container waits for its next start. The kubelet doubles that
- * wait after each crash, from 10 seconds to 5 minutes.
+ * In a crash loop only the time counts in which the container waits for its next start. The kubelet doubles
+ * that wait after each crash, from 10 seconds to 5 minutes.
  */
 export function patienceWith({ reason }: PodProblem, limit: RolloutLimit): number | undefined {
   const { timeout, isInstallation } = limit;
@@ -53,8 +53,8 @@ export interface Trouble {
 const SAME_TROUBLE: Record<string, string> = { ErrImagePull: "ImagePullBackOff" };
 
 /**
- * Returns a pod's trouble after its newest state: each trouble starts a clock of its own, and the clock of a crash
- * loop stands still while the container runs.
+ * Returns a pod's trouble after its newest state: each trouble starts a clock of its own, and the clock of a
+ * crash loop stands still while the container runs.
  *
  * @param problem undefined when the pod is ready
  * @param now as performance.now()

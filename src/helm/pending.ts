@@ -8,9 +8,11 @@ import { type ReleaseName, RevisionLabels, revisionsOf } from "./stored-release.
 const RevisionSecret = v.looseObject({ metadata: v.looseObject({ labels: RevisionLabels }) });
 
 /**
- * Waits until a revision is no longer pending, is no longer the newest, or has been pending for `age` milliseconds.
+ * Waits until a revision is no longer pending, is no longer the newest, or has been
+ * pending for `age` milliseconds.
  *
- * @throws ActionError when the release's Secrets can't be watched, what `signal` carries when that ended the wait
+ * @throws ActionError when the release's Secrets can't be watched, what `signal`
+ *   carries when that ended the wait
  */
 export async function untilSettled(
   api: ApiServer,

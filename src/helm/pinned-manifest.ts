@@ -13,9 +13,9 @@ const PRINT = [
 ];
 
 /**
- * Runs work with a Helm that applies and records this manifest, whatever the chart renders: a post-renderer answers with
- * it. Helm 3 takes any program as post-renderer. Helm 4 takes a plugin, and hands it the hooks too (helm
- * pkg/action/action.go, renderResources).
+ * Runs work with a Helm that applies and records this manifest, whatever the chart renders: a post-renderer
+ * answers with it. Helm 3 takes any program as post-renderer. Helm 4 takes a plugin, and hands it the hooks
+ * too (helm pkg/action/action.go, renderResources).
  *
  * @param directory a private folder: manifests have secrets. The files are deleted after the work
  */

@@ -15,8 +15,8 @@ export interface PodProblem {
 export const AWAITS_NODE = "AwaitsNode";
 
 /**
- * What the cluster autoscaler says of a pod that no node takes (kubernetes/autoscaler, cluster-autoscaler/processors/
- * status and GKE's documentation of its events). GKE Autopilot says the same.
+ * What the cluster autoscaler says of a pod that no node takes (kubernetes/autoscaler,
+ * cluster-autoscaler/processors/ status and GKE's documentation of its events). GKE Autopilot says the same.
  */
 const SCALE_UP_REASONS: readonly string[] = ["TriggeredScaleUp", "NotTriggerScaleUp", "FailedScaleUp"];
 
@@ -90,7 +90,10 @@ function containerProblem({ status }: Pod): PodProblem | undefined {
   return undefined;
 }
 
-/** GKE adds the gate cloud.google.com/load-balancer-neg-ready: it opens once a load balancer finds the pod healthy. */
+/**
+ * GKE adds the gate cloud.google.com/load-balancer-neg-ready: it opens once a load
+ * balancer finds the pod healthy.
+ */
 function gateProblem({ spec, status }: Pod): PodProblem | undefined {
   const isRunning = status.conditions.some(
     ({ type, status: value }) => type === "ContainersReady" && value === "True",

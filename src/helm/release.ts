@@ -15,9 +15,9 @@ export function isUpgradable({ status }: Pick<Release, "status">): boolean {
 export const NOT_INSTALLED = "not-installed";
 
 /**
- * The newest revision of a release. If that is not the deployed one (it failed, or two rollbacks ran at once), chart and
- * values are those of the deployed revision: Helm's next upgrade starts from it (helm pkg/action/upgrade.go,
- * prepareUpgrade).
+ * The newest revision of a release. If that is not the deployed one (it failed, or two rollbacks ran at
+ * once), chart and values are those of the deployed revision: Helm's next upgrade starts from it (helm
+ * pkg/action/upgrade.go, prepareUpgrade).
  */
 export interface Release {
   name: string;
@@ -60,8 +60,8 @@ export async function readRelease(
 }
 
 /**
- * Returns the numbers of the newest revision and of the one from which Helm's next upgrade starts; undefined when there
- * is no revision.
+ * Returns the numbers of the newest revision and of the one from which Helm's next upgrade starts;
+ * undefined when there is no revision.
  *
  * @param revisions the oldest first
  */

@@ -25,9 +25,9 @@ const DryRun = v.looseObject({
 });
 
 /**
- * Returns the manifest that an upgrade would make. Helm renders it against the cluster, because `helm template` knows
- * neither the objects for which charts look (Milvus's for the message queue of a standalone Deployment), nor the API
- * versions, nor the revision's number.
+ * Returns the manifest that an upgrade would make. Helm renders it against the cluster, because `helm
+ * template` knows neither the objects for which charts look (Milvus's for the message queue of a standalone
+ * Deployment), nor the API versions, nor the revision's number.
  *
  * @throws ActionError with Helm's own words
  */
@@ -51,8 +51,9 @@ export async function renderInstall(
 }
 
 /**
- * Returns the manifest that a release's chart makes at an installation, without hooks. Charts render some fields at an
- * installation only (etcd's `ETCD_INITIAL_CLUSTER_STATE: new`): a release that was never upgraded still has them.
+ * Returns the manifest that a release's chart makes at an installation, without hooks. Charts render
+ * some fields at an installation only (etcd's `ETCD_INITIAL_CLUSTER_STATE: new`): a release that was
+ * never upgraded still has them.
  *
  * @throws ActionError with Helm's own words
  */

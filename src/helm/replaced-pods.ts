@@ -1,8 +1,8 @@
 import type { Pod } from "../kubernetes/objects.ts";
 
 /**
- * Returns a function that tells, of a release's pods as they are at each moment, whether those with the labels have been
- * replaced: none of the first moment is left, and the new ones are ready.
+ * Returns a function that tells, of a release's pods as they are at each moment, whether those with the
+ * labels have been replaced: none of the first moment is left, and the new ones are ready.
  */
 export function replacementOf(labels: Record<string, string>): (pods: readonly Pod[]) => boolean {
   let former: Set<string | undefined> | undefined;

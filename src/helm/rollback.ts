@@ -15,8 +15,9 @@ export interface Rollback {
 }
 
 /**
- * Runs `helm rollback`, which makes a new revision, a copy of the target. It also removes what only the newest revision
- * has, because Helm compares with that one. A client-side upgrade compares with the deployed revision, and would not.
+ * Runs `helm rollback`, which makes a new revision, a copy of the target. It also removes what only the
+ * newest revision has, because Helm compares with that one. A client-side upgrade compares with the
+ * deployed revision, and would not.
  *
  * A cancellation doesn't end it: Helm ignores signals here and would leave the release pending.
  *

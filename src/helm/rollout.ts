@@ -34,8 +34,8 @@ interface WatchedPod {
 }
 
 /**
- * Watches a release's pods during an upgrade. A pod that can't get ready ends the upgrade early: Helm would wait until
- * its limit and then say only that it timed out.
+ * Watches a release's pods during an upgrade. A pod that can't get ready ends the upgrade early: Helm would
+ * wait until its limit and then say only that it timed out.
  *
  * @param onPods called with all pods, at first and whenever one of them changes
  */

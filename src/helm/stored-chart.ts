@@ -22,8 +22,8 @@ interface File {
 }
 
 /**
- * Fetches the chart. If the repository no longer has the deployed version, rebuilds it from the release's Secret and
- * warns.
+ * Fetches the chart. If the repository no longer has the deployed version, rebuilds it from
+ * the release's Secret and warns.
  *
  * @param directory a private folder for it
  * @throws ActionError when neither works, with both reasons
@@ -56,7 +56,8 @@ function isDeployed(reference: ChartReference, release: Release): boolean {
 }
 
 /**
- * Rebuilds the chart that Helm stored with the deployed revision. Checks that it renders that revision's objects.
+ * Rebuilds the chart that Helm stored with the deployed revision. Checks that it
+ * renders that revision's objects.
  */
 async function chartInRelease(helm: Helm, release: Release, directory: string): Promise<LocalChart> {
   const { base } = release;
@@ -97,8 +98,8 @@ function unusable({ name, chart, chartVersion }: Release, why: string): ActionEr
 }
 
 /**
- * Returns the names of the subcharts that a stored chart needs: the enabled ones, and those whose condition isn't known.
- * Only charts of apiVersion v1 keep the conditions, in requirements.yaml.
+ * Returns the names of the subcharts that a stored chart needs: the enabled ones, and those whose condition
+ * isn't known. Only charts of apiVersion v1 keep the conditions, in requirements.yaml.
  */
 export function missingSubcharts(chart: StoredChart): string[] {
   const enabled = chart.metadata.dependencies.filter((dependency) => dependency.enabled);
@@ -107,8 +108,8 @@ export function missingSubcharts(chart: StoredChart): string[] {
 }
 
 /**
- * Returns the files of a stored chart. Each subchart is replaced by one that fails to render: values that enable it fail
- * instead of leaving its objects out.
+ * Returns the files of a stored chart. Each subchart is replaced by one that fails to render: values that
+ * enable it fail instead of leaving its objects out.
  */
 export function chartFiles(chart: StoredChart): File[] {
   const { dependencies: _, ...metadata } = chart.metadata;

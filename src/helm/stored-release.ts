@@ -99,8 +99,8 @@ export const RevisionLabels = v.looseObject({
 });
 
 /**
- * Returns the numbers and statuses of a release's revisions, the oldest first; none when there is no such release. Does
- * not read the revisions: each may have a megabyte, and Helm keeps ten.
+ * Returns the numbers and statuses of a release's revisions, the oldest first; none when there is no such
+ * release. Does not read the revisions: each may have a megabyte, and Helm keeps ten.
  *
  * @throws ActionError when the Secrets can't be read
  */

@@ -42,8 +42,9 @@ export type MadeRevision = v.InferOutput<typeof MadeRevision>;
 /**
  * Returns the first arguments of an upgrade. A dry run has the same ones.
  *
- * `--reset-then-reuse-values`: the chart's defaults, then the release's own values, then the new ones. Without it
- * Helm drops the release's values as soon as any new one is given (helm pkg/action/upgrade.go, reuseValues).
+ * `--reset-then-reuse-values`: the chart's defaults, then the release's own values, then the new ones.
+ * Without it Helm drops the release's values as soon as any new one is given (helm
+ * pkg/action/upgrade.go, reuseValues).
  */
 export function upgradeArgs(
   helm: Helm,

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import { isMap, type YamlMap } from "../base/yaml.ts";
 
 /**
- * Lays `over` over `base` as Helm does with several `--values`: maps merge, everything else is replaced. A null stays: it
- * removes a default later.
+ * Lays `over` over `base` as Helm does with several `--values`: maps merge, everything else is replaced. A
+ * null stays: it removes a default later.
  */
 export function joinValues(base: YamlMap, over: YamlMap): YamlMap {
   const joined = new Map(Object.entries(base));
@@ -15,8 +15,9 @@ export function joinValues(base: YamlMap, over: YamlMap): YamlMap {
 }
 
 /**
- * Lays `over` over a release's values `base` as Helm does: as {@link joinValues}, but null removes what `base` has
- * (helm.sh/docs/chart_template_guide/values_files, "Deleting a default key"). A null that `base` has already stays.
+ * Lays `over` over a release's values `base` as Helm does: as {@link joinValues}, but null removes
+ * what `base` has (helm.sh/docs/chart_template_guide/values_files, "Deleting a default key"). A null
+ * that `base` has already stays.
  */
 export function mergeValues(base: YamlMap, over: YamlMap): YamlMap {
   const merged = new Map(Object.entries(base));
@@ -51,9 +52,9 @@ function withoutNull(value: unknown): unknown {
 }
 
 /**
- * Lays `over` over a release's own values `base`. A null removes the value. If the chart has a default there, the null
- * stays, because it keeps the default away. Otherwise the null goes too: charts would render it, and Kubernetes reads it
- * as an empty text.
+ * Lays `over` over a release's own values `base`. A null removes the value. If the chart has a default there,
+ * the null stays, because it keeps the default away. Otherwise the null goes too: charts would render it, and
+ * Kubernetes reads it as an empty text.
  *
  * @param computed the chart's defaults with `base` over them
  * @param hasDefault tells whether the chart has a default at a path

@@ -7,8 +7,8 @@ export interface ChartVersions {
 }
 
 /**
- * Returns a sentence when another chart is a downgrade or another major version, of the chart itself or of Milvus;
- * undefined when there is nothing to announce. A version that isn't semantic isn't compared.
+ * Returns a sentence when another chart is a downgrade or another major version, of the chart itself or of
+ * Milvus; undefined when there is nothing to announce. A version that isn't semantic isn't compared.
  */
 export function describeVersionChange(before: ChartVersions, after: ChartVersions): string | undefined {
   const changes = [
@@ -19,7 +19,9 @@ export function describeVersionChange(before: ChartVersions, after: ChartVersion
   return `The upgrade is ${changes.join(" and ")}: see Milvus's upgrade guide for what its data and values need, and have a backup.`;
 }
 
-/** Steps of Milvus's chart that need more than an upgrade (zilliztech/milvus-helm, charts/milvus/README.md). */
+/**
+ * Steps of Milvus's chart that need more than an upgrade (zilliztech/milvus-helm, charts/milvus/README.md).
+ */
 const TRAPS = [
   {
     version: "4.0.0",

@@ -58,7 +58,9 @@ function parsed(text: string): unknown {
   }
 }
 
-/** @param seen what was looked through already: aliases can stand for it any number of times, also in itself */
+/**
+ * @param seen what was looked through already: aliases can stand for it any number of times, also in itself
+ */
 function secretsAmong(value: unknown, seen = new Set<unknown>()): string[] {
   if (typeof value !== "object" || seen.has(value)) return [];
   seen.add(value);

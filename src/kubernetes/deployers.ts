@@ -3,7 +3,10 @@ import type { ListedObject } from "./objects.ts";
 /** A tool that deploys an object, and undoes what others change in it. */
 export interface Deployer {
   tool: "Flux" | "Argo CD" | "Milvus Operator";
-  /** Its own object for that: a HelmRelease, an Application or a Milvus, with its namespace where that is known. */
+  /**
+   * Its own object for that: a HelmRelease, an Application or a Milvus, with its
+   * namespace where that is known.
+   */
   object: string;
 }
 
@@ -17,8 +20,9 @@ const OPERATOR_API = /^milvus\.io\//;
 /**
  * Returns the tool that deploys one of the objects; undefined when none shows one.
  *
- * Flux labels all objects of a HelmRelease (helm-controller, post-renderer for origin labels), Argo CD's tracking is an
- * annotation or a label, and Milvus Operator owns what it makes (milvus-operator, SetControllerReference).
+ * Flux labels all objects of a HelmRelease (helm-controller, post-renderer for origin labels), Argo
+ * CD's tracking is an annotation or a label, and Milvus Operator owns what it makes
+ * (milvus-operator, SetControllerReference).
  */
 export function deployerOf(objects: readonly Pick<ListedObject, "metadata">[]): Deployer | undefined {
   return objects.map(({ metadata }) => deployerIn(metadata)).find((found) => found !== undefined);

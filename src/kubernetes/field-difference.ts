@@ -14,9 +14,9 @@ export interface FieldDifference {
 const ITEM_KEYS = ["name", "mountPath", "containerPort", "port", "key"];
 
 /**
- * Returns the fields in which two objects differ, none when they mean the same. A field that is null counts as one that
- * isn't there, as for Kubernetes. Lists of named items are compared by name; where only their order differs, the order is
- * the difference. What is new or gone is one difference, however much is in it.
+ * Returns the fields in which two objects differ, none when they mean the same. A field that is null counts
+ * as one that isn't there, as for Kubernetes. Lists of named items are compared by name; where only their
+ * order differs, the order is the difference. What is new or gone is one difference, however much is in it.
  */
 export function differences(before: unknown, after: unknown, path = ""): FieldDifference[] {
   const [one, other] = [before ?? undefined, after ?? undefined];

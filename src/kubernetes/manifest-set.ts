@@ -45,7 +45,8 @@ const DefinitionStatus = v.looseObject({
  * Makes a server-side dry run of all manifests. It is impossible for an object whose namespace or definition
  * is among the manifests and doesn't exist yet: such an object is returned as it is written.
  *
- * @param options `force`: take fields from other managers; `asReader`: so is an object that the account may not apply
+ * @param options `force`: take fields from other managers; `asReader`: so is an object
+ *   that the account may not apply
  * @throws ActionError naming the origin of the first manifest that the API server refuses
  */
 export async function dryRunManifests(
@@ -71,7 +72,8 @@ export async function dryRunManifests(
 /**
  * Applies all manifests in order. Waits until a kind is served if its definition is among them.
  *
- * @param options `force`: take fields from other managers; `around`: called with each manifest and what applies it
+ * @param options `force`: take fields from other managers; `around`: called with each
+ *   manifest and what applies it
  * @throws ActionError naming the origin of the manifest that the API server refuses
  */
 export async function applyManifests(

@@ -56,8 +56,8 @@ export interface PodPort {
 }
 
 /**
- * Returns the names of the policies that keep connections from addresses out of a pod. A pod that policies select
- * takes what any of them admits (kubernetes.io/docs/concepts/services-networking/network-policies).
+ * Returns the names of the policies that keep connections from addresses out of a pod. A pod that policies
+ * select takes what any of them admits (kubernetes.io/docs/concepts/services-networking/network-policies).
  *
  * @param addresses IPv4 addresses, all of which must get in
  */

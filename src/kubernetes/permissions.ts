@@ -39,8 +39,8 @@ export async function rightsOn(
 /**
  * Asks the API server for each right that a run needs, side by side.
  *
- * The one request for all rights (SelfSubjectRulesReview) can't do it: its answer is incomplete where Google's IAM
- * grants rights, as in GKE.
+ * The one request for all rights (SelfSubjectRulesReview) can't do it: its answer is incomplete where
+ * Google's IAM grants rights, as in GKE.
  *
  * @param needed each right once
  * @throws ActionError naming the missing rights and who has them, or when the cluster can't be reached

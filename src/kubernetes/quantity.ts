@@ -17,7 +17,9 @@ const SUFFIXES: Readonly<Record<string, number>> = {
   Ei: 2 ** 60,
 };
 
-/** Returns the number that a resource quantity such as `500m` or `2Gi` stands for; undefined when it is none. */
+/**
+ * Returns the number that a resource quantity such as `500m` or `2Gi` stands for; undefined when it is none.
+ */
 export function quantityOf(value: unknown): number | undefined {
   if (typeof value === "number") return value;
   if (typeof value !== "string") return undefined;

@@ -8,11 +8,13 @@ import { type ApiResponse, apiError, connectionError, isBusy, isFromProxy } from
 
 /** How long one request may take, in milliseconds, before the API server counts as unreachable. */
 const REQUEST_LIMIT_MS = 30_000;
-/** Pauses, in milliseconds, before a request is repeated that the API server was too busy for or failed at. */
+/**
+ * Pauses, in milliseconds, before a request is repeated that the API server was too busy for or failed at.
+ */
 const BUSY_PAUSES_MS = [500, 2000, 5000];
 /**
- * The same for an API server that has answered before and is away now, as one of a zonal cluster is while its control
- * plane is upgraded: two minutes in all.
+ * The same for an API server that has answered before and is away now, as one of a zonal cluster is while its
+ * control plane is upgraded: two minutes in all.
  */
 const AWAY_PAUSES_MS = [500, 1000, 2000, 5000, 10_000, 15_000, 25_000, 30_000, 30_000];
 
@@ -37,8 +39,8 @@ export interface Patience {
 
 /**
  * Sends one request and returns the whole response, whatever its status. Repeats it while the API server is
- * busy or away. That is safe: an object is applied, deleted by its UID or created once at most, and a create that
- * finds its own object makes the run plan again.
+ * busy or away. That is safe: an object is applied, deleted by its UID or created once at most, and a create
+ * that finds its own object makes the run plan again.
  *
  * @throws ActionError when there is no response
  */

@@ -44,16 +44,16 @@ const LOST =
   /connection re(fused|set)|EOF|broken pipe|timeout|timed out|no route to host|network is unreachable/i;
 
 /**
- * Tells whether kubectl proxy has answered in place of an API server that it could not reach, or that has hung up
- * (kubectl pkg/cmd/proxy, responder.Error).
+ * Tells whether kubectl proxy has answered in place of an API server that it could not reach, or that has
+ * hung up (kubectl pkg/cmd/proxy, responder.Error).
  */
 export function isFromProxy(response: ApiResponse): boolean {
   return response.code >= 500 && !statusOf(response) && LOST.test(response.body);
 }
 
 /**
- * Tells whether the API server may answer the same request otherwise soon: it was too busy, or etcd did not answer it.
- * A webhook that fails has been waited for already.
+ * Tells whether the API server may answer the same request otherwise soon: it was too busy, or etcd did not
+ * answer it. A webhook that fails has been waited for already.
  */
 export function isBusy(response: ApiResponse): boolean {
   const { code } = response;

@@ -44,8 +44,8 @@ export const FRONTEND_CONFIG: readonly Rights[] = [
 ];
 
 /**
- * What deleting the load balancer's objects needs: those of a former certificate or frontend_config, and all that this run
- * has made when the rollout fails.
+ * What deleting the load balancer's objects needs: those of a former certificate or frontend_config, and all
+ * that this run has made when the rollout fails.
  */
 export const CLEAR: Record<ClearedKind, Rights> = {
   Ingress: ["ingresses.networking.k8s.io", "delete"],
@@ -118,8 +118,8 @@ export function describeRights(rights: readonly Right[]): string {
 }
 
 /**
- * Says which role has the missing rights. Google's `roles/container.developer` has all but those to change Roles
- * and RoleBindings, which it may only get and list (Google's index of IAM roles and permissions).
+ * Says which role has the missing rights. Google's `roles/container.developer` has all but those to change
+ * Roles and RoleBindings, which it may only get and list (Google's index of IAM roles and permissions).
  */
 export function roleFor(missing: readonly Right[]): string {
   const isReading = ({ verb }: Right) => verb === "get" || verb === "list" || verb === "watch";

@@ -3,9 +3,9 @@ import { type FieldDifference, fieldPath, itemKeyOf } from "./field-difference.t
 import { quantityOf } from "./quantity.ts";
 
 /**
- * Returns the fields of `wanted` that have another value in `live`: `before` is what is live, `after` what is wanted.
- * What only `live` has doesn't count, apart from items of a list without keys. Values that the API server stores alike
- * are equal.
+ * Returns the fields of `wanted` that have another value in `live`: `before` is what is live, `after` what is
+ * wanted. What only `live` has doesn't count, apart from items of a list without keys. Values that the API
+ * server stores alike are equal.
  */
 export function unmetFields(wanted: unknown, live: unknown, path = ""): FieldDifference[] {
   if (isEmpty(wanted)) return isEmptied(wanted, live, path) ? [{ path, before: live, after: wanted }] : [];
@@ -48,8 +48,8 @@ const VARIABLE = /\.env\[.*\]\.value$/;
 const ALLOCATED = /\.(nodePort|healthCheckNodePort)$/;
 
 /**
- * Tells whether an empty field overwrites what is live. In most fields an empty text stands for the API server's
- * default.
+ * Tells whether an empty field overwrites what is live. In most fields an empty text stands
+ * for the API server's default.
  */
 function isEmptied(wanted: unknown, live: unknown, path: string): boolean {
   if (wanted === "" && TEXTS.test(path)) return live !== "";

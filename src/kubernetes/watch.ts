@@ -32,16 +32,17 @@ const WATCH_SECONDS = 3600;
 /** An upgrade of the control plane takes the API server away for minutes: these pauses add up to four. */
 const PAUSES_MS = [1000, 2000, 5000, 15_000, 30_000, 60_000, 120_000];
 /**
- * The same for credentials that are refused. kubectl reads a renewed token at most 50 seconds later (client-go
- * transport/token_source.go): these pauses add up to 53.
+ * The same for credentials that are refused. kubectl reads a renewed token at most 50 seconds later
+ * (client-go transport/token_source.go): these pauses add up to 53.
  */
 const UNAUTHORIZED_PAUSES_MS = PAUSES_MS.slice(0, 5);
 /** Pause before the watch is restarted after the API server has ended it. */
 const REST_MS = 250;
 
 /**
- * Follows a collection until `signal` is aborted: lists it, then watches it. A watch that has ended or broken goes on
- * where it was. Starts over with a new list when the API server no longer knows where that is, or refuses.
+ * Follows a collection until `signal` is aborted: lists it, then watches it. A watch that has
+ * ended or broken goes on where it was. Starts over with a new list when the API server no longer
+ * knows where that is, or refuses.
  *
  * @param onTrouble called with each error that is followed by another attempt
  * @throws ActionError when the API server fails for several minutes or forbids it, or kubectl proxy has ended

@@ -17,7 +17,10 @@ const PRIVATE = blockList(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]);
 export interface AddressRequirement extends Pick<LoadBalancerSettings, "loadBalancer" | "allowHttp"> {
   /** The only address that is accepted, if set. */
   reserved: string | undefined;
-  /** The address from before a change between internal and external, or of another controller. It is not accepted. */
+  /**
+   * The address from before a change between internal and external, or of another
+   * controller. It is not accepted.
+   */
   former: string | undefined;
 }
 
@@ -27,8 +30,8 @@ export function addressOf(ingress: Ingress): string | undefined {
 }
 
 /**
- * Tells whether Google's controller looks after an Ingress. The status of another one is a leftover: the controller
- * doesn't clear it when an Ingress leaves its class.
+ * Tells whether Google's controller looks after an Ingress. The status of another one is a leftover: the
+ * controller doesn't clear it when an Ingress leaves its class.
  */
 function isTaken({ metadata }: Ingress): boolean {
   return metadata.finalizers.some((name) => name.startsWith("networking.gke.io/ingress-finalizer"));

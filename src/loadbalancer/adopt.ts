@@ -48,8 +48,8 @@ export function adoptOrRefuse(
 }
 
 /**
- * Returns what an object has beyond what Milvus's page has its readers make for this host; undefined for a kind that the
- * page doesn't have.
+ * Returns what an object has beyond what Milvus's page has its readers make for this host; undefined for a
+ * kind that the page doesn't have.
  */
 function beyondPage(
   object: KubernetesObject,
@@ -73,7 +73,9 @@ function beyondPage(
   }
 }
 
-/** The page makes no authority: one of that name is somebody's own, unless a person restored this action's. */
+/**
+ * The page makes no authority: one of that name is somebody's own, unless a person restored this action's.
+ */
 function beyondAuthority(object: KubernetesObject): string[] | undefined {
   const { certificate } = pairIn(v.parse(Secret, object));
   return isOwnAuthority(certificate) ? [] : undefined;

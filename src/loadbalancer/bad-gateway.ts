@@ -5,8 +5,8 @@ import { wrongProtocols } from "./traffic-obstacles.ts";
 import type { LoadBalancerState } from "./watch.ts";
 
 /**
- * Runs work that calls Milvus through the load balancer. If the load balancer can't talk to Milvus because something has
- * changed the Service since, the error says so.
+ * Runs work that calls Milvus through the load balancer. If the load balancer can't talk to Milvus because
+ * something has changed the Service since, the error says so.
  */
 export async function explainingBadGateway<T>(
   state: Pick<LoadBalancerState, "service">,

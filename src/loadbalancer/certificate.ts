@@ -95,8 +95,8 @@ export function problemOfGiven(
 }
 
 /**
- * What each load balancer takes: cloud.google.com/load-balancing/docs/ssl-certificates, "Supported key types" (P-384 for
- * regional certificates, which internal load balancers have), and .../self-managed-certs.
+ * What each load balancer takes: cloud.google.com/load-balancing/docs/ssl-certificates, "Supported key types"
+ * (P-384 for regional certificates, which internal load balancers have), and .../self-managed-certs.
  */
 const CURVES = {
   external: { accepted: ["prime256v1"], title: "ECDSA P-256" },
@@ -182,8 +182,8 @@ export function daysLeftOf({ validToDate }: X509Certificate, now: number): numbe
 }
 
 /**
- * Returns the PEM that a client must be given to accept a chain, undefined if the client needs none: the chain's
- * self-signed certificates. A chain without one is taken to end at a public authority.
+ * Returns the PEM that a client must be given to accept a chain, undefined if the client needs none: the
+ * chain's self-signed certificates. A chain without one is taken to end at a public authority.
  */
 export function authorityIn(certificate: string): string | undefined {
   return blocksIn(certificate).filter(isSelfSigned).map(line).join("") || undefined;
@@ -191,8 +191,8 @@ export function authorityIn(certificate: string): string | undefined {
 
 /**
  * Returns the PEM that a client must trust to accept any of `certificates`, which may be those of several
- * chains. Unless each chain has its own authority, it includes the authorities that Node.js trusts, with those
- * of NODE_EXTRA_CA_CERTS.
+ * chains. Unless each chain has its own authority, it includes the authorities that Node.js trusts, with
+ * those of NODE_EXTRA_CA_CERTS.
  */
 export function trustFor(certificates: string): string {
   const chains = chainIn(certificates);

@@ -23,8 +23,8 @@ import { bytesIn, pairIn } from "./secret-pair.ts";
 
 const DAY_MS = 86_400_000;
 /**
- * The next authority is made when fewer days of the present one are left, or of a certificate that has none. Clients
- * then have a month to take it from the output ca_certificate before the load balancer needs it.
+ * The next authority is made when fewer days of the present one are left, or of a certificate that has none.
+ * Clients then have a month to take it from the output ca_certificate before the load balancer needs it.
  */
 const ANNOUNCE_BEFORE_DAYS = 60;
 
@@ -35,9 +35,10 @@ interface Place {
 }
 
 /**
- * Decides on the certificate that this action makes itself. It is renewed under the same authority, so that
- * clients go on trusting it. Another authority follows only where the present one can't sign the next certificate:
- * it has no key here, it ends, or the certificate is its own authority, as earlier versions of this action made it.
+ * Decides on the certificate that this action makes itself. It is renewed under the same authority, so
+ * that clients go on trusting it. Another authority follows only where the present one can't sign the
+ * next certificate: it has no key here, it ends, or the certificate is its own authority, as earlier
+ * versions of this action made it.
  *
  * @param now milliseconds since the epoch
  */

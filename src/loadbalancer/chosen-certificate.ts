@@ -21,6 +21,8 @@ export interface ChosenCertificate {
  * announcement until the run of the move.
  */
 export interface AuthorityMove {
-  /** When the load balancer presents a certificate of the other authority, RFC 3339; undefined for this run. */
+  /**
+   * When the load balancer presents a certificate of the other authority, RFC 3339; undefined for this run.
+   */
   from: string | undefined;
 }

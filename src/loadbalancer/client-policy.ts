@@ -3,8 +3,8 @@ import { valueAt } from "../helm/values.ts";
 import { isOf, type KubernetesObject } from "../kubernetes/objects.ts";
 
 /**
- * Returns the Cloud Armor policy that a live BackendConfig names: empty after one was removed, undefined if there
- * never was one.
+ * Returns the Cloud Armor policy that a live BackendConfig names: empty after one was removed,
+ * undefined if there never was one.
  */
 export function attachedPolicy(
   objects: readonly KubernetesObject[],

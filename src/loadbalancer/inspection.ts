@@ -14,7 +14,9 @@ export interface Inspection {
 /** Looks at a backend, by its name at Google. */
 export type Inspect = (backend: string | undefined) => Promise<Inspection>;
 
-/** After this time backends count as unhealthy for a reason, in milliseconds. Usually they are healthy sooner. */
+/**
+ * After this time backends count as unhealthy for a reason, in milliseconds. Usually they are healthy sooner.
+ */
 const SUSPICION_MS = 120_000;
 /** Time between two looks, in milliseconds. */
 const LOOK_AGAIN_MS = 60_000;

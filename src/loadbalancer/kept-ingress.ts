@@ -55,8 +55,9 @@ const OWN_ANNOTATION = /^(milvus-gke-load-balancer\/|kubernetes\.io\/ingress\.(c
 const ROOT_PATHS = ["", "/", "/*"];
 
 /**
- * Returns what stays of an Ingress that somebody else made: everything that this action doesn't set itself and no input
- * says otherwise. The chart's own Ingress goes with all that it has, because the release makes it.
+ * Returns what stays of an Ingress that somebody else made: everything that this action doesn't
+ * set itself and no input says otherwise. The chart's own Ingress goes with all that it has,
+ * because the release makes it.
  *
  * @param service the name of Milvus's Service
  * @param objects those that the Ingress may refer to
@@ -102,7 +103,9 @@ export function keptIngress(
   };
 }
 
-/** The certificate that serves the host. Which hosts a certificate at Google is for, Google is asked later. */
+/**
+ * The certificate that serves the host. Which hosts a certificate at Google is for, Google is asked later.
+ */
 function servingOf(
   { secrets, preShared, managed }: KeptIngress["certificates"],
   host: string,
@@ -238,8 +241,8 @@ function ruleName(host: string | undefined): string {
 }
 
 /**
- * Returns the annotations that taking an object over would remove: those of its owners. Undefined when the API server
- * hasn't recorded who set what: then all.
+ * Returns the annotations that taking an object over would remove: those of its owners. Undefined when the
+ * API server hasn't recorded who set what: then all.
  */
 function ownedAnnotations(object: KubernetesObject): Set<string> | undefined {
   const owner = ownerOf(object);

@@ -25,7 +25,10 @@ const BACKEND_CONFIG_FIELDS = ["healthCheck", "timeoutSec", "connectionDraining"
 const UNUSABLE_FIELDS = ["cdn"];
 const PAIR = ["tls.crt", "tls.key"];
 
-/** Returns what stays of a BackendConfig that somebody else made: the fields that this action and the inputs don't set. */
+/**
+ * Returns what stays of a BackendConfig that somebody else made: the fields that this
+ * action and the inputs don't set.
+ */
 export function keptBackendConfig(
   object: KubernetesObject | undefined,
   { backendConfig, allowedRanges }: Pick<LoadBalancerSettings, "backendConfig" | "allowedRanges">,
@@ -60,8 +63,8 @@ export function keptBackendConfig(
 }
 
 /**
- * Returns what stays of a Secret that somebody else made when this action puts its own certificate there. It may also be
- * this action's own that somebody has restored from a backup.
+ * Returns what stays of a Secret that somebody else made when this action puts its own certificate there. It
+ * may also be this action's own that somebody has restored from a backup.
  */
 export function keptSecret(object: KubernetesObject | undefined, host: string): KeptSecret {
   if (!object) return NOTHING_KEPT.secret;

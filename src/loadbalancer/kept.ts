@@ -76,8 +76,8 @@ export interface Extra {
 }
 
 /**
- * Returns the names of what stays of an object, and of what needs consent. Of an object that this action has taken over
- * already, only what it noted then stays: all else may be its own, from earlier inputs.
+ * Returns the names of what stays of an object, and of what needs consent. Of an object that this action has
+ * taken over already, only what it noted then stays: all else may be its own, from earlier inputs.
  */
 export function namesOfKept(
   object: KubernetesObject,

@@ -16,9 +16,9 @@ const MAX_COMMON_NAME = 64;
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 /**
- * Makes an authority for one host: X.509 v3, ECDSA P-256, self-signed, valid for ten years. Its name constraint
- * and its path length of 0 let it sign nothing but certificates for the host and names below it, so that clients who
- * trust it trust nothing else.
+ * Makes an authority for one host: X.509 v3, ECDSA P-256, self-signed, valid for ten years. Its name
+ * constraint and its path length of 0 let it sign nothing but certificates for the host and names below it,
+ * so that clients who trust it trust nothing else.
  *
  * @param now milliseconds since the epoch
  */
@@ -44,8 +44,9 @@ export async function makeAuthority(host: string, now: number): Promise<KeyPair>
 }
 
 /**
- * Makes a certificate for `host`, signed by `authority`: X.509 v3, ECDSA P-256, the host as subject alternative
- * name, valid for 397 days, but no longer than the authority. The returned chain ends with the authority.
+ * Makes a certificate for `host`, signed by `authority`: X.509 v3, ECDSA P-256, the host as
+ * subject alternative name, valid for 397 days, but no longer than the authority. The returned
+ * chain ends with the authority.
  *
  * @param now milliseconds since the epoch
  */

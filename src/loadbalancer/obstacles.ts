@@ -21,7 +21,8 @@ export function refuseLostObjects(watch: LoadBalancerWatch, state: LoadBalancerS
 }
 
 /**
- * Runs `work`, which doesn't look at the load balancer's objects, and ends it when one of them is lost meanwhile.
+ * Runs `work`, which doesn't look at the load balancer's objects, and ends it when
+ * one of them is lost meanwhile.
  *
  * @param work ends when its signal is aborted
  */
@@ -48,7 +49,8 @@ export async function whileNothingIsLost<T>(
 }
 
 /**
- * Ends a wait for a certificate that somebody has replaced in its Secret. Google's controller may have read either.
+ * Ends a wait for a certificate that somebody has replaced in its Secret. Google's
+ * controller may have read either.
  *
  * @param hash {@link secretHashOf} of the certificate that is waited for; undefined if it is at Google
  * @throws ActionError naming the Secret
@@ -123,7 +125,10 @@ export function refuseLastingCause(watch: LoadBalancerWatch, state: LoadBalancer
   );
 }
 
-/** Tells whether no Warning of this run explains anything: perhaps no controller looks after the load balancer. */
+/**
+ * Tells whether no Warning of this run explains anything: perhaps no controller
+ * looks after the load balancer.
+ */
 export function isSilent({ warnings }: LoadBalancerState): boolean {
   return !warnings.some(({ message }) => isTelling(message));
 }

@@ -15,8 +15,8 @@ export function changedBy(manifest: Manifest, origin: string | undefined): Manif
 }
 
 /**
- * Returns a manifest that names the same run as the live object does. A new name would make every run a change, and
- * server-side apply would remove one that the manifest lacks.
+ * Returns a manifest that names the same run as the live object does. A new name would make every run a
+ * change, and server-side apply would remove one that the manifest lacks.
  */
 export function changedAsBefore(manifest: Manifest, live: KubernetesObject | undefined): Manifest {
   return changedBy(manifest, live?.metadata.annotations[CHANGED_BY]);

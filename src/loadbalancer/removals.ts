@@ -10,10 +10,10 @@ import type { LoadBalancerSettings } from "./settings.ts";
  * leaves the feature as it is (kubernetes/ingress-gce, pkg/backends/features; pkg/translator, sslPolicyLink).
  *
  * - customRequestHeaders is an empty map, because the controller would set an empty list again at every sync.
- * - customResponseHeaders is missing: the controller turns off what isn't there, and would set an empty map again at
- *   every sync.
- * - iap is turned off so that it may be removed: while it is there, the controller compares the hash of an OAuth
- *   client that there isn't, and updates the backend service at every sync.
+ * - customResponseHeaders is missing: the controller turns off what isn't there, and would set an
+ *   empty map again at every sync.
+ * - iap is turned off so that it may be removed: while it is there, the controller compares the hash of an
+ *   OAuth client that there isn't, and updates the backend service at every sync.
  * - The cookie's TTL is named, because the controller would keep it otherwise.
  */
 const BACKEND_CONFIG_OFF = {

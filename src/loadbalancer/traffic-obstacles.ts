@@ -11,7 +11,10 @@ import { Pod, type Service } from "../kubernetes/objects.ts";
 import { BACKEND_SYMPTOMS } from "./backend-symptoms.ts";
 import type { LoadBalancerNames } from "./manifests.ts";
 
-/** An address of each range that Google checks health from (cloud.google.com/load-balancing/docs/health-check-concepts). */
+/**
+ * An address of each range that Google checks health from
+ * (cloud.google.com/load-balancing/docs/health-check-concepts).
+ */
 const HEALTH_CHECKERS = ["130.211.0.1", "35.191.0.1"];
 /** Those ranges. */
 const HEALTH_CHECK_RANGES = ["130.211.0.0/22", "35.191.0.0/16"];
@@ -136,7 +139,9 @@ function outsideOf({ pods, endpoints, network }: Path & PathAtGoogle): Obstacle[
   ];
 }
 
-/** Returns the command that admits Google's health checks. With a Shared VPC the network is another project's. */
+/**
+ * Returns the command that admits Google's health checks. With a Shared VPC the network is another project's.
+ */
 function firewallCommand(network: string | undefined, port: number | undefined): string {
   const [, project = "PROJECT", name = "NETWORK"] =
     /^projects\/([^/]+)\/global\/networks\/(.+)$/.exec(network ?? "") ?? [];

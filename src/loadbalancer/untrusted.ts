@@ -4,8 +4,8 @@ import { ActionError } from "../base/errors.ts";
 import { chainIn, isIssuedBy } from "./certificate.ts";
 
 /**
- * Refuses a certificate that the check through the load balancer can't accept. That check would fail only after the
- * upgrade, when its limit has passed.
+ * Refuses a certificate that the check through the load balancer can't accept. That check would fail only
+ * after the upgrade, when its limit has passed.
  *
  * @param certificate PEM: the chain, with whatever else belongs to it
  * @param trusted PEM: the authorities that this runner trusts
@@ -24,7 +24,10 @@ export function refuseUntrusted(
   });
 }
 
-/** Returns the name of the issuer at which a chain breaks off; undefined if it ends at a trusted or self-signed one. */
+/**
+ * Returns the name of the issuer at which a chain breaks off; undefined if it ends at
+ * a trusted or self-signed one.
+ */
 function missingIssuer(certificate: string, trusted: readonly string[]): string | undefined {
   const [leaf, ...others] = chainIn(certificate);
   let last = leaf;

@@ -176,8 +176,8 @@ function tooLate(
 }
 
 /**
- * Waits until an Ingress that is being deleted is gone. Google's controller holds it with a finalizer until its load
- * balancer is gone too.
+ * Waits until an Ingress that is being deleted is gone. Google's controller holds it with a finalizer until
+ * its load balancer is gone too.
  *
  * @param limit milliseconds
  * @throws ActionError naming what holds the Ingress, at the limit

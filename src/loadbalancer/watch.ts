@@ -16,16 +16,16 @@ export type WatchedObject<T> = { state: "unknown" } | { state: "present"; object
 export interface LoadBalancerState {
   ingress: WatchedObject<Ingress>;
   /**
-   * Whether the Ingress has been seen with this run's class. Until then the watch may be behind, and show the Ingress
-   * from before this run.
+   * Whether the Ingress has been seen with this run's class. Until then the watch may be behind, and show the
+   * Ingress from before this run.
    */
   hadClass: boolean;
   service: WatchedObject<Service>;
   /** Stays unknown if the certificate is at Google. */
   tlsSecret: WatchedObject<Secret>;
   /**
-   * {@link secretHashOf} of each certificate that the Secret has had. Until the watch has shown this run's, it may be
-   * behind.
+   * {@link secretHashOf} of each certificate that the Secret has had. Until the watch has shown
+   * this run's, it may be behind.
    */
   secretHashes: Set<string>;
   /** Stays unknown unless the certificate is Google-managed. */

@@ -55,7 +55,8 @@ const NO_WAY: TextSymptom = {
 };
 
 /**
- * What answers instead of Milvus, by the text of grpc-js: `14 UNAVAILABLE: details`. The first that shows counts.
+ * What answers instead of Milvus, by the text of grpc-js: `14 UNAVAILABLE: details`.
+ * The first that shows counts.
  */
 export const ANSWERS: readonly TextSymptom[] = [
   OTHER_CERTIFICATE,

@@ -21,8 +21,8 @@ const Workload = v.looseObject({
 });
 
 /**
- * Returns the Attu of a release, e.g. `Deployment my-release-milvus-attu`, if it calls Milvus without TLS. Milvus's chart
- * gives it `http://`, whatever the values (zilliztech/milvus-helm, templates/_helpers.tpl).
+ * Returns the Attu of a release, e.g. `Deployment my-release-milvus-attu`, if it calls Milvus without TLS.
+ * Milvus's chart gives it `http://`, whatever the values (zilliztech/milvus-helm, templates/_helpers.tpl).
  *
  * @param objects the release's, as rendered
  */

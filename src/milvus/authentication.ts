@@ -12,7 +12,10 @@ export interface AuthenticationCheck {
   defaultPassword: "given" | "accepted" | undefined;
 }
 
-/** The user and password that every new Milvus has (milvus-io/milvus, configs/milvus.yaml, defaultRootPassword). */
+/**
+ * The user and password that every new Milvus has (milvus-io/milvus,
+ * configs/milvus.yaml, defaultRootPassword).
+ */
 const DEFAULT_TOKEN = "root:Milvus";
 const CALL_MS = 10_000;
 

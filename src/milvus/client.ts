@@ -90,8 +90,8 @@ export interface Destination {
 export function connect(target: Destination): MilvusClient {
   const client = new Client(
     target.proxy ? `${target.proxy.hostname}:${target.proxy.port || 80}` : target.address,
-    // Without authorities gRPC would take those of GRPC_DEFAULT_SSL_ROOTS_FILE_PATH instead of Node.js's own, and refuse a
-    // certificate that the TLS check has trusted.
+    // Without authorities gRPC would take those of GRPC_DEFAULT_SSL_ROOTS_FILE_PATH instead of Node.js's own,
+    // and refuse a certificate that the TLS check has trusted.
     credentials.createSsl(Buffer.from(target.ca ?? getCACertificates().join("\n"))),
     {
       "grpc.ssl_target_name_override": target.host,

@@ -61,8 +61,8 @@ export interface ServiceNeeds {
 }
 
 /**
- * Returns the version of the Milvus that a release runs, from the image behind its Service; undefined when the manifest
- * doesn't show it.
+ * Returns the version of the Milvus that a release runs, from the image behind its Service; undefined when
+ * the manifest doesn't show it.
  *
  * @param objects the release's, as rendered
  * @param service the name of Milvus's Service
@@ -76,8 +76,8 @@ export function milvusVersionIn(objects: readonly unknown[], service: string): s
 }
 
 /**
- * Checks that the values have their effect. With a chart that doesn't know them, Milvus would lose its layer-4 load
- * balancer and never answer behind the new one.
+ * Checks that the values have their effect. With a chart that doesn't know them, Milvus would lose its
+ * layer-4 load balancer and never answer behind the new one.
  *
  * @param objects the release's, as rendered with the values that the load balancer needs
  * @param chart which chart, for the error

@@ -1,6 +1,7 @@
 /**
- * The value with a component's number of pods, by the label `component` of its Deployment (zilliztech/milvus-helm,
- * templates/*-deployment.yaml). `standalone` and `attu` are missing: the chart gives them one pod whatever the values.
+ * The value with a component's number of pods, by the label `component` of its Deployment
+ * (zilliztech/milvus-helm, templates/*-deployment.yaml). `standalone` and `attu` are missing: the chart gives
+ * them one pod whatever the values.
  */
 const COMPONENT_VALUES: Readonly<Record<string, string>> = {
   proxy: "proxy",
@@ -16,7 +17,9 @@ const COMPONENT_VALUES: Readonly<Record<string, string>> = {
   cdc: "cdc",
 };
 
-/** Returns the path of the value that sets a workload's replicas; undefined when the chart has none for it. */
+/**
+ * Returns the path of the value that sets a workload's replicas; undefined when the chart has none for it.
+ */
 export function replicasPath(kind: string, labels: Readonly<Record<string, string>>): string[] | undefined {
   const component = kind === "Deployment" ? COMPONENT_VALUES[labels.component ?? ""] : undefined;
   return component === undefined ? undefined : [component, "replicas"];

@@ -17,8 +17,8 @@ export interface SettingChange {
 const OURS = [TLS_MODE, HTTP_PORT].map(normalizedSetting);
 
 /**
- * Returns the settings in which two `user.yaml` differ; none where only comments or their order do, or where one of
- * them can't be read.
+ * Returns the settings in which two `user.yaml` differ; none where only comments or their order do, or
+ * where one of them can't be read.
  */
 export function userYamlChanges(before: unknown, after: unknown): SettingChange[] {
   const [one, other] = [settingsIn(before), settingsIn(after)];

@@ -31,8 +31,8 @@ const PAUSE_MS = 1000;
 /** Limit of one call: a load balancer that is being programmed may accept a connection and never answer. */
 const CALL_MS = 10_000;
 /**
- * Milvus may report itself unhealthy for a moment after a restart, and a changed Cloud Armor policy takes a moment
- * to arrive at every edge of Google's. After this time the result says so.
+ * Milvus may report itself unhealthy for a moment after a restart, and a changed Cloud Armor policy takes a
+ * moment to arrive at every edge of Google's. After this time the result says so.
  */
 const SETTLING_MS = 60_000;
 
@@ -97,8 +97,8 @@ async function callMilvus(
 }
 
 /**
- * Finds out what a proxy answers: grpc-js doesn't say. A proxy that can't reach the load balancer (HTTP 502 to 504)
- * may do so later.
+ * Finds out what a proxy answers: grpc-js doesn't say. A proxy that can't reach the load balancer (HTTP
+ * 502 to 504) may do so later.
  *
  * @throws ActionError when the proxy refuses
  */
@@ -122,15 +122,17 @@ function healthyIfUnknown(error: unknown): { isHealthy: boolean; reasons: string
   throw error;
 }
 
-/** Tells whether Milvus refuses a token. Milvus 2.3.0 to 2.3.4 says so with UNKNOWN (milvus-io/milvus#33974). */
+/**
+ * Tells whether Milvus refuses a token. Milvus 2.3.0 to 2.3.4 says so with UNKNOWN (milvus-io/milvus#33974).
+ */
 export function refusesToken({ code, details }: ServiceError): boolean {
   if (code === GrpcStatus.UNAUTHENTICATED) return true;
   return code === GrpcStatus.UNKNOWN && /auth check failure|missing authorization in header/.test(details);
 }
 
 /**
- * Tells whether something answers that is neither Milvus nor a load balancer that is being programmed: a log-in
- * page of Identity-Aware Proxy or of a proxy (HTTP 401, 407, a redirect).
+ * Tells whether something answers that is neither Milvus nor a load balancer that is being programmed: a
+ * log-in page of Identity-Aware Proxy or of a proxy (HTTP 401, 407, a redirect).
  */
 function isOtherServer(error: ServiceError): boolean {
   return /HTTP status code (401|407|30\d)/.test(error.details);

@@ -48,7 +48,8 @@ export interface Access {
 /**
  * Finds or installs the tools and connects to the cluster, side by side.
  *
- * @param whileConnecting called when kubectl has been started, which takes longer than anything done in this process
+ * @param whileConnecting called when kubectl has been started, which takes longer than
+ *   anything done in this process
  * @throws ActionError when a tool or the cluster can't be had, or the job's Helm keeps releases elsewhere
  */
 export async function reachCluster(

@@ -10,8 +10,8 @@ import type { Access } from "./access.ts";
 import { scopeOf } from "./scope.ts";
 
 /**
- * Returns what looks at backends that don't get healthy: at Google, as far as the job may, and in the cluster. The first
- * look says in the log which of them tells the health.
+ * Returns what looks at backends that don't get healthy: at Google, as far as the job may, and in the
+ * cluster. The first look says in the log which of them tells the health.
  */
 export function backendInspector(
   settings: Pick<Settings, "loadBalancer" | "google">,

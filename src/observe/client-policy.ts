@@ -23,7 +23,8 @@ export interface ClientPolicy {
 type PolicySettings = Pick<Settings, "allowedRanges" | "namespace" | "ingressName" | "backendConfigName">;
 
 /**
- * Returns the policy of allowed_ranges; without that input the one that an earlier run made, if it still exists.
+ * Returns the policy of allowed_ranges; without that input the one that an earlier
+ * run made, if it still exists.
  *
  * @param objects the live ones: the BackendConfig tells whether there may be a policy
  * @throws ActionError when Google can't be asked about a wanted policy

@@ -28,7 +28,8 @@ type MissingSettings = Pick<Settings, "release" | "namespace" | "backendConfigNa
 /**
  * Describes the release to install.
  *
- * @throws ActionError when it is not to be installed, the namespace doesn't exist, or another tool deploys Milvus there
+ * @throws ActionError when it is not to be installed, the namespace doesn't exist, or
+ *   another tool deploys Milvus there
  */
 export async function observeMissing(settings: Settings, job: Job, api: ApiServer, helm: Program) {
   const { namespace, install } = settings;
@@ -42,7 +43,9 @@ export async function observeMissing(settings: Settings, job: Job, api: ApiServe
   return await observeInstallation(settings, job, helm);
 }
 
-/** Returns what deploys Milvus under the release's name without Helm; undefined when nothing of it is there. */
+/**
+ * Returns what deploys Milvus under the release's name without Helm; undefined when nothing of it is there.
+ */
 async function findDeployer(
   { release: name, namespace }: MissingSettings,
   api: ApiServer,
@@ -103,8 +106,8 @@ async function milvusReleases(namespace: string, api: ApiServer): Promise<string
 }
 
 /**
- * Returns the releases of Milvus's chart in all namespaces, as namespace/release; the first few if there are many, none
- * if the account may not look there.
+ * Returns the releases of Milvus's chart in all namespaces, as namespace/release; the first few if there are
+ * many, none if the account may not look there.
  */
 async function allMilvusReleases(api: ApiServer): Promise<string[]> {
   const selector = `labelSelector=app.kubernetes.io/name=milvus,component in (proxy,standalone)` as const;

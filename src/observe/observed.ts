@@ -17,7 +17,10 @@ import type { Zone } from "./dns-zone.ts";
 /** The cluster before this run changes anything. */
 export interface ClusterState {
   release: Release;
-  /** The version of Milvus that the release runs, from its image; of the chart's Milvus where no image shows it. */
+  /**
+   * The version of Milvus that the release runs, from its image; of the chart's
+   * Milvus where no image shows it.
+   */
   milvusVersion: string;
   /** The Service through which Milvus is reached. */
   service: Service;

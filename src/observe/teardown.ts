@@ -31,7 +31,9 @@ export interface TeardownState {
   staticAddress: UnwantedAddress | undefined;
   /** The Cloud Armor policy of allowed_ranges, if it may exist. */
   clientPolicy: ClientPolicy | undefined;
-  /** The release to restore, with its revisions; undefined without restore_layer4, or when it doesn't exist. */
+  /**
+   * The release to restore, with its revisions; undefined without restore_layer4, or when it doesn't exist.
+   */
   restorable: { release: Release; history: StoredRelease[] } | undefined;
 }
 

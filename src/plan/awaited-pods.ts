@@ -5,10 +5,11 @@ import type { LoadBalancerPlan } from "./load-balancer.ts";
 import type { RenderedPlan } from "./rendered.ts";
 
 /**
- * Returns the labels of the pods that the load balancer has to wait for, when its objects can be made beside the rest of
- * the rollout: all of them are new, and the upgrade replaces every pod behind Milvus's Service. Pods that GKE's readiness
- * gate holds back until the load balancer sees them healthy would otherwise wait for each other (kubernetes/ingress-gce,
- * pkg/neg/readiness). Returns undefined when the objects have to wait for the whole rollout.
+ * Returns the labels of the pods that the load balancer has to wait for, when its objects can be made
+ * beside the rest of the rollout: all of them are new, and the upgrade replaces every pod behind Milvus's
+ * Service. Pods that GKE's readiness gate holds back until the load balancer sees them healthy would
+ * otherwise wait for each other (kubernetes/ingress-gce, pkg/neg/readiness). Returns undefined when the
+ * objects have to wait for the whole rollout.
  *
  * @param objects the release's, as rendered
  * @param service the name of Milvus's Service

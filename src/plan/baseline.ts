@@ -23,8 +23,8 @@ export interface Renderings {
 }
 
 /**
- * Returns the changes of an upgrade for which no value asks. Their causes are another chart of the same name and version,
- * a missing post-renderer, or a number that Helm reads differently.
+ * Returns the changes of an upgrade for which no value asks. Their causes are another chart of the same name
+ * and version, a missing post-renderer, or a number that Helm reads differently.
  */
 export function unaskedChanges({ stored, baselines, installed, wanted }: Renderings): ManifestDifference[] {
   const [baseline = stored, again = baseline] = baselines;

@@ -31,9 +31,9 @@ export function objectChange(before: KubernetesObject | undefined, after: Kubern
 }
 
 /**
- * Compares a manifest with the live object where no dry run says what the API server would store: for an account that
- * may only read. What the manifest says must be live, and nothing that this action applied earlier and the manifest
- * lacks. Whether the API server would take the manifest isn't known.
+ * Compares a manifest with the live object where no dry run says what the API server would store: for an
+ * account that may only read. What the manifest says must be live, and nothing that this action applied
+ * earlier and the manifest lacks. Whether the API server would take the manifest isn't known.
  */
 export function unrehearsedChange(live: KubernetesObject | undefined, manifest: Manifest): ObjectChange {
   const { kind, metadata } = manifest;

@@ -8,8 +8,8 @@ import type { Observed } from "../observe/observed.ts";
 export type PolicyAction = "create" | "change" | "keep" | "delete";
 
 /**
- * Returns what a run does to the policy, undefined if there is none and none is wanted. Only a run that proves the
- * load balancer deletes it: until Google's controller has detached it, Google refuses to.
+ * Returns what a run does to the policy, undefined if there is none and none is wanted. Only a run that
+ * proves the load balancer deletes it: until Google's controller has detached it, Google refuses to.
  *
  * @throws ActionError when somebody else made a policy of that name
  */
@@ -35,7 +35,9 @@ function foreign(name: string, { description }: SecurityPolicy, expected: string
 /** How many ranges a sentence lists. */
 const MOST_RANGES = 10;
 
-/** Returns a sentence on the clients that the load balancer admits from this run on; undefined if they stay. */
+/**
+ * Returns a sentence on the clients that the load balancer admits from this run on; undefined if they stay.
+ */
 export function admissionOf(
   { allowedRanges }: Pick<Settings, "allowedRanges">,
   action: PolicyAction | undefined,

@@ -7,8 +7,8 @@ import type { Observed } from "../observe/observed.ts";
 import type { RenderedPlan } from "./rendered.ts";
 
 /**
- * Returns the Ingress of this action's name that goes before this action makes its own: the chart's, which the upgrade
- * deletes, or one that is being deleted already. Undefined when there is none.
+ * Returns the Ingress of this action's name that goes before this action makes its own: the chart's, which
+ * the upgrade deletes, or one that is being deleted already. Undefined when there is none.
  */
 export function leavingIngress(
   { ingress }: Pick<Observed, "ingress">,

@@ -21,10 +21,10 @@ interface RenderedObject {
 }
 
 /**
- * Returns the fields that somebody has changed on the live objects and that an upgrade sets back: `before` is what is
- * live, `after` what the chart renders. Only fields of the manifest count: Helm leaves all others alone, with its
- * three-way merge (Helm 3) and with server-side apply (Helm 4) alike. A field that the upgrade changes itself is no
- * edit: the plan lists it among its changes.
+ * Returns the fields that somebody has changed on the live objects and that an upgrade sets back: `before` is
+ * what is live, `after` what the chart renders. Only fields of the manifest count: Helm leaves all others
+ * alone, with its three-way merge (Helm 3) and with server-side apply (Helm 4) alike. A field that the
+ * upgrade changes itself is no edit: the plan lists it among its changes.
  *
  * @param recorded the objects of the deployed revision's manifest
  * @param wanted the objects that the upgrade would make

@@ -66,7 +66,8 @@ export function refuseRestoreUndone(
 }
 
 /**
- * Refuses a release that has Milvus as a subchart: its values are elsewhere, and an upgrade needs the whole chart.
+ * Refuses a release that has Milvus as a subchart: its values are elsewhere, and an
+ * upgrade needs the whole chart.
  *
  * @throws ActionError with the values that the release needs, where its chart has them
  */

@@ -26,7 +26,10 @@ export interface Plan {
   files: readonly FileManifest[];
   /** What becomes of the Cloud Armor policy of allowed_ranges. */
   clientPolicy: PolicyAction | undefined;
-  /** The labels of the pods after which the load balancer's objects are made; undefined: after the whole rollout. */
+  /**
+   * The labels of the pods after which the load balancer's objects are made;
+   * undefined: after the whole rollout.
+   */
   awaitedPods: Record<string, string> | undefined;
   /** What changes at Google, outside the cluster. */
   google: ObjectChange[];

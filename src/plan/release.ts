@@ -44,7 +44,9 @@ export interface ReleasePlan {
   chartVersion: string;
   /** The defaults of a former chart that become values of the release. */
   keptDefaults: string[];
-  /** The values that the load balancer needs, as YAML without secrets, for upgrades that something else makes. */
+  /**
+   * The values that the load balancer needs, as YAML without secrets, for upgrades that something else makes.
+   */
   overlay: string;
   /** Sentences on numbers of pods that are kept, and on inputs without effect. */
   notes: string[];
@@ -119,7 +121,8 @@ export function planRelease(settings: Settings, observed: Observed, kept: YamlMa
   return {
     port,
     chartVersion,
-    // Another tool can't take the layer-4 load balancer away once Milvus answers: it stays in its values until then.
+    // Another tool can't take the layer-4 load balancer away once Milvus answers: it
+    // stays in its values until then.
     overlay: valuesOverlay(deployer ? overlay : complete, release),
     notes: [
       ...replicas.notes,
@@ -151,8 +154,8 @@ function layer4Stays({ tool, object }: Deployer): string {
 }
 
 /**
- * Returns the values for Helm. With a null among them Helm gets all values of the release: Helm's versions differ in what
- * a null does to reused values, and in whether it is stored (helm pkg/chartutil/coalesce.go).
+ * Returns the values for Helm. With a null among them Helm gets all values of the release: Helm's versions
+ * differ in what a null does to reused values, and in whether it is stored (helm pkg/chartutil/coalesce.go).
  *
  * @param given the release's own values with those of the inputs over them
  * @param hasKept whether former defaults are among them, which Helm itself wouldn't reuse
@@ -191,8 +194,9 @@ function driftOf({ service, isServiceToCome, release }: Observed, overlay: YamlM
 }
 
 /**
- * Tells whether an annotation of GKE's controllers says all that it needs to say: they read JSON, so spaces don't count,
- * and somebody may have added more (a service mesh adds `exposed_ports` to `cloud.google.com/neg`).
+ * Tells whether an annotation of GKE's controllers says all that it needs to say: they read
+ * JSON, so spaces don't count, and somebody may have added more (a service mesh adds
+ * `exposed_ports` to `cloud.google.com/neg`).
  */
 function saysAll(text: string | undefined, wanted: unknown): boolean {
   if (text === undefined || typeof wanted !== "string") return text === wanted;

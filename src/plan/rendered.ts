@@ -24,7 +24,10 @@ import { describeField, type FieldChange, secretsIn, shownField } from "./shown-
 /** What Helm would make of the release. */
 export interface Rendered {
   chart: LocalChart;
-  /** Rendered with the release's own values, once or twice; empty for an installation or another chart version. */
+  /**
+   * Rendered with the release's own values, once or twice; empty for an
+   * installation or another chart version.
+   */
   baselines: string[];
   /** Rendered as at an installation; undefined when the baseline is what is stored. */
   installed: string | undefined;

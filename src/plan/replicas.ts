@@ -20,13 +20,14 @@ export interface KeptReplicas {
 }
 
 /**
- * Finds the workloads that somebody, or an autoscaler, has scaled since the last Helm upgrade. An upgrade sets the
- * number that the chart renders, with Helm 3 and Helm 4 alike (helm pkg/kube/client.go): so the live number goes into
- * the values. A number in the inputs wins.
+ * Finds the workloads that somebody, or an autoscaler, has scaled since the last Helm upgrade. An upgrade
+ * sets the number that the chart renders, with Helm 3 and Helm 4 alike (helm pkg/kube/client.go): so the live
+ * number goes into the values. A number in the inputs wins.
  *
  * @param recorded the objects of the deployed revision's manifest
  * @param requested the values of the inputs
- * @throws ActionError when the inputs take the number out of Helm's hands, which would leave one pod for a while
+ * @throws ActionError when the inputs take the number out of Helm's hands, which
+ *   would leave one pod for a while
  */
 export function keptReplicas(
   live: readonly KubernetesObject[],
@@ -102,7 +103,9 @@ function isSame({ kind, metadata }: Workload) {
   return (other: Workload) => other.kind === kind && other.metadata.name === metadata.name;
 }
 
-/** A client-side upgrade that drops the field lets the API server fill in its default, 1 (helm/helm#12650). */
+/**
+ * A client-side upgrade that drops the field lets the API server fill in its default, 1 (helm/helm#12650).
+ */
 function uncontrolled(title: string, value: string, now: number, wanted: unknown): ActionError {
   return new ActionError(
     `The input values sets ${value}: ${String(wanted)}, but ${title} has ${now} replicas; nothing was changed.`,

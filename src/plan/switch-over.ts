@@ -2,9 +2,9 @@ import { parseManifest, type Rendered, splitManifest } from "../helm/manifest.ts
 import { replicasOf } from "./replicas.ts";
 
 /**
- * Returns the manifest of the upgrade that takes the layer-4 load balancer away: the Service and numbers of pods as the
- * chart renders them now, all else as it is recorded. A chart that renders something new each time, such as the token
- * of Bitnami's etcd with its checksum, would replace pods again.
+ * Returns the manifest of the upgrade that takes the layer-4 load balancer away: the Service and numbers of
+ * pods as the chart renders them now, all else as it is recorded. A chart that renders something new each
+ * time, such as the token of Bitnami's etcd with its checksum, would replace pods again.
  *
  * @param stored the manifest of the deployed revision
  * @param rendered what the chart renders with the values of the upgrade

@@ -43,8 +43,8 @@ type TeardownSettings = Pick<
 /**
  * Decides what a teardown removes. Pure: the same settings and state give the same plan.
  *
- * @throws ActionError when the Ingress belongs to somebody else, or the release can't be upgraded now, or another tool
- *   would undo that
+ * @throws ActionError when the Ingress belongs to somebody else, or the release can't be upgraded now, or
+ *   another tool would undo that
  */
 export function planTeardown(settings: TeardownSettings, state: TeardownState): TeardownPlan {
   const { objects, otherIngresses, services, staticAddress, hasRecord } = state;

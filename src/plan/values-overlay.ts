@@ -5,8 +5,9 @@ import { networkSettings } from "../milvus/network-settings.ts";
 import { mayHoldSecrets } from "./shown-fields.ts";
 
 /**
- * Returns the values that the load balancer needs as YAML, for upgrades that something else makes. A `user.yaml` that may
- * hold a secret is left out, and the text says what it must have: Helm replaces it whole.
+ * Returns the values that the load balancer needs as YAML, for upgrades that something else
+ * makes. A `user.yaml` that may hold a secret is left out, and the text says what it must
+ * have: Helm replaces it whole.
  *
  * @param values as {@link loadBalancerValues} makes them
  * @param subchart the name under which an umbrella chart has Milvus's values

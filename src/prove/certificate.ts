@@ -14,7 +14,9 @@ export interface Endpoint {
   dial: string;
   /** What DNS says of the host. */
   dns: Promise<DnsResult<HostAddresses>>;
-  /** Where the record of dns_zone leads until Milvus is proven; undefined if it leads to the load balancer. */
+  /**
+   * Where the record of dns_zone leads until Milvus is proven; undefined if it leads to the load balancer.
+   */
   elsewhere: string | undefined;
 }
 
@@ -59,7 +61,8 @@ export async function proveCertificate(
       report.certificateExpires = managedCertificate.object.status.expireTime || undefined;
     }
     if (!isActive) return false;
-    // Until every edge of Google's has it, handshakes fail, or meet a former certificate, which must stay until then.
+    // Until every edge of Google's has it, handshakes fail, or meet a former
+    // certificate, which must stay until then.
     if (settings.verify) {
       await step(
         session,
@@ -76,7 +79,10 @@ export async function proveCertificate(
   return true;
 }
 
-/** Google issues a certificate only for a name that leads to the load balancer: until then the name has no way in. */
+/**
+ * Google issues a certificate only for a name that leads to the load balancer: until
+ * then the name has no way in.
+ */
 function nameInUse(host: string, zone: string, elsewhere: string, address: string): string {
   return `The record of ${host} in the Cloud DNS zone ${zone} stays at ${elsewhere}, where clients find Milvus today. Google issues the certificate only once the name leads to ${address}, and takes up to an hour then, in which clients of the name have no way in. Change the record to ${address} when that gap suits you, and run again; or use certificate: self-managed, which has no such gap.`;
 }

@@ -5,8 +5,8 @@ import type { ChosenCertificate } from "../loadbalancer/chosen-certificate.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Reports the certificate's expiry, and writes what clients of a self-managed one must trust to a file for later
- * steps of the job.
+ * Reports the certificate's expiry, and writes what clients of a self-managed one must trust to a
+ * file for later steps of the job.
  */
 export async function reportCertificate(
   { report, directory }: Session,

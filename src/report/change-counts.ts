@@ -40,8 +40,8 @@ export function describeCounts(plan: PlanReport): string {
 }
 
 /**
- * Returns what a run has carried out as a sentence's end, e.g. `3 objects created, 7 changed`; empty for nothing that
- * its plan has.
+ * Returns what a run has carried out as a sentence's end, e.g. `3 objects created, 7 changed`; empty
+ * for nothing that its plan has.
  */
 export function describeDone({ plan, outcomes = {} }: Pick<RunReport, "plan" | "outcomes">): string {
   if (!plan) return "";

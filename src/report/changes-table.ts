@@ -16,7 +16,8 @@ interface Row {
 type State = "done" | "failed" | "taken back" | "not reached";
 
 /**
- * Returns the changes of a run as Markdown, nothing for none. Those of a run that was to carry them out have a state each.
+ * Returns the changes of a run as Markdown, nothing for none. Those of a run that was to
+ * carry them out have a state each.
  *
  * @param plan the report's plan
  * @param failed whether the run failed

@@ -8,8 +8,8 @@ import type { RunReport } from "./run-report.ts";
 import { shortened, wantedSummary } from "./summary.ts";
 
 /**
- * Has the job's pull request say what the run has found, in one comment that later runs edit. A comment that can't be
- * written is a warning: the run itself is as good without it.
+ * Has the job's pull request say what the run has found, in one comment that later runs edit. A comment that
+ * can't be written is a warning: the run itself is as good without it.
  */
 export async function writeComment(
   report: RunReport,

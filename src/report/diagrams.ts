@@ -68,8 +68,8 @@ function titleOf(report: RunReport, hop: Hop): string {
 }
 
 /**
- * Returns the steps as a Mermaid Gantt chart, a failed one marked. Its axis has seconds since the run began: `%s` are
- * seconds since 1970, which don't depend on the reader's time zone.
+ * Returns the steps as a Mermaid Gantt chart, a failed one marked. Its axis has seconds since the run began:
+ * `%s` are seconds since 1970, which don't depend on the reader's time zone.
  */
 export function timeline(steps: readonly StepRecord[]): string {
   const begun = steps[0]?.begun ?? 0;
@@ -80,7 +80,8 @@ export function timeline(steps: readonly StepRecord[]): string {
     "  section Steps",
     ...steps.map(({ name, begun: start, duration, hasFailed }, index) => {
       const mark = hasFailed ? "crit, " : "";
-      // A colon would end the name. Without its number, a name could begin with a word of Mermaid's, such as call.
+      // A colon would end the name. Without its number, a name could begin with a
+      // word of Mermaid's, such as call.
       const title = `${index + 1}. ${name.replace(/[^\w .,/()-]/g, " ")}, ${formatDuration(duration)}`;
       return `  ${title} :${mark}${start - begun}, ${Math.max(Math.round(duration), 1)}ms`;
     }),

@@ -116,7 +116,10 @@ function go({ uri, serverName, hasOwnAuthority }: Target): string {
     }`;
 }
 
-/** Java's client takes a server name only together with a file of authorities, and no such file without a name. */
+/**
+ * Java's client takes a server name only together with a file of authorities, and
+ * no such file without a name.
+ */
 function java({ uri, serverName, hasOwnAuthority }: Target, host: string): string {
   if (serverName && !hasOwnAuthority) {
     return "Java's client takes no server name with a public certificate: create the DNS record first.";

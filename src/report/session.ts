@@ -12,8 +12,8 @@ export interface Session extends Job {
 }
 
 /**
- * Runs one step of the flow in its own log group. Its time is printed after the group, so that a collapsed log is the
- * timeline of the run.
+ * Runs one step of the flow in its own log group. Its time is printed after the group, so that a collapsed
+ * log is the timeline of the run.
  *
  * @param hop the part of the traffic's way that the step makes or checks
  */

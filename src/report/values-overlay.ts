@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { info } from "../base/log.ts";
 import type { Session } from "./session.ts";
 
-/** Reports the values that later upgrades must carry, and writes them to a file for later steps of the job. */
+/**
+ * Reports the values that later upgrades must carry, and writes them to a file for later steps of the job.
+ */
 export async function reportOverlay(
   { report, directory }: Pick<Session, "report" | "directory">,
   overlay: string,

@@ -42,7 +42,8 @@ export const kubectl: Tool = {
  * supports: kubectl may be one minor version older or newer than the API server
  * (https://kubernetes.io/releases/version-skew-policy/#kubectl).
  *
- * @param request `clusterVersion` returns the version that the cluster reports, e.g. `v1.35.4-gke.1398000`, if known
+ * @param request `clusterVersion` returns the version that the cluster reports, e.g.
+ *   `v1.35.4-gke.1398000`, if known
  * @throws ActionError naming the input to change
  */
 export async function provideKubectl(

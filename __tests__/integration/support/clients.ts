@@ -32,8 +32,8 @@ export interface Clients {
 }
 
 /**
- * Starts two clients of release my-release in a namespace. DNS, in which earlier runs of the action have kept the record,
- * leads its host to its layer-4 load balancer.
+ * Starts two clients of release my-release in a namespace. DNS, in which earlier runs of the action have kept
+ * the record, leads its host to its layer-4 load balancer.
  *
  * @param ttl the record's, in seconds
  */

@@ -159,7 +159,9 @@ export class TestCluster {
     return this.kubectl("get", COMMON_KINDS, "-n", "default", "-o", "name");
   }
 
-  /** Installs Milvus as the reader of Milvus's page has it, release `my-release` in a namespace of its own. */
+  /**
+   * Installs Milvus as the reader of Milvus's page has it, release `my-release` in a namespace of its own.
+   */
   async install(namespace: string, helm = HELM): Promise<void> {
     await installRelease({ kubeconfig: this.gke.kubeconfig, helm: this.tools[helm], namespace });
   }
@@ -174,8 +176,8 @@ export class TestCluster {
   }
 
   /**
-   * Makes a job on a runner that has only kubectl and this Helm, and, unless it is asked not to, the credentials that
-   * google-github-actions/auth leaves behind.
+   * Makes a job on a runner that has only kubectl and this Helm, and, unless it is asked not to, the
+   * credentials that google-github-actions/auth leaves behind.
    */
   async job(
     options: { helm?: HelmName; google?: boolean; environment?: Record<string, string> } = {},
@@ -229,7 +231,9 @@ export class TestCluster {
     return JSON.parse(history).map(({ status }: { status: string }) => status);
   }
 
-  /** Everything in a namespace that a run could change: two that are equal say that nothing has been written. */
+  /**
+   * Everything in a namespace that a run could change: two that are equal say that nothing has been written.
+   */
   async snapshot(namespace: string): Promise<Record<string, string>> {
     const list: { items: SnapshotObject[] } = JSON.parse(
       await this.kubectl("get", KINDS, "-n", namespace, "-o", "json"),
@@ -277,7 +281,10 @@ export class TestCluster {
     await this.control("PUT", `timing/${name}`, milliseconds);
   }
 
-  /** Asks the local GKE's control API, e.g. for something at Google that users have made, and returns its answer. */
+  /**
+   * Asks the local GKE's control API, e.g. for something at Google that users have
+   * made, and returns its answer.
+   */
   async control(method: string, path: string, body?: unknown): Promise<unknown> {
     const response = await fetch(`${this.gke.control}/${path}`, {
       method,
@@ -287,7 +294,10 @@ export class TestCluster {
     return response.json();
   }
 
-  /** What there is at Google of a namespace's load balancers, its static addresses (named like it) and its host. */
+  /**
+   * What there is at Google of a namespace's load balancers, its static addresses
+   * (named like it) and its host.
+   */
   async cloudOf(namespace: string): Promise<object> {
     const state: CloudState = JSON.parse(JSON.stringify(await this.control("GET", "state")));
     const host = hostOf(namespace);
@@ -331,7 +341,10 @@ export function hostOf(namespace: string): string {
   return `${namespace}.milvus.io`;
 }
 
-/** Tells one write from another, but for those of Kubernetes's and Google's own controllers, which may come late. */
+/**
+ * Tells one write from another, but for those of Kubernetes's and Google's own
+ * controllers, which may come late.
+ */
 function writtenPart({ kind, metadata, spec }: SnapshotObject): string {
   const { generation, labels, annotations = {}, resourceVersion } = metadata;
   if (kind === "Deployment") return `generation ${generation}`;

@@ -1,6 +1,7 @@
 /*
- * Loaded into a Node.js program (`node --import`): lets its time pass CLOCK_FACTOR times as fast from the first SIGUSR2
- * to the next. What the program waits for and measures is scaled, not the limits of its requests.
+ * Loaded into a Node.js program (`node --import`): lets its time pass CLOCK_FACTOR times as
+ * fast from the first SIGUSR2 to the next. What the program waits for and measures is scaled,
+ * not the limits of its requests.
  */
 import { syncBuiltinESMExports } from "node:module";
 import promises from "node:timers/promises";
@@ -9,7 +10,9 @@ const fast = Number(process.env.CLOCK_FACTOR);
 const { setTimeout: start, clearTimeout: stop } = globalThis;
 const realNow = performance.now.bind(performance);
 
-/** The program's time is `shown` at the real time `since`, and passes `factor` times as fast from there on. */
+/**
+ * The program's time is `shown` at the real time `since`, and passes `factor` times as fast from there on.
+ */
 let clock = { shown: realNow(), since: realNow(), factor: 1 };
 const now = () => clock.shown + (realNow() - clock.since) * clock.factor;
 

@@ -157,7 +157,9 @@ export class Namespace {
     await this.#objects.delete({ apiVersion, kind, metadata: { name, namespace: this.name } });
   }
 
-  /** Creates an Ingress that leads a host to the Service, by HTTPS only unless its annotations say otherwise. */
+  /**
+   * Creates an Ingress that leads a host to the Service, by HTTPS only unless its annotations say otherwise.
+   */
   async createIngress(
     name: string,
     host: string,

@@ -43,7 +43,9 @@ export interface Given {
 
 /** What was seen of one scenario, with names normalised. */
 export interface Recording {
-  /** Each event of the Ingress once, in the order of its first appearance; "Scheduled for sync" is left out. */
+  /**
+   * Each event of the Ingress once, in the order of its first appearance; "Scheduled for sync" is left out.
+   */
   events: string[];
   /** The Ingress's finalizer, address and status annotations as they changed. */
   changes: string[];
@@ -170,7 +172,9 @@ export class Lab {
     });
   }
 
-  /** Resolves when the controllers have dealt with an Ingress created now, and so with all that went before. */
+  /**
+   * Resolves when the controllers have dealt with an Ingress created now, and so with all that went before.
+   */
   async settle(): Promise<void> {
     this.#canaries += 1;
     const name = `canary-${this.#canaries}`;

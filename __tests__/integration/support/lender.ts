@@ -7,8 +7,9 @@ import { type LocalGke, up } from "../../../local-gke/cluster.ts";
 import { listenOnFreePort } from "../../../local-gke/listen.ts";
 
 /*
- * Lends local GKEs to test files. A file has one to itself, and the next file gets the same one: a start takes ten
- * seconds of CPU time, more than many files need. The clusters belong to Vitest's main process and end with it.
+ * Lends local GKEs to test files. A file has one to itself, and the next file gets the same one: a
+ * start takes ten seconds of CPU time, more than many files need. The clusters belong to Vitest's
+ * main process and end with it.
  */
 
 declare module "vitest" {
@@ -41,7 +42,8 @@ const MOST_NAMESPACES = 60;
 
 /** Vitest's global set-up. A cluster starts when a file asks for one and none is free. */
 export default async function lend(project: TestProject): Promise<() => Promise<void>> {
-  // For the programs of the clusters: garbage is collected less often, for there is more memory than CPU time.
+  // For the programs of the clusters: garbage is collected less often, for there
+  // is more memory than CPU time.
   process.env.GOGC ??= "400";
   const all = new Map<string, Lent>();
   const free: Lent[] = [];

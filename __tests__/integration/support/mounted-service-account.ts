@@ -14,7 +14,8 @@ export function canMountServiceAccount(): boolean {
 }
 
 /**
- * Makes a ServiceAccount with all rights and writes what the kubelet writes into a pod, until the test has finished.
+ * Makes a ServiceAccount with all rights and writes what the kubelet writes into a pod,
+ * until the test has finished.
  *
  * @returns what a pod has in its environment
  */

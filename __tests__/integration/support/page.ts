@@ -57,7 +57,10 @@ export function managersOf({ metadata }: ApiObject): string[] {
   return metadata.managedFields.map(({ manager }) => manager);
 }
 
-/** Runs the action, which must succeed, on a release whose authentication the page's values may have switched off. */
+/**
+ * Runs the action, which must succeed, on a release whose authentication the page's
+ * values may have switched off.
+ */
 export async function takeOver(
   cluster: TestCluster,
   namespace: string,

@@ -9,8 +9,8 @@ const LIMIT_MS = 10_000;
 const PAUSE_MS = 10;
 
 /**
- * Makes a TLS connection to port 443, trusting anybody, and returns the certificates that were presented, the host's own
- * first.
+ * Makes a TLS connection to port 443, trusting anybody, and returns the certificates that were
+ * presented, the host's own first.
  *
  * @throws Error when there is no handshake
  */
@@ -37,7 +37,10 @@ export interface Watched {
   presented: string[];
 }
 
-/** Makes one handshake after the other until it is stopped; each must present a certificate that is good for the host. */
+/**
+ * Makes one handshake after the other until it is stopped; each must present a
+ * certificate that is good for the host.
+ */
 export function watchHandshakes(address: string, host: string): { stop(): Promise<Watched> } {
   const failures = new Set<string>();
   const presented = new Set<string>();

@@ -5,7 +5,10 @@ import { addressOf, type Cell } from "../cell.ts";
 /** The ManagedCertificate's name. */
 export const MANAGED_CERTIFICATE = `${RELEASE}-milvus-tls`;
 
-/** Lets a cell wait for a certificate of Google's. Nobody leads the host to the load balancer before the fault. */
+/**
+ * Lets a cell wait for a certificate of Google's. Nobody leads the host to the
+ * load balancer before the fault.
+ */
 export function withManagedCertificate(cell: Cell): Cell {
   return {
     ...cell,

@@ -6,8 +6,8 @@ import type { Diagnosis, KnownText } from "./known-text.ts";
 import { NEG_TEXTS } from "./neg-texts.ts";
 
 /**
- * All texts of which the action knows what they mean. The first that matches counts: a moment's failure first, as it
- * can interrupt any step, then what no step can pass, then the controllers' own words.
+ * All texts of which the action knows what they mean. The first that matches counts: a moment's failure
+ * first, as it can interrupt any step, then what no step can pass, then the controllers' own words.
  */
 export const KNOWN_TEXTS: readonly KnownText[] = [
   ...PASSING_ERRORS,
@@ -17,7 +17,10 @@ export const KNOWN_TEXTS: readonly KnownText[] = [
   ...REFUSED_VALUES,
 ];
 
-/** Returns the diagnosis of one Warning's text, undefined if waiting may still help: the controllers try again. */
+/**
+ * Returns the diagnosis of one Warning's text, undefined if waiting may still
+ * help: the controllers try again.
+ */
 export function diagnose(message: string): (Diagnosis & Pick<KnownText, "id">) | undefined {
   const known = symptomIn(message, KNOWN_TEXTS);
   if (known?.verdict !== "lasting") return undefined;

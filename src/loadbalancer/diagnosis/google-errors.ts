@@ -1,12 +1,14 @@
 import { PASSING } from "../../base/symptom.ts";
 import type { Diagnosis, KnownText } from "./known-text.ts";
 
-// The controllers pass Google's errors on in two forms (google.golang.org/api/googleapi, Error.Error; k8s-cloud-provider,
-// pkg/cloud/op.go):
-//   googleapi: Error STATUS: MESSAGE, REASON          a request was refused
-//   googleapi: Error STATUS: CODE - MESSAGE           an operation failed later
+// The controllers pass Google's errors on in two forms (google.golang.org/api/googleapi, Error.Error;
+// k8s-cloud-provider, pkg/cloud/op.go): googleapi: Error STATUS: MESSAGE, REASON a request was refused
+// googleapi: Error STATUS: CODE - MESSAGE an operation failed later
 
-/** Google's API fails, or limits requests, for a moment. Any step can meet these, so they are looked for first. */
+/**
+ * Google's API fails, or limits requests, for a moment. Any step can meet these,
+ * so they are looked for first.
+ */
 export const PASSING_ERRORS: readonly KnownText[] = [
   {
     id: "google-unavailable",

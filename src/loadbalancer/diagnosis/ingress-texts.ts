@@ -1,7 +1,10 @@
 import { HARMLESS, PASSING } from "../../base/symptom.ts";
 import type { KnownText } from "./known-text.ts";
 
-/** What the ingress controller writes itself, into events of the Ingress (and of its Service, about health checks). */
+/**
+ * What the ingress controller writes itself, into events of the Ingress (and of its
+ * Service, about health checks).
+ */
 export const INGRESS_TEXTS: readonly KnownText[] = [
   // Translation failed: invalid ingress spec: ...
   {

@@ -6,7 +6,10 @@ import type { OwnError } from "./own-error.ts";
 import { RELEASE_ERRORS } from "./release-errors.ts";
 import { MISTAKES, RUNNER_ERRORS } from "./runner-errors.ts";
 
-/** The first that shows counts: the particular ones come before those that speak of the API server or of files. */
+/**
+ * The first that shows counts: the particular ones come before those that speak
+ * of the API server or of files.
+ */
 export const OWN_ERRORS: readonly OwnError[] = [
   ...IDENTITY_ERRORS,
   ...LOAD_BALANCER_ERRORS,
@@ -24,8 +27,8 @@ export function ownErrorIn(line: string): OwnError | undefined {
 }
 
 /**
- * Returns the id of an error's row in docs/troubleshooting.md: what its evidence shows, or that of the error behind it,
- * else one of the mistakes that it lists, else what its first line says.
+ * Returns the id of an error's row in docs/troubleshooting.md: what its evidence shows, or that of the error
+ * behind it, else one of the mistakes that it lists, else what its first line says.
  */
 export function symptomOf(error: ActionError): string | undefined {
   for (let each: unknown = error; each instanceof ActionError; each = each.cause) {
@@ -38,8 +41,8 @@ export function symptomOf(error: ActionError): string | undefined {
 }
 
 /**
- * Returns where a symptom is explained: in the repository and version that the workflow's `uses` names, else in the
- * action's own folder.
+ * Returns where a symptom is explained: in the repository and version that the workflow's `uses` names,
+ * else in the action's own folder.
  */
 export function addressOf(symptom: string, environment: NodeJS.ProcessEnv): string {
   const page = `docs/troubleshooting.md#${symptom}`;
