@@ -429,7 +429,7 @@ if (HELM === "helm4") {
     });
 
     test("an address that another load balancer uses is not released", async () => {
-      const namespace = "shared";
+      const namespace = "teardown-shared";
       await installed(namespace);
       const given = inputs(namespace, { static_ip_name: namespace });
       const { address } = Object(await cluster.control("PUT", `static-addresses/${namespace}`));
