@@ -4,7 +4,9 @@ import type { Reporter, TestModule } from "vitest/node";
 /** How many of the slowest files the output names. */
 const SLOWEST = 15;
 
-/** Closes the output with the slowest files and one plain line, which tools that don't know Vitest can read. */
+/**
+ * Closes the output with the slowest files and one plain line, which tools that don't know Vitest can read.
+ */
 const closing: Reporter = {
   onTestRunEnd(modules) {
     const slowest = modules.toSorted((a, b) => secondsOf(b) - secondsOf(a)).slice(0, SLOWEST);
