@@ -20,6 +20,7 @@ import {
 } from "./credential-source.ts";
 import { baseUrl, DEFAULT_UNIVERSE, redirected } from "./endpoints.ts";
 import { type GcloudSession, gcloudSession } from "./gcloud.ts";
+import { failureOf } from "./google-api.ts";
 import { tokenError } from "./token-errors.ts";
 
 /**
@@ -33,7 +34,7 @@ const SCOPES = [
 
 /** Longest wait for a token, in milliseconds, with all requests and retries. */
 const TOKEN_TIMEOUT = 120_000;
-/** Pauses, in milliseconds, before a token is asked for again that no server has answered for. */
+/** Pauses, in milliseconds, before a token is asked for again that no server has given. */
 const LOST_PAUSES_MS = [1000, 3000];
 
 /** The response of the IAM credentials API's generateAccessToken. */
@@ -150,17 +151,17 @@ async function fetchPatiently(
       (error: unknown) => ({ error }),
     );
   const outcome = await retry(LOST_PAUSES_MS, attempt, (result, pauseMs) =>
-    "error" in result && isLost(result.error) ? pauseMs : undefined,
+    "error" in result && mayPass(result.error) ? pauseMs : undefined,
   );
   if ("error" in outcome) throw outcome.error;
   return outcome.token;
 }
 
-/** Tells whether a request got no response. */
-function isLost(error: unknown): boolean {
-  return (
-    !(error instanceof ActionError) && /ECONNREFUSED|ECONNRESET|EAI_AGAIN|ETIMEDOUT/.test(messageOf(error))
-  );
+/** Tells whether a request got no response, or one that says that the server is in trouble. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof ActionError) return false;
+  const isLost = /ECONNREFUSED|ECONNRESET|EAI_AGAIN|ETIMEDOUT/.test(messageOf(error));
+  return isLost || (failureOf(error).status ?? 0) >= 500;
 }
 
 async function fetchToken(source: CredentialSource, environment: NodeJS.ProcessEnv): Promise<AccessToken> {

@@ -6,7 +6,7 @@ import { postRendererFlags } from "./flags.ts";
 import { withValues } from "./helm-values.ts";
 import { Hook } from "./hook.ts";
 import { type Install, installArgs } from "./install.ts";
-import { type Helm, type Upgrade, upgradeArgs } from "./upgrade.ts";
+import { busyError, type Helm, type Upgrade, upgradeArgs } from "./upgrade.ts";
 
 /** The objects that Helm would make of a release. */
 export interface Rendering {
@@ -86,11 +86,12 @@ async function render(
     const { manifest, hooks, chart } = v.parse(DryRun, JSON.parse(output.stdout));
     return { manifest, hooks, defaults: chart.values };
   }
-  throw clusterError(
-    `Release ${release.name} in namespace ${release.namespace} can't be ${done} with chart ${chart.version} and these values; nothing was changed.`,
-    output,
-    {
+  const what = `Release ${release.name} in namespace ${release.namespace} can't be ${done} with chart ${chart.version} and these values; nothing was changed.`;
+  // Another run may have begun since this one has read the release.
+  throw (
+    busyError(what, output, release) ??
+    clusterError(what, output, {
       fix: "correct what Helm complains about: check values, values_files, chart_version and post_renderer.",
-    },
+    })
   );
 }

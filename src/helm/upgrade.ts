@@ -80,15 +80,24 @@ export function isTooSlow({ stderr }: Output): boolean {
   return /timed out|deadline exceeded/.test(stderr) && !/failed calling webhook|etcdserver/.test(stderr);
 }
 
+/** Returns the error for a release that another run is at work on; undefined if Helm failed for another reason. */
+export function busyError(
+  what: string,
+  output: Output,
+  { name, namespace }: { name: string; namespace: string },
+): ReleaseBusyError | undefined {
+  // Of two that begin at the same moment, one can't record its revision, because it exists already.
+  if (!/another operation .* is in progress|release: already exists/.test(output.stderr)) return undefined;
+  const fix = `another run is at work on the release, or one was killed: see \`helm history ${name} -n ${namespace}\`, and \`helm rollback\` to the last deployed revision when nobody is.`;
+  return new ReleaseBusyError(what, evidenceIn(output, { fix, symptom: "pending-release" }));
+}
+
 function upgradeError(output: Output, { release, signal, timeout }: Upgrade): Error {
   // The reason for the end says more than Helm's error.
   if (signal.aborted && signal.reason instanceof Error) return signal.reason;
   const what = `helm upgrade of release ${release.name} in namespace ${release.namespace} failed.`;
-  // Of two that begin at the same moment, one can't record its revision, because it exists already.
-  if (/another operation .* is in progress|release: already exists/.test(output.stderr)) {
-    const fix = `another run is at work on the release, or one was killed: see \`helm history ${release.name} -n ${release.namespace}\`, and \`helm rollback\` to the last deployed revision when nobody is.`;
-    return new ReleaseBusyError(what, evidenceIn(output, { fix }));
-  }
+  const busy = busyError(what, output, release);
+  if (busy) return busy;
   if (isTooSlow(output)) {
     return helmError(what, output, {
       fix: `the rollout took longer than ${Math.round(timeout / 1000)}s: see the pods above, or raise helm_timeout.`,
