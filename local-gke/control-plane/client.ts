@@ -1,7 +1,7 @@
 import { KubeConfig, type RequestContext } from "@kubernetes/client-node";
 
 /**
- * client-node connects anew for every request and every watch; the TLS handshakes
+ * client-node opens a connection for every request and every watch; the TLS handshakes
  * took a tenth of the CPU time.
  */
 class WithOneConnection extends KubeConfig {
