@@ -212,8 +212,8 @@ describe("addresses", () => {
       spec: { selector: { app: "web" }, ports: [{ port: 80 }] },
     };
     const ingress = { apiVersion: "networking.k8s.io/v1", kind: "Ingress", metadata, spec };
-    await cluster.kubectlWith(JSON.stringify(service), "apply", "-f", "-");
-    await cluster.kubectlWith(JSON.stringify(ingress), "apply", "-f", "-");
+    await cluster.apply(service);
+    await cluster.apply(ingress);
     const rule = "ingress\\.kubernetes\\.io/forwarding-rule";
     const jsonpath = `jsonpath={.metadata.annotations.${rule}}`;
     await cluster.kubectl("wait", "ingress/web", `--for=${jsonpath}`, "--timeout=300s");

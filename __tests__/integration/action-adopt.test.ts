@@ -22,11 +22,6 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.stop());
 
-/** Does what `kubectl apply -f` does. */
-function apply(object: object, ...flags: string[]): Promise<string> {
-  return cluster.kubectlWith(JSON.stringify(object), "apply", "-f", "-", ...flags);
-}
-
 const deploy = (namespace: string, inputs?: Record<string, string>) => takeOver(cluster, namespace, inputs);
 
 describe.concurrent("objects of somebody else's", () => {
@@ -121,7 +116,7 @@ describe.concurrent("objects of somebody else's", () => {
 
   test.each(cases)("$what", async ({ namespace, objects, says }) => {
     await cluster.installSmall(namespace);
-    for (const { object, flags } of objects(namespace)) await apply(object, ...flags);
+    for (const { object, flags } of objects(namespace)) await cluster.apply(object, ...flags);
     const refused = await (await cluster.job()).main(inputsFor(namespace));
     expect(refused.errors, refused.lines.join("\n")).toHaveLength(1);
     for (const text of ["belong to somebody else; nothing was changed.", "adopt: true", ...says]) {
@@ -197,19 +192,19 @@ describe("an Ingress made by hand with more than Milvus's page has", () => {
       cluster.control("PUT", "static-addresses/corp-address"),
       cluster.control("PUT", "security-policies/corp-policy"),
       cluster.control("PUT", "ssl-policies/corp-ssl-policy"),
-      apply(secretWith(namespace, "corp-tls", { certificate: chain, privateKey: leaf.privateKey })),
-      apply({
+      cluster.apply(secretWith(namespace, "corp-tls", { certificate: chain, privateKey: leaf.privateKey })),
+      cluster.apply({
         apiVersion: "networking.gke.io/v1beta1",
         kind: "FrontendConfig",
         metadata: { name: "corp-frontend", namespace },
         spec: { sslPolicy: "corp-ssl-policy" },
       }),
-      apply(backendConfig(namespace, { securityPolicy })),
+      cluster.apply(backendConfig(namespace, { securityPolicy })),
     ]);
     const annotations = { [STATIC]: "corp-address", [FRONTEND_CONFIG]: "corp-frontend" };
     const other = ingressOfThePage(namespace, {}, {}).spec.rules[0];
     const rules = [other, { ...other, host: "other.milvus.io" }];
-    await apply(ingressOfThePage(namespace, { annotations }, { tls, rules }));
+    await cluster.apply(ingressOfThePage(namespace, { annotations }, { tls, rules }));
   });
 
   const fieldsOf = (result: StepResult) =>

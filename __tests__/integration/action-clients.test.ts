@@ -105,23 +105,12 @@ test("DNS by hand: the layer-4 load balancer stays while DNS leads there", async
 });
 
 describe.concurrent("a run that fails", () => {
-  test("because the load balancer can't be made", async () => {
-    const namespace = "clients-policy";
+  test.each([
+    ["because the load balancer can't be made", "clients-policy", "organization-policy"],
+    ["because something else answers at the new load balancer", "clients-log-in", "identity-aware-proxy"],
+  ] as const)("%s", async (_, namespace, fault) => {
     const clients = await served(namespace);
-    await cluster.setFaultIn(namespace, "organization-policy", true);
-    const { errors, lines } = await (await cluster.job()).main(inputs(namespace));
-    expect(errors, lines.join("\n")).toEqual([
-      expect.stringMatching(/The layer-4 load balancer.* still stands/),
-    ]);
-    await expectUnbroken(clients);
-    const last = ["old port, TLS"];
-    expect(clients).toMatchObject({ byAddress: { last }, byName: { last } });
-  });
-
-  test("because something else answers at the new load balancer", async () => {
-    const namespace = "clients-log-in";
-    const clients = await served(namespace);
-    await cluster.setFaultIn(namespace, "identity-aware-proxy", true);
+    await cluster.setFaultIn(namespace, fault, true);
     const { errors, lines } = await (await cluster.job()).main(inputs(namespace));
     expect(errors, lines.join("\n")).toEqual([
       expect.stringMatching(/The layer-4 load balancer.* still stands/),

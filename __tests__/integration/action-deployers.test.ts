@@ -26,10 +26,6 @@ async function refusal(namespace: string, inputs: Record<string, string> = {}): 
   return result;
 }
 
-function apply(object: object): Promise<string> {
-  return cluster.kubectlWith(JSON.stringify(object), "apply", "-f", "-");
-}
-
 describe.concurrent("Milvus that something else deploys", () => {
   test("by Flux: the run says what belongs into the HelmRelease, and makes the load balancer once it is there", async () => {
     const namespace = "flux";
@@ -61,7 +57,7 @@ describe.concurrent("Milvus that something else deploys", () => {
   test.each([{ install: "false" }, { install: "true" }])("by Argo CD, with $install", async (inputs) => {
     const namespace = `argo-${inputs.install}`;
     await cluster.kubectl("create", "namespace", namespace);
-    await apply({
+    await cluster.apply({
       apiVersion: "v1",
       kind: "Service",
       metadata: {
@@ -83,7 +79,12 @@ describe.concurrent("Milvus that something else deploys", () => {
     await cluster.kubectl("create", "namespace", namespace);
     const labels = { "app.kubernetes.io/instance": "my-release", component: "standalone" };
     const spec = { ports: [{ port: 19530 }] };
-    await apply({ apiVersion: "v1", kind: "Service", metadata: { name: SERVICE, namespace, labels }, spec });
+    await cluster.apply({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: SERVICE, namespace, labels },
+      spec,
+    });
     const { errors } = await refusal(namespace);
     expect(errors[0]).toContain("Milvus my-release in namespace rendered is not a Helm release");
     expect(errors[0]).toContain("as Argo CD and helm template do");
@@ -92,7 +93,7 @@ describe.concurrent("Milvus that something else deploys", () => {
   test("by Milvus Operator", async () => {
     const namespace = "operator";
     await cluster.kubectl("create", "namespace", namespace);
-    await apply({
+    await cluster.apply({
       apiVersion: "apiextensions.k8s.io/v1",
       kind: "CustomResourceDefinition",
       metadata: { name: "milvuses.milvus.io" },
@@ -113,7 +114,7 @@ describe.concurrent("Milvus that something else deploys", () => {
     try {
       const definition = "customresourcedefinition/milvuses.milvus.io";
       await cluster.kubectl("wait", definition, "--for=condition=Established", "--timeout=30s");
-      await apply({
+      await cluster.apply({
         apiVersion: "milvus.io/v1beta1",
         kind: "Milvus",
         metadata: { name: "my-release", namespace },

@@ -226,7 +226,7 @@ async function readerIn(namespace: string): Promise<string> {
     { apiVersion: `${rbac}/v1`, kind: "Role", metadata, rules },
     { apiVersion: `${rbac}/v1`, kind: "RoleBinding", metadata, ...binding },
   ];
-  await cluster.kubectlWith(JSON.stringify({ apiVersion: "v1", kind: "List", items }), "apply", "-f", "-");
+  await cluster.apply({ apiVersion: "v1", kind: "List", items });
   const config = parse(await cluster.kubectl("config", "view", "--raw", "-o", "yaml"));
   config.users[0].user.as = name;
   return stringify(config);

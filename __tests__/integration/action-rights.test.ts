@@ -40,7 +40,7 @@ async function allow(namespace: string, rules: object[]): Promise<void> {
       subjects: [{ apiGroup, kind: "User", name: namespace }],
     },
   ];
-  await cluster.kubectlWith(JSON.stringify({ apiVersion: "v1", kind: "List", items }), "apply", "-f", "-");
+  await cluster.apply({ apiVersion: "v1", kind: "List", items });
   // The API server learns of new roles a little later.
   const asked = ["auth", "can-i", "list", "pods", "-n", namespace, `--as=${namespace}`];
   await expect.poll(() => cluster.kubectl(...asked).catch(String)).toBe("yes\n");

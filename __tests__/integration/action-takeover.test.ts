@@ -23,11 +23,6 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.stop());
 
-/** Does what `kubectl apply -f` does. */
-function apply(object: object, ...flags: string[]): Promise<string> {
-  return cluster.kubectlWith(JSON.stringify(object), "apply", "-f", "-", ...flags);
-}
-
 const deploy = (namespace: string, inputs?: Record<string, string>) => takeOver(cluster, namespace, inputs);
 
 /**
@@ -55,7 +50,7 @@ const STEPS = {
     await cluster.helmWith(tls, "upgrade", "my-release", CHART, "-n", namespace, "-f", "-");
   },
   BackendConfig: async (namespace: string) => {
-    await apply(
+    await cluster.apply(
       backendConfig(namespace, { healthCheck: { port: 9091, requestPath: "/healthz", type: "HTTP" } }),
     );
   },
@@ -75,10 +70,10 @@ const STEPS = {
   },
   "the Ingress": async (namespace: string) => {
     const tls = [{ hosts: [HOST], secretName: CERTIFICATE }];
-    await apply(ingressOfThePage(namespace, {}, { tls }));
+    await cluster.apply(ingressOfThePage(namespace, {}, { tls }));
   },
   ManagedCertificate: async (namespace: string) => {
-    await apply({
+    await cluster.apply({
       apiVersion: "networking.gke.io/v1",
       kind: "ManagedCertificate",
       metadata: { name: CERTIFICATE, namespace },
@@ -87,7 +82,7 @@ const STEPS = {
   },
   "the ManagedCertificate's Ingress": async (namespace: string) => {
     const annotations = { [MANAGED_CERTIFICATES]: CERTIFICATE };
-    await apply(ingressOfThePage(namespace, { annotations }, {}));
+    await cluster.apply(ingressOfThePage(namespace, { annotations }, {}));
   },
 };
 type StepName = keyof typeof STEPS;

@@ -160,7 +160,7 @@ describe("the rights that a deployment needs", () => {
         subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: user }],
       },
     ];
-    await cluster.kubectlWith(JSON.stringify({ apiVersion: "v1", kind: "List", items }), "apply", "-f", "-");
+    await cluster.apply({ apiVersion: "v1", kind: "List", items });
     // The API server learns of new roles a little later.
     await vi.waitFor(
       () => cluster.kubectl("auth", "can-i", "list", "pods", "-n", namespace, "--as", user),

@@ -204,6 +204,11 @@ export class TestCluster {
     return succeeded(args, await run(this.#program("kubectl"), args, { input }));
   }
 
+  /** Does what `kubectl apply -f` does. */
+  apply(object: object, ...flags: string[]): Promise<string> {
+    return this.kubectlWith(JSON.stringify(object), "apply", "-f", "-", ...flags);
+  }
+
   helm(...args: string[]): Promise<string> {
     return this.helmWith("", ...args);
   }
