@@ -109,7 +109,7 @@ async function deployOnce(
   report.chartVersion = observed.release.chartVersion;
   report.milvusVersion = observed.milvusVersion;
 
-  // Opened before the first change, so that a missing right to watch is noticed before it.
+  // Opened before the first change: a missing right to watch must end the run while nothing is changed.
   const opening =
     settings.mode === "plan" ? undefined : LoadBalancerWatch.open(access.api, plan.loadBalancer.names);
   const [dryRun, watch] = await allOf([
@@ -161,7 +161,9 @@ async function namingLayer4<T>(
   }
 }
 
-/** @returns the release as it is then, if clients have no more use for a layer-4 load balancer */
+/**
+ * @returns the release after the upgrade if clients no longer need a layer-4 load balancer; else undefined
+ */
 async function carryOutAndProve(deployment: Deployment): Promise<Release | undefined> {
   const { settings, session, observed, plan } = deployment;
   const isToBeProven = endsProven(settings);
@@ -190,7 +192,7 @@ async function carryOutAndProve(deployment: Deployment): Promise<Release | undef
     }
     return undefined;
   }
-  // Only now: until here clients of the name had the old way in.
+  // Only now: until here the name led clients to the old way in.
   const moved = await pointHost(settings, session, observed.google.zone, address);
   const layer4 = plan.release.switchOver && layer4Of(observed.service);
   return !layer4 || (await leaveLayer4(settings, session, layer4, moved)) ? release : undefined;

@@ -69,7 +69,7 @@ describe.each<HelmName>(["helm3", "helm4"])("%s: a release that was scaled outsi
     expect(result.errors, result.lines.join("\n")).toEqual([]);
     expect(await replicasOf(namespace, QUERY_NODE)).toBe(4);
     expect(planOf(result).consequences).toContain(
-      `Deployment ${QUERY_NODE} goes from 6 to 4 replicas: the input values sets queryNode.replicas.`,
+      `Deployment ${QUERY_NODE} goes from 6 to 4 replicas: the inputs set queryNode.replicas.`,
     );
   });
 });

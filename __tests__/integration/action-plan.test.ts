@@ -33,12 +33,12 @@ async function requests(): Promise<Request[]> {
 /** Those of the requests that change something. */
 function writes(all: Request[]): string[] {
   return all
-    .filter(({ verb, requestURI }) => !["get", "list", "watch"].includes(verb) && !isRehearsal(requestURI))
+    .filter(({ verb, requestURI }) => !["get", "list", "watch"].includes(verb) && !isDryRun(requestURI))
     .filter(({ objectRef }) => objectRef?.resource !== "selfsubjectaccessreviews")
     .map(({ verb, requestURI }) => `${verb} ${requestURI}`);
 }
 
-function isRehearsal(uri: string): boolean {
+function isDryRun(uri: string): boolean {
   return new URL(uri, "https://kubernetes.default.svc").searchParams.get("dryRun") === "All";
 }
 
@@ -89,7 +89,7 @@ test.each([
   expect(planned.errors, planned.lines.join("\n")).toEqual([]);
   const during = (await requests()).slice(asked);
   expect(writes(during)).toEqual([]);
-  expect(during.some(({ requestURI }) => isRehearsal(requestURI))).toBe(true);
+  expect(during.some(({ requestURI }) => isDryRun(requestURI))).toBe(true);
   expect(await cluster.snapshot(namespace)).toEqual(before);
   expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
   expect(planned.outputs).toMatchObject({ changed: "false", release_revision: "1" });
@@ -135,7 +135,7 @@ apiVersion: v1`,
   expect(many - few).toBeLessThan(50);
 });
 
-test("mode plan needs no right to change anything: what can't be rehearsed is compared and said", async () => {
+test("mode plan needs no right to change anything: it compares what no dry run may check, and says so", async () => {
   const namespace = "plan-reader";
   await cluster.installSmall(namespace);
   const kubeconfig = await readerIn(namespace);
@@ -155,9 +155,9 @@ test("mode plan needs no right to change anything: what can't be rehearsed is co
     kind: "BackendConfig",
     name: "my-release-backendconfig",
     action: "create",
-    rehearsed: false,
+    checked: false,
   });
-  expect(first.summary).toContain("Not rehearsed: this account may not apply these objects");
+  expect(first.summary).toContain("Not checked by a dry run: this account may not apply these objects");
   expect(pullRequest.comments).toEqual([expect.stringMatching(/\n## Plan: \d objects to create/)]);
   if (CAN_SHOW_PAGES) {
     expect(await showPage(first.summary)).toEqual([expect.stringContaining("2. Look and plan")]);
@@ -173,7 +173,7 @@ test("mode plan needs no right to change anything: what can't be rehearsed is co
   await cluster.kubectl("patch", "backendconfig", "my-release-backendconfig", ...merge);
   const drifted = await plan();
   expect(drifted.outputs).toMatchObject({ would_change: "true", to_change: "1", to_create: "0" });
-  expect(drifted.lines).toContain("BackendConfig my-release-backendconfig: change (not rehearsed)");
+  expect(drifted.lines).toContain("BackendConfig my-release-backendconfig: change (not checked by a dry run)");
 });
 
 /** Makes a pull request whose comments are kept on loopback, and the variables of a job for it. */

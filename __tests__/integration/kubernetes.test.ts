@@ -346,8 +346,8 @@ describe("apply", () => {
   test("stores nothing in a dry run, and tells what would be", async () => {
     const { api } = await lab.open();
     const namespace = await lab.newNamespace();
-    const rehearsed = await api.apply(secret(namespace, "s", { key: "value" }), { dryRun: true });
-    expect(rehearsed).toMatchObject({
+    const checked = await api.apply(secret(namespace, "s", { key: "value" }), { dryRun: true });
+    expect(checked).toMatchObject({
       kind: "Secret",
       data: { key: Buffer.from("value").toString("base64") },
     });
@@ -395,15 +395,15 @@ describe("apply", () => {
     const before = await api.get("BackendConfig", namespace, "backend");
 
     const ours = backendConfig(namespace, { timeoutSec: 3600 });
-    const rehearsed = await failure(api.apply(ours, { dryRun: true }));
-    expect(rehearsed).toContain(
+    const checked = await failure(api.apply(ours, { dryRun: true }));
+    expect(checked).toContain(
       `BackendConfig ${namespace}/backend has fields that something else manages; nothing was changed.`,
     );
     const applied = await failure(api.apply(ours, { dryRun: false }));
     expect(applied).toContain(
       `Applying BackendConfig ${namespace}/backend failed: something else manages fields of it.`,
     );
-    for (const message of [rehearsed, applied]) {
+    for (const message of [checked, applied]) {
       expect(message).toMatch(/Why: .*conflict with "gitops".*\.spec\.timeoutSec/);
       expect(message).toContain("set adopt to true");
       expect(message).toContain("ingress_name, backend_config_name, tls_secret");

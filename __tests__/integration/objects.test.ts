@@ -231,7 +231,7 @@ describe("manifests of the user's", () => {
       },
     });
 
-  test("may need each other: what can't be rehearsed yet is taken as written, then applied", async () => {
+  test("may need each other: what no dry run can check yet is taken as written, then applied", async () => {
     const { api } = await lab.open();
     const files = [
       definition("one.example.com"),

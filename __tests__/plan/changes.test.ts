@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { KubernetesObject } from "../../src/kubernetes/objects.ts";
-import { objectChange, unrehearsedChange } from "../../src/plan/changes.ts";
+import { objectChange, uncheckedChange } from "../../src/plan/changes.ts";
 
 function object(kind: string, name: string, spec: object, metadata: object = {}): KubernetesObject {
   return v.parse(KubernetesObject, { apiVersion: "v1", kind, metadata: { name, ...metadata }, spec });
@@ -45,7 +45,7 @@ describe("objectChange", () => {
   });
 });
 
-describe("unrehearsedChange", () => {
+describe("uncheckedChange", () => {
   const ours = (fieldsV1: object, metadata: object = {}) => ({
     ...metadata,
     managedFields: [{ manager: "milvus-gke-load-balancer", operation: "Apply", fieldsV1 }],
@@ -85,17 +85,17 @@ describe("unrehearsedChange", () => {
       "keep",
     ],
   ])("%s", (_, live, action) => {
-    expect(unrehearsedChange(live, manifest)).toMatchObject({
+    expect(uncheckedChange(live, manifest)).toMatchObject({
       kind: "Ingress",
       name: "a",
       action,
-      rehearsed: false,
+      checked: false,
     });
   });
 
   test("names the fields that the manifest changes", () => {
     const live = object("Ingress", "a", { timeoutSec: 31 }, annotated);
-    expect(unrehearsedChange(live, manifest).fields).toEqual([
+    expect(uncheckedChange(live, manifest).fields).toEqual([
       { path: "spec.timeoutSec", before: "31", after: "30" },
     ]);
   });
@@ -122,6 +122,6 @@ describe("unrehearsedChange", () => {
       metadata: { name: "s", namespace: "n" },
       data: { key: stored },
     });
-    expect(unrehearsedChange(live, secret).action).toBe(action);
+    expect(uncheckedChange(live, secret).action).toBe(action);
   });
 });

@@ -404,13 +404,13 @@ describe("refused", () => {
       "a Service with node ports",
       {},
       { values: "service: {type: NodePort}" },
-      "The input values sets service.type: NodePort",
+      "The inputs set service.type: NodePort",
     ],
     [
       "another name",
       {},
       { values: "fullnameOverride: other" },
-      'The input values sets fullnameOverride: "other"',
+      'The inputs set fullnameOverride: "other"',
     ],
   ])("%s", (_, values, inputs, message) => {
     expect(() => planRelease(settings(inputs), observed(values))).toThrow(message);

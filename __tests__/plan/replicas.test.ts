@@ -44,7 +44,7 @@ describe("replicas that differ from Helm's record", () => {
     });
     expect(kept.values).toEqual({});
     expect(kept.notes).toEqual([
-      "Deployment my-release-milvus-querynode goes from 6 to 4 replicas: the input values sets queryNode.replicas.",
+      "Deployment my-release-milvus-querynode goes from 6 to 4 replicas: the inputs set queryNode.replicas.",
     ]);
   });
 

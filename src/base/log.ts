@@ -8,8 +8,8 @@ const LONGEST = 70_000;
 export const TITLE = "Milvus on GKE";
 
 /**
- * Writes a text to the job's log, shortened if it is very long. The text may quote other programs, and the
- * runner would run any line as a workflow command that begins with `::` or contains `##[` (actions/runner,
+ * Writes a text to the job's log, shortened if it is very long. The text may quote other programs. The runner
+ * would take a line that begins with `::` or contains `##[` for a workflow command (actions/runner,
  * ActionCommand.TryParseV2 and TryParse).
  */
 export function info(text: string): void {
@@ -27,7 +27,7 @@ export function fail(text: string): void {
   error(shown(text), { title: TITLE });
 }
 
-/** Shortens a text before it takes out what a terminal obeys, which takes time in a long one. */
+/** Takes out what a terminal obeys. Shortens the text first, because that takes time in a long text. */
 function shown(text: string): string {
   return printable(shortened(text, LONGEST));
 }

@@ -13,8 +13,8 @@ export interface ShownLine {
 }
 
 /**
- * Returns the next line about a wait: what is new, or after a while that nothing is.
- * Undefined if there is nothing to say.
+ * Returns the next line about a wait: what has changed, or after a while that nothing has. Undefined if there
+ * is nothing to say.
  *
  * @param text what is missing now
  * @param elapsed milliseconds from the beginning of the wait
@@ -32,8 +32,8 @@ export function progressLine(
 }
 
 /**
- * Runs `work`, and logs what it waits for: every 30 seconds if that changes, else every two minutes that it
- * doesn't. The time is that for which this machine was awake, whatever happens to its clock.
+ * Runs `work`, and logs what it waits for: after 30 seconds if that has changed, else after two minutes.
+ * Counts the time in which this machine was awake, whatever happens to its clock.
  *
  * @param describe returns one line about what is still missing now
  * @param limit milliseconds after which `work` gives up, for the log

@@ -25,7 +25,7 @@ export async function describeServedCertificate(
   let socket: TLSSocket | undefined;
   try {
     const way = proxy ? { socket: await openTunnel(proxy, target, signal) } : target;
-    // Only a description comes of it: nothing is sent through this connection.
+    // The certificate is only described: nothing is sent through this connection.
     socket = connect({ ...way, servername: host, rejectUnauthorized: false });
     await once(socket, "secureConnect", { signal });
     const certificate = socket.getPeerX509Certificate();

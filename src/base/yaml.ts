@@ -141,8 +141,8 @@ function mapAsKey(text: string, origin: string): YamlError {
 }
 
 /**
- * Tells whether a value holds more than a million values. Counts those of an alias each time that it is used:
- * one inside itself would never end.
+ * Tells whether a value holds more than a million values. An alias counts each time that it is used. An alias
+ * inside itself would never end.
  */
 export function holdsTooMuch(value: unknown): boolean {
   const open = [value];

@@ -4,7 +4,7 @@ import { formatDuration } from "../base/duration.ts";
 export interface Screen {
   /** Shows the next lines of the log. */
   print(text: string): void;
-  /** Says below the log what goes on, and for how long already. Undefined if nothing does. */
+  /** Shows below the log what goes on, and for how long already. Undefined: nothing goes on. */
   doing(what: string | undefined): void;
 }
 
@@ -18,8 +18,8 @@ const USUAL_COLUMNS = 80;
 const CLEAR_LINE = "\r\x1b[2K";
 
 /**
- * Returns the screen on a stream. On a terminal the last line is a spinner with what goes on. Elsewhere there
- * is none: a file would keep every state of it.
+ * Returns the screen on a stream. On a terminal the last line is a spinner that says what goes on. Elsewhere
+ * there is no spinner: a file would keep every state of it.
  */
 export function screenOn(stream: ScreenStream, environment: NodeJS.ProcessEnv): Screen {
   if (!stream.isTTY || environment.TERM === "dumb") {

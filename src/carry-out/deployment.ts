@@ -32,9 +32,9 @@ export interface Deployment {
 }
 
 /**
- * Carries the plan out: what is at Google, the Helm upgrade, the load balancer's objects.
+ * Carries the plan out: the changes at Google, the Helm upgrade, the load balancer's objects.
  *
- * @returns the reserved address, if there is one, and the release as it is then
+ * @returns the reserved address, if there is one, and the release as it is afterwards
  */
 export async function carryOut(
   deployment: Deployment,
@@ -71,7 +71,7 @@ export async function carryOut(
   return { reserved, release };
 }
 
-/** @returns the release as it is then, and what was begun beside the upgrade */
+/** @returns the release as it is afterwards, and the work that was begun beside the upgrade */
 async function upgradeRelease(
   { settings, session, access, observed, plan, chart, dryRun: { objects } }: Deployment,
   applied: Applied,

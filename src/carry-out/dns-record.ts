@@ -48,7 +48,7 @@ export async function introduceHost(
 export interface MovedRecord {
   /** Its former address. */
   before: string;
-  /** For how many seconds resolvers may still give that. */
+  /** How long resolvers may still give the former address, in seconds. */
   staleSeconds: number;
 }
 

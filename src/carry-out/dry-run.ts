@@ -17,7 +17,7 @@ import type { Access } from "../observe/access.ts";
 import type { Observed } from "../observe/observed.ts";
 import { authorityMoveOf } from "../plan/authority-move.ts";
 import type { ObjectChange } from "../plan/changes.ts";
-import { objectChange, unrehearsedChange } from "../plan/changes.ts";
+import { objectChange, uncheckedChange } from "../plan/changes.ts";
 import { consequencesOf } from "../plan/consequences.ts";
 import { exposuresOf } from "../plan/exposure.ts";
 import type { LoadBalancerPlan } from "../plan/load-balancer.ts";
@@ -42,7 +42,7 @@ export async function checkByDryRun(
   observed: Observed,
   plan: Plan,
 ): Promise<DryRun> {
-  // The first failure is the one that is reported: missing rights name all that is missing.
+  // Of several failures the first one is reported. Rights come first: their error names all that are missing.
   const [, objects, { lost, dropped }] = await allOf([
     // A plan is also made for accounts that may only read.
     settings.mode === "plan" ? undefined : refuseForbiddenDeployment(settings, access, observed, plan),
@@ -64,8 +64,8 @@ export async function checkByDryRun(
 }
 
 /**
- * Returns what former revisions had and the release no longer has: its users' values, and this action's. Only
- * an upgrade of a release without this action's values looks: its own upgrades lose none.
+ * Returns what former revisions had and the release no longer has: its users' values, and this action's.
+ * Looks only before an upgrade of a release without this action's values: its own upgrades lose none.
  */
 async function formerValues(
   api: ApiServer,
@@ -94,8 +94,8 @@ async function dryRunObjects(
     dryRunManifests(api, files, { force: adopts, asReader }),
   ]);
   const orphans = loadBalancer.orphans.map(({ kind, name }) => ({ kind, name, action: "delete" as const }));
-  const others = theirs.map(({ before, after, isRehearsed }) =>
-    isRehearsed ? objectChange(before, after) : unrehearsedChange(before, after),
+  const others = theirs.map(({ before, after, isChecked }) =>
+    isChecked ? objectChange(before, after) : uncheckedChange(before, after),
   );
   return [...ours, ...others, ...orphans];
 }
@@ -110,7 +110,7 @@ async function dryRunOwn(
   const marked = changedAsBefore(manifest, live);
   const taken = adopted.find(isOf(manifest));
   const taking = (change: ObjectChange) => (taken ? { ...change, action: "take over" as const } : change);
-  if (asReader && !(await api.mayApply(manifest))) return taking(unrehearsedChange(live, marked));
+  if (asReader && !(await api.mayApply(manifest))) return taking(uncheckedChange(live, marked));
   const applied = await api.apply(marked, { dryRun: true, force: true });
   return taking(objectChange(live, taken ? afterAdoption(applied, taken) : applied));
 }

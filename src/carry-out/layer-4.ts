@@ -26,7 +26,7 @@ const TITLE = "Remove the layer-4 load balancer";
 
 /**
  * Takes the layer-4 load balancer away by an upgrade that changes nothing but the Service. The plan may be an
- * hour old: who has scaled the release since keeps the new number of pods.
+ * hour old: if somebody has scaled the release since, the new number of pods stays.
  *
  * @param service the name of Milvus's Service
  * @param release as it is now
@@ -76,7 +76,7 @@ export async function removeLayer4(
     : await withManifest(helm, { manifest, hooks: rendering.hooks }, directory, make);
 }
 
-/** Adds to the plan what others have changed since it was made, and says it. */
+/** Adds to the plan what others have changed since it was made, and logs it. */
 function reportUnplanned({ plan }: RunReport, notes: readonly string[], edits: readonly FieldChange[]): void {
   const newNotes = notes.filter((note) => !plan?.consequences.includes(note));
   const newEdits = edits.filter((edit) => !plan?.edits.some((planned) => isDeepStrictEqual(planned, edit)));

@@ -35,7 +35,7 @@ export type Applied = Map<Manifest, KubernetesObject>;
  * Applies the user's own objects, then the load balancer's: the Ingress comes last.
  *
  * @param changes what the dry run has said
- * @param applied is added to; what is in it is not applied again
+ * @param applied the manifests that are applied already: they are skipped, and the new ones are added
  */
 export async function applyLoadBalancer(
   { adopt: force }: Pick<Settings, "adopt">,

@@ -46,7 +46,7 @@ type ReleaseSettings = Pick<Settings, "release" | "namespace" | "helmTimeout" | 
 export interface HelmUpgrade {
   /** The step's name in the log. */
   title: string;
-  /** By what the report knows it. */
+  /** Its key in the report. */
   change: typeof UPGRADE | typeof LATER_UPGRADE;
   /** The release before the upgrade. */
   release: Release;
@@ -115,7 +115,7 @@ export async function upgradeOrRollBack(
 }
 
 /**
- * Tells whether a failed upgrade left a revision behind. If that can't be seen, it counts as one that did.
+ * Tells whether a failed upgrade left a revision behind. If that can't be seen, the answer is yes.
  */
 async function hasMadeRevision(api: ApiServer, release: Release): Promise<boolean> {
   try {

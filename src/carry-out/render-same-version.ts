@@ -25,8 +25,8 @@ export interface RenderTarget {
 /**
  * Renders the release's own chart version with the wanted values and with the release's own, side by side.
  *
- * @param options `replan` plans again with former defaults; `takesDefaults` takes the chart's own ones where
- *   it can't be rendered with those
+ * @param options `replan` makes the plan again, with former defaults that the release keeps. With
+ *   `takesDefaults`, a chart that can't be rendered with them is rendered with its own
  */
 export async function renderSameVersion(
   target: RenderTarget,
@@ -59,8 +59,8 @@ export async function renderSameVersion(
   if (manifestDifferences(base.manifest, baseline.manifest).length === 0) {
     return { ...rendered, baselines: [baseline.manifest], installed: undefined };
   }
-  // What differs between two renderings is random. What differs from an
-  // installation only is set by that alone.
+  // A field that two equal renderings make differently is random. The rendering as an installation shows the
+  // fields that the chart sets only then.
   const [again, installed] = await allOf([
     render(ownValues(release, kept)),
     renderAsInstalled(helm, { ...target, values: ownInWhole(release, kept) }),

@@ -8,14 +8,14 @@ import type { PullRequest } from "./pull-request.ts";
 const STALL_MS = 10_000;
 /** GitHub's most comments a page. */
 const PAGE = 100;
-/** A pull request with more comments gets another one. */
+/** In a pull request with more comments, this action writes a new one instead of looking on. */
 const MOST_PAGES = 30;
 
 const Comments = v.array(v.looseObject({ id: v.number(), body: v.nullish(v.string(), "") }));
 
 /**
- * Makes a comment of a pull request say something: the one that begins with this marker, else a new one. A
- * comment that says it already stays as it is.
+ * Writes a comment on a pull request, or changes the comment that begins with this marker. Returns what
+ * became of it: a comment that already has this text is kept.
  *
  * @param token for GitHub; it needs the permission `pull-requests: write`
  * @param marker an HTML comment, which readers don't see

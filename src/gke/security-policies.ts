@@ -10,8 +10,8 @@ import { refusedOperation } from "./operation.ts";
 const POLICIES = "global/securityPolicies";
 const EDITOR = "roles/compute.securityAdmin";
 /**
- * HTTP statuses of a request that comes again because the answer to the first one, which has worked, was
- * lost: the rule is there already, or gone.
+ * HTTP statuses of a repeated request. The first one may have worked, and only its answer was lost: then the
+ * rule is there already, or gone.
  */
 const REPEATED = [400, 404, 409];
 

@@ -102,9 +102,9 @@ const REPOSITORY_NAME = "chart-repository";
 
 async function pull(helm: Program, reference: ChartReference, folder: string): Promise<Output> {
   const { chart, repository, login, version } = reference;
-  // With both, Helm compares the digest with that of the tag.
-  const isOpen = version === undefined || hasDigest(reference);
-  const how = [...(isOpen ? [] : ["--version", version]), "--destination", folder];
+  // Given a version beside a digest, Helm would compare the digest with that of the version's tag.
+  const needsVersion = version !== undefined && !hasDigest(reference);
+  const how = [...(needsVersion ? ["--version", version] : []), "--destination", folder];
   if (!repository || !login) {
     return run(helm, ["pull", chart, ...(repository ? ["--repo", repository] : []), ...how]);
   }

@@ -9,8 +9,8 @@ const NO_CAUSE = /^(WARNING|W\d{4}|I\d{4}|level=(WARN|INFO|DEBUG)\b|\w+\.go:\d+:
 type OwnDetails = Pick<ErrorDetails, "fix" | "symptom">;
 
 /**
- * The row of an upgrade, installation or rollback that failed. Its "deadline
- * exceeded" isn't the API server's.
+ * The symptom of an upgrade, installation or rollback that failed. Its "deadline exceeded" isn't the API
+ * server's.
  */
 export const FAILED_ROLLOUT = "rolled-back";
 

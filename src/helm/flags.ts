@@ -1,10 +1,14 @@
-/** Helm 4's own watcher fails a StatefulSet at its first crash, which etcd and Pulsar have at every start. */
+/**
+ * Returns the flag with which Helm waits for the rollout. Helm 4's own watcher fails a StatefulSet at its
+ * first crash, and etcd and Pulsar crash at every start.
+ */
 export function waitFlags(version: string): string[] {
   return version.startsWith("3.") ? ["--wait"] : ["--wait=legacy"];
 }
 
 /**
- * Readers of Milvus's page annotate the Service by hand. A server-side upgrade would stop at that conflict.
+ * Returns the flag that lets Helm overwrite fields of others. Readers of Milvus's page annotate the Service
+ * by hand, and a server-side upgrade would stop at that conflict.
  */
 export function conflictFlags(version: string, release: { serverSide: boolean }): string[] {
   return appliesServerSide(version, release) ? ["--force-conflicts"] : [];
@@ -15,7 +19,9 @@ export function appliesServerSide(version: string, { serverSide }: { serverSide:
   return serverSide && !version.startsWith("3.");
 }
 
-/** Without it an upgrade would undo what the post-renderer changed. */
+/**
+ * Returns the flags for the post-renderer. Without it an upgrade would undo what the post-renderer changed.
+ */
 export function postRendererFlags({
   postRenderer,
   postRendererArgs = [],
@@ -27,19 +33,19 @@ export function postRendererFlags({
   return ["--post-renderer", postRenderer, ...postRendererArgs.map((arg) => `--post-renderer-args=${arg}`)];
 }
 
-/** @param limit milliseconds */
+/** Returns the flags that limit Helm's wait, given in milliseconds. */
 export function timeoutFlags(limit: number): string[] {
   return ["--timeout", `${Math.ceil(limit / 1000)}s`];
 }
 
-/** What `helm history` shows for the revision, instead of "Upgrade complete". */
+/** Returns the flags for what `helm history` shows of the revision, instead of "Upgrade complete". */
 export function descriptionFlags(description: string | undefined): string[] {
   return description === undefined ? [] : ["--description", description];
 }
 
 /**
- * Leaves the check of fields to the API server, which does it since Kubernetes 1.27. With one that
- * does, Helm checks nothing: it would read the OpenAPI documents of every API, a third of a second
- * of CPU time, to find that out.
+ * Leaves the check of fields to the API server, which does it since Kubernetes 1.27. Helm itself then checks
+ * nothing. But to find out whether it must, it would read the OpenAPI documents of every API: a third of a
+ * second of CPU time.
  */
 export const NO_OWN_VALIDATION = "--disable-openapi-validation";

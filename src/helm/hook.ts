@@ -1,8 +1,8 @@
 import * as v from "valibot";
 
 /**
- * An object that Helm makes at some event of a release, and deletes before it
- * makes the next one or after that.
+ * An object that Helm makes at an event of a release, such as an upgrade. Helm deletes it afterwards, or
+ * before it makes it again.
  */
 export const Hook = v.looseObject({
   manifest: v.optional(v.string(), ""),

@@ -6,7 +6,7 @@ import type { PodProblem } from "./pod-problem.ts";
 
 /** The reason of the events in which Kubernetes says that it can't create a pod. */
 export const FAILED_CREATE = "FailedCreate";
-/** What makes a Deployment's pods, and what makes its own. */
+/** The kinds that create pods: a ReplicaSet those of a Deployment, a StatefulSet its own. */
 const MAKERS = ["ReplicaSet", "StatefulSet"] as const;
 export type Maker = (typeof MAKERS)[number];
 
@@ -43,7 +43,7 @@ export interface MissingPodsOptions {
 
 /**
  * The pods of a release that Kubernetes doesn't create, because a policy, a quota or the API server refuses
- * them. There is no pod then that could tell, and Helm would only time out.
+ * them. No pod shows the cause then, and Helm would only time out.
  */
 export class MissingPods {
   readonly #options: MissingPodsOptions;
@@ -69,7 +69,7 @@ export class MissingPods {
     void this.#look(maker, name, lack, performance.now());
   }
 
-  /** Returns a line for each that lacks pods. */
+  /** Returns a line for each object that lacks pods. */
   describe(): string[] {
     return [...this.#lacks]
       .filter(([, { isSeen }]) => isSeen)

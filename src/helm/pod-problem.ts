@@ -34,7 +34,7 @@ function isOver({ metadata, status }: Pod): boolean {
 }
 
 /**
- * Returns why a pod isn't ready, undefined when it is, or is over.
+ * Returns why a pod isn't ready; undefined when it is ready, or when no rollout waits for it.
  *
  * @param scaleUp the newest event of the cluster autoscaler about the pod
  */

@@ -19,9 +19,9 @@ export interface AppliedUpgrade {
 
 /**
  * Returns what Helm does with each object of a release in an upgrade, and in the rollback of one that fails
- * (helm pkg/kube/client.go, update). It reads every object. Of a release that it applies server-side, it
- * patches every object, changed or not, and creates by a patch too. Of other releases it patches the changed
- * objects. It makes hooks, watches those that run, and deletes them (helm pkg/action/hooks.go).
+ * (helm pkg/kube/client.go, update). It reads every object. In a release that it applies server-side, it
+ * patches every object, changed or not, and creates by a patch too. In other releases it patches only the
+ * changed objects. It makes hooks, watches those that run, and deletes them (helm pkg/action/hooks.go).
  */
 export function verbsOfUpgrade(upgrade: AppliedUpgrade): ObjectVerbs[] {
   return [...verbsOfObjects(upgrade), ...verbsOfHooks(upgrade)];

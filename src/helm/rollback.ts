@@ -16,8 +16,8 @@ export interface Rollback {
 
 /**
  * Runs `helm rollback`, which makes a new revision, a copy of the target. It also removes what only the
- * newest revision has, because Helm compares with that one. A client-side upgrade compares with the
- * deployed revision, and would not.
+ * newest revision has, because Helm compares with that one. A client-side upgrade would leave that, because
+ * it compares with the deployed revision.
  *
  * A cancellation doesn't end it: Helm ignores signals here and would leave the release pending.
  *

@@ -106,7 +106,7 @@ export interface ValueChange {
 
 /** Returns the differences between two trees of values, in the order of `after`. */
 export function diffValues(before: unknown, after: unknown, path: readonly string[] = []): ValueChange[] {
-  // What is new is told value by value too.
+  // A map that is new is listed value by value too.
   if (before === undefined && isMap(after) && Object.keys(after).length > 0)
     return diffValues({}, after, path);
   if (isMap(before) && isMap(after)) {

@@ -1,6 +1,6 @@
 /**
- * Returns a PEM text without what secret stores and workflows do to it: base64 around it, `\n` in place of
- * line ends, Windows line ends, and indentation. OpenSSL reads none of these.
+ * Undoes what secret stores and workflows do to a PEM text, and returns it as OpenSSL reads it: without
+ * base64 around it, `\n` in place of line ends, Windows line ends, or indentation.
  */
 export function plainPem(text: string): string {
   const decoded = text.includes("-----") ? text : Buffer.from(text, "base64").toString();

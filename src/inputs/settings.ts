@@ -34,7 +34,7 @@ export interface Settings extends LoadBalancerSettings, ChartSettings, ToolSetti
   failOnChanges: boolean;
   /** How much the job summary shows. */
   summary: "changes" | "full" | "none";
-  /** Where else than in the job summary the run says what it has found. */
+  /** Where the run reports, beside the job summary. */
   comment: "none" | "pull_request";
   /** Empty without one. */
   githubToken: string;

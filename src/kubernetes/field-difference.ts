@@ -10,7 +10,7 @@ export interface FieldDifference {
   after: unknown;
 }
 
-/** By what the items of Kubernetes's lists are told apart, the first one that fits. */
+/** The keys by which Kubernetes tells the items of its lists apart. The first that fits counts. */
 const ITEM_KEYS = ["name", "mountPath", "containerPort", "port", "key"];
 
 /**

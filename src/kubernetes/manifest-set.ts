@@ -11,7 +11,7 @@ export interface DryRunResult {
   before: KubernetesObject | undefined;
   after: KubernetesObject;
   /** Whether `after` is the API server's answer; else it is the manifest as it is written. */
-  isRehearsed: boolean;
+  isChecked: boolean;
 }
 
 /** Runs what applies a manifest. */
@@ -45,8 +45,8 @@ const DefinitionStatus = v.looseObject({
  * Makes a server-side dry run of all manifests. It is impossible for an object whose namespace or definition
  * is among the manifests and doesn't exist yet: such an object is returned as it is written.
  *
- * @param options `force`: take fields from other managers; `asReader`: so is an object
- *   that the account may not apply
+ * @param options `force`: take fields from other managers; `asReader`: an object that the account may not
+ *   apply is returned as it is written, too
  * @throws ActionError naming the origin of the first manifest that the API server refuses
  */
 export async function dryRunManifests(
@@ -61,10 +61,10 @@ export async function dryRunManifests(
       const before = live[index];
       const isComing = coming.some((other) => isNeededBy(other, manifest));
       if (isComing || (asReader && (await api.resource(manifest)) && !(await api.mayApply(manifest)))) {
-        return { before, after: v.parse(KubernetesObject, manifest), isRehearsed: false };
+        return { before, after: v.parse(KubernetesObject, manifest), isChecked: false };
       }
       const after = await api.apply(manifest, { force, dryRun: true, origin });
-      return { before, after, isRehearsed: true };
+      return { before, after, isChecked: true };
     }),
   );
 }

@@ -144,7 +144,10 @@ export const Event = v.looseObject({
 });
 export type Event = v.InferOutput<typeof Event>;
 
-/** Sorts events by their times, which are UTC: a comparison by a language's rules would load those first. */
+/**
+ * Sorts events by their times. They are all UTC, so plain texts compare rightly. `localeCompare` would first
+ * load a language's rules.
+ */
 export function oldestFirst(events: readonly Event[]): Event[] {
   const time = ({ lastTimestamp, eventTime }: Event) => lastTimestamp ?? eventTime ?? "";
   return events.toSorted((a, b) => (time(a) < time(b) ? -1 : Number(time(a) > time(b))));

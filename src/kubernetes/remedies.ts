@@ -130,7 +130,7 @@ export const REFUSALS: readonly TextSymptom[] = [
     verdict: "lasting",
     cause: "the chart gives rights that the account doesn't have.",
     remedy:
-      "nobody may give rights that he doesn't have himself: give the account those that the message lists, or the verb escalate on Roles and bind on RoleBindings. roles/container.admin has both, roles/container.developer neither (docs/permissions.md).",
+      "an account can give only rights that it has itself: give it those that the message lists, or the verb escalate on Roles and bind on RoleBindings. roles/container.admin has both, roles/container.developer neither (docs/permissions.md).",
     source: "kube-apiserver 403",
   },
   {

@@ -9,12 +9,12 @@ import { type ApiResponse, apiError, connectionError, isBusy, isFromProxy } from
 /** How long one request may take, in milliseconds, before the API server counts as unreachable. */
 const REQUEST_LIMIT_MS = 30_000;
 /**
- * Pauses, in milliseconds, before a request is repeated that the API server was too busy for or failed at.
+ * Pauses before a request is repeated because the API server was too busy for it or failed, in milliseconds.
  */
 const BUSY_PAUSES_MS = [500, 2000, 5000];
 /**
- * The same for an API server that has answered before and is away now, as one of a zonal cluster is while its
- * control plane is upgraded: two minutes in all.
+ * The same for an API server that has answered before and is away now: two minutes in all. A zonal cluster
+ * has none while its control plane is upgraded.
  */
 const AWAY_PAUSES_MS = [500, 1000, 2000, 5000, 10_000, 15_000, 25_000, 30_000, 30_000];
 

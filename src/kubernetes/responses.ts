@@ -52,8 +52,8 @@ export function isFromProxy(response: ApiResponse): boolean {
 }
 
 /**
- * Tells whether the API server may answer the same request otherwise soon: it was too busy, or etcd did not
- * answer it. A webhook that fails has been waited for already.
+ * Tells whether the API server may soon answer the same request: it was too busy, or etcd did not answer it.
+ * A failing webhook doesn't count: the API server has waited for it already.
  */
 export function isBusy(response: ApiResponse): boolean {
   const { code } = response;

@@ -48,8 +48,8 @@ export function adoptOrRefuse(
 }
 
 /**
- * Returns what an object has beyond what Milvus's page has its readers make for this host; undefined for a
- * kind that the page doesn't have.
+ * Returns what an object has that readers of Milvus's page don't make for this host; undefined for a kind
+ * that the page doesn't have.
  */
 function beyondPage(
   object: KubernetesObject,

@@ -73,7 +73,7 @@ export function problemOfGiven(
       "tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----): give its text, not a file's path",
     ];
   }
-  // What else is wrong with it is only that.
+  // All else that is wrong with it follows from that.
   if (leaf.ca && issuers.length > 0) {
     return ["tls_certificate begins with an authority's certificate: the host's own comes first"];
   }

@@ -23,33 +23,33 @@ import { bytesIn, pairIn } from "./secret-pair.ts";
 
 const DAY_MS = 86_400_000;
 /**
- * The next authority is made when fewer days of the present one are left, or of a certificate that has none.
+ * The next authority is made when the present one has fewer days left, or a certificate without an authority.
  * Clients then have a month to take it from the output ca_certificate before the load balancer needs it.
  */
 const ANNOUNCE_BEFORE_DAYS = 60;
 
-/** Where the certificate is for, and kept. */
-interface Place {
+/** The host that the certificate is for, and the Secret that keeps it. */
+interface HostAndSecret {
   host: string;
   tlsSecret: string;
 }
 
 /**
- * Decides on the certificate that this action makes itself. It is renewed under the same authority, so
- * that clients go on trusting it. Another authority follows only where the present one can't sign the
- * next certificate: it has no key here, it ends, or the certificate is its own authority, as earlier
- * versions of this action made it.
+ * Decides on the certificate that this action makes itself. It is renewed under the same authority: clients
+ * go on trusting it. Another authority follows only if the present one can't sign the next certificate. Then
+ * its key isn't here, it ends, or the certificate is its own authority, as earlier versions of this action
+ * made it.
  *
  * @param now milliseconds since the epoch
  */
 export async function chooseMadeCertificate(
-  place: Place,
+  wanted: HostAndSecret,
   secret: Secret | undefined,
   authoritySecret: Secret | undefined,
   now: number,
 ): Promise<ChosenCertificate> {
-  const { host, tlsSecret } = place;
-  const authority = authoritySecret && usableAuthority(place, pairIn(authoritySecret), now);
+  const { host, tlsSecret } = wanted;
+  const authority = authoritySecret && usableAuthority(wanted, pairIn(authoritySecret), now);
   if (!secret) return await renewed(host, undefined, authority, now);
   const live = pairIn(secret);
   const owner = ownerOf(v.parse(KubernetesObject, { apiVersion: "v1", kind: "Secret", ...secret }));
@@ -123,7 +123,11 @@ async function nextAuthority(
 }
 
 /** Returns the authority if it can sign certificates for the host; logs why it can't. */
-function usableAuthority({ host, tlsSecret }: Place, pair: KeyPair, now: number): KeyPair | undefined {
+function usableAuthority(
+  { host, tlsSecret }: HostAndSecret,
+  pair: KeyPair,
+  now: number,
+): KeyPair | undefined {
   const problem = problemOfAuthority(pair, host, now);
   if (problem === undefined) return pair;
   info(`The authority in Secret ${authoritySecretName(tlsSecret)} signs no more certificates: ${problem}.`);

@@ -55,9 +55,8 @@ const OWN_ANNOTATION = /^(milvus-gke-load-balancer\/|kubernetes\.io\/ingress\.(c
 const ROOT_PATHS = ["", "/", "/*"];
 
 /**
- * Returns what stays of an Ingress that somebody else made: everything that this action doesn't
- * set itself and no input says otherwise. The chart's own Ingress goes with all that it has,
- * because the release makes it.
+ * Returns what stays of an Ingress that somebody else made: everything that this action doesn't set itself
+ * and that no input contradicts. Nothing stays of the chart's own Ingress, because the release makes it.
  *
  * @param service the name of Milvus's Service
  * @param objects those that the Ingress may refer to
@@ -104,7 +103,7 @@ export function keptIngress(
 }
 
 /**
- * The certificate that serves the host. Which hosts a certificate at Google is for, Google is asked later.
+ * Returns the certificate that serves the host. For a certificate at Google, the hosts are checked later.
  */
 function servingOf(
   { secrets, preShared, managed }: KeptIngress["certificates"],
@@ -147,7 +146,7 @@ function annotationExtras(
     .concat(allowHttpExtra(ingress, settings) ?? [], classExtra(ingress, settings) ?? []);
 }
 
-/** Returns what an annotation is beside what this action sets; undefined when it is nothing. */
+/** Returns an annotation as an extra; undefined when this action would set it so itself. */
 function annotationExtra(
   name: string,
   value: string,

@@ -11,7 +11,7 @@ export const KEPT = "milvus-gke-load-balancer/kept";
 export interface KeptMetadata {
   /** Everything that stays, as paths of fields and names of annotations. */
   names: string[];
-  /** What taking it over needs consent for: it is neither on Milvus's page nor asked for by the inputs. */
+  /** What is taken over only with consent: neither Milvus's page nor the inputs ask for it. */
   beyond: string[];
   annotations: Record<string, string>;
   labels: Record<string, string>;
@@ -76,8 +76,8 @@ export interface Extra {
 }
 
 /**
- * Returns the names of what stays of an object, and of what needs consent. Of an object that this action has
- * taken over already, only what it noted then stays: all else may be its own, from earlier inputs.
+ * Returns the names of what stays of an object, and of what needs consent. If this action has taken the
+ * object over already, only what it noted then stays: all else may be its own, from earlier inputs.
  */
 export function namesOfKept(
   object: KubernetesObject,

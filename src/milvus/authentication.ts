@@ -20,8 +20,8 @@ const DEFAULT_TOKEN = "root:Milvus";
 const CALL_MS = 10_000;
 
 /**
- * Asks a Milvus that answers whether it takes calls without a token, and if not, calls with the default
- * password. What can't be asked is unknown, and no failure: the connection is proven already.
+ * Asks Milvus whether it takes calls without a token. If it doesn't, tries the default password. An answer
+ * that tells neither is no failure: the connection is proven already.
  */
 export async function checkAuthentication(
   client: MilvusClient,
@@ -48,11 +48,11 @@ async function answerTo(
   } catch (error) {
     if (!isServiceError(error)) throw error;
     signal.throwIfAborted();
-    return meaningOf(error);
+    return authenticationIn(error);
   }
 }
 
-function meaningOf(error: ServiceError): Authentication | undefined {
+function authenticationIn(error: ServiceError): Authentication | undefined {
   if (isHttpAnswer(error)) return undefined;
   if (refusesToken(error)) return "required";
   // Milvus knows the user, who lacks a right.

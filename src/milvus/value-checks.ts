@@ -63,10 +63,10 @@ export function refuseUnsupportedValues(
   }
   refuseEnvironment(values, release);
   const type = valueAt(requested, "service", "type");
-  // Pipelines give the file that the release was made with, a layer-4 load balancer in it, at every run.
+  // Pipelines give the release's first values file at every run, and it may ask for a layer-4 load balancer.
   const isUsual = type === "ClusterIP" || type === "LoadBalancer";
   if (type !== undefined && type !== null && !isUsual) {
-    throw new ActionError(`The input values sets service.type: ${String(type)}; nothing was changed.`, {
+    throw new ActionError(`The inputs set service.type: ${String(type)}; nothing was changed.`, {
       why: "behind the layer-7 load balancer the Service must be ClusterIP. Any other type keeps its own load balancer or node ports.",
       fix: "remove service.type from values and values_files.",
     });
@@ -83,7 +83,7 @@ export function refuseRenaming(before: YamlMap, after: YamlMap, service: string)
   for (const key of ["fullnameOverride", "nameOverride"]) {
     const [old, wanted] = [valueAt(before, key) ?? "", valueAt(after, key) ?? ""];
     if (old === wanted) continue;
-    throw new ActionError(`The input values sets ${key}: ${JSON.stringify(wanted)}; nothing was changed.`, {
+    throw new ActionError(`The inputs set ${key}: ${JSON.stringify(wanted)}; nothing was changed.`, {
       why: `it would rename Milvus's objects, with Service ${service} and the PersistentVolumeClaims of its data.`,
       fix: `remove ${key} from values and values_files; to rename Milvus, install a new release and move the data.`,
     });

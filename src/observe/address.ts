@@ -76,7 +76,7 @@ export async function observeUnwantedAddress(
   return { name, scope, project, isReserved: address !== undefined };
 }
 
-/** Returns what tells this load balancer's use of an address from another one's. */
+/** Returns the Ingress that will use an address, and what identifies its load balancer. */
 export async function useOf(
   settings: AddressSettings,
   { api }: Access,

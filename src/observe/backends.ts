@@ -10,8 +10,8 @@ import type { Access } from "./access.ts";
 import { scopeOf } from "./scope.ts";
 
 /**
- * Returns what looks at backends that don't get healthy: at Google, as far as the job may, and in the
- * cluster. The first look says in the log which of them tells the health.
+ * Returns a function that looks for the reason why backends don't get healthy: at Google, as far as the job
+ * may, and in the cluster. Its first call logs where the health comes from.
  */
 export function backendInspector(
   settings: Pick<Settings, "loadBalancer" | "google">,
@@ -30,7 +30,10 @@ export function backendInspector(
   };
 }
 
-/** Returns what asks Google for the health of a backend's endpoints. Once it can't, it doesn't ask again. */
+/**
+ * Returns a function that asks Google for the health of a backend's endpoints. After a failure it doesn't ask
+ * again.
+ */
 function healthAtGoogle(
   settings: Pick<Settings, "loadBalancer" | "google">,
   access: Pick<Access, "project">,

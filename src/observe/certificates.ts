@@ -11,7 +11,7 @@ import { projectIfAny, regionOf, scopeOf } from "./scope.ts";
  * Returns the pre-shared certificates at Google that the inputs name; undefined when they name none, or
  * Google can't be asked.
  *
- * @throws ActionError when one doesn't exist or isn't for the host
+ * @throws ActionError when a certificate doesn't exist or isn't for the host
  */
 export async function observePreShared(
   settings: Pick<Settings, "certificate" | "loadBalancer" | "host" | "waitFor" | "cluster" | "google">,

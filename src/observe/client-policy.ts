@@ -37,7 +37,7 @@ export async function observeClientPolicy(
   if (settings.allowedRanges.length > 0) return await readPolicy(settings, access);
   const attached = attachedPolicy(objects, settings.backendConfigName);
   const use = { namespace: settings.namespace, ingress: settings.ingressName };
-  // Of the user's own policy this action needs to know nothing.
+  // A policy of the user's own doesn't matter here.
   const mayExist = attached === "" || (attached !== undefined && mayBePolicyOf(use, attached));
   return mayExist ? await formerPolicy(settings, access, attached) : undefined;
 }
@@ -64,14 +64,14 @@ async function readPolicy(
   settings: PolicySettings,
   access: Pick<Access, "api" | "project">,
 ): Promise<ClientPolicy> {
-  const use = await useOf(settings, access);
+  const use = await policyUse(settings, access);
   const [name, description] = [policyName(use), policyDescription(use)];
   const project = await access.project();
   const live = await getSecurityPolicy(name, project);
   return { name, description, project, live, isOurs: live?.description === description };
 }
 
-async function useOf({ namespace, ingressName }: PolicySettings, { api }: Pick<Access, "api">) {
+async function policyUse({ namespace, ingressName }: PolicySettings, { api }: Pick<Access, "api">) {
   const clusterUid = await api.clusterUid();
   if (clusterUid !== undefined) return { namespace, ingress: ingressName, clusterUid };
   throw new ActionError("The Cloud Armor policy of allowed_ranges can't be named; nothing was changed.", {

@@ -138,7 +138,7 @@ function hasServiceIn({ chart, computedValues }: Release): boolean {
   return chart === MILVUS_CHART && (!isCluster || Boolean(valueAt(computedValues, "proxy", "enabled")));
 }
 
-/** A run that was killed may have left the chart's Ingress on its way out: this run waits for it. */
+/** A killed run may have left the chart's Ingress while it is being deleted: this run waits for that. */
 function refuseDeletionInProgress(
   objects: readonly KubernetesObject[],
   { release, namespace }: Pick<Settings, "release" | "namespace">,

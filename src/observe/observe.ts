@@ -27,8 +27,8 @@ import type { ClusterState, Observed } from "./observed.ts";
  * @throws ActionError when rights are missing, or something that the run needs doesn't exist
  */
 export async function observe(given: Settings, job: Job, access: Access): Promise<Observed> {
-  // Begun before the rights, as its answers lead to more requests. Of two errors,
-  // that of the rights is reported.
+  // Begins before the rights are known, because its answers lead to more requests. If both fail, the error
+  // about the rights is reported.
   const observing = observeCluster(given, job, access);
   const [, found] = await allOf([refuseMissingRights(access.api, deploymentRights(given)), observing]);
   const kept = keptOf(given, found.service.metadata.name, found.objects, Date.now());

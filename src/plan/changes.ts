@@ -16,8 +16,8 @@ export interface ObjectChange {
   action: "create" | "change" | "keep" | "take over" | "delete";
   /** What changes in an object that exists. */
   fields?: Pick<FieldChange, "path" | "before" | "after">[];
-  /** False: the API server wasn't asked in a dry run, as the account may not apply the object. */
-  rehearsed?: false;
+  /** False: no dry run has checked the change, because the account may not apply the object. */
+  checked?: false;
 }
 
 /** Compares what the API server would store with what exists. */
@@ -31,19 +31,19 @@ export function objectChange(before: KubernetesObject | undefined, after: Kubern
 }
 
 /**
- * Compares a manifest with the live object where no dry run says what the API server would store: for an
- * account that may only read. What the manifest says must be live, and nothing that this action applied
- * earlier and the manifest lacks. Whether the API server would take the manifest isn't known.
+ * Compares a manifest with the live object, for an account that may not make a dry run. The object is kept if
+ * it has all that the manifest says, and nothing that this action applied earlier and the manifest lacks.
+ * Whether the API server would accept the manifest isn't known.
  */
-export function unrehearsedChange(live: KubernetesObject | undefined, manifest: Manifest): ObjectChange {
+export function uncheckedChange(live: KubernetesObject | undefined, manifest: Manifest): ObjectChange {
   const { kind, metadata } = manifest;
   const { name } = metadata;
-  if (!live) return { kind, name, action: "create", rehearsed: false };
+  if (!live) return { kind, name, action: "create", checked: false };
   const wanted = asStored(manifest);
   const applied = managedFields(live).find(isApplied)?.fieldsV1 ?? {};
   const unmet = unmetFields(wanted, live);
   const isKept = unmet.length === 0 && !hasFieldsBeyond(applied, wanted);
-  return { kind, name, action: isKept ? "keep" : "change", ...shownFields(live, unmet), rehearsed: false };
+  return { kind, name, action: isKept ? "keep" : "change", ...shownFields(live, unmet), checked: false };
 }
 
 /** Returns what a manifest wants stored. The API server keeps a Secret's `stringData` in `data`. */

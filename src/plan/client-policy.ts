@@ -36,7 +36,8 @@ function foreign(name: string, { description }: SecurityPolicy, expected: string
 const MOST_RANGES = 10;
 
 /**
- * Returns a sentence on the clients that the load balancer admits from this run on; undefined if they stay.
+ * Returns a sentence on the clients that the load balancer admits from this run on; undefined if those stay
+ * the same.
  */
 export function admissionOf(
   { allowedRanges }: Pick<Settings, "allowedRanges">,

@@ -33,7 +33,7 @@ export function withoutIngress(observed: Observed, { metadata }: Pick<Ingress, "
   };
 }
 
-/** Returns what it means for clients that the Ingress goes before the new one is made. */
+/** Returns what clients notice, because the Ingress goes before the new one is made. */
 export function describeLeaving(
   { staticIpName }: Pick<Settings, "staticIpName">,
   { metadata }: Ingress,

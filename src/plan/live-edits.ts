@@ -41,7 +41,7 @@ export function liveEdits(
     const before = recorded.find(isOf(edit));
     const changes = differences(before, wanted.find(isOf(edit))).map(({ path }) => path);
     if (!before || changes.some((change) => isWithin(edit.path, change))) return false;
-    // Of a list the upgrade may change one item only, and somebody another one.
+    // The upgrade may change one item of a list, and somebody else another item.
     const isPartly = changes.some((change) => isWithin(change, edit.path));
     return !isPartly || offRecord.some((other) => isSamePlace(edit, other));
   });

@@ -36,7 +36,7 @@ export function refuseUndone(
   throw new ActionError(
     `Release ${name} in namespace ${namespace} is deployed by ${tool} (${object}); nothing was changed.`,
     {
-      why: `${tool} sets its own values again, so that an upgrade by this action would not last. One is needed: ${reasons.join("; ")}.`,
+      why: `${tool} sets its own values again, so that an upgrade by this action would not last. An upgrade is needed: ${reasons.join("; ")}.`,
       fix: `put the output values_overlay into ${VALUES_IN[tool]} of that ${object}, and run again once ${tool} has deployed it: this action then leaves the release alone, and makes the load balancer (${GUIDE}).\n${overlay}`,
     },
   );

@@ -40,7 +40,7 @@ export interface Plan {
 /**
  * Decides what a deployment will do. Pure: the same settings and observations give the same plan.
  *
- * @param release what is to become of the release
+ * @param release the plan for the release
  * @param rendered what Helm would make of it; undefined when there is no upgrade
  * @param files the user's own objects
  * @throws ActionError when the release, as it is, can't be put behind the load balancer

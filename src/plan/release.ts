@@ -179,7 +179,7 @@ function driftOf({ service, isServiceToCome, release }: Observed, overlay: YamlM
   const { name, annotations } = service.metadata;
   if (isServiceToCome) return release.status === NOT_INSTALLED ? [] : [`Service ${name} is gone`];
   const wanted = valueAt(overlay, "service", "annotations");
-  // It is no drift while the release itself doesn't have it.
+  // A value that the release itself doesn't have yet is no drift.
   const deployed = diffValues(valueAt(release.values, "service"), valueAt(overlay, "service"));
   if (deployed.some(({ after }) => after !== undefined) || !isMap(wanted)) return [];
   const changed = Object.entries(wanted).flatMap(([key, value]) =>

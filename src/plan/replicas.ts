@@ -21,8 +21,8 @@ export interface KeptReplicas {
 
 /**
  * Finds the workloads that somebody, or an autoscaler, has scaled since the last Helm upgrade. An upgrade
- * sets the number that the chart renders, with Helm 3 and Helm 4 alike (helm pkg/kube/client.go): so the live
- * number goes into the values. A number in the inputs wins.
+ * sets the number that the chart renders, with Helm 3 and Helm 4 alike (helm pkg/kube/client.go). That is why
+ * the live number goes into the values. A number in the inputs wins.
  *
  * @param recorded the objects of the deployed revision's manifest
  * @param requested the values of the inputs
@@ -46,7 +46,7 @@ export function keptReplicas(
     const value = path.join(".");
     const wanted = valueAt(requested, ...path);
     if (typeof wanted === "number" && wanted >= 0) {
-      notes.push(`${title} goes from ${now} to ${wanted} replicas: the input values sets ${value}.`);
+      notes.push(`${title} goes from ${now} to ${wanted} replicas: the inputs set ${value}.`);
       continue;
     }
     if (wanted !== undefined && wanted !== null) throw uncontrolled(title, value, now, wanted);
@@ -108,7 +108,7 @@ function isSame({ kind, metadata }: Workload) {
  */
 function uncontrolled(title: string, value: string, now: number, wanted: unknown): ActionError {
   return new ActionError(
-    `The input values sets ${value}: ${String(wanted)}, but ${title} has ${now} replicas; nothing was changed.`,
+    `The inputs set ${value}: ${String(wanted)}, but ${title} has ${now} replicas; nothing was changed.`,
     {
       why: "Helm then takes the number out of the manifest, and Kubernetes sets it to 1 until an autoscaler acts.",
       fix: `leave ${value} out of the inputs: the live number is kept at each upgrade.`,

@@ -5,7 +5,7 @@ import { hasLoadBalancerValues, SERVICE_ANNOTATIONS } from "../milvus/values.ts"
 import type { UpgradePlan } from "./release.ts";
 
 /** A release's own values in an earlier revision. */
-export interface Former {
+export interface FormerValues {
   revision: number;
   values: YamlMap;
 }
@@ -16,7 +16,7 @@ const USER_YAML = ["extraConfigFiles", "user.yaml"];
  * Returns the newest revision without this action's values; undefined when Helm's history, which keeps ten
  * revisions, no longer has it.
  */
-export function revisionBefore(history: readonly Former[]): Former | undefined {
+export function revisionBefore(history: readonly FormerValues[]): FormerValues | undefined {
   return history.findLast(({ values }) => !hasLoadBalancerValues(values));
 }
 
@@ -29,7 +29,7 @@ export function revisionBefore(history: readonly Former[]): Former | undefined {
  */
 export function planRestore(
   values: YamlMap,
-  former: Former | undefined,
+  former: FormerValues | undefined,
   attempted: YamlMap = values,
 ): UpgradePlan | undefined {
   if (!hasLoadBalancerValues(values) && !hasLoadBalancerValues(attempted)) return undefined;

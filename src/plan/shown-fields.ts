@@ -16,7 +16,7 @@ const HIDDEN = "***";
 const LONGEST = 200;
 /** How many characters of a checksum a line has. */
 const CHECKSUM_SHOWN = 12;
-/** What is likely to name a secret; the name of a Secret is none. */
+/** Names of fields that are likely to hold a secret. A field with the name of a Secret holds none. */
 const SECRETIVE = /pass(word|wd|phrase)|secret(?!Name)|token|credential|(api|access|private)[-_.]?key/i;
 const SECRET_IN_LINE = new RegExp(`((${SECRETIVE.source})[\\w.-]*["']?\\s*[:=]).*`, "i");
 const PASSWORD_IN_URL = /(:\/\/[^\s/:@]*):[^\s/@]*@/g;

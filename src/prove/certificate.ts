@@ -47,7 +47,7 @@ export async function proveCertificate(
     if (dnsZone !== undefined && elsewhere !== undefined) {
       warning(nameInUse(settings.host, dnsZone, elsewhere, address));
     }
-    // Nobody else will lead the name here while the run waits.
+    // Only this run changes a record of dns_zone. If the record leads elsewhere, it stays so during the wait.
     const insist = dnsZone === undefined ? waitFor === "certificate" : elsewhere === undefined;
     const found = await dns;
     const isActive = await step(
@@ -61,8 +61,8 @@ export async function proveCertificate(
       report.certificateExpires = managedCertificate.object.status.expireTime || undefined;
     }
     if (!isActive) return false;
-    // Until every edge of Google's has it, handshakes fail, or meet a former
-    // certificate, which must stay until then.
+    // Until all of Google's edges have it, handshakes fail or meet a former certificate. That one must stay
+    // until then.
     if (settings.verify) {
       await step(
         session,

@@ -1,6 +1,6 @@
 import type { Settings } from "../inputs/settings.ts";
 import { alert, code, plain, table } from "./markdown.ts";
-import { describeAction, NOT_REHEARSED } from "./plan.ts";
+import { describeAction, NOT_CHECKED } from "./plan.ts";
 import { changeKeyOf, LATER_UPGRADE, type PlanReport, type RunReport, UPGRADE } from "./run-report.ts";
 
 /** A row of the table of changes. */
@@ -8,7 +8,7 @@ interface Row {
   what: string;
   before: string;
   after: string;
-  /** By what the report knows the outcome of the change. */
+  /** The key of the change's outcome in the report. */
   change: string;
 }
 
@@ -16,8 +16,8 @@ interface Row {
 type State = "done" | "failed" | "taken back" | "not reached";
 
 /**
- * Returns the changes of a run as Markdown, nothing for none. Those of a run that was to
- * carry them out have a state each.
+ * Returns the changes of a run as Markdown; empty when there are none. If the run has begun to carry them
+ * out, each has a state.
  *
  * @param plan the report's plan
  * @param failed whether the run failed
@@ -38,7 +38,7 @@ export function changesTable(
     `### ${titleFor(mode, failed, isBegun)}`,
     upgrades(upgrade, later),
     ...(rows.length > 0 ? [table(["what", "before", "after", ...(isBegun ? ["state"] : [])], cells)] : []),
-    ...(objects.some(({ rehearsed }) => rehearsed === false) ? [NOT_REHEARSED] : []),
+    ...(objects.some(({ checked }) => checked === false) ? [NOT_CHECKED] : []),
     ...(consequences.length > 0
       ? [
           alert(

@@ -8,8 +8,8 @@ import type { RunReport } from "./run-report.ts";
 import { shortened, wantedSummary } from "./summary.ts";
 
 /**
- * Has the job's pull request say what the run has found, in one comment that later runs edit. A comment that
- * can't be written is a warning: the run itself is as good without it.
+ * Writes what the run has found into a comment on the job's pull request. Later runs edit that comment. If it
+ * can't be written, this only warns: the run itself has done its work.
  */
 export async function writeComment(
   report: RunReport,
@@ -31,7 +31,7 @@ export async function writeComment(
   }
 }
 
-/** Returns what marks the comment of a release: one cluster's, so that each has a comment of its own. */
+/** Returns the HTML comment that marks a release's comment. A release of another cluster has its own. */
 export function commentMarker({
   cluster,
   namespace,

@@ -2,7 +2,7 @@ import { alert, fence, plain } from "./markdown.ts";
 
 /** Where the parts of an ActionError's message begin, and the address of its explanation in the log. */
 const PARTS = /\n(?=(?:Why|What to do|More): )/;
-/** What makes a heading, a list, a quote or a table of a line. */
+/** The beginnings that turn a line into a heading, a list, a quote or a table. */
 const STARTS = /^[#>+=~|-]|^\d+(?=[.)])/;
 
 /**

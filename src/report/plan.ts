@@ -79,14 +79,15 @@ function hidden(value: unknown): unknown {
 }
 
 /** What a plan says when it was made without the rights of a deployment. */
-export const NOT_REHEARSED =
-  "Not rehearsed: this account may not apply these objects, so they are only compared with what is there. Whether the API server takes them, a run with the rights of a deployment tells.";
+export const NOT_CHECKED =
+  "Not checked by a dry run: this account may not apply these objects, so they are only compared with what is there. Only a run with the rights of a deployment shows whether the API server accepts them.";
 
-/** Returns what happens to an object, e.g. `create (not rehearsed)`. */
-export function describeAction({ action, rehearsed }: ObjectChange): string {
-  return rehearsed === false ? `${action} (not rehearsed)` : action;
+/** Returns what happens to an object, e.g. `create (not checked by a dry run)`. */
+export function describeAction({ action, checked }: ObjectChange): string {
+  return checked === false ? `${action} (not checked by a dry run)` : action;
 }
 
+/** Returns the lines of the log that say what a run changes, and what that means for clients. */
 export function describePlan(plan: PlanReport): string[] {
   const { upgrade, later, objects, fields, edits, restarts, consequences } = plan;
   return [
@@ -105,12 +106,12 @@ export function describePlan(plan: PlanReport): string[] {
         "\n",
       ),
     ),
-    ...(objects.some(({ rehearsed }) => rehearsed === false) ? [NOT_REHEARSED] : []),
+    ...(objects.some(({ checked }) => checked === false) ? [NOT_CHECKED] : []),
     ...consequences,
   ];
 }
 
-/** Returns the changed fields as lines of the log, an upgrade to another chart has thousands of them. */
+/** Returns the first changed fields as lines of the log. An upgrade to another chart changes thousands. */
 function describeFields(title: string, fields: PlanReport["fields"]): string[] {
   if (fields.length === 0) return [];
   return [[title, ...cut(fields.map((field) => `- ${describeField(field)}`))].join("\n")];

@@ -95,12 +95,12 @@ export const UPGRADE = "upgrade";
 /** The upgrade once Milvus answers through the load balancer. */
 export const LATER_UPGRADE = "later upgrade";
 
-/** Returns by what the outcome of an object's change is found. */
+/** Returns the key of an object's change in {@link RunReport.outcomes}. */
 export function objectChangeKey({ kind, name }: Pick<ObjectChange, "kind" | "name">): string {
   return `${kind} ${name}`;
 }
 
-/** Returns by what the outcome of a planned object's change is found. */
+/** Returns the key of a planned object's change: one of the release belongs to the Helm upgrade. */
 export function changeKeyOf(object: PlannedObject): string {
   return object.ofRelease ? UPGRADE : objectChangeKey(object);
 }
@@ -136,8 +136,8 @@ export async function changing<T>(
 }
 
 /**
- * Runs work that changes everything it is meant to or nothing, as one request does: when it fails, nothing
- * changed.
+ * Runs work that changes all that it is meant to change, or nothing, as one request does: after a failure
+ * nothing has changed.
  *
  * @param hasChanged tells from the outcome whether anything changed
  */

@@ -97,7 +97,7 @@ function consoleLinks({ projectId, ingress }: RunReport): string[] {
   return [`In Google's console: ${links.join(", ")}.`];
 }
 
-/** Returns the DNS record that is left to do. */
+/** Returns the part about the DNS record that the user has to create. */
 function recordPart({ address, host, isInDns }: RunReport): string[] {
   if (!address || !host || isInDns !== false) return [];
   return [

@@ -6,8 +6,8 @@ import type { Diagnosis, KnownText } from "./known-text.ts";
 import { NEG_TEXTS } from "./neg-texts.ts";
 
 /**
- * All texts of which the action knows what they mean. The first that matches counts: a moment's failure
- * first, as it can interrupt any step, then what no step can pass, then the controllers' own words.
+ * All texts that the action can explain. The first that matches counts. A moment's failure comes first, as it
+ * can interrupt any step. Then comes what no step can pass, then the controllers' own words.
  */
 export const KNOWN_TEXTS: readonly KnownText[] = [
   ...PASSING_ERRORS,

@@ -2,8 +2,9 @@ import { PASSING } from "../../base/symptom.ts";
 import type { Diagnosis, KnownText } from "./known-text.ts";
 
 // The controllers pass Google's errors on in two forms (google.golang.org/api/googleapi, Error.Error;
-// k8s-cloud-provider, pkg/cloud/op.go): googleapi: Error STATUS: MESSAGE, REASON a request was refused
-// googleapi: Error STATUS: CODE - MESSAGE an operation failed later
+// k8s-cloud-provider, pkg/cloud/op.go):
+// - `googleapi: Error STATUS: MESSAGE, REASON`: a request was refused;
+// - `googleapi: Error STATUS: CODE - MESSAGE`: an operation failed later.
 
 /**
  * Google's API fails, or limits requests, for a moment. Any step can meet these,
@@ -77,7 +78,7 @@ export const PASSING_ERRORS: readonly KnownText[] = [
   },
 ];
 
-/** What Google refuses whichever step asks, for a reason outside of the cluster. */
+/** What Google refuses at any step, for a reason outside of the cluster. */
 export const LASTING_ERRORS: readonly KnownText[] = [
   {
     id: "organisation-policy",

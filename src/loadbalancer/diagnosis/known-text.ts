@@ -8,9 +8,10 @@ export interface Diagnosis {
 
 /**
  * A text that one of Google's controllers writes into a Warning, on the Ingress or on its Service. A lasting
- * one ends the wait once it is repeated. Progress lines and errors quote a passing one, and no harmless one.
+ * text ends the wait once it is repeated. Progress lines and errors quote passing texts, but no harmless
+ * ones.
  */
 export interface KnownText extends TextSymptom {
-  /** Says it more exactly, from what the pattern has matched. */
+  /** Returns a more exact cause and remedy, from what the pattern has matched. */
   refine?: (match: RegExpExecArray) => Diagnosis;
 }

@@ -14,7 +14,7 @@ export const CLUSTER_ERRORS: readonly OwnError[] = [
     id: "cluster-not-running",
     title: "The cluster ... is not running",
     pattern: /is not running: its status/,
-    cause: "GKE creates, upgrades or deletes the cluster, or an error of it",
+    cause: "GKE creates, upgrades or deletes the cluster, or the cluster has an error",
     remedy: "run again when `gcloud container clusters describe` shows RUNNING",
   },
   {

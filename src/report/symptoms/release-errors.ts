@@ -126,9 +126,9 @@ export const RELEASE_ERRORS: readonly OwnError[] = [
   },
   {
     id: "service-value",
-    title: "The input values sets service...., The value service.... is set",
+    title: "The inputs set service...., The value service.... is set",
     pattern:
-      /^The input values sets|^The value service|^Service .* has (the annotation|spec\.loadBalancerSourceRanges)/,
+      /^The inputs set|^The value service|^Service .* has (the annotation|spec\.loadBalancerSourceRanges)/,
     cause: "a value or annotation of the layer-4 load balancer contradicts the layer-7 one",
     remedy: "take it out, or null it, with `values`; `allowed_ranges` limits clients",
   },
