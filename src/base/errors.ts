@@ -76,6 +76,7 @@ export class CancelledError extends Error {
   }
 }
 
+/** Returns an error's message. Anything else that was thrown is returned as a text. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -25,6 +25,7 @@ export interface Output {
   stderr: string;
 }
 
+/** How a program is run. */
 export interface RunOptions {
   /** Written to standard input, which is then closed. Secrets go this way, never through `args`. */
   input?: string;

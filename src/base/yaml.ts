@@ -83,6 +83,7 @@ const HELM_SCHEMA = CORE_SCHEMA.withTags(
   { ...floatCoreTag, resolve: goNumber },
 );
 
+/** Tells whether a value is a map: an object that is no list and not null. */
 export function isMap(value: unknown): value is YamlMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

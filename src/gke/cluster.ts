@@ -15,6 +15,7 @@ export type { EndpointChoice } from "./endpoint-choice.ts";
 
 const ClusterList = v.object({ clusters: v.array(v.object({ name: v.string(), location: v.string() })) });
 
+/** A cluster, and the endpoint at which this run reaches it. */
 export interface Cluster extends ClusterName, ChosenEndpoint {
   /** Version of the control plane, e.g. `1.35.4-gke.100`. */
   version: string;

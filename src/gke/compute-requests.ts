@@ -68,6 +68,7 @@ function failureIn({ error, httpErrorStatusCode }: Operation): Failure | undefin
   return { status: httpErrorStatusCode, url: undefined, text, reason: error.errors[0]?.code };
 }
 
+/** Tells whether there is no such resource, although there is the project. */
 export function isMissing(failure: Failure): boolean {
   return failure.status === 404 && !isProjectMissing(failure);
 }

@@ -8,6 +8,7 @@ import { type GoogleCredentials, googleCredentials } from "./credentials.ts";
 import { type Kubeconfig, writeKubeconfig } from "./kubeconfig.ts";
 import { keepTokenFile } from "./token-file.ts";
 
+/** A connection to a GKE cluster. */
 export interface Connection {
   cluster: Cluster;
   /** For further requests to Google. */

@@ -15,6 +15,7 @@ export interface CredentialInputs {
 export const Configuration = v.looseObject({ type: v.string() });
 export type Configuration = v.InferOutput<typeof Configuration>;
 
+/** Credentials that were found. */
 export interface CredentialSource {
   /** Where the credentials were found, for messages, e.g. `the file in GOOGLE_APPLICATION_CREDENTIALS`. */
   description: string;

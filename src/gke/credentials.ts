@@ -43,6 +43,7 @@ const GeneratedToken = v.object({
   expireTime: v.pipe(v.string(), v.isoTimestamp()),
 });
 
+/** The identity of this job at Google. */
 export interface GoogleCredentials {
   /** Where the credentials were found, for messages. */
   description: string;

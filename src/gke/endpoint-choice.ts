@@ -12,6 +12,7 @@ export type Endpoint = "public" | "private" | "dns";
 /** The input `endpoint`. `auto` chooses from what the cluster offers. */
 export type EndpointChoice = "auto" | Endpoint | "connect_gateway";
 
+/** The endpoint at which this run reaches the API server. */
 export interface ChosenEndpoint {
   endpoint: Endpoint | "connect_gateway";
   /** Why it was chosen, for the log: follows the word because. */

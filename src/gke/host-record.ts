@@ -165,6 +165,7 @@ export function decideRemoval(
   return { deletions: [], kept };
 }
 
+/** Returns the error for an A record that this action can't set. */
 export function refusedRecord({ problem, remedy }: RecordRefusal, zone: ManagedZone): ActionError {
   return new ActionError(`This action can't manage the host's A record in the Cloud DNS zone ${zone.name}.`, {
     why: problem,

@@ -9,6 +9,7 @@ import { hasRoomForSocket } from "../kubernetes/proxy.ts";
 import type { Cluster } from "./cluster.ts";
 import { credentialsEnd, KubeconfigFile } from "./kubeconfig-expiry.ts";
 
+/** A kubeconfig, and the context in it that this run uses. */
 export interface Kubeconfig {
   /** Absolute path, or several as in KUBECONFIG. */
   path: string;

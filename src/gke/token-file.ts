@@ -7,6 +7,7 @@ const SHORTEST_DELAY = 30_000;
 /** How soon the age of the token is looked at again after the machine was suspended, in milliseconds. */
 const LONGEST_DELAY = 15_000;
 
+/** A file in which a valid token is kept. */
 export interface TokenFile {
   /** Ends the renewal. Even a renewal in progress no longer writes the file. */
   stop(): void;

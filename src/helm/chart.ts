@@ -18,6 +18,7 @@ export interface LocalChart {
   version: string;
 }
 
+/** Which chart to take, and where it is. */
 export interface ChartReference {
   /** A name in `repository`, a path, or an `oci://` reference. */
   chart: string;

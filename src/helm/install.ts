@@ -6,6 +6,7 @@ import { descriptionFlags, NO_OWN_VALIDATION, postRendererFlags, timeoutFlags, w
 import { withValues } from "./helm-values.ts";
 import { type Helm, isTooSlow, MadeRevision, type Upgrade } from "./upgrade.ts";
 
+/** A Helm installation to make. */
 export interface Install extends Omit<Upgrade, "release"> {
   release: { name: string; namespace: string };
 }

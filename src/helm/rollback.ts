@@ -4,6 +4,7 @@ import { conflictFlags, timeoutFlags, waitFlags } from "./flags.ts";
 import type { Release } from "./release.ts";
 import { type Helm, isTooSlow } from "./upgrade.ts";
 
+/** A Helm rollback to make. */
 export interface Rollback {
   release: Pick<Release, "name" | "namespace" | "serverSide">;
   /** The revision to roll back to. */

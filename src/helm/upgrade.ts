@@ -21,6 +21,7 @@ export type Helm = Program & {
   postRendererArgs?: readonly string[] | undefined;
 };
 
+/** A Helm upgrade to make. */
 export interface Upgrade {
   release: Release;
   chart: LocalChart;
@@ -80,7 +81,10 @@ export function isTooSlow({ stderr }: Output): boolean {
   return /timed out|deadline exceeded/.test(stderr) && !/failed calling webhook|etcdserver/.test(stderr);
 }
 
-/** Returns the error for a release that another run is at work on; undefined if Helm failed for another reason. */
+/**
+ * Returns the error for a release that another run is at work on; undefined if Helm failed for another
+ * reason.
+ */
 export function busyError(
   what: string,
   output: Output,

@@ -15,6 +15,7 @@ export interface ChartSettings {
   postRenderer: string | undefined;
 }
 
+/** Reads the inputs about the chart. */
 export function readChart(reader: InputReader): ChartSettings {
   const { mistakes, text, optional, refuse } = reader;
   const chartVersion = optional("chart_version");

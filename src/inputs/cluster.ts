@@ -68,6 +68,7 @@ export function readCluster(
   return { kind: "gke", location: text("location"), name, ...route };
 }
 
+/** Reads the inputs about the Google Cloud project and the identity. */
 export function readGoogle({ text, optional, refuse, mistakes }: InputReader): GoogleSettings {
   const [, project, location] = CLUSTER_PATH.exec(text("cluster_name")) ?? [];
   const credentialsJson = decoded(optional("credentials_json"));

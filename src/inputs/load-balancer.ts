@@ -18,6 +18,7 @@ const GOOGLE_NAME = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 /** spec.domains of a ManagedCertificate (gke-managed-certs, deploy/managedcertificates-crd.yaml). */
 const MAX_MANAGED_DOMAIN = 63;
 
+/** Reads the inputs about the load balancer, its certificate, its address and DNS. */
 export function readLoadBalancer(reader: InputReader, host: string, release: string): LoadBalancerSettings {
   const { mistakes, text, flag, objectName, oneOf, optional, refuse } = reader;
   const googleName = (name: string): string | undefined => {

@@ -114,6 +114,7 @@ export function isLabel(text: string): boolean {
   return DNS_LABEL.test(text);
 }
 
+/** Tells whether a text is an RFC 1123 subdomain, as the names of most Kubernetes objects are. */
 export function isSubdomain(text: string): boolean {
   return text.length <= 253 && SUBDOMAIN.test(text);
 }

@@ -12,6 +12,7 @@ export interface ToolSettings {
   gcloudMirror: string;
 }
 
+/** Reads the inputs about kubectl, Helm and gcloud. */
 export function readTools(reader: InputReader): ToolSettings {
   const { url } = reader;
   return {

@@ -11,6 +11,7 @@ export const FieldTree: v.GenericSchema<FieldTree> = v.record(
   v.lazy(() => FieldTree),
 );
 
+/** Returns the fields that either tree has. */
 export function union(one: FieldTree, other: FieldTree): FieldTree {
   const both: FieldTree = { ...one };
   for (const [key, below] of Object.entries(other)) both[key] = union(both[key] ?? {}, below);

@@ -21,6 +21,7 @@ export function isApplied({ manager, operation }: ManagedFields): boolean {
   return manager === FIELD_MANAGER && operation === "Apply";
 }
 
+/** Returns the entries of an object's metadata.managedFields. */
 export function managedFields(object: KubernetesObject): ManagedFields[] {
   return v.parse(Entries, object.metadata.managedFields);
 }

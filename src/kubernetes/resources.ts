@@ -38,6 +38,7 @@ export type Kind = keyof typeof OWN;
 /** Selects objects of a collection, in the API server's syntax. */
 export type Selector = `${"fieldSelector" | "labelSelector"}=${string}`;
 
+/** Returns how the API server names a kind that this action itself reads or writes. */
 export function resourceOf(kind: Kind): Resource {
   return { kind, ...OWN[kind] };
 }
@@ -66,11 +67,13 @@ export function collectionPath(resource: Resource, namespace: string): string {
   return `${apiPath(apiVersion)}/${scope}${plural}`;
 }
 
+/** Returns the path of the selected objects of a {@link collectionPath}. */
 export function selectionPath(resource: Resource, namespace: string, selector: Selector): string {
   const [name, expression = ""] = selector.split(/=(.*)/s);
   return `${collectionPath(resource, namespace)}?${name}=${encodeURIComponent(expression)}`;
 }
 
+/** Returns the path of one object in a {@link collectionPath}. */
 export function objectPath(resource: Resource, namespace: string, name: string): string {
   return `${collectionPath(resource, namespace)}/${encodeURIComponent(name)}`;
 }

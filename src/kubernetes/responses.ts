@@ -128,6 +128,10 @@ export function conflictError(
 /** A request without a response, or with half of one. */
 export class ConnectionError extends ActionError {}
 
+/**
+ * Returns the error for a request without a response. An unknown cause gets the remedy for a refused
+ * connection.
+ */
 export function connectionError(what: string, error: unknown): ConnectionError {
   const why = messageOf(error);
   const remedy = remedyOf(why);

@@ -39,6 +39,7 @@ export const MANAGED_CERTIFICATE: readonly Rights[] = [
   ["managedcertificates.networking.gke.io", "get", "list", "watch", "create", "patch", "delete"],
 ];
 
+/** What a FrontendConfig needs in addition. */
 export const FRONTEND_CONFIG: readonly Rights[] = [
   ["frontendconfigs.networking.gke.io", "get", "create", "patch"],
 ];

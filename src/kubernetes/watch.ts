@@ -11,6 +11,7 @@ export interface Collection {
   selector: Selector;
 }
 
+/** Takes what a watch shows of a collection. */
 export interface Follower {
   /** Called with all objects at the start, and again each time that changes may have been missed. */
   onList(items: unknown[]): void;

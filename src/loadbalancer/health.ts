@@ -18,6 +18,7 @@ export interface LoadBalancerHealth {
   milvus: string | undefined;
 }
 
+/** Reads the load balancer's health from the annotations of its Ingress and Service. */
 export function healthOf(state: LoadBalancerState): LoadBalancerHealth {
   const annotations = state.ingress.state === "present" ? state.ingress.object.metadata.annotations : {};
   const backends = parseJson(v.record(v.string(), v.string()), annotations[BACKENDS]) ?? {};

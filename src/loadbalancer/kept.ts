@@ -17,6 +17,7 @@ export interface KeptMetadata {
   labels: Record<string, string>;
 }
 
+/** What stays of an Ingress. */
 export interface KeptIngress extends KeptMetadata {
   /** Entries of `spec.tls`. */
   tls: YamlMap[];
@@ -31,11 +32,13 @@ export interface KeptIngress extends KeptMetadata {
   serving: { kind: "secret" | "managed"; name: string } | { kind: "pre-shared"; names: string[] } | undefined;
 }
 
+/** What stays of an object with a spec. */
 export interface KeptSpec extends KeptMetadata {
   /** Fields of `spec`. */
   spec: YamlMap;
 }
 
+/** What stays of a Secret. */
 export interface KeptSecret extends Pick<KeptMetadata, "names" | "beyond"> {
   /** Entries of `data` beside the certificate and its key. */
   data: Record<string, string>;
@@ -52,6 +55,7 @@ export interface Kept {
 
 const NO_METADATA: KeptMetadata = { names: [], beyond: [], annotations: {}, labels: {} };
 
+/** What stays where nobody else has made an object. */
 export const NOTHING_KEPT: Kept = {
   ingress: {
     ...NO_METADATA,
@@ -99,6 +103,7 @@ export function labelExtras({ metadata: { labels } }: KubernetesObject): Extra[]
     .map((label) => ({ name: labelName(label), isHarmless: true }));
 }
 
+/** Returns the labels that stay. */
 export function keptLabels(
   { metadata: { labels } }: KubernetesObject,
   names: readonly string[],
@@ -106,6 +111,7 @@ export function keptLabels(
   return picked(labels, (label) => names.includes(labelName(label)));
 }
 
+/** Returns the entries of a map whose keys are picked. */
 export function picked<T>(map: Record<string, T>, isPicked: (key: string) => boolean): Record<string, T> {
   return Object.fromEntries(Object.entries(map).filter(([key]) => isPicked(key)));
 }

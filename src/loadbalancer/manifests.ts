@@ -47,6 +47,7 @@ export const STATIC_ADDRESS = {
   internal: "kubernetes.io/ingress.regional-static-ip-name",
 };
 
+/** Returns the BackendConfig: Milvus's health check, time limits, and what the input backend_config says. */
 export function backendConfig(
   names: LoadBalancerNames,
   settings: LoadBalancerSettings,
@@ -60,6 +61,7 @@ export function backendConfig(
   };
 }
 
+/** Returns the FrontendConfig of the input frontend_config. */
 export function frontendConfig(names: LoadBalancerNames, spec: YamlMap): Manifest & { spec: object } {
   return {
     apiVersion: "networking.gke.io/v1beta1",
@@ -69,6 +71,7 @@ export function frontendConfig(names: LoadBalancerNames, spec: YamlMap): Manifes
   };
 }
 
+/** Returns the Secret with a certificate and its key. */
 export function tlsSecret(
   namespace: string,
   name: string,
@@ -85,6 +88,7 @@ export function tlsSecret(
   };
 }
 
+/** Returns the ManagedCertificate for the host. */
 export function managedCertificate(names: LoadBalancerNames, name: string): Manifest & { spec: object } {
   return {
     apiVersion: "networking.gke.io/v1",

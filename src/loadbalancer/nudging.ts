@@ -7,6 +7,7 @@ import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 /** Pauses between nudges, in milliseconds. The last one repeats. */
 const NUDGES_MS = [1000, 2000, 4000, 8000, 15_000, 30_000];
 
+/** Nudges of the controller that go on until they are stopped. */
 export interface Nudging {
   stop(): void;
 }

@@ -47,6 +47,7 @@ function isUnissued({ managed }: SslCertificate): boolean {
   return managed?.status?.startsWith("PROVISIONING") ?? false;
 }
 
+/** Tells whether a certificate at Google is for a host, or will be once it is issued. */
 export function sslCertificateMatchesHost(certificate: SslCertificate, host: string): boolean {
   return namesOf(certificate).some(covers(host));
 }

@@ -15,11 +15,14 @@ export interface CertificateReferences {
 
 /** The annotation with which an Ingress names its FrontendConfig. */
 export const FRONTEND_CONFIG = "networking.gke.io/v1beta1.FrontendConfig";
+/** The annotation with which an Ingress names its ManagedCertificates. */
 export const MANAGED_CERTIFICATES = "networking.gke.io/managed-certificates";
+/** The annotation with which an Ingress names certificates at Google. */
 export const PRE_SHARED_CERTIFICATES = "ingress.gcp.kubernetes.io/pre-shared-cert";
 /** Here the ingress controller names the certificates that the load balancer has. */
 const SSL_CERTIFICATES = "ingress.kubernetes.io/ssl-cert";
 
+/** Returns the certificates that an Ingress names. */
 export function referencesOf(ingress: Ingress | undefined): CertificateReferences {
   const annotations = ingress?.metadata.annotations ?? {};
   return {
@@ -92,6 +95,7 @@ function backendConfigsOf({ metadata: { annotations } }: Service): string[] {
   });
 }
 
+/** Returns the annotations with which an Ingress names its certificates at Google. */
 export function certificateAnnotations({
   preShared,
   managed,

@@ -7,6 +7,7 @@ export function pairIn(secret: Secret): KeyPair {
   return { certificate: certificatesIn(text("tls.crt")), privateKey: text("tls.key") };
 }
 
+/** Returns an entry of a Secret; empty if it has none of that name. */
 export function bytesIn(secret: Secret, key: string): Buffer {
   return Buffer.from(secret.data[key] ?? "", "base64");
 }

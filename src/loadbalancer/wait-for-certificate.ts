@@ -16,6 +16,7 @@ import { refuseLastingCause, refuseLostObjects } from "./obstacles.ts";
 import { isPermanentlyFailed } from "./references.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 
+/** What the wait for a Google-managed certificate needs to know. */
 export interface CertificateWait {
   /** IP address of the load balancer. */
   address: string;

@@ -20,6 +20,7 @@ const OUTSIDE_RANGES: TextSymptom = {
   remedy:
     "allowed_ranges doesn't have the address by which this runner goes to the Internet (HTTP 403): add that address, take a runner with an address in those ranges, or set verify: false.",
 };
+/** The TLS handshake fails. */
 export const OTHER_CERTIFICATE: TextSymptom = {
   id: "other-certificate",
   title: "self-signed certificate, unable to verify, Hostname/IP does not match certificate's altnames",
@@ -31,6 +32,7 @@ export const OTHER_CERTIFICATE: TextSymptom = {
   source: "the TLS handshake",
 };
 
+/** The load balancer answers that it can't talk to Milvus. */
 export const BAD_GATEWAY: TextSymptom = {
   id: "bad-gateway",
   title: "14 UNAVAILABLE: Received HTTP status code 502",

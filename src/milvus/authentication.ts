@@ -5,6 +5,7 @@ import { isHttpAnswer, isServiceError, refusesToken, type Verification } from ".
 /** What Milvus asks of clients: nothing, or a token. */
 export type Authentication = "none" | "required";
 
+/** What calls without a token and with the default password have shown. */
 export interface AuthenticationCheck {
   /** Undefined when the answer tells neither. */
   authentication: Authentication | undefined;

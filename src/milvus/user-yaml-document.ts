@@ -118,6 +118,7 @@ function unusable(code: string, place: string, problem: string): ActionError {
   });
 }
 
+/** Returns the error for a `user.yaml` with a problem, given as the end of a sentence. */
 export function invalidUserYaml(problem: string): ActionError {
   return new ActionError(`The release's extraConfigFiles."user.yaml" ${problem}.`, {
     fix: "correct it with the input values. Milvus itself can't read it either.",

@@ -8,6 +8,7 @@ import { describeServedCertificate } from "../base/served-certificate.ts";
 import { meaningOf, OTHER_CERTIFICATE } from "./answers.ts";
 import type { Destination, MilvusClient } from "./client.ts";
 
+/** How to check Milvus through the load balancer. */
 export interface Verification extends Destination {
   token: string | undefined;
   /** This run has switched Identity-Aware Proxy off: its log-in may answer for some minutes more. */
@@ -146,6 +147,7 @@ export function isHttpAnswer({ details }: ServiceError): boolean {
   return /HTTP status code \d{3}/.test(details);
 }
 
+/** Tells whether an error of grpc-js ended a call. */
 export function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && "details" in error && "metadata" in error;
 }

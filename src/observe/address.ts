@@ -7,6 +7,7 @@ import type { Ingress } from "../kubernetes/objects.ts";
 import type { Access } from "./access.ts";
 import { projectIfAny, regionOf, scopeOf } from "./scope.ts";
 
+/** The inputs on which the static address depends. */
 export type AddressSettings = Pick<
   Settings,
   | "staticIpName"

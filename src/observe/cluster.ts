@@ -155,6 +155,7 @@ function refuseDeletionInProgress(
   });
 }
 
+/** Parses an object; undefined if there is none. */
 export function parsed<T>(schema: v.GenericSchema<unknown, T>, object: unknown): T | undefined {
   return object === undefined ? undefined : v.parse(schema, object);
 }
@@ -229,6 +230,7 @@ async function managedCertificates(
   );
 }
 
+/** Returns the object of a kind and a name. */
 export function find(
   objects: readonly KubernetesObject[],
   kind: string,

@@ -15,6 +15,7 @@ const SWITCH_ON =
 const POLICY =
   "admit known networks only (allowed_ranges, or a Cloud Armor policy of yours: securityPolicy in backend_config)";
 
+/** The inputs that decide who reaches the load balancer. */
 export type ExposureSettings = Pick<Settings, "loadBalancer" | "backendConfig" | "allowedRanges">;
 
 /** Returns sentences on clients that could not reach the layer-4 load balancer and can reach the new one. */

@@ -5,6 +5,7 @@ export function table(head: string[], rows: string[][]): string {
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
+/** Returns a text as inline code. */
 export function code(text: string): string {
   return `\`${text.replaceAll("`", "'")}\``;
 }
