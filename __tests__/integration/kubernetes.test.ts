@@ -22,7 +22,7 @@ import { watchRollout } from "../../src/helm/rollout.ts";
 import type { ApiServer, Manifest, Selector } from "../../src/kubernetes/api.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { follow } from "../../src/kubernetes/watch.ts";
-import { whileNothingIsLost } from "../../src/loadbalancer/obstacles.ts";
+import { whileNothingIsLost } from "../../src/loadbalancer/reasons-to-stop.ts";
 import { secretHashOf } from "../../src/loadbalancer/references.ts";
 import { waitForBackends } from "../../src/loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "../../src/loadbalancer/watch.ts";
@@ -978,7 +978,7 @@ describe("the pods of a release while it is being upgraded", () => {
         "Why: it has waited for its next start for 1.8s in all. The last lines of container milvus:",
         "Welcome to use Milvus!",
         "panic: proxy server(http) and external grpc server share the same port, tls mode must be 0",
-        "What to do: read the container's last log lines: often a value in user.yaml, a Secret, or etcd, the object store or the message queue that doesn't answer. Then run again; the upgrade was ended, Helm has recorded it as failed. If it only needs more time, raise helm_timeout: the patience grows with it.",
+        "What to do: read the container's last log lines: often a value in user.yaml, a Secret, or etcd, the object store or the message queue that doesn't answer. Then run again: this run has ended the upgrade, and Helm has recorded it as failed. If it only needs more time, raise helm_timeout: the patience grows with it.",
       ].join("\n"),
     );
     expect(rollout.describe()).toBe(

@@ -13,7 +13,7 @@ import { POD_SYMPTOMS } from "./pod-symptoms.ts";
 
 const LOG_LINES = 25;
 const AFTERWARDS =
-  "Then run again; the upgrade was ended, Helm has recorded it as failed. If it only needs more time, raise helm_timeout: the patience grows with it.";
+  "Then run again: this run has ended the upgrade, and Helm has recorded it as failed. If it only needs more time, raise helm_timeout: the patience grows with it.";
 
 /** The pods of a release while it is being upgraded. */
 export interface Rollout {
@@ -25,6 +25,44 @@ export interface Rollout {
   missing(): string[];
   /** Ends the watch. */
   close(): Promise<void>;
+}
+
+/**
+ * Returns the error for a pod that has had a problem for too long.
+ *
+ * @param pod with its namespace and release
+ * @param patience how long the problem has lasted, in milliseconds
+ * @param log the last lines of the container; empty if it has none
+ */
+function podError(pod: string, problem: PodProblem, patience: number, log: string): ActionError {
+  const { reason, description, container } = problem;
+  const known = symptomIn(reason, POD_SYMPTOMS);
+  const lasted =
+    reason === "CrashLoopBackOff"
+      ? `it has waited for its next start for ${formatDuration(patience)} in all.`
+      : `it has been so for ${formatDuration(patience)}.`;
+  const remedy =
+    known?.remedy ?? "mend what the pod complains of (values, image, Secrets, room on the nodes).";
+  return new ActionError(`Pod ${pod} can't get ready: ${description}.`, {
+    why: `${lasted}${log ? ` The last lines of container ${container}:\n${log}` : ""}`,
+    fix: `${remedy} ${AFTERWARDS}`,
+    symptom: known?.id,
+  });
+}
+
+/**
+ * Returns the error for pods that Kubernetes has not created for too long.
+ *
+ * @param maker what should create them, with its namespace and release
+ * @param patience how long it has not created them, in milliseconds
+ */
+function creationError(maker: string, { reason, description }: PodProblem, patience: number): ActionError {
+  const known = symptomIn(reason, POD_SYMPTOMS);
+  return new ActionError(`Pods of ${maker} can't be created.`, {
+    why: `it has been so for ${formatDuration(patience)}: ${description}`,
+    fix: `${known?.remedy} ${AFTERWARDS}`,
+    symptom: known?.id,
+  });
 }
 
 interface WatchedPod {
@@ -56,25 +94,11 @@ export function watchRollout(
     api.log(namespace, pod, container, { lines: LOG_LINES, previous: true }).catch(messageOf);
   const giveUp = async (name: string, problem: PodProblem, patience: number) => {
     const { container, restarts } = problem;
-    const known = symptomIn(problem.reason, POD_SYMPTOMS);
     // A container that has never started has no log.
     const log = container && restarts > 0 ? await lastWords(name, container) : "";
     // The error has room only for the end of the log.
     if (log) info(`The last lines of container ${container} of pod ${namespace}/${name}:\n${log}`);
-    const lasted =
-      problem.reason === "CrashLoopBackOff"
-        ? `it has waited for its next start for ${formatDuration(patience)} in all.`
-        : `it has been so for ${formatDuration(patience)}.`;
-    failed.abort(
-      new ActionError(
-        `Pod ${namespace}/${name} of release ${release} can't get ready: ${problem.description}.`,
-        {
-          why: `${lasted}${log ? ` The last lines of container ${container}:\n${log}` : ""}`,
-          fix: `${known?.remedy ?? "mend what the pod complains of (values, image, Secrets, room on the nodes)."} ${AFTERWARDS}`,
-          symptom: known?.id,
-        },
-      ),
-    );
+    failed.abort(podError(`${namespace}/${name} of release ${release}`, problem, patience, log));
   };
   const missing = new MissingPods({
     release,
@@ -86,16 +110,9 @@ export function watchRollout(
         .catch(() => ({ items: [] }));
       return items[0];
     },
-    giveUp: (title, { reason, description }, patience) => {
-      const known = symptomIn(reason, POD_SYMPTOMS);
+    giveUp: (title, problem, patience) => {
       const [kind, name] = title.split(" ");
-      failed.abort(
-        new ActionError(`Pods of ${kind} ${namespace}/${name} of release ${release} can't be created.`, {
-          why: `it has been so for ${formatDuration(patience)}: ${description}`,
-          fix: `${known?.remedy} ${AFTERWARDS}`,
-          symptom: known?.id,
-        }),
-      );
+      failed.abort(creationError(`${kind} ${namespace}/${name} of release ${release}`, problem, patience));
     },
   });
   const see = (pod: Pod) => {

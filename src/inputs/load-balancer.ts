@@ -20,23 +20,8 @@ const MAX_MANAGED_DOMAIN = 63;
 
 /** Reads the inputs about the load balancer, its certificate, its address and DNS. */
 export function readLoadBalancer(reader: InputReader, host: string, release: string): LoadBalancerSettings {
-  const { mistakes, text, flag, objectName, oneOf, optional, refuse } = reader;
-  const googleName = (name: string): string | undefined => {
-    const value = optional(name);
-    if (value && !GOOGLE_NAME.test(value)) {
-      refuse(name, "a name at Google Cloud (lower-case letters, digits and '-', at most 63 characters)");
-    }
-    return value;
-  };
-  const timeoutInput = reader.optional("backend_timeout") ? "backend_timeout" : "request_timeout";
-  if (reader.optional("backend_timeout") && reader.optional("request_timeout")) {
-    mistakes.push("backend_timeout is the old name of request_timeout: set request_timeout alone");
-  }
-  const backendTimeout = reader.duration(timeoutInput, "1h");
-  if (backendTimeout % 1000 !== 0 || backendTimeout / 1000 > MAX_BACKEND_TIMEOUT_SECONDS) {
-    refuse(timeoutInput, `a duration in whole seconds, at most ${MAX_BACKEND_TIMEOUT_SECONDS}s`);
-  }
-
+  const { mistakes, text, flag, objectName, oneOf } = reader;
+  const backendTimeoutSeconds = readBackendTimeout(reader);
   const loadBalancer = oneOf("load_balancer", ["external", "internal"]);
   const certificate = readCertificate(reader, host, loadBalancer);
   if (loadBalancer === "internal" && certificate.kind === "google-managed") {
@@ -44,22 +29,9 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
       "certificate: google-managed goes with load_balancer: external only: Google can't check a name with an internal address (use self-managed, secret or pre-shared)",
     );
   }
-
-  const staticIpName = googleName("static_ip_name");
-  const createStaticIp = flag("create_static_ip", false);
-  const deleteStaticIp = flag("delete_static_ip", false);
-  for (const [name, wanted] of Object.entries({
-    create_static_ip: createStaticIp,
-    delete_static_ip: deleteStaticIp,
-  })) {
-    if (wanted && !staticIpName) mistakes.push(`${name} needs static_ip_name: the address's name`);
-  }
-  const dnsZone = googleName("dns_zone");
-  const dnsProjectId = optional("dns_project_id");
-  if (dnsProjectId && !dnsZone) mistakes.push("dns_project_id goes with dns_zone only");
-
+  const address = readAddress(reader);
   const allowHttp = flag("allow_http", false);
-  if (loadBalancer === "internal" && allowHttp && !staticIpName) {
+  if (loadBalancer === "internal" && allowHttp && !address.staticIpName) {
     mistakes.push(
       "allow_http with load_balancer: internal needs static_ip_name: ports 80 and 443 can share only a reserved address",
     );
@@ -71,25 +43,11 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
     );
   }
   const backendConfig = readYaml(reader, "backend_config");
-  const problem = problemOfBackendConfig(backendConfig, backendTimeout / 1000);
+  const problem = problemOfBackendConfig(backendConfig, backendTimeoutSeconds);
   if (problem) mistakes.push(`backend_config: ${problem}`);
   if (loadBalancer === "internal") mistakes.push(...problemsOfInternal(backendConfig, frontendConfig ?? {}));
-  const tlsSecret = objectName("tls_secret", `${release}-milvus-tls`);
-  const isLong = isSubdomain(tlsSecret) && !isSubdomain(authoritySecretName(tlsSecret));
-  if (isLong && certificate.kind === "self-managed") {
-    refuse("tls_secret", "a name of at most 250 characters: its authority's Secret ends in -ca");
-  }
-  const allowedRanges = readRanges(reader);
-  if (allowedRanges.length > 0 && loadBalancer === "internal") {
-    mistakes.push(
-      "allowed_ranges goes with load_balancer: external only: Google's internal load balancers can't have a Cloud Armor policy (a firewall rule or a network policy restricts their clients)",
-    );
-  }
-  if (allowedRanges.length > 0 && backendConfig.securityPolicy !== undefined) {
-    mistakes.push(
-      "allowed_ranges makes a Cloud Armor policy, and backend_config names one (securityPolicy): a load balancer can have one of them only",
-    );
-  }
+  const tlsSecret = readTlsSecret(reader, release, certificate);
+  const allowedRanges = readRanges(reader, loadBalancer, backendConfig);
   const ingressName = objectName("ingress_name", `${release}-milvus`);
   if (ingressName.includes(".")) {
     mistakes.push(
@@ -98,6 +56,7 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
   }
 
   return {
+    ...address,
     certificate,
     isCertificateGiven: ["certificate", "tls_certificate", "tls_secret", "pre_shared_certificates"].some(
       (name) => text(name) !== "",
@@ -112,14 +71,67 @@ export function readLoadBalancer(reader: InputReader, host: string, release: str
     allowedRanges,
     allowHttp,
     isAllowHttpGiven: text("allow_http") !== "",
-    backendTimeoutSeconds: backendTimeout / 1000,
-    staticIpName,
-    createStaticIp,
-    deleteStaticIp,
-    dnsZone,
-    dnsProjectId,
+    backendTimeoutSeconds,
     adopt: flag("adopt", false),
   };
+}
+
+/** Returns the longest call through the load balancer, in seconds. Its input had another name before. */
+function readBackendTimeout({ mistakes, optional, duration, refuse }: InputReader): number {
+  const name = optional("backend_timeout") ? "backend_timeout" : "request_timeout";
+  if (optional("backend_timeout") && optional("request_timeout")) {
+    mistakes.push("backend_timeout is the old name of request_timeout: set request_timeout alone");
+  }
+  const seconds = duration(name, "1h") / 1000;
+  if (!Number.isInteger(seconds) || seconds > MAX_BACKEND_TIMEOUT_SECONDS) {
+    refuse(name, `a duration in whole seconds, at most ${MAX_BACKEND_TIMEOUT_SECONDS}s`);
+  }
+  return seconds;
+}
+
+/** Reads the inputs about the reserved address and the DNS zone. */
+function readAddress({
+  mistakes,
+  optional,
+  flag,
+  refuse,
+}: InputReader): Pick<
+  LoadBalancerSettings,
+  "staticIpName" | "createStaticIp" | "deleteStaticIp" | "dnsZone" | "dnsProjectId"
+> {
+  const googleName = (name: string): string | undefined => {
+    const value = optional(name);
+    if (value && !GOOGLE_NAME.test(value)) {
+      refuse(name, "a name at Google Cloud (lower-case letters, digits and '-', at most 63 characters)");
+    }
+    return value;
+  };
+  const staticIpName = googleName("static_ip_name");
+  const createStaticIp = flag("create_static_ip", false);
+  const deleteStaticIp = flag("delete_static_ip", false);
+  for (const [name, wanted] of Object.entries({
+    create_static_ip: createStaticIp,
+    delete_static_ip: deleteStaticIp,
+  })) {
+    if (wanted && !staticIpName) mistakes.push(`${name} needs static_ip_name: the address's name`);
+  }
+  const dnsZone = googleName("dns_zone");
+  const dnsProjectId = optional("dns_project_id");
+  if (dnsProjectId && !dnsZone) mistakes.push("dns_project_id goes with dns_zone only");
+  return { staticIpName, createStaticIp, deleteStaticIp, dnsZone, dnsProjectId };
+}
+
+function readTlsSecret(
+  { objectName, refuse }: InputReader,
+  release: string,
+  certificate: CertificateSettings,
+): string {
+  const tlsSecret = objectName("tls_secret", `${release}-milvus-tls`);
+  const isLong = isSubdomain(tlsSecret) && !isSubdomain(authoritySecretName(tlsSecret));
+  if (isLong && certificate.kind === "self-managed") {
+    refuse("tls_secret", "a name of at most 250 characters: its authority's Secret ends in -ca");
+  }
+  return tlsSecret;
 }
 
 function readCertificate(
@@ -182,13 +194,27 @@ function listIn(text: string): string[] {
 }
 
 /** Returns the ranges of `allowed_ranges` in canonical form, each once. */
-function readRanges({ text, mistakes }: InputReader): string[] {
+function readRanges(
+  { text, mistakes }: InputReader,
+  loadBalancer: LoadBalancerSettings["loadBalancer"],
+  backendConfig: YamlMap,
+): string[] {
   const ranges = listIn(text("allowed_ranges")).map((item) => {
     const range = canonicalRange(item);
     const problem = range === undefined ? NO_RANGE : problemOfRange(item, range);
     if (problem) mistakes.push(`allowed_ranges: ${quote(item)} ${problem}`);
     return range ?? "";
   });
+  if (ranges.length > 0 && loadBalancer === "internal") {
+    mistakes.push(
+      "allowed_ranges goes with load_balancer: external only: Google's internal load balancers can't have a Cloud Armor policy (a firewall rule or a network policy restricts their clients)",
+    );
+  }
+  if (ranges.length > 0 && backendConfig.securityPolicy !== undefined) {
+    mistakes.push(
+      "allowed_ranges makes a Cloud Armor policy, and backend_config names one (securityPolicy): a load balancer can have one of them only",
+    );
+  }
   return [...new Set(ranges)].sort();
 }
 

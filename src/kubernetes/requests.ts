@@ -71,13 +71,8 @@ export async function sendRequest(
   for (let failures = 0; ; failures += 1) {
     const outcome = await attempt();
     const isAway = outcome instanceof ActionError || isFromProxy(outcome);
-    const pauses = isAway
-      ? patience.hasAnswered
-        ? AWAY_PAUSES_MS
-        : []
-      : isBusy(outcome)
-        ? BUSY_PAUSES_MS
-        : [];
+    const busyPauses = !isAway && isBusy(outcome) ? BUSY_PAUSES_MS : [];
+    const pauses = isAway && patience.hasAnswered ? AWAY_PAUSES_MS : busyPauses;
     const next = pauses[failures];
     // An attempt may take as long as all pauses.
     const isOver = Date.now() - begun > AWAY_PAUSES_MS.reduce((sum, each) => sum + each, 0);

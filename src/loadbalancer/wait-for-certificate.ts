@@ -12,7 +12,7 @@ import {
   lookUpCaa,
   lookUpHost,
 } from "./dns.ts";
-import { refuseLastingCause, refuseLostObjects } from "./obstacles.ts";
+import { refuseLastingCause, refuseLostObjects } from "./reasons-to-stop.ts";
 import { isPermanentlyFailed } from "./references.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 

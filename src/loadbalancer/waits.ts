@@ -16,7 +16,7 @@ import {
   refuseLastingCause,
   refuseLostObjects,
   refuseOtherCertificate,
-} from "./obstacles.ts";
+} from "./reasons-to-stop.ts";
 import { presents, type RequiredCertificates } from "./references.ts";
 import { silenceAbout } from "./silence.ts";
 import { isHealthy, type Obstacle } from "./traffic-obstacles.ts";

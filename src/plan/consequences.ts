@@ -18,95 +18,127 @@ import type { Plan } from "./plan.ts";
 /** How many paths of values a sentence lists. */
 const MOST_PATHS = 20;
 
+type ConsequenceSettings = Pick<
+  Settings,
+  "keepLayer4" | "host" | "allowHttp" | "staticIpName" | keyof ExposureSettings
+>;
+
 /** Returns sentences on what a run's changes mean for Milvus's clients. */
-export function consequencesOf(
-  settings: Pick<Settings, "keepLayer4" | "host" | "allowHttp" | "staticIpName" | keyof ExposureSettings>,
-  observed: Observed,
-  plan: Plan,
-): string[] {
-  const { keepLayer4, host } = settings;
-  const { service, release, formerHosts, ingress, ingressAddress, otherIngresses } = observed;
-  const { upgrade, switchOver } = plan.release;
-  const { finalIngress } = plan.loadBalancer;
-  const newAuthority = authorityMoveOf(host, observed);
-  const admission = admissionOf(settings, plan.clientPolicy);
+export function consequencesOf(settings: ConsequenceSettings, observed: Observed, plan: Plan): string[] {
   const openDoor = plan.openDoor === undefined ? [] : [plan.openDoor];
-  if (release.status === NOT_INSTALLED) return openDoor;
-  const before = networkSettings(userYamlIn(release.computedValues));
-  const after = upgrade ? networkSettings(userYamlIn(givenValues(upgrade.values))) : before;
-  const layer4 = layer4Of(service);
-  const losesLayer4 = layer4 !== undefined && (upgrade !== undefined || switchOver !== undefined);
-  const sentences: string[] = [];
-  const kept = plan.release.keptDefaults;
-  if (kept.length > 0) {
-    const shown = kept.slice(0, MOST_PATHS).join(", ");
-    const more = kept.length > MOST_PATHS ? ` and ${kept.length - MOST_PATHS} more` : "";
-    sentences.push(
-      `The release has other defaults than its chart ${release.chartVersion}, as after helm upgrade --reuse-values. They become its own values, so that they stay as they are: ${shown}${more}.`,
-    );
-  }
-  const { recordChange, reservedAddress } = observed.google;
-  if (recordChange?.action === "change") {
-    const target = ingressAddress ?? reservedAddress ?? "the load balancer's address";
-    sentences.push(
-      `The DNS record of ${host} moves from ${recordChange.before} to ${target} once Milvus answers there.`,
-    );
-  }
-  const oldAddress = layer4?.addresses.join(", ") || "no address yet";
-  if (losesLayer4 && switchOver) {
-    sentences.push(
-      `The layer-4 load balancer at ${oldAddress} is deleted at Google once Milvus answers through the new one and DNS doesn't lead ${host} to the old one: from then on its clients reach nothing there.`,
-    );
-  } else if (losesLayer4) {
-    sentences.push(
-      `The layer-4 load balancer at ${oldAddress} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${keepLayer4 ? "" : " (without keep_layer4: false it stays until Milvus answers there)"}.`,
-    );
-  }
-  if (!before.tls && after.tls) {
-    sentences.push(
-      `Milvus itself speaks TLS from the Helm upgrade on: clients that reach it directly (inside the cluster${losesLayer4 && switchOver ? ", through the layer-4 load balancer" : ""}) must use TLS from then on.`,
-    );
-  }
-  const attu = attuWithoutTls([...parseManifest(plan.rendered?.manifest ?? "").values()]);
-  if (!before.tls && after.tls && attu) {
-    sentences.push(
-      `Attu of the release (${attu}) can't connect to Milvus any more: it calls it without TLS, and its chart has no value for that. Set attu.enabled: false with the input values, and run an Attu of your own that uses TLS.`,
-    );
-  }
-  if (before.http && before.httpPort === "" && after.http && after.httpPort !== "") {
-    sentences.push(
-      `Milvus's REST API moves from its gRPC port to port ${after.httpPort} of the pods, because with TLS the two can't share a port.`,
-    );
-  }
-  sentences.push(...keptSentences(observed, plan));
-  if (plan.leavingIngress) {
-    sentences.push(describeLeaving(settings, plan.leavingIngress, ingressAddress));
-  } else if (ingress && ingressAddress && addressWillChange(ingress, settings)) {
-    sentences.push(
-      `The load balancer at ${ingressAddress} moves to another address: its clients reach nothing there from then on.`,
-    );
-  }
-  for (const former of formerHosts) {
-    const when = finalIngress ? `once the certificate for ${host} is served` : "after this run";
-    sentences.push(`${former} no longer leads to Milvus ${when}: its clients get HTTP 404 from then on.`);
-  }
-  // Made by hand, or by this action before ingress_name changed.
-  const others = ingress
-    ? []
-    : otherIngresses.filter((other) => servicesOf(other).includes(service.metadata.name));
-  for (const other of others) {
-    const { name } = other.metadata;
-    sentences.push(
-      `Ingress ${name} leads to Milvus too: it stays beside the new one, with its load balancer (ingress_name: ${name} keeps that one instead).`,
-    );
-  }
+  // A Milvus that is only now installed has no clients yet.
+  if (observed.release.status === NOT_INSTALLED) return openDoor;
+  const newAuthority = authorityMoveOf(settings.host, observed);
+  const admission = admissionOf(settings, plan.clientPolicy);
   return [
     ...plan.release.notes,
-    ...sentences,
+    ...keptDefaults(observed, plan),
+    ...movedRecord(settings, observed),
+    ...lostLayer4(settings, observed, plan),
+    ...changedProtocols(observed, plan),
+    ...keptSentences(observed, plan),
+    ...movedLoadBalancer(settings, observed, plan),
+    ...formerHosts(settings, observed, plan),
+    ...otherLoadBalancers(observed),
     ...[newAuthority, admission].filter((sentence) => sentence !== undefined),
     ...exposuresOf(settings, observed, plan.release),
     ...openDoor,
   ];
+}
+
+function keptDefaults({ release }: Observed, { release: { keptDefaults: kept } }: Plan): string[] {
+  if (kept.length === 0) return [];
+  const shown = kept.slice(0, MOST_PATHS).join(", ");
+  const more = kept.length > MOST_PATHS ? ` and ${kept.length - MOST_PATHS} more` : "";
+  return [
+    `The release has other defaults than its chart ${release.chartVersion}, as after helm upgrade --reuse-values. They become its own values, so that they stay as they are: ${shown}${more}.`,
+  ];
+}
+
+function movedRecord({ host }: ConsequenceSettings, { ingressAddress, google }: Observed): string[] {
+  const { recordChange, reservedAddress } = google;
+  if (recordChange?.action !== "change") return [];
+  const target = ingressAddress ?? reservedAddress ?? "the load balancer's address";
+  return [
+    `The DNS record of ${host} moves from ${recordChange.before} to ${target} once Milvus answers there.`,
+  ];
+}
+
+function lostLayer4({ keepLayer4, host }: ConsequenceSettings, { service }: Observed, plan: Plan): string[] {
+  const { upgrade, switchOver } = plan.release;
+  const layer4 = layer4Of(service);
+  if (!layer4 || (!upgrade && !switchOver)) return [];
+  const address = layer4.addresses.join(", ") || "no address yet";
+  if (switchOver) {
+    return [
+      `The layer-4 load balancer at ${address} is deleted at Google once Milvus answers through the new one and DNS doesn't lead ${host} to the old one: from then on its clients reach nothing there.`,
+    ];
+  }
+  const otherwise = keepLayer4 ? "" : " (without keep_layer4: false it stays until Milvus answers there)";
+  return [
+    `The layer-4 load balancer at ${address} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${otherwise}.`,
+  ];
+}
+
+/** Returns what clients notice of Milvus's new network settings: TLS, and the port of its REST API. */
+function changedProtocols({ service, release }: Observed, plan: Plan): string[] {
+  const { upgrade, switchOver } = plan.release;
+  if (!upgrade) return [];
+  const before = networkSettings(userYamlIn(release.computedValues));
+  const after = networkSettings(userYamlIn(givenValues(upgrade.values)));
+  const startsTls = !before.tls && after.tls;
+  const losesSharedPort = before.http && before.httpPort === "" && after.http && after.httpPort !== "";
+  const layer4 = layer4Of(service) && switchOver ? ", through the layer-4 load balancer" : "";
+  const attu = attuWithoutTls([...parseManifest(plan.rendered?.manifest ?? "").values()]);
+  return [
+    ...(startsTls
+      ? [
+          `Milvus itself speaks TLS from the Helm upgrade on: clients that reach it directly (inside the cluster${layer4}) must use TLS from then on.`,
+        ]
+      : []),
+    ...(startsTls && attu
+      ? [
+          `Attu of the release (${attu}) can't connect to Milvus any more: it calls it without TLS, and its chart has no value for that. Set attu.enabled: false with the input values, and run an Attu of your own that uses TLS.`,
+        ]
+      : []),
+    ...(losesSharedPort
+      ? [
+          `Milvus's REST API moves from its gRPC port to port ${after.httpPort} of the pods, because with TLS the two can't share a port.`,
+        ]
+      : []),
+  ];
+}
+
+function movedLoadBalancer(
+  settings: ConsequenceSettings,
+  { ingress, ingressAddress }: Observed,
+  { leavingIngress }: Plan,
+): string[] {
+  if (leavingIngress) return [describeLeaving(settings, leavingIngress, ingressAddress)];
+  if (!ingress || !ingressAddress || !addressWillChange(ingress, settings)) return [];
+  return [
+    `The load balancer at ${ingressAddress} moves to another address: its clients reach nothing there from then on.`,
+  ];
+}
+
+function formerHosts({ host }: ConsequenceSettings, { formerHosts: former }: Observed, plan: Plan): string[] {
+  const when = plan.loadBalancer.finalIngress
+    ? `once the certificate for ${host} is served`
+    : "after this run";
+  return former.map(
+    (each) => `${each} no longer leads to Milvus ${when}: its clients get HTTP 404 from then on.`,
+  );
+}
+
+/** Others may be made by hand, or by this action before ingress_name changed. */
+function otherLoadBalancers({ service, ingress, otherIngresses }: Observed): string[] {
+  if (ingress) return [];
+  return otherIngresses
+    .filter((other) => servicesOf(other).includes(service.metadata.name))
+    .map(
+      ({ metadata: { name } }) =>
+        `Ingress ${name} leads to Milvus too: it stays beside the new one, with its load balancer (ingress_name: ${name} keeps that one instead).`,
+    );
 }
 
 /** Returns what stays of objects that somebody else made. */

@@ -2,7 +2,7 @@ import { warning } from "../base/log.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { DnsResult, HostAddresses } from "../loadbalancer/dns.ts";
 import { waitForTrustedCertificate } from "../loadbalancer/handshake.ts";
-import { whileNothingIsLost } from "../loadbalancer/obstacles.ts";
+import { whileNothingIsLost } from "../loadbalancer/reasons-to-stop.ts";
 import { waitForCertificate } from "../loadbalancer/wait-for-certificate.ts";
 import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
 import { type Session, step } from "../report/session.ts";

@@ -1,6 +1,7 @@
 import { formatDuration } from "../base/duration.ts";
+import { isByName } from "./endpoint.ts";
 import { HOPS, type Hop } from "./hop.ts";
-import { isByName, type RunReport, type StepRecord } from "./run-report.ts";
+import type { RunReport, StepRecord } from "./run-report.ts";
 
 /** How a hop is: it works, it is why the run failed, or the run hasn't seen it working. */
 type HopState = "works" | "broken" | "unseen";

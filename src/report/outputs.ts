@@ -1,6 +1,8 @@
 import { setOutput } from "@actions/core";
 import { countChanges, hasChanges } from "./change-counts.ts";
-import { consoleUrl, dnsRecord, endpointOf, type PlanReport, type RunReport, uriOf } from "./run-report.ts";
+import { consoleUrl } from "./console-links.ts";
+import { dnsRecord, endpointOf, uriOf } from "./endpoint.ts";
+import type { PlanReport, RunReport } from "./run-report.ts";
 
 /** Sets the outputs whose values are known. */
 export function setOutputs(report: RunReport, summary: string): void {

@@ -1,5 +1,6 @@
+import { endpointOf, isByName } from "./endpoint.ts";
 import { code, fence, fold } from "./markdown.ts";
-import { endpointOf, isByName, type RunReport } from "./run-report.ts";
+import type { RunReport } from "./run-report.ts";
 
 /** The file that the programs read, relative to where they run. */
 const CA_FILE = "milvus-ca.pem";

@@ -1,19 +1,13 @@
 import type { Settings } from "../inputs/settings.ts";
 import { hasChanges } from "./change-counts.ts";
 import { changesTable } from "./changes-table.ts";
+import { consoleUrl, logsUrl, workloadsUrl } from "./console-links.ts";
 import { timeline, trafficDiagram } from "./diagrams.ts";
+import { dnsRecord, endpointOf, isByName } from "./endpoint.ts";
 import { failureParts } from "./failure.ts";
 import { alert, code, fence, fold, plain, table } from "./markdown.ts";
 import { connectionPrograms } from "./programs.ts";
-import {
-  consoleUrl,
-  dnsRecord,
-  endpointOf,
-  isByName,
-  logsUrl,
-  type RunReport,
-  workloadsUrl,
-} from "./run-report.ts";
+import type { RunReport } from "./run-report.ts";
 import { verdictOf } from "./verdict.ts";
 
 /** The runner drops a longer summary (actions/runner, CreateStepSummaryCommand), in bytes. */

@@ -1,7 +1,8 @@
 import { formatDuration } from "../base/duration.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { describeCounts, describeDone, hasChanges } from "./change-counts.ts";
-import { endpointOf, type RunReport, UPGRADE } from "./run-report.ts";
+import { endpointOf } from "./endpoint.ts";
+import { type RunReport, UPGRADE } from "./run-report.ts";
 
 /** Returns the first line of the summary: how the run ended, how long it took and how much it changed. */
 export function verdictOf(report: RunReport, mode: Settings["mode"], failure: string | undefined): string {
