@@ -72,7 +72,7 @@ export default defineConfig({
       {
         test: {
           name: "helm3",
-          include: ["__tests__/integration/action-{install,plan,takeover,teardown,upgrade}.test.ts"],
+          include: ["__tests__/integration/action-{install,milvus-page,plan,teardown,upgrade}.test.ts"],
           env: { TEST_HELM: "helm3" },
           ...WITH_PROGRAMS,
         },

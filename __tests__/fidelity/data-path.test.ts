@@ -88,19 +88,19 @@ afterAll(async () => {
 
 let cloud: Cloud;
 let pods: Pods;
-let front: { stop(): Promise<void> };
+let loadBalancers: { stop(): Promise<void> };
 let address: string;
 
 beforeEach(async () => {
   cloud = new Cloud(NETWORK);
   pods = new Pods();
-  front = await serveLoadBalancers(cloud, pods);
+  loadBalancers = await serveLoadBalancers(cloud, pods);
   address = cloud.allocateAddress("default/my-release-milvus");
 });
 
 afterEach(async () => {
   pods.clear();
-  await front.stop();
+  await loadBalancers.stop();
 });
 
 describe("PyMilvus", () => {

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Fault } from "../../local-gke/cloud.ts";
 import { selfSigned } from "../../local-gke/milvus/certificate.ts";
-import { eventually, FrontLab, type Namespace } from "../integration/support/front-lab.ts";
+import { eventually, LoadBalancerLab, type Namespace } from "../integration/support/load-balancer-lab.ts";
 
 const MANAGED = "networking.gke.io/managed-certificates";
 const PRE_SHARED = "ingress.gcp.kubernetes.io/pre-shared-cert";
@@ -15,23 +15,23 @@ const VISIBLE_MS = 20;
 /** TLS's word for a server that has no certificate to present. */
 const NO_CERTIFICATE = /handshake failure|no shared cipher/i;
 
-let lab: FrontLab;
+let lab: LoadBalancerLab;
 
 beforeAll(async () => {
-  lab = await FrontLab.start("127.97.76", { dnsCheckMs: 50, certificateIssueMs: 20, addressDelayMs: 0 });
+  lab = await LoadBalancerLab.start("127.97.76", { dnsCheckMs: 50, certificateIssueMs: 20, addressDelayMs: 0 });
 });
 
 afterAll(() => lab?.stop());
 
 /**
- * Makes a namespace with an Ingress `front` of a host and the ManagedCertificate `front` that it refers to.
+ * Makes a namespace with an Ingress `milvus` of a host and the ManagedCertificate `milvus` that it refers to.
  */
 async function managedFront(name: string, domains: string[], annotations: Record<string, string> = {}) {
   const namespace = await lab.namespace(name);
   const [host = ""] = domains;
   await Promise.all([
-    namespace.createManagedCertificate("front", domains),
-    namespace.createIngress("front", host, { annotations: { [MANAGED]: "front", ...annotations } }),
+    namespace.createManagedCertificate("milvus", domains),
+    namespace.createIngress("milvus", host, { annotations: { [MANAGED]: "milvus", ...annotations } }),
   ]);
   return namespace;
 }
@@ -41,7 +41,7 @@ function pointAt(host: string, address: string): void {
   lab.cloud.dns.set(host, "A", [address]);
 }
 
-async function hasStatus(namespace: Namespace, status: string, name = "front"): Promise<void> {
+async function hasStatus(namespace: Namespace, status: string, name = "milvus"): Promise<void> {
   await eventually(async () => expect(await namespace.certificateStatus(name)).toBe(status));
 }
 
@@ -49,17 +49,17 @@ describe("from the Ingress to a certificate that is trusted", () => {
   test("an Ingress and its ManagedCertificate; DNS when the address is known", async () => {
     const host = "together.milvus.io";
     const namespace = await lab.namespace("together");
-    await namespace.createIngress("front", host, { annotations: { [MANAGED]: "front" } });
+    await namespace.createIngress("milvus", host, { annotations: { [MANAGED]: "milvus" } });
     // As long as no certificate is attached there is nothing to serve.
-    await namespace.hasEvent("Ingress", "front", /^Warning Sync: .*both HTTP and HTTPS are disabled/);
-    await namespace.createManagedCertificate("front", [host]);
-    const address = await namespace.address("front");
+    await namespace.hasEvent("Ingress", "milvus", /^Warning Sync: .*both HTTP and HTTPS are disabled/);
+    await namespace.createManagedCertificate("milvus", [host]);
+    const address = await namespace.address("milvus");
     await hasStatus(namespace, `Provisioning: ${host}=FailedNotVisible`);
     await expect(lab.handshake(address, host)).rejects.toThrow(NO_CERTIFICATE);
 
     pointAt(host, address);
     await hasStatus(namespace, `Active: ${host}=Active`);
-    const { metadata, status } = await namespace.managedCertificate("front");
+    const { metadata, status } = await namespace.managedCertificate("milvus");
     expect(status?.certificateName).toMatch(NAME);
     expect(Date.parse(status?.expireTime ?? "")).toBeGreaterThan(Date.now());
     expect(metadata.managedFields.map(({ manager }) => manager)).toContain("managed-certificate-controller");
@@ -69,29 +69,29 @@ describe("from the Ingress to a certificate that is trusted", () => {
       trusted: false,
     });
 
-    expect(await namespace.annotation("front", PRE_SHARED)).toBe(status?.certificateName);
-    expect(await namespace.annotation("front", SSL_CERT)).toBe(status?.certificateName);
-    await namespace.hasEvent("ManagedCertificate", "front", /^Normal Create: Create SslCertificate mcrt-/);
+    expect(await namespace.annotation("milvus", PRE_SHARED)).toBe(status?.certificateName);
+    expect(await namespace.annotation("milvus", SSL_CERT)).toBe(status?.certificateName);
+    await namespace.hasEvent("ManagedCertificate", "milvus", /^Normal Create: Create SslCertificate mcrt-/);
   });
 
   test("with HTTP allowed the address comes first, HTTPS with the certificate", async () => {
     const host = "with-http.milvus.io";
     const namespace = await lab.namespace("with-http");
-    await namespace.createIngress("front", host, {
-      annotations: { [MANAGED]: "front", "kubernetes.io/ingress.allow-http": "true" },
+    await namespace.createIngress("milvus", host, {
+      annotations: { [MANAGED]: "milvus", "kubernetes.io/ingress.allow-http": "true" },
     });
-    const address = await namespace.address("front");
-    expect(await namespace.annotation("front", HTTPS_RULE)).toBeUndefined();
+    const address = await namespace.address("milvus");
+    expect(await namespace.annotation("milvus", HTTPS_RULE)).toBeUndefined();
     await namespace.hasEvent(
       "Ingress",
-      "front",
-      /^Warning MissingCertificate: ManagedCertificate with-http:front missing$/,
+      "milvus",
+      /^Warning MissingCertificate: ManagedCertificate with-http:milvus missing$/,
     );
     pointAt(host, address);
-    await namespace.createManagedCertificate("front", [host]);
+    await namespace.createManagedCertificate("milvus", [host]);
     await hasStatus(namespace, `Active: ${host}=Active`);
     await eventually(async () =>
-      expect(await namespace.annotation("front", HTTPS_RULE)).toMatch(/^k8s2-fs-/),
+      expect(await namespace.annotation("milvus", HTTPS_RULE)).toMatch(/^k8s2-fs-/),
     );
     expect(await lab.handshake(address, host)).toMatchObject({ trusted: true });
   });
@@ -99,11 +99,11 @@ describe("from the Ingress to a certificate that is trusted", () => {
   test("one that no Ingress refers to stays Provisioning, whatever DNS says", async () => {
     const namespace = await lab.namespace("unattached");
     pointAt("unattached.milvus.io", "127.97.76.250");
-    await namespace.createManagedCertificate("front", ["unattached.milvus.io"]);
+    await namespace.createManagedCertificate("milvus", ["unattached.milvus.io"]);
     await hasStatus(namespace, "Provisioning: unattached.milvus.io=Provisioning");
     const other = await managedFront("attached", ["attached.milvus.io"]);
     await hasStatus(other, "Provisioning: attached.milvus.io=FailedNotVisible");
-    expect(await namespace.certificateStatus("front")).toBe(
+    expect(await namespace.certificateStatus("milvus")).toBe(
       "Provisioning: unattached.milvus.io=Provisioning",
     );
   });
@@ -111,15 +111,15 @@ describe("from the Ingress to a certificate that is trusted", () => {
   test("a certificate that Google is slow to create is looked for in vain at first", async () => {
     const namespace = await lab.namespace("slow");
     lab.cloud.setSslCertificate({ name: "slow", ...(await selfSigned("slow.milvus.io")) });
-    await namespace.createIngress("front", "slow.milvus.io", { annotations: { [PRE_SHARED]: "slow" } });
-    await namespace.address("front");
+    await namespace.createIngress("milvus", "slow.milvus.io", { annotations: { [PRE_SHARED]: "slow" } });
+    await namespace.address("milvus");
     lab.controllers.timing.insertDelayMs = 1500;
     try {
-      await namespace.createManagedCertificate("front", ["slow.milvus.io"]);
-      await namespace.annotateIngress("front", { [MANAGED]: "front" });
+      await namespace.createManagedCertificate("milvus", ["slow.milvus.io"]);
+      await namespace.annotateIngress("milvus", { [MANAGED]: "milvus" });
       await namespace.hasEvent(
         "Ingress",
-        "front",
+        "milvus",
         /The resource 'projects\/my-project\/global\/sslCertificates\/mcrt-[0-9a-f-]+' was not found, notFound$/,
       );
     } finally {
@@ -189,13 +189,13 @@ describe("what DNS and the authority say", () => {
   ];
 
   test.each(cases)("$what: told, and mended without anyone's help", async ({ namespace: name, ...given }) => {
-    const host = `front.${name}.milvus.io`;
+    const host = `ingress.${name}.milvus.io`;
     // Reserved, so that it is wrong from the first look on.
     const address = lab.cloud.reserveAddress(name);
     const mend = given.wrong(host, address);
     const namespace = await managedFront(name, [host], { [STATIC_IP]: name });
     await hasStatus(namespace, given.status.replace("HOST", host));
-    await expect(namespace.address("front")).resolves.toBe(address);
+    await expect(namespace.address("milvus")).resolves.toBe(address);
     await expect(lab.handshake(address, host)).rejects.toThrow(NO_CERTIFICATE);
     mend();
     await hasStatus(namespace, `Active: ${host}=Active`);
@@ -205,7 +205,7 @@ describe("what DNS and the authority say", () => {
   test("each domain counts", async () => {
     const domains = ["a.several.milvus.io", "b.several.milvus.io"];
     const namespace = await managedFront("several", domains);
-    const address = await namespace.address("front");
+    const address = await namespace.address("milvus");
     pointAt("a.several.milvus.io", address);
     await hasStatus(
       namespace,
@@ -222,18 +222,18 @@ describe("what DNS and the authority say", () => {
     const host = "permanent.milvus.io";
     lab.cloud.setFault("managed-certificate-permanent-failure", true);
     const namespace = await managedFront("permanent", [host]);
-    const address = await namespace.address("front");
+    const address = await namespace.address("milvus");
     pointAt(host, address);
     await hasStatus(namespace, `ProvisioningFailedPermanently: ${host}=FailedNotVisible`);
     lab.cloud.setFault("managed-certificate-permanent-failure", false);
-    const { status: failed } = await namespace.managedCertificate("front");
+    const { status: failed } = await namespace.managedCertificate("milvus");
     await namespace.createManagedCertificate("second", [host]);
-    await namespace.annotateIngress("front", { [MANAGED]: "second" });
+    await namespace.annotateIngress("milvus", { [MANAGED]: "second" });
     await hasStatus(namespace, `Active: ${host}=Active`, "second");
-    expect(await namespace.certificateStatus("front")).toMatch(/^ProvisioningFailedPermanently/);
+    expect(await namespace.certificateStatus("milvus")).toMatch(/^ProvisioningFailedPermanently/);
     expect(await lab.handshake(address, host)).toMatchObject({ trusted: true });
 
-    await namespace.delete("networking.gke.io/v1", "ManagedCertificate", "front");
+    await namespace.delete("networking.gke.io/v1", "ManagedCertificate", "milvus");
     await letGoOf(namespace, failed?.certificateName ?? "");
     expect(await lab.handshake(address, host)).toMatchObject({ trusted: true });
   });
@@ -253,8 +253,8 @@ async function letGoOf(namespace: Namespace, certificate: string): Promise<void>
   let touches = 0;
   await eventually(async () => {
     touches += 1;
-    await namespace.annotateIngress("front", { "lab/touch": `${touches}` });
-    expect(await namespace.annotation("front", PRE_SHARED)).not.toContain(certificate);
+    await namespace.annotateIngress("milvus", { "lab/touch": `${touches}` });
+    expect(await namespace.annotation("milvus", PRE_SHARED)).not.toContain(certificate);
   });
   await eventually(async () => expect([...lab.cloud.sslCertificates.keys()]).not.toContain(certificate));
 }
@@ -264,49 +264,49 @@ describe("what the controller does to ManagedCertificates and Ingresses that cha
     lab.cloud.setSslCertificate({ name: "by-hand", ...(await selfSigned("by-hand.milvus.io")) });
     const host = "others.milvus.io";
     const namespace = await managedFront("others", [host], { [PRE_SHARED]: "by-hand" });
-    const address = await namespace.address("front");
+    const address = await namespace.address("milvus");
     pointAt(host, address);
     await hasStatus(namespace, `Active: ${host}=Active`);
-    const { status } = await namespace.managedCertificate("front");
-    expect(await namespace.annotation("front", PRE_SHARED)).toBe(`by-hand,${status?.certificateName}`);
+    const { status } = await namespace.managedCertificate("milvus");
+    expect(await namespace.annotation("milvus", PRE_SHARED)).toBe(`by-hand,${status?.certificateName}`);
     expect(await lab.handshake(address, "by-hand.milvus.io")).toMatchObject({
       subject: "CN=by-hand.milvus.io",
     });
 
     // The annotation alone takes nothing away.
-    await namespace.annotateIngress("front", { [MANAGED]: null });
-    await namespace.delete("networking.gke.io/v1", "ManagedCertificate", "front");
+    await namespace.annotateIngress("milvus", { [MANAGED]: null });
+    await namespace.delete("networking.gke.io/v1", "ManagedCertificate", "milvus");
     await letGoOf(namespace, status?.certificateName ?? "");
-    expect(await namespace.annotation("front", PRE_SHARED)).toBe("by-hand");
-    await eventually(async () => expect(await namespace.annotation("front", SSL_CERT)).toBe("by-hand"));
+    expect(await namespace.annotation("milvus", PRE_SHARED)).toBe("by-hand");
+    await eventually(async () => expect(await namespace.annotation("milvus", SSL_CERT)).toBe("by-hand"));
   });
 
   test("other domains in a ManagedCertificate in use: refused until the Ingress has let go of the old ones", async () => {
     const namespace = await managedFront("domains", ["old.domains.milvus.io"], {
       "kubernetes.io/ingress.allow-http": "true",
     });
-    const address = await namespace.address("front");
+    const address = await namespace.address("milvus");
     for (const host of ["old.domains.milvus.io", "new.domains.milvus.io"]) pointAt(host, address);
     await hasStatus(namespace, "Active: old.domains.milvus.io=Active");
-    const before = await namespace.managedCertificate("front");
+    const before = await namespace.managedCertificate("milvus");
 
-    await namespace.patch("networking.gke.io/v1", "ManagedCertificate", "front", {
+    await namespace.patch("networking.gke.io/v1", "ManagedCertificate", "milvus", {
       spec: { domains: ["new.domains.milvus.io"] },
     });
     await namespace.hasEvent(
       "ManagedCertificate",
-      "front",
+      "milvus",
       /^Warning BackendError: googleapi: Error 400: The ssl_certificate resource 'projects\/my-project\/global\/sslCertificates\/mcrt-.*' is already being used by 'projects\/my-project\/global\/targetHttpsProxies\/k8s2-ts-.*', resourceInUseByAnotherResource$/,
     );
     expect(await lab.handshake(address, "old.domains.milvus.io")).toMatchObject({ trusted: true });
 
-    await namespace.annotateIngress("front", { "lab/touch": "1" });
-    await namespace.hasEvent("ManagedCertificate", "front", /^Normal Delete: Delete SslCertificate mcrt-/);
+    await namespace.annotateIngress("milvus", { "lab/touch": "1" });
+    await namespace.hasEvent("ManagedCertificate", "milvus", /^Normal Delete: Delete SslCertificate mcrt-/);
     const made = () => lab.cloud.sslCertificates.get(before.status?.certificateName ?? "");
     await eventually(async () => expect(made()).toBeDefined());
-    await namespace.annotateIngress("front", { "lab/touch": "2" });
+    await namespace.annotateIngress("milvus", { "lab/touch": "2" });
     await hasStatus(namespace, "Active: new.domains.milvus.io=Active");
-    const after = await namespace.managedCertificate("front");
+    const after = await namespace.managedCertificate("milvus");
     expect(after.status?.certificateName).toBe(before.status?.certificateName);
   });
 
@@ -317,16 +317,16 @@ describe("what the controller does to ManagedCertificates and Ingresses that cha
     await namespace.create("v1", "Secret", "tls", {
       stringData: { "tls.crt": certificate, "tls.key": privateKey },
     });
-    await namespace.createIngress("front", host, { secret: "tls" });
-    const address = await namespace.address("front");
-    await namespace.createManagedCertificate("front", [host]);
-    await namespace.annotateIngress("front", { [MANAGED]: "front" });
+    await namespace.createIngress("milvus", host, { secret: "tls" });
+    const address = await namespace.address("milvus");
+    await namespace.createManagedCertificate("milvus", [host]);
+    await namespace.annotateIngress("milvus", { [MANAGED]: "milvus" });
     await eventually(async () =>
-      expect(await namespace.annotation("front", SSL_CERT)).toMatch(/^mcrt-.*,k8s2-cr-/),
+      expect(await namespace.annotation("milvus", SSL_CERT)).toMatch(/^mcrt-.*,k8s2-cr-/),
     );
     expect(await lab.handshake(address, host)).toMatchObject({ subject: `CN=${host}` });
 
-    await namespace.patch("networking.k8s.io/v1", "Ingress", "front", { spec: { tls: null } });
+    await namespace.patch("networking.k8s.io/v1", "Ingress", "milvus", { spec: { tls: null } });
     await eventually(() => expect(lab.handshake(address, host)).rejects.toThrow(NO_CERTIFICATE));
     pointAt(host, address);
     await hasStatus(namespace, `Active: ${host}=Active`);
@@ -336,10 +336,10 @@ describe("what the controller does to ManagedCertificates and Ingresses that cha
   test("a quota that is used up is told, and tried again", async () => {
     lab.cloud.setFault("ssl-certificate-quota", true);
     const namespace = await lab.namespace("quota");
-    await namespace.createManagedCertificate("front", ["quota.milvus.io"]);
+    await namespace.createManagedCertificate("milvus", ["quota.milvus.io"]);
     await namespace.hasEvent(
       "ManagedCertificate",
-      "front",
+      "milvus",
       /^Warning TooManyCertificates: operation .* errors: \(QUOTA_EXCEEDED: Quota 'SSL_CERTIFICATES' exceeded/,
     );
     lab.cloud.setFault("ssl-certificate-quota", false);
@@ -349,20 +349,20 @@ describe("what the controller does to ManagedCertificates and Ingresses that cha
   test("when everything is deleted nothing is left at Google", async () => {
     const host = "deleted.milvus.io";
     const namespace = await managedFront("deleted", [host]);
-    pointAt(host, await namespace.address("front"));
+    pointAt(host, await namespace.address("milvus"));
     await hasStatus(namespace, `Active: ${host}=Active`);
-    const { status } = await namespace.managedCertificate("front");
-    await namespace.delete("networking.k8s.io/v1", "Ingress", "front");
-    await namespace.delete("networking.gke.io/v1", "ManagedCertificate", "front");
+    const { status } = await namespace.managedCertificate("milvus");
+    await namespace.delete("networking.k8s.io/v1", "Ingress", "milvus");
+    await namespace.delete("networking.gke.io/v1", "ManagedCertificate", "milvus");
     await eventually(async () => {
       expect([...lab.cloud.sslCertificates.keys()]).not.toContain(status?.certificateName);
-      expect([...lab.cloud.loadBalancers.keys()]).not.toContain("deleted/front");
-      expect([...lab.cloud.forwardingRules.keys()].join()).not.toContain("-deleted-front-");
+      expect([...lab.cloud.loadBalancers.keys()]).not.toContain("deleted/milvus");
+      expect([...lab.cloud.forwardingRules.keys()].join()).not.toContain("-deleted-milvus-");
     });
   });
 });
 
-test("certificates are replaced on a live front without a handshake that fails", async () => {
+test("certificates are replaced on a live load balancer without a handshake that fails", async () => {
   const host = "live.milvus.io";
   const [first, second] = await Promise.all([selfSigned(host), selfSigned(host)]);
   const namespace = await lab.namespace("live");
@@ -370,41 +370,41 @@ test("certificates are replaced on a live front without a handshake that fails",
     stringData: { "tls.crt": pair.certificate, "tls.key": pair.privateKey },
   });
   await namespace.create("v1", "Secret", "tls", secretData(first));
-  await namespace.createIngress("front", host, { secret: "tls" });
-  const address = await namespace.address("front");
+  await namespace.createIngress("milvus", host, { secret: "tls" });
+  const address = await namespace.address("milvus");
   pointAt(host, address);
   const watch = watchHandshakes(address, host);
   const presents = (attached: RegExp, trusted: boolean) =>
     eventually(async () => {
-      expect(await namespace.annotation("front", SSL_CERT)).toMatch(attached);
+      expect(await namespace.annotation("milvus", SSL_CERT)).toMatch(attached);
       expect(await lab.handshake(address, host)).toMatchObject({ trusted });
     });
   try {
     await presents(/^k8s2-cr-[^,]+$/, false);
     // Another Secret's content.
-    const before = await namespace.annotation("front", SSL_CERT);
+    const before = await namespace.annotation("milvus", SSL_CERT);
     await namespace.patch("v1", "Secret", "tls", secretData(second));
-    await namespace.annotateIngress("front", { "lab/touch": "1" });
-    await eventually(async () => expect(await namespace.annotation("front", SSL_CERT)).not.toBe(before));
+    await namespace.annotateIngress("milvus", { "lab/touch": "1" });
+    await eventually(async () => expect(await namespace.annotation("milvus", SSL_CERT)).not.toBe(before));
     // A managed certificate beside it, then alone.
-    await namespace.createManagedCertificate("front", [host]);
-    await namespace.annotateIngress("front", { [MANAGED]: "front" });
+    await namespace.createManagedCertificate("milvus", [host]);
+    await namespace.annotateIngress("milvus", { [MANAGED]: "milvus" });
     await hasStatus(namespace, `Active: ${host}=Active`);
     await presents(/^mcrt-[^,]+,k8s2-cr-[^,]+$/, true);
-    await namespace.patch("networking.k8s.io/v1", "Ingress", "front", { spec: { tls: null } });
+    await namespace.patch("networking.k8s.io/v1", "Ingress", "milvus", { spec: { tls: null } });
     await presents(/^mcrt-[^,]+$/, true);
     // A pre-shared one beside it, then alone.
     lab.cloud.setSslCertificate({ name: "z-live", ...first });
-    const { status } = await namespace.managedCertificate("front");
-    await namespace.annotateIngress("front", {
+    const { status } = await namespace.managedCertificate("milvus");
+    await namespace.annotateIngress("milvus", {
       [MANAGED]: null,
       [PRE_SHARED]: `${status?.certificateName},z-live`,
     });
     await presents(/^mcrt-[^,]+,z-live$/, true);
-    await namespace.annotateIngress("front", { [PRE_SHARED]: "z-live" });
+    await namespace.annotateIngress("milvus", { [PRE_SHARED]: "z-live" });
     await presents(/^z-live$/, false);
     // And back to the Secret.
-    await namespace.patch("networking.k8s.io/v1", "Ingress", "front", {
+    await namespace.patch("networking.k8s.io/v1", "Ingress", "milvus", {
       metadata: { annotations: { [PRE_SHARED]: null } },
       spec: { tls: [{ secretName: "tls" }] },
     });
@@ -416,23 +416,23 @@ test("certificates are replaced on a live front without a handshake that fails",
   }
 });
 
-test("a live front outlives a restart of the controllers", async () => {
+test("a live load balancer outlives a restart of the controllers", async () => {
   const host = "restart.milvus.io";
   const { certificate, privateKey } = await selfSigned(host);
   const namespace = await lab.namespace("restart");
   await namespace.create("v1", "Secret", "tls", {
     stringData: { "tls.crt": certificate, "tls.key": privateKey },
   });
-  await namespace.createIngress("front", host, { secret: "tls" });
-  const address = await namespace.address("front");
+  await namespace.createIngress("milvus", host, { secret: "tls" });
+  const address = await namespace.address("milvus");
   const watch = watchHandshakes(address, host);
   try {
     lab.cloud.setFault("no-ingress-controller", true);
     // With the controllers go their CRDs.
     await eventually(() => expect(namespace.managedCertificate("any")).rejects.toThrow(/page not found/));
-    await namespace.annotateIngress("front", { [SSL_CERT]: null });
+    await namespace.annotateIngress("milvus", { [SSL_CERT]: null });
     lab.cloud.setFault("no-ingress-controller", false);
-    await eventually(async () => expect(await namespace.annotation("front", SSL_CERT)).toMatch(/^k8s2-cr-/));
+    await eventually(async () => expect(await namespace.annotation("milvus", SSL_CERT)).toMatch(/^k8s2-cr-/));
   } finally {
     const { made, failures } = await watch.stop();
     expect(failures).toEqual([]);

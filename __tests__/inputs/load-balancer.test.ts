@@ -7,14 +7,14 @@ import { HOST } from "../support/observed.ts";
 
 function read(inputs: Record<string, string>, host = HOST) {
   const reader = inputReader((name) => inputs[name] ?? "");
-  const front = readLoadBalancer(reader, host, "my-release");
-  return { front, mistakes: reader.mistakes };
+  const settings = readLoadBalancer(reader, host, "my-release");
+  return { settings, mistakes: reader.mistakes };
 }
 
 test("every input of the load balancer has a default", () => {
   expect(read({})).toEqual({
     mistakes: [],
-    front: {
+    settings: {
       certificate: { kind: "self-managed", given: undefined },
       isCertificateGiven: false,
       isAllowHttpGiven: false,
@@ -131,9 +131,9 @@ describe("inputs that readLoadBalancer accepts", () => {
     ],
     ["no FrontendConfig", { frontend_config: " \n" }, { frontendConfig: undefined }],
   ])("%s", (_, inputs, expected) => {
-    const { front, mistakes } = read(inputs);
+    const { settings, mistakes } = read(inputs);
     expect(mistakes).toEqual([]);
-    expect(front).toMatchObject(expected);
+    expect(settings).toMatchObject(expected);
   });
 });
 
@@ -387,10 +387,10 @@ describe("the certificate in tls_certificate", async () => {
     ["in base64", pair(base64(good.certificate), `${base64(good.privateKey)}\n`)],
     ["without a newline at its end", pair(good.certificate.trim(), good.privateKey.trim())],
   ])("is accepted %s, and stored in the same form", (_, inputs) => {
-    const { front, mistakes } = read(inputs);
+    const { settings, mistakes } = read(inputs);
     expect(mistakes).toEqual([]);
     const { certificate, privateKey } = good;
-    expect(front.certificate).toEqual({ kind: "self-managed", given: { certificate, privateKey } });
+    expect(settings.certificate).toEqual({ kind: "self-managed", given: { certificate, privateKey } });
   });
 
   const expired = await certificateWith({ ...request, from: from - 100 * DAY });

@@ -59,7 +59,7 @@ const SWAYING_HELM = {
 };
 
 test.each([
-  { what: "a release that has no front yet", namespace: "plan-fresh", inputs: {}, isSwayed: false },
+  { what: "a release that has no load balancer yet", namespace: "plan-fresh", inputs: {}, isSwayed: false },
   {
     what: "a change of values, and variables that sway Helm,",
     namespace: "plan-values",

@@ -105,7 +105,7 @@ async function fingerprintAt(address: string, namespace: string): Promise<string
   return certificate?.fingerprint256 ?? "";
 }
 
-/** What there is of certificates because of a namespace's front: objects, annotations, at Google. */
+/** What there is of certificates because of a namespace's load balancer: objects, annotations, at Google. */
 async function remainsOf(namespace: string) {
   const [{ metadata }, secrets, managed, { sslCertificates, loadBalancers }] = await Promise.all([
     cluster.get(namespace, "ingress", INGRESS),
@@ -129,7 +129,7 @@ async function remainsOf(namespace: string) {
   };
 }
 
-/** What is to be left of a front of each kind. */
+/** What each kind of certificate leaves. */
 const REMAINS: Record<Kind, Awaited<ReturnType<typeof remainsOf>>> = {
   "self-managed": {
     secrets: ["mine", TLS_SECRET, `${TLS_SECRET}-ca`],
@@ -179,7 +179,7 @@ function expectUnbroken({ made, failures }: Watched): void {
   expect(made).toBeGreaterThan(20);
 }
 
-describe("from each kind of certificate to each other one, on one live front", () => {
+describe("from each kind of certificate to each other one, on one live load balancer", () => {
   const namespace = "matrix";
   let address: string;
   let shared: KeyPair;

@@ -149,7 +149,7 @@ describe.concurrent("the way back", () => {
   });
 
   test("without restore_layer4 and delete_static_ip, release and address stay", async () => {
-    const namespace = "front-only";
+    const namespace = "load-balancer-only";
     await installed(namespace);
     const untouched = await names(namespace);
     const given = inputs(namespace, { static_ip_name: namespace, create_static_ip: "true" });

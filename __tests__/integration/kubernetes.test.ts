@@ -744,10 +744,10 @@ describe("the load balancer as the cluster shows it", () => {
     service: "my-release-milvus",
   });
 
-  async function openFront(api: ApiServer, namespace: string): Promise<LoadBalancerWatch> {
-    const front = await LoadBalancerWatch.open(api, names(namespace));
-    onTestFinished(() => front.close());
-    return front;
+  async function openWatch(api: ApiServer, namespace: string): Promise<LoadBalancerWatch> {
+    const watch = await LoadBalancerWatch.open(api, names(namespace));
+    onTestFinished(() => watch.close());
+    return watch;
   }
 
   let seconds = 0;
@@ -789,8 +789,8 @@ describe("the load balancer as the cluster shows it", () => {
     await api.apply(ingress(namespace), { dryRun: false });
     await complain(namespace, "older", "an older one");
     await complain(namespace, "old", "an old one");
-    const front = await openFront(api, namespace);
-    expect(front.state).toMatchObject({
+    const watch = await openWatch(api, namespace);
+    expect(watch.state).toMatchObject({
       ingress: { state: "present", object: { metadata: { name: INGRESS } } },
       service: { state: "unknown" },
       tlsSecret: { state: "unknown" },
@@ -802,9 +802,9 @@ describe("the load balancer as the cluster shows it", () => {
     await complain(namespace, "elsewhere", "a Deployment's", "Deployment");
     await complain(namespace, "service", "its Service's", "Service");
     await complain(namespace, "older", "an older one");
-    await expect.poll(() => messages(front)).toEqual(["its Service's", "an older one"]);
-    front.forgetWarnings();
-    expect(front.state).toMatchObject({
+    await expect.poll(() => messages(watch)).toEqual(["its Service's", "an older one"]);
+    watch.forgetWarnings();
+    expect(watch.state).toMatchObject({
       warnings: [],
       earlierWarning: "an older one",
       firewallAdvice: "a rule is missing",
@@ -816,9 +816,9 @@ describe("the load balancer as the cluster shows it", () => {
     const namespace = await lab.newNamespace();
     await api.apply(ingress(namespace), { dryRun: false });
     await complain(namespace, "old", "an old one");
-    const front = await openFront(api, namespace);
+    const watch = await openWatch(api, namespace);
     await complain(namespace, "seen", "one that was seen");
-    await expect.poll(() => messages(front)).toEqual(["one that was seen"]);
+    await expect.poll(() => messages(watch)).toEqual(["one that was seen"]);
 
     lab.gateway.intercept = (_, response) => {
       response.destroy();
@@ -827,21 +827,21 @@ describe("the load balancer as the cluster shows it", () => {
     for (const watch of lab.gateway.watches) watch.destroy();
     await lab.kubectl(["delete", "ingress", INGRESS, "-n", namespace]);
     await complain(namespace, "missed", "one that was missed");
-    const { lastSeen } = front.state.warnings[0] ?? {};
+    const { lastSeen } = watch.state.warnings[0] ?? {};
     lab.gateway.intercept = undefined;
 
-    await expect.poll(() => front.state.ingress).toEqual({ state: "deleted" });
-    await expect.poll(() => messages(front)).toEqual(["one that was seen", "one that was missed"]);
-    expect(front.state.warnings[0]?.lastSeen).toBe(lastSeen);
+    await expect.poll(() => watch.state.ingress).toEqual({ state: "deleted" });
+    await expect.poll(() => messages(watch)).toEqual(["one that was seen", "one that was missed"]);
+    expect(watch.state.warnings[0]?.lastSeen).toBe(lastSeen);
   });
 
   test("a nudge changes the Ingress and nothing that anyone reads", async () => {
     const { api } = await lab.open();
     const namespace = await lab.newNamespace();
     await api.apply(ingress(namespace), { dryRun: false });
-    const front = await openFront(api, namespace);
-    await front.nudge();
-    const version = await front.until(
+    const watch = await openWatch(api, namespace);
+    await watch.nudge();
+    const version = await watch.until(
       ({ ingress }) =>
         ingress.state === "present"
           ? ingress.object.metadata.annotations["milvus-gke-load-balancer/synced-at"]
@@ -870,18 +870,18 @@ describe("the load balancer as the cluster shows it", () => {
     const { metadata, ...rest } = ingress(namespace);
     const held = { ...rest, metadata: { ...metadata, finalizers: ["example.com/held"] } };
     await lab.kubectl(["create", "-f", "-"], JSON.stringify(held));
-    const front = await openFront(api, namespace);
-    const failed = failure(whileNothingIsLost(front, new AbortController().signal, idle));
+    const watch = await openWatch(api, namespace);
+    const failed = failure(whileNothingIsLost(watch, new AbortController().signal, idle));
     await lab.kubectl(["delete", "ingress", INGRESS, "-n", namespace, "--wait=false"]);
     expect(await failed).toContain(`Ingress ${namespace}/${INGRESS} was deleted while this action waited`);
   });
 
   test("work that doesn't look at it goes on without a watch", async () => {
     const { api, folder } = await lab.open();
-    const front = await openFront(api, await lab.newNamespace());
+    const watch = await openWatch(api, await lab.newNamespace());
     const wait = { limit: 60_000, onLimit: () => new Error("the limit has passed") };
-    const watching = failure(front.until(() => undefined, { ...wait, signal: new AbortController().signal }));
-    const working = whileNothingIsLost(front, new AbortController().signal, async () => {
+    const watching = failure(watch.until(() => undefined, { ...wait, signal: new AbortController().signal }));
+    const working = whileNothingIsLost(watch, new AbortController().signal, async () => {
       for (const pid of processesOf(folder)) signalProcess(pid, "SIGKILL");
       return watching;
     });
@@ -897,12 +897,12 @@ describe("the load balancer as the cluster shows it", () => {
       return lab.kubectl(["apply", "-f", "-"], JSON.stringify(object));
     };
     await give("a former one");
-    const front = await openFront(api, namespace);
+    const watch = await openWatch(api, namespace);
     const secretHash = secretHashOf(Buffer.from("this run's"));
     const wait = (limit: number) =>
       failure(
         waitForBackends(
-          front,
+          watch,
           { secretHash, preShared: [] },
           async () => ({ endpoints: undefined, obstacles: [] }),
           limit,
@@ -920,8 +920,8 @@ describe("the load balancer as the cluster shows it", () => {
 
   test("a wait ends when kubectl proxy has ended", async () => {
     const { api, folder } = await lab.open();
-    const front = await openFront(api, await lab.newNamespace());
-    const waiting = front.until(() => undefined, {
+    const watch = await openWatch(api, await lab.newNamespace());
+    const waiting = watch.until(() => undefined, {
       limit: 60_000,
       onLimit: () => new Error("the limit has passed"),
       signal: new AbortController().signal,

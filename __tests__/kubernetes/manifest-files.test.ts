@@ -160,15 +160,15 @@ test("readManifests refuses an object that occurs twice, even in two API version
 
 test("refuseOwnObjects refuses an object that this action makes itself", async () => {
   const folder = await workspace({
-    "a.yaml": `${object("Ingress", "front", "networking.k8s.io/v1")}\n---\n${object("Secret", "front")}`,
+    "a.yaml": `${object("Ingress", "milvus", "networking.k8s.io/v1")}\n---\n${object("Secret", "milvus")}`,
   });
   const manifests = await readManifests(["a.yaml"], folder, "milvus");
   const own = (kind: string, namespace: string): Manifest[] => [
-    { apiVersion: "networking.k8s.io/v1", kind, metadata: { name: "front", namespace } },
+    { apiVersion: "networking.k8s.io/v1", kind, metadata: { name: "milvus", namespace } },
   ];
   expect(() => refuseOwnObjects(manifests, own("Ingress", "milvus"))).toThrow(
     "The manifests are not usable; nothing was changed.\n" +
-      "- a.yaml, document 1, line 1: Ingress milvus/front is an object that this action makes itself\n" +
+      "- a.yaml, document 1, line 1: Ingress milvus/milvus is an object that this action makes itself\n" +
       "What to do: take it out of manifests",
   );
   refuseOwnObjects(manifests, own("Ingress", "other"));

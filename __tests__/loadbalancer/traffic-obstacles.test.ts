@@ -142,7 +142,7 @@ test.each<[what: string, path: Partial<Path & PathAtGoogle>, expected: Expected]
   ],
   ["no pod at Google", { endpoints: [] }, [["no-endpoints", /network endpoint groups have no pod/]]],
   ["what explains that there is no pod at Google", { pods: [], endpoints: [] }, [["no-pods", /selects/]]],
-])("what stands in front of the pods: %s", (_, path, expected) => {
+])("what is in the way to the pods: %s", (_, path, expected) => {
   const found = obstaclesOf({ backendConfig: NAME }, { ...SOUND, ...path });
   expect(found.map(({ symptom }) => symptom?.id)).toEqual(expected.map(([id]) => id));
   for (const [index, [, text]] of expected.entries()) expect(found[index]?.text).toMatch(text);

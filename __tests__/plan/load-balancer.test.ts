@@ -67,7 +67,7 @@ function ingressOf({ manifests }: LoadBalancerPlan): Manifest {
   return manifest;
 }
 
-/** The objects of a front with a certificate of this kind that is served. */
+/** The objects of a load balancer that serves a certificate of this kind. */
 function frontWith(kind: Kind): KubernetesObject[] {
   const objects: KubernetesObject[] = {
     "self-managed": [secret(TLS, "milvus-gke-load-balancer")],
@@ -77,7 +77,7 @@ function frontWith(kind: Kind): KubernetesObject[] {
   }[kind];
   const { manifests, finalIngress } = plan(INPUTS[kind], objects);
   const ingress = finalIngress ?? manifests.at(-1);
-  if (!ingress) throw new Error("a front has an Ingress");
+  if (!ingress) throw new Error("a load balancer has an Ingress");
   return [...objects, applied(ingress, kind === "google-managed" ? "mcrt-1" : undefined)];
 }
 
@@ -164,7 +164,7 @@ describe("a change of the kind of certificate", () => {
   });
 
   test.each(KINDS)(
-    "a first front with %s needs no second look at the Ingress, and leaves nothing",
+    "a first load balancer with %s needs no second look at the Ingress, and leaves nothing",
     (kind) => {
       const first = plan(
         INPUTS[kind],
@@ -191,7 +191,7 @@ describe("a Google-managed certificate", () => {
   const ACTIVE = { certificateName: "mcrt-1", certificateStatus: "Active" };
   const GIVEN_UP = { certificateName: "mcrt-1", certificateStatus: "ProvisioningFailedPermanently" };
 
-  /** A self-managed front that has been on its way to Google's certificate since an earlier run. */
+  /** A self-managed load balancer that has been on its way to Google's certificate since an earlier run. */
   function onTheWay(status: typeof ACTIVE, preShared?: string): KubernetesObject[] {
     const self = frontWith("self-managed").filter(({ kind }) => kind !== "Ingress");
     const before = plan(google, frontWith("self-managed"));

@@ -73,7 +73,7 @@ export async function takeOver(
   return result;
 }
 
-/** Expects that everything in front of the release is this action's, and as it would have made it itself. */
+/** Expects that all objects of the load balancer are this action's, and as it would have made it itself. */
 export async function expectAdopted(cluster: TestCluster, namespace: string): Promise<void> {
   const read = (kind: string, name: string) => cluster.get(namespace, kind, name);
   const ingress = await read("Ingress", INGRESS);

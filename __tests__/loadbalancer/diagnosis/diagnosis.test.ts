@@ -14,8 +14,8 @@ import {
 const TRANSLATE = "Translation failed: invalid ingress spec: ";
 const SYNC = "Error syncing to GCP: ";
 const BACKEND = `${SYNC}error running backend syncing routine: `;
-const FRONT = `${SYNC}error running load balancer syncing routine: `;
-const LB = `${FRONT}loadbalancer UID8-NS-my-release-milvus-HASH8 does not exist: `;
+const ROUTINE = `${SYNC}error running load balancer syncing routine: `;
+const LB = `${ROUTINE}loadbalancer UID8-NS-my-release-milvus-HASH8 does not exist: `;
 const NO_GROUP = `${BACKEND}googleapi: Error 404: The resource 'projects/p/zones/us-central1-a/networkEndpointGroups/k8s1-x' was not found, notFound`;
 
 const LASTING: [message: string, remedy: string][] = [
@@ -47,12 +47,12 @@ const LASTING: [message: string, remedy: string][] = [
   [`${TRANSLATE}failed to validate prefix path /* due to invalid wildcard`, "pathType Prefix"],
   [`${TRANSLATE}something new; could not find service "ns/n"`, "check release and namespace"],
   [
-    `${FRONT}error initializing translator env: secrets "my-release-milvus-tls" not found`,
+    `${ROUTINE}error initializing translator env: secrets "my-release-milvus-tls" not found`,
     "check tls_secret",
   ],
-  [`${FRONT}secret "my-release-milvus-tls" does not specify cert as string data`, "tls_secret"],
-  [`${FRONT}secret "my-release-milvus-tls" does not specify private key as string data`, "tls_secret"],
-  [`${FRONT}error initializing translator env: secret "" does not exist`, "check tls_secret"],
+  [`${ROUTINE}secret "my-release-milvus-tls" does not specify cert as string data`, "tls_secret"],
+  [`${ROUTINE}secret "my-release-milvus-tls" does not specify private key as string data`, "tls_secret"],
+  [`${ROUTINE}error initializing translator env: secret "" does not exist`, "check tls_secret"],
   [
     `${LB}Cert creation failures - k8s2-cr-x Error:googleapi: Error 400: The SSL certificate could not be parsed., sslCertificateCouldNotParseCert`,
     "valid PEM certificate",
@@ -115,11 +115,11 @@ const LASTING: [message: string, remedy: string][] = [
     "a free address",
   ],
   [
-    `${FRONT}Error: both global-static-ip and regional-static-ip cannot be specified`,
+    `${ROUTINE}Error: both global-static-ip and regional-static-ip cannot be specified`,
     "that another deployment set",
   ],
   [
-    `${FRONT}invalid loadbalancer name 7kpbhpki-default-my.ingress-x, the resource name must comply with RFC1035 (https://www.ietf.org/rfc/rfc1035.txt)`,
+    `${ROUTINE}invalid loadbalancer name 7kpbhpki-default-my.ingress-x, the resource name must comply with RFC1035 (https://www.ietf.org/rfc/rfc1035.txt)`,
     "without a dot",
   ],
   [
@@ -239,7 +239,7 @@ const PASSING = [
   `Error during garbage collection: googleapi: got an answer that nobody knows`,
   "Entering degraded mode for NEG ns/m-k8s1-x due to sync err: endpoint has missing nodeName field",
   `Failed to retry NEG sync for "ns/m": retry handler is retrying`,
-  `${FRONT}no backends found for backend service "k8s1-x"`,
+  `${ROUTINE}no backends found for backend service "k8s1-x"`,
 ];
 
 const HARMLESS = [
@@ -370,7 +370,7 @@ describe("lastingCause", () => {
       "one cause after another",
       [
         [0, CAUSE],
-        [lasting, `${FRONT}secrets "x" not found`],
+        [lasting, `${ROUTINE}secrets "x" not found`],
       ],
       false,
     ],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { admitAll } from "../../local-gke/google/compute-security-policies.ts";
 import { selfSigned } from "../../local-gke/milvus/certificate.ts";
-import { eventually, FrontLab, type Namespace, plainRequest } from "../integration/support/front-lab.ts";
+import { eventually, LoadBalancerLab, type Namespace, plainRequest } from "../integration/support/load-balancer-lab.ts";
 
 const CLASS = "kubernetes.io/ingress.class";
 const ALLOW_HTTP = "kubernetes.io/ingress.allow-http";
@@ -9,21 +9,21 @@ const GLOBAL_IP = "kubernetes.io/ingress.global-static-ip-name";
 const REGIONAL_IP = "kubernetes.io/ingress.regional-static-ip-name";
 const PRE_SHARED = "ingress.gcp.kubernetes.io/pre-shared-cert";
 const FRONTEND_CONFIG = "networking.gke.io/v1beta1.FrontendConfig";
-const HOST = "front.milvus.io";
+const HOST = "ingress.milvus.io";
 const HTTP = { [ALLOW_HTTP]: "true" };
 
-let lab: FrontLab;
+let lab: LoadBalancerLab;
 
 beforeAll(async () => {
-  lab = await FrontLab.start("127.96.75", { addressDelayMs: 0 });
+  lab = await LoadBalancerLab.start("127.96.75", { addressDelayMs: 0 });
   lab.cloud.setSslCertificate({ name: "by-hand", ...(await selfSigned(HOST)) });
 });
 
 afterAll(() => lab?.stop());
 
-async function front(name: string, annotations: Record<string, string>): Promise<Namespace> {
+async function namespaceWith(name: string, annotations: Record<string, string>): Promise<Namespace> {
   const namespace = await lab.namespace(name);
-  await namespace.createIngress("front", HOST, { annotations });
+  await namespace.createIngress("milvus", HOST, { annotations });
   return namespace;
 }
 
@@ -41,8 +41,8 @@ describe("an internal load balancer", () => {
   });
 
   test("has an internal address", async () => {
-    const namespace = await front("internal", { ...INTERNAL, [PRE_SHARED]: "regional" });
-    const address = await namespace.address("front");
+    const namespace = await namespaceWith("internal", { ...INTERNAL, [PRE_SHARED]: "regional" });
+    const address = await namespace.address("milvus");
     // Internal addresses are counted down from the network's last one.
     expect(Number(address.split(".").at(-1))).toBeGreaterThan(200);
     expect(await lab.handshake(address, HOST)).toMatchObject({ subject: `CN=${HOST}` });
@@ -52,74 +52,74 @@ describe("an internal load balancer", () => {
     const subnet = lab.cloud.subnetworks.get("proxy-only-subnet");
     if (!subnet) throw new Error("there is no proxy-only subnet to take away");
     lab.cloud.subnetworks.delete("proxy-only-subnet");
-    const namespace = await front("no-subnet", { ...INTERNAL, ...HTTP });
+    const namespace = await namespaceWith("no-subnet", { ...INTERNAL, ...HTTP });
     await namespace.hasEvent(
       "Ingress",
-      "front",
+      "milvus",
       /Error 400: Invalid value for field 'resource\.target': 'https:\/\/www\.googleapis\.com\/compute\/v1\/projects\/my-project\/regions\/us-central1\/targetHttpProxies\/k8s2-tp-[^']+'\. An active proxy-only subnetwork is required in the same region and VPC as the forwarding rule\., invalid$/,
     );
     lab.cloud.subnetworks.set("proxy-only-subnet", subnet);
-    await namespace.address("front");
+    await namespace.address("milvus");
   });
 
   test("uses a regional address; a global one of that name is none", async () => {
     lab.cloud.reserveAddress("shared-name");
-    const namespace = await front("regional", { ...INTERNAL, ...HTTP, [REGIONAL_IP]: "shared-name" });
+    const namespace = await namespaceWith("regional", { ...INTERNAL, ...HTTP, [REGIONAL_IP]: "shared-name" });
     const reason = "the given static IP name shared-name doesn't translate to an existing static IP.";
-    await namespace.hasEvent("Ingress", "front", syncError(reason));
+    await namespace.hasEvent("Ingress", "milvus", syncError(reason));
     const reserved = lab.cloud.reserveAddress("shared-name", {
       region: "us-central1",
       addressType: "INTERNAL",
     });
-    expect(await namespace.address("front")).toBe(reserved);
+    expect(await namespace.address("milvus")).toBe(reserved);
   });
 
   test("serves HTTP and HTTPS only on a reserved address", async () => {
-    const namespace = await front("both", { ...INTERNAL, ...HTTP, [PRE_SHARED]: "regional" });
+    const namespace = await namespaceWith("both", { ...INTERNAL, ...HTTP, [PRE_SHARED]: "regional" });
     await namespace.hasEvent(
       "Ingress",
-      "front",
+      "milvus",
       /^Warning WillNotConfigureFrontend: gce-internal Ingress class must be configured with a static-ip/,
     );
-    await namespace.hasEvent("Ingress", "front", syncError("error invalid internal ingress https config"));
+    await namespace.hasEvent("Ingress", "milvus", syncError("error invalid internal ingress https config"));
     lab.cloud.reserveAddress("both", { region: "us-central1", addressType: "INTERNAL" });
-    await namespace.annotateIngress("front", { [REGIONAL_IP]: "both" });
-    await namespace.address("front");
+    await namespace.annotateIngress("milvus", { [REGIONAL_IP]: "both" });
+    await namespace.address("milvus");
   });
 
   test("looks for its certificates in the region", async () => {
-    const namespace = await front("regional-certificate", { ...INTERNAL, [PRE_SHARED]: "by-hand" });
+    const namespace = await namespaceWith("regional-certificate", { ...INTERNAL, [PRE_SHARED]: "by-hand" });
     const resource = "projects/my-project/regions/us-central1/sslCertificates/by-hand";
     await namespace.hasEvent(
       "Ingress",
-      "front",
+      "milvus",
       syncError(`The resource '${resource}' was not found, notFound`),
     );
   });
 
   test("is nothing for the managed-certificate controller", async () => {
     const namespace = await lab.namespace("unmanaged");
-    await namespace.createManagedCertificate("front", [HOST]);
-    const managed = { "networking.gke.io/managed-certificates": "front" };
-    await namespace.createIngress("front", HOST, { annotations: { ...INTERNAL, ...HTTP, ...managed } });
+    await namespace.createManagedCertificate("milvus", [HOST]);
+    const managed = { "networking.gke.io/managed-certificates": "milvus" };
+    await namespace.createIngress("milvus", HOST, { annotations: { ...INTERNAL, ...HTTP, ...managed } });
     // An external one that comes later is dealt with.
     await namespace.createIngress("external", HOST, { annotations: managed });
     await eventually(async () =>
       expect(await namespace.annotation("external", PRE_SHARED)).toMatch(/^mcrt-/),
     );
-    expect(await namespace.annotation("front", PRE_SHARED)).toBeUndefined();
+    expect(await namespace.annotation("milvus", PRE_SHARED)).toBeUndefined();
   });
 });
 
 test("a static address that another load balancer has is refused until that one is gone", async () => {
   const address = lab.cloud.reserveAddress("taken");
-  const first = await front("taken", { ...HTTP, [GLOBAL_IP]: "taken" });
-  expect(await first.address("front")).toBe(address);
-  const second = await front("second", { ...HTTP, [GLOBAL_IP]: "taken" });
+  const first = await namespaceWith("taken", { ...HTTP, [GLOBAL_IP]: "taken" });
+  expect(await first.address("milvus")).toBe(address);
+  const second = await namespaceWith("second", { ...HTTP, [GLOBAL_IP]: "taken" });
   const reason = `googleapi: Error 400: Invalid value for field 'resource.IPAddress': '${address}'. Specified IP address is in-use and would result in a conflict., invalid`;
-  await second.hasEvent("Ingress", "front", syncError(reason));
-  await first.delete("networking.k8s.io/v1", "Ingress", "front");
-  expect(await second.address("front")).toBe(address);
+  await second.hasEvent("Ingress", "milvus", syncError(reason));
+  await first.delete("networking.k8s.io/v1", "Ingress", "milvus");
+  expect(await second.address("milvus")).toBe(address);
 });
 
 describe("FrontendConfig", () => {
@@ -128,12 +128,12 @@ describe("FrontendConfig", () => {
     { code: "PERMANENT_REDIRECT", status: 308 },
   ])("redirects HTTP to HTTPS with $status", async ({ code, status }) => {
     const name = `redirect-${status}`;
-    const namespace = await front(name, { ...HTTP, [PRE_SHARED]: "by-hand", [FRONTEND_CONFIG]: "front" });
+    const namespace = await namespaceWith(name, { ...HTTP, [PRE_SHARED]: "by-hand", [FRONTEND_CONFIG]: "milvus" });
     const redirectToHttps = { enabled: true, ...(code && { responseCodeName: code }) };
-    await namespace.create("networking.gke.io/v1beta1", "FrontendConfig", "front", {
+    await namespace.create("networking.gke.io/v1beta1", "FrontendConfig", "milvus", {
       spec: { redirectToHttps },
     });
-    const address = await namespace.address("front");
+    const address = await namespace.address("milvus");
     await eventually(async () =>
       expect(await plainRequest(address, HOST, "/a?b=c")).toEqual({
         status,
@@ -142,16 +142,16 @@ describe("FrontendConfig", () => {
     );
     const annotation = "ingress.kubernetes.io/redirect-url-map";
     await eventually(async () =>
-      expect(await namespace.annotation("front", annotation)).toMatch(/^k8s2-rm-/),
+      expect(await namespace.annotation("milvus", annotation)).toMatch(/^k8s2-rm-/),
     );
 
-    await namespace.patch("networking.gke.io/v1beta1", "FrontendConfig", "front", {
+    await namespace.patch("networking.gke.io/v1beta1", "FrontendConfig", "milvus", {
       spec: { redirectToHttps: { enabled: false } },
     });
     await eventually(async () =>
       expect(await plainRequest(address, HOST, "/")).toEqual({ status: 502, location: undefined }),
     );
-    await eventually(async () => expect(await namespace.annotation("front", annotation)).toBeUndefined());
+    await eventually(async () => expect(await namespace.annotation("milvus", annotation)).toBeUndefined());
   });
 
   test.each([
@@ -171,28 +171,28 @@ describe("FrontendConfig", () => {
       reason: "ensureRedirectUrlMap() = error: cannot enable HTTPS Redirects with L7 ILB",
     },
   ])("$what is refused", async ({ namespace: name, annotations, redirectToHttps, reason }) => {
-    const namespace = await front(name, { ...HTTP, ...annotations, [FRONTEND_CONFIG]: "front" });
-    await namespace.create("networking.gke.io/v1beta1", "FrontendConfig", "front", {
+    const namespace = await namespaceWith(name, { ...HTTP, ...annotations, [FRONTEND_CONFIG]: "milvus" });
+    await namespace.create("networking.gke.io/v1beta1", "FrontendConfig", "milvus", {
       spec: { redirectToHttps },
     });
-    await namespace.hasEvent("Ingress", "front", syncError(reason));
+    await namespace.hasEvent("Ingress", "milvus", syncError(reason));
   });
 
   test("an SSL policy must exist", async () => {
     const namespace = await lab.namespace("ssl-policy");
-    await namespace.create("networking.gke.io/v1beta1", "FrontendConfig", "front", {
+    await namespace.create("networking.gke.io/v1beta1", "FrontendConfig", "milvus", {
       spec: { sslPolicy: "modern" },
     });
-    const annotations = { [PRE_SHARED]: "by-hand", [FRONTEND_CONFIG]: "front" };
-    await namespace.createIngress("front", HOST, { annotations });
+    const annotations = { [PRE_SHARED]: "by-hand", [FRONTEND_CONFIG]: "milvus" };
+    await namespace.createIngress("milvus", HOST, { annotations });
     const resource = "projects/my-project/global/sslPolicies/modern";
     await namespace.hasEvent(
       "Ingress",
-      "front",
+      "milvus",
       syncError(`The resource '${resource}' was not found, notFound`),
     );
     lab.cloud.sslPolicies.add("modern");
-    await namespace.address("front");
+    await namespace.address("milvus");
   });
 });
 
@@ -219,9 +219,9 @@ describe("BackendConfig", () => {
     await namespace.patch("v1", "Service", "milvus", {
       metadata: { annotations: { "cloud.google.com/backend-config": '{"default":"milvus"}' } },
     });
-    await namespace.createIngress("front", HOST, { annotations: { ...HTTP, [CLASS]: ingressClass } });
-    await namespace.hasEvent("Ingress", "front", event);
+    await namespace.createIngress("milvus", HOST, { annotations: { ...HTTP, [CLASS]: ingressClass } });
+    await namespace.hasEvent("Ingress", "milvus", event);
     lab.cloud.securityPolicies.set(name, { name, description: "", rules: [admitAll()] });
-    if (ingressClass === "gce") await namespace.address("front");
+    if (ingressClass === "gce") await namespace.address("milvus");
   });
 });

@@ -222,7 +222,7 @@ describe.concurrent("frontend_config and allow_http", () => {
 
 describe.concurrent("load_balancer: internal", () => {
   test("is reached by verify_address", async () => {
-    const namespace = "front-internal";
+    const namespace = "load-balancer-internal";
     await cluster.installSmall(namespace);
     const region = "us-central1";
     const reserved = await cluster.control("PUT", "static-addresses/internal-address", {

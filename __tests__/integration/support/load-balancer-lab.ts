@@ -50,7 +50,7 @@ class NoEndpoints extends EventEmitter<{ change: [] }> implements Endpoints {
 }
 
 /** A control plane with Google's controllers and data path, in front of no pod. */
-export class FrontLab {
+export class LoadBalancerLab {
   readonly cloud: Cloud;
   readonly controllers: Controllers;
   readonly #objects: KubernetesObjectApi;
@@ -73,19 +73,19 @@ export class FrontLab {
   }
 
   /** @param network as of {@link Cloud} */
-  static async start(network: string, timing: Partial<Timing>): Promise<FrontLab> {
-    const directory = await mkdtemp(join(tmpdir(), "front-lab-"));
+  static async start(network: string, timing: Partial<Timing>): Promise<LoadBalancerLab> {
+    const directory = await mkdtemp(join(tmpdir(), "load-balancer-lab-"));
     const stops = [() => rm(directory, { recursive: true, force: true })];
     // Nobody presents a token that the API server would have to ask about.
     const { kubeconfig, stop } = await startControlPlane(directory, "http://127.0.0.1:9");
     stops.push(stop);
     const cloud = new Cloud(network);
-    const front = await serveLoadBalancers(cloud, new NoEndpoints());
-    stops.push(front.stop);
+    const loadBalancers = await serveLoadBalancers(cloud, new NoEndpoints());
+    stops.push(loadBalancers.stop);
     const controllers = await startControllers({ kubeconfig, cloud, timing });
     stops.push(controllers.stop);
     const kubeConfig = kubeConfigFrom(kubeconfig);
-    return new FrontLab(kubeConfig, cloud, controllers, stops);
+    return new LoadBalancerLab(kubeConfig, cloud, controllers, stops);
   }
 
   async stop(): Promise<void> {
