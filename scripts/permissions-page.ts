@@ -219,7 +219,7 @@ With Pulsar, Milvus's chart makes Roles and RoleBindings. The account then needs
 
 ${role("milvus-roles", RBAC)}
 
-Nobody may give rights that he doesn't have himself. To make such a Role, or to change one, the account also needs the rights
+An account can give only rights that it has itself. To make such a Role, or to change one, the account also needs the rights
 that it gives, in RBAC (those from IAM don't count), or the verbs \`escalate\` and \`bind\` on roles. In IAM
 \`roles/container.admin\` has all of that. A dry run of each Role tells before anything is changed.
 

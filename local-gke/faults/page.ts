@@ -52,7 +52,7 @@ export function detectionIn(outcomes: readonly Outcome[]): Detection {
 export function describeDetection({ cells, detected, median = 0, longest = 0 }: Detection): string {
   if (cells === 0) return "No row has a lasting fault that an event shows.";
   const times = `median ${formatDuration(median)}, longest ${formatDuration(longest)}`;
-  return `An event shows the lasting fault in ${cells} rows. The run ended by it in ${detected} of them, from that event on after: ${times}.`;
+  return `In ${cells} rows an event shows the lasting fault. In ${detected} of them the fault ended the run. The time from the event to that end: ${times}.`;
 }
 
 /** Returns docs/reliability.md. */
