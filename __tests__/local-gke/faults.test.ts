@@ -90,5 +90,5 @@ test("only a lasting fault that ended its run counts as detected", () => {
   const times = [70, 5000, 90].map((detection) => ({ ...outcome, detection }));
   const detection = detectionIn([...times, missed, passing]);
   expect(detection).toEqual({ cells: 4, detected: 3, median: 90, longest: 5000 });
-  expect(describeDetection(detection)).toContain("4 rows. The run ended by it in 3 of them");
+  expect(describeDetection(detection)).toContain("In 4 rows an event shows the lasting fault. In 3 of them");
 });
