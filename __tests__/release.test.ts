@@ -96,7 +96,7 @@ test.each([
   });
 });
 
-test("check refuses a version of which the changelog says nothing", async () => {
+test("check refuses a version that the changelog doesn't name", async () => {
   const { clone, git, release } = await aRepository();
   await git("tag", "v1.2.3");
   await writeFile(join(clone, "CHANGELOG.md"), "# Changelog\n\n## 1.2.3\n\n## 1.2.2\n\n- old\n");

@@ -5,7 +5,7 @@ import * as v from "valibot";
 const Package = v.object({ name: v.string(), version: v.string(), license: v.string() });
 
 /**
- * Returns names, licenses and their texts of the packages that modules belong to.
+ * Returns the names of the packages to which modules belong, with their licenses as texts.
  *
  * @param modules the paths of the modules
  */

@@ -77,7 +77,7 @@ describe("the stand-in writes what the real controllers wrote", () => {
 });
 
 describe("what can be changed while the controllers run", () => {
-  test("an address that takes 41 minutes can be had at once after all, and its wait ends with the Ingress", async () => {
+  test("an address that takes 41 minutes can be made to come at once, and its wait ends with the Ingress", async () => {
     controllers.timing.addressDelayMs = 41 * 60_000;
     const [waiting, deleted] = await Promise.all(
       ["waiting", "deleted"].map((namespace) => Lab.open({ kubeConfig, cloud, keyPairs, namespace }, {})),

@@ -62,7 +62,7 @@ describe("an internal load balancer", () => {
     await namespace.address("milvus");
   });
 
-  test("uses a regional address; a global one of that name is none", async () => {
+  test("uses a regional address, and no global one of that name", async () => {
     lab.cloud.reserveAddress("shared-name");
     const namespace = await namespaceWith("regional", { ...INTERNAL, ...HTTP, [REGIONAL_IP]: "shared-name" });
     const reason = "the given static IP name shared-name doesn't translate to an existing static IP.";
@@ -97,7 +97,7 @@ describe("an internal load balancer", () => {
     );
   });
 
-  test("is nothing for the managed-certificate controller", async () => {
+  test("is ignored by the managed-certificate controller", async () => {
     const namespace = await lab.namespace("unmanaged");
     await namespace.createManagedCertificate("milvus", [HOST]);
     const managed = { "networking.gke.io/managed-certificates": "milvus" };

@@ -188,7 +188,7 @@ describe("what DNS and the authority say", () => {
     },
   ];
 
-  test.each(cases)("$what: told, and mended without anyone's help", async ({ namespace: name, ...given }) => {
+  test.each(cases)("$what: reported, and mended without anyone's help", async ({ namespace: name, ...given }) => {
     const host = `ingress.${name}.milvus.io`;
     // Reserved, so that it is wrong from the first look on.
     const address = lab.cloud.reserveAddress(name);
@@ -333,7 +333,7 @@ describe("what the controller does to ManagedCertificates and Ingresses that cha
     expect(await lab.handshake(address, host)).toMatchObject({ trusted: true });
   });
 
-  test("a quota that is used up is told, and tried again", async () => {
+  test("a used-up quota is reported, and tried again", async () => {
     lab.cloud.setFault("ssl-certificate-quota", true);
     const namespace = await lab.namespace("quota");
     await namespace.createManagedCertificate("milvus", ["quota.milvus.io"]);

@@ -39,7 +39,7 @@ async function google(backend: Partial<BackendService> = {}, checked = [CHECKED]
 }
 
 describe("the endpoints of a backend service", () => {
-  test("are told with what the last health check says", async () => {
+  test("are returned with what the last health check says", async () => {
     const { project } = await google({}, [CHECKED, { ...CHECKED, ipAddress: "10.8.1.7", passed: false }]);
     expect(await endpointsOf("global", "k8s1-neg", project)).toEqual([
       { ipAddress: "10.8.0.6", port: 19_530, healthState: "HEALTHY" },

@@ -21,7 +21,7 @@ describe("baseUrl", () => {
     expect(baseUrl(service, environment)).toBe("http://127.0.0.1:8080/v9");
   });
 
-  test("an empty override is none", () => {
+  test("an empty override counts as none", () => {
     expect(baseUrl("sts", { GHA_ENDPOINT_OVERRIDE_sts: "" })).toBe("https://sts.googleapis.com/v1");
   });
 

@@ -42,7 +42,7 @@ test("a token that lives only seconds longer is not used: a request may take lon
   expect(await shortLived.accessToken()).toBe("token-2");
 });
 
-test("a token that could not be had is asked for again", async () => {
+test("a token that could not be fetched is asked for again", async () => {
   const { accessToken } = project(HOUR_MS, undefined, (fetched) => fetched === 1);
   await expect(accessToken()).rejects.toThrow("sts is down");
   expect(await accessToken()).toBe("token-2");

@@ -119,7 +119,7 @@ describe("a Cloud Armor policy", () => {
     expect(await deleteSecurityPolicy(NAME, project)).toBe("deleted");
   });
 
-  test("that another run makes at the same time is none of this run's", async () => {
+  test("that another run makes at the same time is left alone", async () => {
     const { project } = await startProject();
     await createSecurityPolicy({ ...WANTED, ranges: RANGES }, project);
     await expect(createSecurityPolicy({ ...WANTED, ranges: RANGES }, project)).rejects.toThrow(

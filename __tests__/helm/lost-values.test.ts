@@ -12,7 +12,7 @@ const TLS = "common:\n  security:\n    tlsMode: 1\n";
 describe("lostValues", () => {
   test.each<[string, YamlMap, YamlMap[], LostValue[]]>([
     [
-      "a map that is gone as a whole is told as one",
+      "a map that is gone as a whole counts as one",
       { service: { type: "ClusterIP" } },
       [{ service: { type: "LoadBalancer" }, minio: { enabled: false }, externalS3: S3 }],
       [
@@ -98,7 +98,7 @@ describe("lostValues", () => {
     );
   });
 
-  test("no path is told twice, and the order of the history is no matter", () => {
+  test("no path is named twice, in whatever order the history is", () => {
     const former = fc
       .array(trees("c.yaml"), { maxLength: 4 })
       .map((history) => history.map((values, index) => ({ revision: index + 1, values })));

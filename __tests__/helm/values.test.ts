@@ -46,7 +46,7 @@ describe("mergeValues", () => {
     expect(mergeValues(base, over)).toEqual(expected);
   });
 
-  test("loses nothing of the base that it isn't told to", () => {
+  test("loses nothing of the base unless it is asked to", () => {
     fc.assert(
       fc.property(values, values, (base, over) => {
         const merged = mergeValues(base, over);

@@ -75,7 +75,7 @@ async function recordOf(namespace: string) {
   return { address: a?.values.join(), ttl: a?.ttl, owner: ownership?.values.join() };
 }
 
-describe("what can't be had is refused before anything is changed", () => {
+describe("an address or record that can't be used is refused before anything is changed", () => {
   const namespace = "refused";
   const host = `${hostOf(namespace)}.`;
   beforeAll(async () => {

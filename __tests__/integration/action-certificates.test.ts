@@ -719,7 +719,7 @@ async function eventuallyPresentsOne(namespace: string): Promise<void> {
 }
 
 describe("google-managed, when Google refuses", () => {
-  test("a quota that is used up is told while the former certificate is served", async () => {
+  test("a used-up quota is reported while the former certificate is served", async () => {
     const namespace = "quota";
     await cluster.installSmall(namespace);
     const { address = "" } = (await deploy(namespace, { wait_for: "address" })).outputs;
@@ -735,7 +735,7 @@ describe("google-managed, when Google refuses", () => {
     }
   });
 
-  test("FailedRateLimited is told at the limit", async () => {
+  test("FailedRateLimited is an error at the limit", async () => {
     const namespace = "rate";
     await cluster.installSmall(namespace);
     const { address = "" } = (await deploy(namespace, GOOGLES)).outputs;

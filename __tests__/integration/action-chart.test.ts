@@ -216,7 +216,7 @@ describe.each(HELMS)("%s: a release", (name) => {
 describe.each(HELMS)("%s: what an upgrade would do", (name) => {
   const standalone = { kind: "Deployment", name: "my-release-milvus-standalone" };
 
-  test("is told before, and nothing is changed", async () => {
+  test("is shown before anything is changed", async () => {
     const [namespace, helm] = [`preview-${name}`, await helmOf(name)];
     await cluster.installSmall(namespace, {}, name);
     const [before, release] = [await cluster.snapshot(namespace), await releaseIn(namespace)];

@@ -128,7 +128,7 @@ describe("a runner without gcloud", () => {
     expect(cachedFiles(job)).toEqual([]);
   });
 
-  test("is told, once all else is done, of an archive that is not what was published", async () => {
+  test("gets an error, once all else is done, for an archive that is not what was published", async () => {
     const mirror = await aGcloudHost(stored(await packed(VERSION), Buffer.from("what was published")));
     const job = await aJob();
     const { exitCode, errors, lines, outputs, path } = await job.main(inputs(VERSION, mirror, "unverified"));

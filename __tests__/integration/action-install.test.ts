@@ -191,7 +191,7 @@ describe.concurrent("install: true in a namespace without a release", () => {
     });
   });
 
-  test("that fails is told as it is, and the next run goes on with it", async () => {
+  test("that fails stays failed and says so, and the next run goes on with it", async () => {
     const namespace = await emptyNamespace("install-failing");
     const slow = stringify({ ...SMALL, annotations: { "local-gke/ready-after": "1h" } });
     const failed = await run(namespace, { values: slow, helm_timeout: "5s" });

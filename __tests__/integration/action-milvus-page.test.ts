@@ -138,7 +138,7 @@ describe.concurrent("Milvus's page, followed by hand", () => {
     },
   );
 
-  test("what its steps have lost is given back by the values of the revision that is told", async () => {
+  test("the values of the revision that the warning names give back what its steps have lost", async () => {
     const namespace = "given-back";
     await cluster.install(namespace);
     const original = await cluster.values(namespace);

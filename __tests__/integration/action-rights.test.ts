@@ -80,7 +80,7 @@ async function installWithRole(namespace: string, helm: HelmName): Promise<void>
   ]);
 }
 
-test("Helm 3 leaves a Role alone that stays as it is: an account that may only read it deploys", async () => {
+test("Helm 3 doesn't touch an unchanged Role: an account that may only read it can deploy", async () => {
   await installWithRole("narrow-role-3", "helm3");
   const { errors, lines } = await run("narrow-role-3", { wait_for: "none" }, "helm3");
   expect(errors, lines.join("\n")).toEqual([]);

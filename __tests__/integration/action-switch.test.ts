@@ -252,7 +252,7 @@ describe.concurrent("on the way to Google's certificate", () => {
     }, 100_000);
   });
 
-  test("a run that was killed half-way is gone on with by the next one", async () => {
+  test("the next run goes on from a run that was killed half-way", async () => {
     const namespace = "killed";
     const host = hostOf(namespace);
     const address = await liveFront(namespace, "none");

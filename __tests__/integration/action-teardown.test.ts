@@ -93,7 +93,7 @@ async function writeManifest(workspace: string, namespace: string): Promise<void
 
 const names = async (namespace: string) => Object.keys(await objectsOf(namespace)).sort();
 
-describe.concurrent("the way back", () => {
+describe.concurrent("a teardown", () => {
   test("leaves nothing and loses nothing, and the second time there is nothing to do", async () => {
     const namespace = "way-back";
     await installed(namespace);
@@ -221,7 +221,7 @@ describe.concurrent("the way back", () => {
     expect(await cluster.values(namespace)).toMatchObject({ service: { type: "LoadBalancer" } });
   });
 
-  test("a release that is uninstalled by now is none to restore", async () => {
+  test("an uninstalled release is not restored", async () => {
     const namespace = "uninstalled";
     await installed(namespace);
     await succeed(inputs(namespace));

@@ -63,7 +63,7 @@ describe.each<{ helm: HelmName; recover: string }>([
     });
   });
 
-  test("the authority that a run tells has signed what is served", async () => {
+  test("the authority in a run's outputs has signed what is served", async () => {
     const { data } = await cluster.get(namespace, "secret", "my-release-milvus-tls");
     const authority = authorityIn(Buffer.from(data?.["tls.crt"] ?? "", "base64").toString());
     for (const { exitCode, outputs } of results) {
@@ -102,7 +102,7 @@ test("two first installations at the same moment: the later one waits, and goes 
   expect(annotations).toEqual(Object.fromEntries(RUNS.map((run) => [`example.com/${run}`, run])));
 });
 
-describe("what somebody else does between a run's look and its own upgrade is seen, and kept", () => {
+describe("what somebody else does between a run's plan and its upgrade is noticed, and kept", () => {
   /** Runs the action, which must succeed, and does something after its look. */
   async function runWith(
     namespace: string,

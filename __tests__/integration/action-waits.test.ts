@@ -208,7 +208,7 @@ test("a health check that Milvus doesn't answer is named with the pods that fail
   ]);
 });
 
-test("a Service that loses its protocol meanwhile explains the load balancer's 502", async () => {
+test("the load balancer's 502 is explained by a Service that has lost its protocol", async () => {
   const namespace = "wrong-protocol";
   await cluster.installSmall(namespace);
   await cluster.setTime("addressDelayMs", HOUR_MS);
@@ -231,7 +231,7 @@ test("a Service that loses its protocol meanwhile explains the load balancer's 5
   }
 });
 
-test("what Google refuses is told soon although the controller's own next try is far off", async () => {
+test("what Google refuses is reported soon although the controller's own next try is far off", async () => {
   const namespace = "far-off";
   await cluster.installSmall(namespace);
   await (await cluster.job()).main({ ...inputsFor(namespace), wait_for: "address" });

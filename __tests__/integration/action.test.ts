@@ -106,7 +106,7 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
     first = run.main;
   });
 
-  test("is put behind the load balancer, and all is told", async () => {
+  test("is put behind the load balancer, and log, outputs and summary say so", async () => {
     expect(first.errors, first.lines.join("\n")).toEqual([]);
     expect(first.exitCode).toBe(0);
     const { address } = first.outputs;

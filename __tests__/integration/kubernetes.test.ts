@@ -113,7 +113,7 @@ describe("objects", () => {
       (api) => api.log("default", "p", "c", { lines: 1, previous: false }),
       "The log of container c of pod default/p can't be read.",
     ],
-  ])("an account without rights is told what it lacks: %s", async (_, ask, what) => {
+  ])("the error names what an account without rights lacks: %s", async (_, ask, what) => {
     const { api } = await lab.open({ flags: ["--as=nobody"] });
     const message = await failure(ask(api));
     expect(message).toContain(what);
@@ -279,7 +279,7 @@ describe("kubectl proxy", () => {
     );
   });
 
-  test("whose end nobody wanted is what the next request and every watch fail with", async () => {
+  test("that has ended by itself makes the next request and every watch fail with its reason", async () => {
     const { api, folder } = await lab.open();
     const { done, seen } = record(api, "default");
     await expect.poll(() => seen).toHaveLength(1);

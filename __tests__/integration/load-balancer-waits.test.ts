@@ -122,7 +122,7 @@ test("backends that Google finds healthy end the wait although the annotation is
   );
 });
 
-test("backends that the annotation finds healthy are not asked about", async () => {
+test("Google isn't asked about backends that the annotation finds healthy", async () => {
   const { watch, annotate } = await watched("gce");
   await annotate("service", {
     "cloud.google.com/neg-status": '{"network_endpoint_groups":{"19530":"k8s1-neg"}}',

@@ -41,7 +41,7 @@ async function reportFiles(): Promise<
   return files;
 }
 
-test("an error that nobody has caught doesn't keep outputs and summary from being written", async () => {
+test("outputs and summary are written in spite of an error that nobody has caught", async () => {
   const files = await reportFiles();
   const { output, status } = start(
     `process.on("newListener", (name) => {

@@ -283,7 +283,7 @@ describe("manifests of the user's", () => {
     );
   });
 
-  test("a version that the definition doesn't serve is none that the cluster will know", async () => {
+  test("a version that the definition doesn't serve is refused", async () => {
     const { api } = await lab.open();
     const files = [definition("three.example.com"), manifest("three.example.com/v9", "Widget", "default")];
     expect(await failure(dryRunManifests(api, files.map(at), { force: false }))).toContain(
@@ -311,7 +311,7 @@ describe("manifests of the user's", () => {
 });
 
 describe("rights", () => {
-  test("each set has what its requests need; what is missing is told once", async () => {
+  test("each set has what its requests need; what is missing is named once", async () => {
     const namespace = await lab.newNamespace();
     const role = {
       apiVersion: "rbac.authorization.k8s.io/v1",

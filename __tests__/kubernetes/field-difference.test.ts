@@ -67,7 +67,7 @@ describe("differences", () => {
     ),
   }));
 
-  test("of any two objects there are some exactly when the objects mean different things", () => {
+  test("exist exactly when two objects mean different things", () => {
     fc.assert(
       fc.property(tree, tree, (one, other) => {
         const isSame = isDeepStrictEqual(withoutNull(one), withoutNull(other));

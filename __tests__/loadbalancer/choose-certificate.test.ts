@@ -392,7 +392,7 @@ describe("pre-shared certificates", () => {
   test.each<[string, SslCertificate[] | undefined, string | undefined]>([
     ["can't be looked up", undefined, undefined],
     ["have no text", [atGoogle()], undefined],
-    ["are told together", [atGoogle("x\n"), atGoogle(), atGoogle("y\n")], "x\ny\n"],
+    ["are returned together", [atGoogle("x\n"), atGoogle(), atGoogle("y\n")], "x\ny\n"],
   ])("%s", async (_, found, certificate) => {
     expect(await choose(inputs, undefined, found)).toEqual({ ...NOWHERE, certificate });
   });

@@ -65,7 +65,7 @@ describe("what becomes of the policy", () => {
     ["change", `The load balancer admits ${RANGES} only (allowed_ranges): other clients get HTTP 403.`],
     ["keep", undefined],
     ["delete", "The load balancer admits everybody again: allowed_ranges is no longer set."],
-  ] as const)("what %s means for clients is told", (action, sentence) => {
+  ] as const)("the plan says what %s means for clients", (action, sentence) => {
     expect(admissionOf({ allowedRanges: [RANGES] }, action)).toBe(sentence);
   });
 

@@ -425,7 +425,7 @@ describe("refused", () => {
   });
 });
 
-test("the layer-4 load balancer of the file that the release was made with is no new wish", () => {
+test("a layer-4 load balancer in the release's first values file is no new request", () => {
   const inputs = { values: "service: {type: LoadBalancer}" };
   const first = planRelease(settings(AT_ONCE), observed(STARTING)).upgrade;
   const seen = observed(joinValues(STARTING, first ? givenValues(first.values) : {}));

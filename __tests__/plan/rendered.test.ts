@@ -168,7 +168,7 @@ describe("planRendered", () => {
     expect(planned(STORED, [baseline], WANTED).milvusVersion).toBe("2.6.6");
   });
 
-  test("what is random is no difference, nor what belongs to the installation only", () => {
+  test("random fields and fields of the installation only are no differences", () => {
     const token = (value: string) => [deployment({ env: [{ name: "T", value }] }), ...STORED.slice(1)];
     const job = { apiVersion: "batch/v1", kind: "Job", metadata: { name: "init" } };
     const wanted = [deployment({ env: [{ name: "T", value: "4" }] }), ...WANTED.slice(1)];

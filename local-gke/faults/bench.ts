@@ -46,7 +46,7 @@ export interface Bench {
   google: Gate;
   /** To the API server. */
   wire: Wire;
-  /** To the load balancer, for runs that are told to check there. */
+  /** To the load balancer, for runs that check there. */
   entrance: Wire;
   /** Files and processes of the runs. */
   directory: string;

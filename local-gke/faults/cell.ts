@@ -48,7 +48,7 @@ const MOMENTS = {
 } as const;
 export type Moment = keyof typeof MOMENTS;
 
-/** What keeps a run at a moment that is over at once otherwise. */
+/** Keeps a run at a moment that would otherwise be over at once. */
 export interface Hold {
   inputs?: Record<string, string>;
   /** Lets the run go on. */
@@ -96,7 +96,7 @@ export async function untilMoment(moment: Moment, { kubectl, namespace }: Bench)
 
 const HELM_4 = ["helm4"] as const;
 const HELM_3_AND_4 = ["helm3", "helm4"] as const;
-/** How long a fault lasts that ends by itself. */
+/** How long a fault that ends by itself lasts. */
 export const FAULT_MS = 3000;
 
 /** Returns the usual parts of a cell: one Helm unless the fault meets Helm itself. */
@@ -106,8 +106,8 @@ export function cell(fault: string, moment: Moment, ...expected: Cell["expected"
 }
 
 /**
- * How a run may end that loses the API server for seconds. The action asks again; Helm may give up at its
- * first failed request, and the release is then rolled back.
+ * Returns how a run that loses the API server for seconds may end. The action asks again; Helm may give up at
+ * its first failed request, and the release is then rolled back.
  */
 export function endsWithoutApiServer(moment: Moment): Cell["expected"] {
   return moment === "upgrade" || moment === "rollout"

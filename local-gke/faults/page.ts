@@ -27,7 +27,7 @@ export function rowOf(outcome: Outcome, nameOf: (end: string) => string = (end) 
 export interface Detection {
   /** Cells whose fault an event shows. */
   cells: number;
-  /** Those in which the run ended by that event. */
+  /** Cells in which that fault ended the run. */
   detected: number;
   /** Milliseconds; undefined without cells. */
   median: number | undefined;
@@ -48,7 +48,7 @@ export function detectionIn(outcomes: readonly Outcome[]): Detection {
   };
 }
 
-/** Returns a sentence. */
+/** Returns a sentence on how soon lasting faults end their runs. */
 export function describeDetection({ cells, detected, median = 0, longest = 0 }: Detection): string {
   if (cells === 0) return "No row has a lasting fault that an event shows.";
   const times = `median ${formatDuration(median)}, longest ${formatDuration(longest)}`;
