@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { admitAll } from "../../local-gke/google/compute-security-policies.ts";
 import { selfSigned } from "../../local-gke/milvus/certificate.ts";
-import { eventually, LoadBalancerLab, type Namespace, plainRequest } from "../integration/support/load-balancer-lab.ts";
+import {
+  eventually,
+  LoadBalancerLab,
+  type Namespace,
+  plainRequest,
+} from "../integration/support/load-balancer-lab.ts";
 
 const CLASS = "kubernetes.io/ingress.class";
 const ALLOW_HTTP = "kubernetes.io/ingress.allow-http";
@@ -128,7 +133,11 @@ describe("FrontendConfig", () => {
     { code: "PERMANENT_REDIRECT", status: 308 },
   ])("redirects HTTP to HTTPS with $status", async ({ code, status }) => {
     const name = `redirect-${status}`;
-    const namespace = await namespaceWith(name, { ...HTTP, [PRE_SHARED]: "by-hand", [FRONTEND_CONFIG]: "milvus" });
+    const namespace = await namespaceWith(name, {
+      ...HTTP,
+      [PRE_SHARED]: "by-hand",
+      [FRONTEND_CONFIG]: "milvus",
+    });
     const redirectToHttps = { enabled: true, ...(code && { responseCodeName: code }) };
     await namespace.create("networking.gke.io/v1beta1", "FrontendConfig", "milvus", {
       spec: { redirectToHttps },

@@ -18,7 +18,11 @@ const NO_CERTIFICATE = /handshake failure|no shared cipher/i;
 let lab: LoadBalancerLab;
 
 beforeAll(async () => {
-  lab = await LoadBalancerLab.start("127.97.76", { dnsCheckMs: 50, certificateIssueMs: 20, addressDelayMs: 0 });
+  lab = await LoadBalancerLab.start("127.97.76", {
+    dnsCheckMs: 50,
+    certificateIssueMs: 20,
+    addressDelayMs: 0,
+  });
 });
 
 afterAll(() => lab?.stop());
@@ -188,19 +192,22 @@ describe("what DNS and the authority say", () => {
     },
   ];
 
-  test.each(cases)("$what: reported, and mended without anyone's help", async ({ namespace: name, ...given }) => {
-    const host = `ingress.${name}.milvus.io`;
-    // Reserved, so that it is wrong from the first look on.
-    const address = lab.cloud.reserveAddress(name);
-    const mend = given.wrong(host, address);
-    const namespace = await managedFront(name, [host], { [STATIC_IP]: name });
-    await hasStatus(namespace, given.status.replace("HOST", host));
-    await expect(namespace.address("milvus")).resolves.toBe(address);
-    await expect(lab.handshake(address, host)).rejects.toThrow(NO_CERTIFICATE);
-    mend();
-    await hasStatus(namespace, `Active: ${host}=Active`);
-    expect(await lab.handshake(address, host)).toMatchObject({ trusted: true });
-  });
+  test.each(cases)(
+    "$what: reported, and mended without anyone's help",
+    async ({ namespace: name, ...given }) => {
+      const host = `ingress.${name}.milvus.io`;
+      // Reserved, so that it is wrong from the first look on.
+      const address = lab.cloud.reserveAddress(name);
+      const mend = given.wrong(host, address);
+      const namespace = await managedFront(name, [host], { [STATIC_IP]: name });
+      await hasStatus(namespace, given.status.replace("HOST", host));
+      await expect(namespace.address("milvus")).resolves.toBe(address);
+      await expect(lab.handshake(address, host)).rejects.toThrow(NO_CERTIFICATE);
+      mend();
+      await hasStatus(namespace, `Active: ${host}=Active`);
+      expect(await lab.handshake(address, host)).toMatchObject({ trusted: true });
+    },
+  );
 
   test("each domain counts", async () => {
     const domains = ["a.several.milvus.io", "b.several.milvus.io"];

@@ -173,7 +173,9 @@ test("mode plan needs no right to change anything: it compares what no dry run m
   await cluster.kubectl("patch", "backendconfig", "my-release-backendconfig", ...merge);
   const drifted = await plan();
   expect(drifted.outputs).toMatchObject({ would_change: "true", to_change: "1", to_create: "0" });
-  expect(drifted.lines).toContain("BackendConfig my-release-backendconfig: change (not checked by a dry run)");
+  expect(drifted.lines).toContain(
+    "BackendConfig my-release-backendconfig: change (not checked by a dry run)",
+  );
 });
 
 /** Makes a pull request whose comments are kept on loopback, and the variables of a job for it. */

@@ -406,12 +406,7 @@ describe("refused", () => {
       { values: "service: {type: NodePort}" },
       "The inputs set service.type: NodePort",
     ],
-    [
-      "another name",
-      {},
-      { values: "fullnameOverride: other" },
-      'The inputs set fullnameOverride: "other"',
-    ],
+    ["another name", {}, { values: "fullnameOverride: other" }, 'The inputs set fullnameOverride: "other"'],
   ])("%s", (_, values, inputs, message) => {
     expect(() => planRelease(settings(inputs), observed(values))).toThrow(message);
   });

@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { endpointOf, uriOf } from "../../src/report/endpoint.ts";
 import { setOutputs } from "../../src/report/outputs.ts";
-import { changing, changingAtomically, type PlanReport, type RunReport } from "../../src/report/run-report.ts";
+import {
+  changing,
+  changingAtomically,
+  type PlanReport,
+  type RunReport,
+} from "../../src/report/run-report.ts";
 
 let folder = "";
 beforeEach(async () => {
