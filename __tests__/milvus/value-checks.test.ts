@@ -50,9 +50,9 @@ describe("refuseUnsupportedValues", () => {
       "a NodePort on request",
       {},
       { service: { type: "NodePort" } },
-      ["sets service.type: NodePort", "remove service.type"],
+      ["set service.type: NodePort", "remove service.type"],
     ],
-    ["a type that is no type", {}, { service: { type: false } }, ["sets service.type: false"]],
+    ["a type that is no type", {}, { service: { type: false } }, ["set service.type: false"]],
     [
       "user.yaml as a map",
       { extraConfigFiles: { "user.yaml": { common: { security: { authorizationEnabled: true } } } } },
