@@ -30,11 +30,17 @@ export interface Rollout {
 /**
  * Returns the error for a pod that has had a problem for too long.
  *
- * @param pod with its namespace and release
+ * @param pod `namespace/name`
  * @param patience how long the problem has lasted, in milliseconds
  * @param log the last lines of the container; empty if it has none
  */
-function podError(pod: string, problem: PodProblem, patience: number, log: string): ActionError {
+function podError(
+  pod: string,
+  release: string,
+  problem: PodProblem,
+  patience: number,
+  log: string,
+): ActionError {
   const { reason, description, container } = problem;
   const known = symptomIn(reason, POD_SYMPTOMS);
   const lasted =
@@ -43,7 +49,7 @@ function podError(pod: string, problem: PodProblem, patience: number, log: strin
       : `it has been so for ${formatDuration(patience)}.`;
   const remedy =
     known?.remedy ?? "mend what the pod complains of (values, image, Secrets, room on the nodes).";
-  return new ActionError(`Pod ${pod} can't get ready: ${description}.`, {
+  return new ActionError(`Pod ${pod} of release ${release} can't get ready: ${description}.`, {
     why: `${lasted}${log ? ` The last lines of container ${container}:\n${log}` : ""}`,
     fix: `${remedy} ${AFTERWARDS}`,
     symptom: known?.id,
@@ -53,12 +59,17 @@ function podError(pod: string, problem: PodProblem, patience: number, log: strin
 /**
  * Returns the error for pods that Kubernetes has not created for too long.
  *
- * @param maker what should create them, with its namespace and release
+ * @param maker what should create them, e.g. `StatefulSet milvus/my-release-etcd`
  * @param patience how long it has not created them, in milliseconds
  */
-function creationError(maker: string, { reason, description }: PodProblem, patience: number): ActionError {
+function creationError(
+  maker: string,
+  release: string,
+  { reason, description }: PodProblem,
+  patience: number,
+): ActionError {
   const known = symptomIn(reason, POD_SYMPTOMS);
-  return new ActionError(`Pods of ${maker} can't be created.`, {
+  return new ActionError(`Pods of ${maker} of release ${release} can't be created.`, {
     why: `it has been so for ${formatDuration(patience)}: ${description}`,
     fix: `${known?.remedy} ${AFTERWARDS}`,
     symptom: known?.id,
@@ -98,7 +109,7 @@ export function watchRollout(
     const log = container && restarts > 0 ? await lastWords(name, container) : "";
     // The error has room only for the end of the log.
     if (log) info(`The last lines of container ${container} of pod ${namespace}/${name}:\n${log}`);
-    failed.abort(podError(`${namespace}/${name} of release ${release}`, problem, patience, log));
+    failed.abort(podError(`${namespace}/${name}`, release, problem, patience, log));
   };
   const missing = new MissingPods({
     release,
@@ -112,7 +123,7 @@ export function watchRollout(
     },
     giveUp: (title, problem, patience) => {
       const [kind, name] = title.split(" ");
-      failed.abort(creationError(`${kind} ${namespace}/${name} of release ${release}`, problem, patience));
+      failed.abort(creationError(`${kind} ${namespace}/${name}`, release, problem, patience));
     },
   });
   const see = (pod: Pod) => {
