@@ -5,10 +5,10 @@ import type { KeyPair } from "../../src/loadbalancer/certificate.ts";
 import { keptOf, withKept } from "../../src/loadbalancer/keep-settings.ts";
 import { makeAuthority, makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import {
-  backendConfig,
-  ingress,
+  backendConfigManifest,
+  ingressManifest,
   type LoadBalancerNames,
-  tlsSecret,
+  tlsSecretManifest,
 } from "../../src/loadbalancer/manifests.ts";
 import { referencesOf } from "../../src/loadbalancer/references.ts";
 import { selfSigned } from "../support/certificates.ts";
@@ -74,7 +74,7 @@ function manifestOf(objects: readonly KubernetesObject[], inputs: Record<string,
   const found = keptOf(given, MILVUS, objects, Date.now());
   const port = { name: "milvus", port: 19530 };
   const certificates = found.ingress.certificates;
-  return ingress(NAMES, port, withKept(given, found), certificates, [], found.ingress);
+  return ingressManifest(NAMES, port, withKept(given, found), certificates, [], found.ingress);
 }
 
 const OTHER = rule("other.example.com", path("shop"));
@@ -261,7 +261,7 @@ describe("the certificate that stays is the one to prove", () => {
   test("this action's own goes beside one for other hosts", () => {
     const { ingress: found } = kept([handMade({}, CORP)]);
     const secrets = [own, ...found.certificates.secrets];
-    const manifest = ingress(
+    const manifest = ingressManifest(
       NAMES,
       { name: "milvus", port: 1 },
       settings(),
@@ -296,7 +296,7 @@ describe("a person's BackendConfig", () => {
   const specOf = (objects: readonly KubernetesObject[], inputs: Record<string, string> = {}) => {
     const given = settings(inputs);
     const found = keptOf(given, MILVUS, objects, Date.now());
-    return backendConfig(NAMES, withKept(given, found), found.backendConfig);
+    return backendConfigManifest(NAMES, withKept(given, found), found.backendConfig);
   };
   const securityPolicy = { name: "corp" };
 
@@ -345,7 +345,7 @@ test("a person's Secret keeps what it holds beside the certificate, and its type
   });
   const { secret: found } = kept([secret]);
   expect(found).toMatchObject({ names: ["data[password]"], beyond: ["data[password]"] });
-  expect(tlsSecret("default", "s", { certificate, privateKey }, found)).toMatchObject({
+  expect(tlsSecretManifest("default", "s", { certificate, privateKey }, found)).toMatchObject({
     metadata: { annotations: { [NOTE]: "data[password]" } },
     type: "Opaque",
     data: { password: "Yg==", "tls.crt": base64(certificate) },

@@ -4,12 +4,12 @@ import { isMap, type YamlMap } from "../../src/base/yaml.ts";
 import { mergeValues, valueAt } from "../../src/helm/values.ts";
 import { backendConfigSpec } from "../../src/loadbalancer/backend-config.ts";
 import {
-  backendConfig,
-  frontendConfig,
-  ingress,
+  backendConfigManifest,
+  frontendConfigManifest,
+  ingressManifest,
   type LoadBalancerNames,
-  managedCertificate,
-  tlsSecret,
+  managedCertificateManifest,
+  tlsSecretManifest,
 } from "../../src/loadbalancer/manifests.ts";
 import type { CertificateReferences } from "../../src/loadbalancer/references.ts";
 import { settings } from "../support/observed.ts";
@@ -31,7 +31,7 @@ const SECRET: CertificateReferences = { secrets: ["t"], preShared: [], managed: 
 
 describe("the BackendConfig", () => {
   test("checks Milvus's metrics port, allows long calls and lets removed pods finish", () => {
-    expect(backendConfig(NAMES, settings())).toEqual({
+    expect(backendConfigManifest(NAMES, settings())).toEqual({
       apiVersion: "cloud.google.com/v1",
       kind: "BackendConfig",
       metadata: { name: "b", namespace: "ns" },
@@ -51,7 +51,7 @@ describe("the BackendConfig", () => {
 
   test("has the limit of request_timeout and the fields of backend_config", () => {
     const inputs = { request_timeout: "90s", backend_config: "securityPolicy: {name: armor}" };
-    expect(backendConfig(NAMES, settings(inputs))).toMatchObject({
+    expect(backendConfigManifest(NAMES, settings(inputs))).toMatchObject({
       spec: { timeoutSec: 90, securityPolicy: { name: "armor" }, healthCheck: { port: 9091 } },
     });
   });
@@ -121,7 +121,7 @@ describe("the BackendConfig", () => {
 
 test("the FrontendConfig has the spec from the inputs", () => {
   const spec = { sslPolicy: "modern", redirectToHttps: { enabled: true } };
-  expect(frontendConfig(NAMES, spec)).toEqual({
+  expect(frontendConfigManifest(NAMES, spec)).toEqual({
     apiVersion: "networking.gke.io/v1beta1",
     kind: "FrontendConfig",
     metadata: { name: "f", namespace: "ns" },
@@ -130,7 +130,7 @@ test("the FrontendConfig has the spec from the inputs", () => {
 });
 
 test("the Secret has the type kubernetes.io/tls and base64 data", () => {
-  const secret = tlsSecret("ns", "t", { certificate: "ü\n", privateKey: "key" });
+  const secret = tlsSecretManifest("ns", "t", { certificate: "ü\n", privateKey: "key" });
   expect(secret).toEqual({
     apiVersion: "v1",
     kind: "Secret",
@@ -141,7 +141,7 @@ test("the Secret has the type kubernetes.io/tls and base64 data", () => {
 });
 
 test("the ManagedCertificate names only the host", () => {
-  expect(managedCertificate(NAMES, "m")).toEqual({
+  expect(managedCertificateManifest(NAMES, "m")).toEqual({
     apiVersion: "networking.gke.io/v1",
     kind: "ManagedCertificate",
     metadata: { name: "m", namespace: "ns" },
@@ -151,7 +151,7 @@ test("the ManagedCertificate names only the host", () => {
 
 describe("the Ingress", () => {
   const annotations = (inputs: Record<string, string>, certificates: CertificateReferences = SECRET) =>
-    ingress(NAMES, PORT, settings(inputs), certificates).metadata.annotations;
+    ingressManifest(NAMES, PORT, settings(inputs), certificates).metadata.annotations;
   const CLASS = { "kubernetes.io/ingress.class": "gce", "kubernetes.io/ingress.allow-http": "false" };
 
   test.each<[string, Record<string, string>, Record<string, string>]>([
@@ -201,7 +201,7 @@ describe("the Ingress", () => {
       { [MANAGED]: "m,n", [PRE_SHARED]: "a,mcrt-1" },
     ],
   ])("presents %s", (_, certificates, secrets, expected) => {
-    const manifest = ingress(NAMES, PORT, settings(), {
+    const manifest = ingressManifest(NAMES, PORT, settings(), {
       secrets: [],
       preShared: [],
       managed: [],
@@ -213,7 +213,7 @@ describe("the Ingress", () => {
   });
 
   test("routes only the host, to the gRPC port", () => {
-    const manifest = ingress(NAMES, { name: "grpc", port: 8443 }, settings(), SECRET);
+    const manifest = ingressManifest(NAMES, { name: "grpc", port: 8443 }, settings(), SECRET);
     expect(manifest).toEqual({
       apiVersion: "networking.k8s.io/v1",
       kind: "Ingress",

@@ -22,7 +22,7 @@ const goesAtOnce = (
   address: string,
   hint = " (without keep_layer4: false it stays until Milvus answers there)",
 ) =>
-  `The layer-4 load balancer at ${address} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${hint}.`;
+  `The layer-4 load balancer at ${address} is deleted at Google by the Helm upgrade: its clients are cut off until they use the new one${hint}.`;
 const goesLater = (address: string) =>
   `The layer-4 load balancer at ${address} is deleted at Google once Milvus answers through the new one and DNS doesn't lead ${HOST} to the old one: from then on its clients reach nothing there.`;
 

@@ -141,7 +141,7 @@ describe("planRendered", () => {
       [deployment({ checksum: "x" }), exponent, service("LoadBalancer")],
       {},
       { ...STARTING, log: { file: { maxSize: 104857600 } } },
-      /maxSize: 104857600 -> maxSize: 1\.048576e\+08\nWhat to do: Helm writes 104857600 otherwise .*: give log\.file\.maxSize in quotes with the input values\. To take this chart/,
+      /maxSize: 104857600 -> maxSize: 1\.048576e\+08\nWhat to do: Helm writes 104857600 in another form .*: give log\.file\.maxSize in quotes with the input values\. To take this chart/,
     ],
     [
       "an object that is gone",

@@ -2,7 +2,11 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readSettings } from "../../src/inputs/settings.ts";
 import { makeAuthority, makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
-import { backendConfig, ingress, tlsSecret } from "../../src/loadbalancer/manifests.ts";
+import {
+  backendConfigManifest,
+  ingressManifest,
+  tlsSecretManifest,
+} from "../../src/loadbalancer/manifests.ts";
 import { authoritySecretName } from "../../src/loadbalancer/references.ts";
 import { loadBalancerValues } from "../../src/milvus/values.ts";
 import type { Figure } from "./figure.ts";
@@ -95,10 +99,10 @@ export async function bareCommands(
   const authority = await makeAuthority(HOST, now);
   const pair = await makeCertificate(HOST, authority, now);
   const items = [
-    backendConfig(names, settings),
-    tlsSecret(namespace, names.authoritySecret, authority),
-    tlsSecret(namespace, names.tlsSecret, pair),
-    ingress(names, port, settings, { secrets: [names.tlsSecret], preShared: [], managed: [] }),
+    backendConfigManifest(names, settings),
+    tlsSecretManifest(namespace, names.authoritySecret, authority),
+    tlsSecretManifest(namespace, names.tlsSecret, pair),
+    ingressManifest(names, port, settings, { secrets: [names.tlsSecret], preShared: [], managed: [] }),
   ];
   const values = loadBalancerValues(release.computedValues, port, names.backendConfig);
   await writeFile(overlay, JSON.stringify(values));

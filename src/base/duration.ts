@@ -1,3 +1,6 @@
+/** The length of a day, in milliseconds. */
+export const DAY_MS = 86_400_000;
+
 const UNITS: Record<string, number> = {
   ns: 1e-6,
   us: 1e-3,

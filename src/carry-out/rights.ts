@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { allOf } from "../base/async.ts";
 import type { LocalChart } from "../helm/chart.ts";
 import { appliesServerSide } from "../helm/flags.ts";
-import { parseManifest, type Rendered } from "../helm/manifest.ts";
+import { type ManifestObject, parseManifest } from "../helm/manifest.ts";
 import { NOT_INSTALLED, type Release } from "../helm/release.ts";
 import { renderUpgrade } from "../helm/render.ts";
 import { type AppliedUpgrade, verbsOfUpgrade } from "../helm/rights.ts";
@@ -163,7 +163,7 @@ async function refuseGrants(
 }
 
 /** Labels and annotations give no rights. */
-function bareManifest(object: Rendered, { namespace }: Release) {
+function bareManifest(object: ManifestObject, { namespace }: Release) {
   const { name, namespace: own } = object.metadata;
   return { ...object, metadata: { name, namespace: own || namespace } };
 }

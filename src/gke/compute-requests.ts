@@ -18,7 +18,7 @@ const PAUSE = 1000;
  * @param path what follows `projects/<project>/`
  * @throws ActionError if the request fails
  */
-export async function get(
+export async function getResource(
   path: string,
   project: GoogleProject,
   operation: GoogleOperation,
@@ -35,7 +35,7 @@ export async function get(
  * @param options `hasRequestId: false` for a method that knows no requestId: it may run twice, and the second
  *   run may fail because of the first
  */
-export async function change(
+export async function runOperation(
   method: "POST" | "DELETE",
   path: string,
   scope: Scope,

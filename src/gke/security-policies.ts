@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import { type ActionError, OvertakenError } from "../base/errors.ts";
 import { type RuleChange, ruleChanges, rulesFor } from "./allowed-ranges.ts";
-import { change, get, isAlreadyThere, isInUse, isMissing } from "./compute-requests.ts";
+import { getResource, isAlreadyThere, isInUse, isMissing, runOperation } from "./compute-requests.ts";
 import { SecurityPolicy } from "./compute-resources.ts";
 import type { Failure, GoogleProject } from "./google-api.ts";
 import { refusedOperation } from "./operation.ts";
@@ -24,7 +24,7 @@ export async function getSecurityPolicy(
   name: string,
   project: GoogleProject,
 ): Promise<SecurityPolicy | undefined> {
-  const body = await get(`${POLICIES}/${name}`, project, {
+  const body = await getResource(`${POLICIES}/${name}`, project, {
     service: "compute",
     task: `read the Cloud Armor policy ${name}`,
     permission: "compute.securityPolicies.get",
@@ -44,7 +44,7 @@ export async function createSecurityPolicy(
   project: GoogleProject,
 ): Promise<void> {
   const body = { name, description, type: "CLOUD_ARMOR", rules: rulesFor(ranges) };
-  const failure = await change("POST", POLICIES, "global", project, { body });
+  const failure = await runOperation("POST", POLICIES, "global", project, { body });
   if (!failure) return;
   if (isAlreadyThere(failure)) {
     throw new OvertakenError(`The Cloud Armor policy ${name} was made by another run at the same time.`, {
@@ -80,7 +80,7 @@ function changeRule(name: string, each: RuleChange, project: GoogleProject): Pro
   const { method } = each;
   const priority = "rule" in each ? each.rule.priority : each.priority;
   const query = method === "addRule" ? "" : `?priority=${priority}`;
-  return change("POST", `${POLICIES}/${name}/${method}${query}`, "global", project, {
+  return runOperation("POST", `${POLICIES}/${name}/${method}${query}`, "global", project, {
     hasRequestId: false,
     ...("rule" in each && { body: each.rule }),
   });
@@ -113,7 +113,7 @@ export async function deleteSecurityPolicy(
   name: string,
   project: GoogleProject,
 ): Promise<"deleted" | "missing" | "in use"> {
-  const failure = await change("DELETE", `${POLICIES}/${name}`, "global", project);
+  const failure = await runOperation("DELETE", `${POLICIES}/${name}`, "global", project);
   if (!failure) return "deleted";
   if (isMissing(failure)) return "missing";
   if (isInUse(failure)) return "in use";

@@ -44,11 +44,11 @@ export function problemOfAddress(
 ): ActionError | undefined {
   const internal = use.scope !== "global";
   const needed = internal
-    ? `an internal load balancer needs an internal IPv4 address of the region ${regionOf(use.scope)}`
+    ? `an internal load balancer needs an internal IPv4 address of the region ${regionName(use.scope)}`
     : "an external load balancer needs a global external IPv4 address";
   const fix = `set static_ip_name to one that is, or create_static_ip: true with a new name (\`gcloud compute addresses list --project=${use.projectId}\`).`;
   if (!address && elsewhere) {
-    const actual = elsewhere === "global" ? "global" : `in the region ${regionOf(elsewhere)}`;
+    const actual = elsewhere === "global" ? "global" : `in the region ${regionName(elsewhere)}`;
     return new ActionError(`The static address ${name} is ${actual}: ${needed}.`, { fix });
   }
   if (!address) {
@@ -119,6 +119,6 @@ function contentHash(text: string): string {
   return Array.from(bytes, (byte) => (byte % 36).toString(36)).join("");
 }
 
-function regionOf(scope: Scope): string {
+function regionName(scope: Scope): string {
   return scope.replace("regions/", "");
 }

@@ -107,7 +107,7 @@ export function tokenError(error: unknown, source: CredentialSource): ActionErro
     });
   }
   const known = TOKEN_ERRORS.find(({ pattern }) => pattern.test(`${failure.reason ?? ""} ${failure.text}`));
-  const account = (source.configuration && accountOf(source.configuration)) ?? "service account";
+  const account = (source.configuration && describeAccount(source.configuration)) ?? "service account";
   return new ActionError(
     known?.what.replace("{account}", account) ?? `Google refused ${source.description}.`,
     {
@@ -129,7 +129,7 @@ function identityTokenUrl({ configuration }: CredentialSource): string | undefin
   return v.is(UrlSourced, configuration) ? configuration.credential_source.url.split("?")[0] : undefined;
 }
 
-function accountOf(configuration: Parameters<typeof impersonatedAccount>[0]): string | undefined {
+function describeAccount(configuration: Parameters<typeof impersonatedAccount>[0]): string | undefined {
   const account = impersonatedAccount(configuration) ?? configuration.client_email;
   return typeof account === "string" ? `service account ${account}` : undefined;
 }

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { differences, type FieldDifference } from "../kubernetes/field-difference.ts";
 
 /** An object as a chart renders it. Empty fields may be null. */
-const Rendered = v.looseObject({
+const ManifestObject = v.looseObject({
   apiVersion: v.string(),
   kind: v.string(),
   metadata: v.looseObject({
@@ -13,7 +13,7 @@ const Rendered = v.looseObject({
     annotations: v.nullish(v.record(v.string(), v.unknown()), {}),
   }),
 });
-export type Rendered = v.InferOutput<typeof Rendered>;
+export type ManifestObject = v.InferOutput<typeof ManifestObject>;
 
 /** The name of an object in the log and the plan. */
 export interface ObjectName {
@@ -39,12 +39,12 @@ const Workload = v.looseObject({ spec: v.looseObject({ template: v.unknown() }) 
  *
  * @param text several YAML documents
  */
-export function parseManifest(text: string): Map<string, Rendered> {
+export function parseManifest(text: string): Map<string, ManifestObject> {
   // Of two equal keys the last one counts, as for Helm.
   const documents = loadAll(text, { json: true }).filter((document) => document !== null);
   return new Map(
     documents.map((document) => {
-      const object = v.parse(Rendered, document);
+      const object = v.parse(ManifestObject, document);
       const group = object.apiVersion.includes("/") ? object.apiVersion.split("/")[0] : "";
       return [[group, object.kind, object.metadata.namespace, object.metadata.name].join("/"), object];
     }),
@@ -87,7 +87,7 @@ export function compareManifests(before: string, after: string): ManifestChange 
 }
 
 /** Tells whether Helm leaves an object in the cluster that the release no longer has. */
-export function isKept({ metadata }: Rendered): boolean {
+export function isKept({ metadata }: ManifestObject): boolean {
   return metadata.annotations["helm.sh/resource-policy"] === "keep";
 }
 
@@ -104,10 +104,10 @@ export function manifestDifferences(before: string, after: string): ManifestDiff
   });
 }
 
-function podTemplate(object: Rendered): unknown {
+function podTemplate(object: ManifestObject): unknown {
   return v.parse(Workload, object).spec.template;
 }
 
-function nameOf([, { kind, metadata }]: [string, Rendered]): ObjectName {
+function nameOf([, { kind, metadata }]: [string, ManifestObject]): ObjectName {
   return { kind, name: metadata.name };
 }

@@ -45,7 +45,7 @@ export async function chartFor(
     });
     const { chart: name, version, repository } = reference;
     warning(
-      `Chart ${name} ${version} can't be had from ${repository ?? name} (${error.why ?? error.message}). The upgrade goes on with the chart as Helm keeps it in release ${release.name}: it renders the release as it is.`,
+      `Chart ${name} ${version} could not be downloaded from ${repository ?? name} (${error.why ?? error.message}). The upgrade goes on with the chart as Helm keeps it in release ${release.name}: it renders the release as it is.`,
     );
     return { ...chart, origin: "release" };
   }

@@ -1,11 +1,11 @@
-import { parseDuration } from "../base/duration.ts";
+import { DAY_MS, parseDuration } from "../base/duration.ts";
 import type { Mistake } from "../base/mistakes.ts";
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 /** An RFC 1123 subdomain: the names of releases and of most Kubernetes objects. */
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 /** A Node.js timer of more than 2^31 ms, which is 24.9 days, would fire at once. */
-const MAX_WAIT_MS = 24 * 86_400_000;
+const MAX_WAIT_MS = 24 * DAY_MS;
 
 /** Added when a URL can't be parsed: its password may have characters that end it early. */
 const NOT_SHOWN =

@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { getCACertificates } from "node:tls";
+import { DAY_MS } from "../base/duration.ts";
 import { messageOf } from "../base/errors.ts";
 
 /** A certificate (chain) and its private key, both PEM. */
@@ -8,7 +9,6 @@ export interface KeyPair {
   privateKey: string;
 }
 
-const DAY_MS = 86_400_000;
 /**
  * A certificate is renewed when fewer days are left, so that a monthly pipeline never serves an expired one.
  */

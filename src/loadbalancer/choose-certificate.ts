@@ -1,3 +1,4 @@
+import { DAY_MS } from "../base/duration.ts";
 import { ActionError } from "../base/errors.ts";
 import { info, warning } from "../base/log.ts";
 import type { SslCertificate } from "../gke/compute-resources.ts";
@@ -9,8 +10,6 @@ import { sslCertificateMatchesHost } from "./pre-shared-certificates.ts";
 import { secretHashOf } from "./references.ts";
 import { bytesIn, pairIn } from "./secret-pair.ts";
 import type { LoadBalancerSettings } from "./settings.ts";
-
-const DAY_MS = 86_400_000;
 
 /** What is the same for all certificates that somebody else makes. */
 const NOT_MADE = { newPair: undefined, newAuthority: undefined, authority: undefined, move: undefined };

@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import * as v from "valibot";
+import { DAY_MS } from "../base/duration.ts";
 import { info, warning } from "../base/log.ts";
 import { KubernetesObject, type Secret } from "../kubernetes/objects.ts";
 import { type Owner, ownerOf } from "../kubernetes/ownership.ts";
@@ -21,7 +22,6 @@ import { hasAuthorityFor, isConstrainedTo } from "./name-constraint.ts";
 import { authoritySecretName, secretHashOf } from "./references.ts";
 import { bytesIn, pairIn } from "./secret-pair.ts";
 
-const DAY_MS = 86_400_000;
 /**
  * The next authority is made when the present one has fewer days left, or a certificate without an authority.
  * Clients then have a month to take it from the output ca_certificate before the load balancer needs it.

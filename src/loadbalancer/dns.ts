@@ -101,7 +101,7 @@ export function dnsAdvice(
   { zone }: { zone?: string | undefined } = {},
 ): string | undefined {
   const record = `${host}. ${TTL} IN A ${address}`;
-  const cached = `the Cloud DNS zone ${zone} says ${address}, which resolvers may learn only when what they remember has expired; if it lasts, check at the domain's registrar that the name servers are those of the zone.`;
+  const cached = `the Cloud DNS zone ${zone} says ${address}. Resolvers may still give an older answer from their cache. If that lasts, check at the domain's registrar that the name servers are those of the zone.`;
   if (found.state === "unknown") {
     return `What DNS says of ${host} is not known (${found.why}). It must say: ${record}`;
   }

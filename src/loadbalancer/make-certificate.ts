@@ -1,9 +1,9 @@
 import type { webcrypto } from "node:crypto";
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { DAY_MS } from "../base/duration.ts";
 import { certificatesIn, type KeyPair } from "./certificate.ts";
 import { AUTHORITY_OF, NAME_CONSTRAINTS, nameConstraint } from "./name-constraint.ts";
 
-const DAY_MS = 86_400_000;
 /** Clients whose clock is an hour behind must accept a new certificate, too. */
 const CLOCK_SKEW_MS = 3_600_000;
 /** The longest validity of a public certificate (CA/Browser Forum), which every client accepts. */

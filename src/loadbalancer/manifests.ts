@@ -35,7 +35,7 @@ export interface LoadBalancerNames {
 /** The annotation that names the controller of an Ingress. */
 export const INGRESS_CLASS = "kubernetes.io/ingress.class";
 /** Returns the class of Google's controller for a kind of load balancer. */
-export function ingressClass(loadBalancer: LoadBalancerSettings["loadBalancer"]): string {
+export function ingressClassOf(loadBalancer: LoadBalancerSettings["loadBalancer"]): string {
   return loadBalancer === "internal" ? "gce-internal" : "gce";
 }
 
@@ -48,7 +48,7 @@ export const STATIC_ADDRESS = {
 };
 
 /** Returns the BackendConfig: Milvus's health check, time limits, and what the input backend_config says. */
-export function backendConfig(
+export function backendConfigManifest(
   names: LoadBalancerNames,
   settings: LoadBalancerSettings,
   kept: KeptSpec = NOTHING_KEPT.backendConfig,
@@ -62,7 +62,7 @@ export function backendConfig(
 }
 
 /** Returns the FrontendConfig of the input frontend_config. */
-export function frontendConfig(names: LoadBalancerNames, spec: YamlMap): Manifest & { spec: object } {
+export function frontendConfigManifest(names: LoadBalancerNames, spec: YamlMap): Manifest & { spec: object } {
   return {
     apiVersion: "networking.gke.io/v1beta1",
     kind: "FrontendConfig",
@@ -72,7 +72,7 @@ export function frontendConfig(names: LoadBalancerNames, spec: YamlMap): Manifes
 }
 
 /** Returns the Secret with a certificate and its key. */
-export function tlsSecret(
+export function tlsSecretManifest(
   namespace: string,
   name: string,
   pair: KeyPair,
@@ -89,7 +89,10 @@ export function tlsSecret(
 }
 
 /** Returns the ManagedCertificate for the host. */
-export function managedCertificate(names: LoadBalancerNames, name: string): Manifest & { spec: object } {
+export function managedCertificateManifest(
+  names: LoadBalancerNames,
+  name: string,
+): Manifest & { spec: object } {
   return {
     apiVersion: "networking.gke.io/v1",
     kind: "ManagedCertificate",
@@ -106,7 +109,7 @@ export function managedCertificate(names: LoadBalancerNames, name: string): Mani
  * @param formerHosts other hosts that it also routes to Milvus
  * @param kept what stays of an Ingress that somebody else made
  */
-export function ingress(
+export function ingressManifest(
   names: LoadBalancerNames,
   port: GrpcPort,
   settings: LoadBalancerSettings,

@@ -9,6 +9,9 @@ export interface GrpcPort {
   port: number;
 }
 
+/** The port at which Milvus serves gRPC by default, in its chart and with its operator. */
+export const DEFAULT_GRPC_PORT: GrpcPort = { name: "milvus", port: 19530 };
+
 /**
  * Returns the Service's gRPC port. The values win over the live Service, because the upgrade may rename the
  * port.

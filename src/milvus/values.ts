@@ -5,6 +5,8 @@ import { mergeValues, valueAt } from "../helm/values.ts";
 import type { GrpcPort } from "./grpc-port.ts";
 import { withTls } from "./user-yaml.ts";
 
+/** The name of Milvus's own chart. */
+export const MILVUS_CHART = "milvus";
 /** Has GKE make network endpoint groups for a Service. */
 const NEG_ANNOTATION = "cloud.google.com/neg";
 /** The Service annotations that this action sets. */

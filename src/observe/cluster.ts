@@ -29,15 +29,13 @@ import {
   otherHostsOf,
   referencesOf,
 } from "../loadbalancer/references.ts";
-import { milvusVersionIn } from "../milvus/rendered.ts";
+import { milvusVersionIn } from "../milvus/rendered-objects.ts";
+import { MILVUS_CHART } from "../milvus/values.ts";
 import type { Access } from "./access.ts";
 import { serviceToCome } from "./installation.ts";
 import { observeMissing } from "./missing-release.ts";
 import type { ClusterState } from "./observed.ts";
 import { observeReleaseObjects, WORKLOADS } from "./release-objects.ts";
-
-/** The name of Milvus's own chart. */
-const MILVUS_CHART = "milvus";
 
 /**
  * Reads the release and the objects that this action makes, side by side.
@@ -63,15 +61,15 @@ export async function observeCluster(
     observeReleaseObjects(api, name, namespace, WORKLOADS),
   ]);
   refuseDeletionInProgress(objects, settings);
-  const ingress = parsed(Ingress, find(objects, "Ingress", settings.ingressName));
+  const ingress = parsed(Ingress, findObject(objects, "Ingress", settings.ingressName));
   const found = {
     objects,
     ingress,
     ingressAddress: ingress && addressOf(ingress),
     otherIngresses,
     workloads,
-    tlsSecret: parsed(Secret, find(objects, "Secret", settings.tlsSecret)),
-    authoritySecret: parsed(Secret, find(objects, "Secret", authoritySecretName(settings.tlsSecret))),
+    tlsSecret: parsed(Secret, findObject(objects, "Secret", settings.tlsSecret)),
+    authoritySecret: parsed(Secret, findObject(objects, "Secret", authoritySecretName(settings.tlsSecret))),
     managedCertificates: objects
       .filter(({ kind }) => kind === "ManagedCertificate")
       .map((object) => v.parse(ManagedCertificate, object)),
@@ -186,7 +184,7 @@ export async function observeObjects(
     get("Secret", authoritySecretName(settings.tlsSecret)),
   ]);
   const objects = named.flat();
-  const ingress = find(objects, "Ingress", settings.ingressName);
+  const ingress = findObject(objects, "Ingress", settings.ingressName);
   const live = referencesOf(ingress && v.parse(Ingress, ingress));
   const secrets = live.secrets.filter((name) => name !== settings.tlsSecret);
   // Google's controller leaves a certificate's name in an Ingress that no longer names the
@@ -231,7 +229,7 @@ async function managedCertificates(
 }
 
 /** Returns the object of a kind and a name. */
-export function find(
+export function findObject(
   objects: readonly KubernetesObject[],
   kind: string,
   name: string,

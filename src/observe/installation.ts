@@ -9,10 +9,8 @@ import { mergeValues, valueAt } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { requestedValues } from "../inputs/values.ts";
 import { Service } from "../kubernetes/objects.ts";
+import { DEFAULT_GRPC_PORT } from "../milvus/grpc-port.ts";
 import type { ClusterState } from "./observed.ts";
-
-/** Where Milvus's chart serves gRPC by default. */
-const DEFAULT_PORT = { name: "milvus", port: 19530 };
 
 /**
  * Describes a release that isn't installed yet, without values of its own, so that it is planned like any
@@ -71,8 +69,8 @@ export function serviceToCome(
       type: text("service", "type"),
       ports: [
         {
-          name: text("service", "portName") ?? DEFAULT_PORT.name,
-          port: typeof port === "number" ? port : DEFAULT_PORT.port,
+          name: text("service", "portName") ?? DEFAULT_GRPC_PORT.name,
+          port: typeof port === "number" ? port : DEFAULT_GRPC_PORT.port,
           targetPort: "milvus",
         },
       ],

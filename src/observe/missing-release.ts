@@ -9,13 +9,12 @@ import type { ApiServer } from "../kubernetes/api.ts";
 import { type Deployer, deployerOf } from "../kubernetes/deployers.ts";
 import { ListedObject } from "../kubernetes/objects.ts";
 import { HELM_RELEASE } from "../kubernetes/ownership.ts";
+import { DEFAULT_GRPC_PORT } from "../milvus/grpc-port.ts";
 import { loadBalancerValues } from "../milvus/values.ts";
 import { observeInstallation } from "./installation.ts";
 
 /** Milvus Operator's own resource (milvus-operator, apis/milvus.io/v1beta1). */
 const OPERATOR_RESOURCE = { apiVersion: "milvus.io/v1beta1", kind: "Milvus" };
-/** Where Milvus serves gRPC, in its chart and with its operator. */
-const DEFAULT_PORT = { name: "milvus", port: 19530 };
 
 /** How many releases an error names. */
 const MOST_RELEASES = 5;
@@ -69,7 +68,7 @@ function deployedWithoutHelm(
   { release, namespace, backendConfigName }: MissingSettings,
   deployer: Deployer | "unknown",
 ): ActionError {
-  const service = asMap(loadBalancerValues({}, DEFAULT_PORT, backendConfigName).service);
+  const service = asMap(loadBalancerValues({}, DEFAULT_GRPC_PORT, backendConfigName).service);
   const isKnown = deployer !== "unknown";
   const title = `Milvus ${release} in namespace ${namespace}`;
   const what = isKnown

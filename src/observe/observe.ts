@@ -17,7 +17,7 @@ import { keptOf, withKept } from "../loadbalancer/keep-settings.ts";
 import type { Kept } from "../loadbalancer/kept.ts";
 import { refuseUntrusted } from "../loadbalancer/untrusted.ts";
 import type { Access } from "./access.ts";
-import { find, observeCluster, parsed } from "./cluster.ts";
+import { findObject, observeCluster, parsed } from "./cluster.ts";
 import { observeGoogle } from "./google.ts";
 import type { ClusterState, Observed } from "./observed.ts";
 
@@ -34,7 +34,7 @@ export async function observe(given: Settings, job: Job, access: Access): Promis
   const kept = keptOf(given, found.service.metadata.name, found.objects, Date.now());
   const settings = withKept(given, kept);
   const cluster = withoutKeptHosts(found, kept);
-  const tlsSecret = parsed(Secret, find(cluster.objects, "Secret", settings.tlsSecret));
+  const tlsSecret = parsed(Secret, findObject(cluster.objects, "Secret", settings.tlsSecret));
   const google = await observeGoogle(settings, access, cluster);
   const certificate = await chooseCertificate(settings, { ...cluster, tlsSecret }, google.sslCertificates);
   if (settings.verify && endsProven(settings) && certificate.certificate !== undefined) {

@@ -1,6 +1,6 @@
-import type { Rendered } from "../helm/manifest.ts";
+import type { ManifestObject } from "../helm/manifest.ts";
 import { isOf } from "../kubernetes/objects.ts";
-import { podsBehind } from "../milvus/rendered.ts";
+import { podsBehind } from "../milvus/rendered-objects.ts";
 import type { LoadBalancerPlan } from "./load-balancer.ts";
 import type { RenderedPlan } from "./rendered.ts";
 
@@ -16,7 +16,7 @@ import type { RenderedPlan } from "./rendered.ts";
  * @param hasFiles whether the user's own objects come before the load balancer's
  */
 export function awaitedPods(
-  objects: Iterable<Rendered>,
+  objects: Iterable<ManifestObject>,
   service: string,
   change: Pick<RenderedPlan, "restarts" | "creates">,
   { manifests, live }: Pick<LoadBalancerPlan, "manifests" | "live">,

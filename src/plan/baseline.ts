@@ -86,14 +86,14 @@ export function unaskedChangesError(release: Release, unasked: readonly Manifest
     `The upgrade would change what no value asks to change in release ${name} in namespace ${namespace}; nothing was changed.`,
     {
       why: [
-        `with its own values, chart ${chart} ${chartVersion} makes something else of it:`,
+        `with the release's own values, chart ${chart} ${chartVersion} renders something else than what is deployed:`,
         ...lines,
         ...more,
       ].join("\n"),
       fix: [
         ...(numbers.length > 0
           ? [
-              `Helm writes ${numbers.join(", ")} otherwise once it has read the number back: give ${paths.join(", ") || "the value"} in quotes with the input values.`,
+              `Helm writes ${numbers.join(", ")} in another form after it has read the number back: give ${paths.join(", ") || "the value"} in quotes with the input values.`,
             ]
           : []),
         ...(isNumbersOnly

@@ -76,7 +76,7 @@ function lostLayer4({ keepLayer4, host }: ConsequenceSettings, { service }: Obse
   }
   const otherwise = keepLayer4 ? "" : " (without keep_layer4: false it stays until Milvus answers there)";
   return [
-    `The layer-4 load balancer at ${address} is deleted at Google by the Helm upgrade: its clients reach nothing there until they use the new one${otherwise}.`,
+    `The layer-4 load balancer at ${address} is deleted at Google by the Helm upgrade: its clients are cut off until they use the new one${otherwise}.`,
   ];
 }
 

@@ -8,13 +8,13 @@ import { ownerOf } from "../kubernetes/ownership.ts";
 import { changesScheme } from "../loadbalancer/address.ts";
 import { adoptOrRefuse } from "../loadbalancer/adopt.ts";
 import {
-  backendConfig,
-  frontendConfig,
-  ingress,
-  ingressClass,
+  backendConfigManifest,
+  frontendConfigManifest,
+  ingressClassOf,
+  ingressManifest,
   type LoadBalancerNames,
-  managedCertificate,
-  tlsSecret,
+  managedCertificateManifest,
+  tlsSecretManifest,
 } from "../loadbalancer/manifests.ts";
 import {
   authoritySecretName,
@@ -84,23 +84,23 @@ export function planLoadBalancer(given: PlanSettings, observed: Observed, port: 
   );
   const routed = during === wanted ? [] : observed.formerHosts;
   const first = withoutManagedNames(
-    ingress(names, port, settings, during, routed, kept.ingress),
+    ingressManifest(names, port, settings, during, routed, kept.ingress),
     settings,
     observed,
   );
-  const last = ingress(names, port, settings, wanted, [], kept.ingress);
+  const last = ingressManifest(names, port, settings, wanted, [], kept.ingress);
 
   const manifests: Manifest[] = [
-    backendConfig(names, settings, kept.backendConfig),
-    ...(settings.frontendConfig ? [frontendConfig(names, settings.frontendConfig)] : []),
+    backendConfigManifest(names, settings, kept.backendConfig),
+    ...(settings.frontendConfig ? [frontendConfigManifest(names, settings.frontendConfig)] : []),
     ...(newAuthority && names.authoritySecret
-      ? [tlsSecret(names.namespace, names.authoritySecret, newAuthority)]
+      ? [tlsSecretManifest(names.namespace, names.authoritySecret, newAuthority)]
       : []),
     ...(newPair && names.tlsSecret
-      ? [tlsSecret(names.namespace, names.tlsSecret, newPair, kept.secret)]
+      ? [tlsSecretManifest(names.namespace, names.tlsSecret, newPair, kept.secret)]
       : []),
     ...(names.managedCertificate && kept.ingress.serving?.kind !== "managed"
-      ? [managedCertificate(names, names.managedCertificate)]
+      ? [managedCertificateManifest(names, names.managedCertificate)]
       : []),
     first,
   ];
@@ -125,7 +125,7 @@ export function planLoadBalancer(given: PlanSettings, observed: Observed, port: 
     manifests,
     finalIngress: isDeepStrictEqual(first, last) ? undefined : last,
     finalBackendConfig: turnsIapOff
-      ? backendConfig(names, withoutIap(settings), kept.backendConfig)
+      ? backendConfigManifest(names, withoutIap(settings), kept.backendConfig)
       : undefined,
     orphans,
     leavesIap,
@@ -164,7 +164,7 @@ function namesOf(
     ingress: settings.ingressName,
     backendConfig: settings.backendConfigName,
     frontendConfig: settings.frontendConfigName,
-    ingressClass: ingressClass(settings.loadBalancer),
+    ingressClass: ingressClassOf(settings.loadBalancer),
     tlsSecret: kind === "self-managed" || kind === "secret" ? settings.tlsSecret : undefined,
     authoritySecret: isMade ? authoritySecretName(settings.tlsSecret) : undefined,
     managedCertificate: kind === "google-managed" ? managed : undefined,

@@ -4,12 +4,10 @@ import type { Release } from "../helm/release.ts";
 import { valueAt } from "../helm/values.ts";
 import type { Deployer } from "../kubernetes/deployers.ts";
 import { grpcPort } from "../milvus/grpc-port.ts";
-import { loadBalancerValues } from "../milvus/values.ts";
+import { loadBalancerValues, MILVUS_CHART } from "../milvus/values.ts";
 import type { Observed } from "../observe/observed.ts";
 import { valuesOverlay } from "./values-overlay.ts";
 
-/** The name of Milvus's own chart. */
-const MILVUS_CHART = "milvus";
 const GUIDE = 'docs/upgrades.md, "Flux, Argo CD, Milvus Operator"';
 
 /** Where each tool has a release's values. */

@@ -13,7 +13,7 @@ import { describeVersionChange, trapsBetween } from "../helm/version-change.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { requestedValues } from "../inputs/values.ts";
 import type { KubernetesObject } from "../kubernetes/objects.ts";
-import { milvusVersionIn, refuseNoEffect } from "../milvus/rendered.ts";
+import { milvusVersionIn, refuseNoEffect } from "../milvus/rendered-objects.ts";
 import type { Observed } from "../observe/observed.ts";
 import { unaskedChanges, unaskedChangesError } from "./baseline.ts";
 import { type LiveEdit, liveEdits, overwrites } from "./live-edits.ts";

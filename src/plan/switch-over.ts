@@ -1,4 +1,4 @@
-import { parseManifest, type Rendered, splitManifest } from "../helm/manifest.ts";
+import { type ManifestObject, parseManifest, splitManifest } from "../helm/manifest.ts";
 import { replicasOf } from "./replicas.ts";
 
 /**
@@ -13,7 +13,7 @@ import { replicasOf } from "./replicas.ts";
 export function switchOverManifest(stored: string, rendered: string, service: string): string {
   const [before, after] = [parseManifest(stored), parseManifest(rendered)];
   const texts = splitManifest(rendered);
-  const isTaken = (old: Rendered | undefined, object: Rendered) =>
+  const isTaken = (old: ManifestObject | undefined, object: ManifestObject) =>
     (object.kind === "Service" && object.metadata.name === service) || replicasOf(old) !== replicasOf(object);
   const documents = [...splitManifest(stored)].map(([key, text]) => {
     const object = after.get(key);
