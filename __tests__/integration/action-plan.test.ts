@@ -155,9 +155,9 @@ test("mode plan needs no right to change anything: it compares what no dry run m
     kind: "BackendConfig",
     name: "my-release-backendconfig",
     action: "create",
-    checked: false,
+    rehearsed: false,
   });
-  expect(first.summary).toContain("Not checked by a dry run: this account may not apply these objects");
+  expect(first.summary).toContain("Not rehearsed: this account may not apply these objects");
   expect(pullRequest.comments).toEqual([expect.stringMatching(/\n## Plan: \d objects to create/)]);
   if (CAN_SHOW_PAGES) {
     expect(await showPage(first.summary)).toEqual([expect.stringContaining("2. Look and plan")]);
@@ -173,9 +173,7 @@ test("mode plan needs no right to change anything: it compares what no dry run m
   await cluster.kubectl("patch", "backendconfig", "my-release-backendconfig", ...merge);
   const drifted = await plan();
   expect(drifted.outputs).toMatchObject({ would_change: "true", to_change: "1", to_create: "0" });
-  expect(drifted.lines).toContain(
-    "BackendConfig my-release-backendconfig: change (not checked by a dry run)",
-  );
+  expect(drifted.lines).toContain("BackendConfig my-release-backendconfig: change (not rehearsed)");
 });
 
 /** Makes a pull request whose comments are kept on loopback, and the variables of a job for it. */

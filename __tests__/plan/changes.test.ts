@@ -89,7 +89,7 @@ describe("uncheckedChange", () => {
       kind: "Ingress",
       name: "a",
       action,
-      checked: false,
+      rehearsed: false,
     });
   });
 

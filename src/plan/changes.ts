@@ -16,8 +16,8 @@ export interface ObjectChange {
   action: "create" | "change" | "keep" | "take over" | "delete";
   /** What changes in an object that exists. */
   fields?: Pick<FieldChange, "path" | "before" | "after">[];
-  /** False: no dry run has checked the change, because the account may not apply the object. */
-  checked?: false;
+  /** Public: false when no dry run has checked the change, because the account may not apply the object. */
+  rehearsed?: false;
 }
 
 /** Compares what the API server would store with what exists. */
@@ -38,12 +38,12 @@ export function objectChange(before: KubernetesObject | undefined, after: Kubern
 export function uncheckedChange(live: KubernetesObject | undefined, manifest: Manifest): ObjectChange {
   const { kind, metadata } = manifest;
   const { name } = metadata;
-  if (!live) return { kind, name, action: "create", checked: false };
+  if (!live) return { kind, name, action: "create", rehearsed: false };
   const wanted = asStored(manifest);
   const applied = managedFields(live).find(isApplied)?.fieldsV1 ?? {};
   const unmet = unmetFields(wanted, live);
   const isKept = unmet.length === 0 && !hasFieldsBeyond(applied, wanted);
-  return { kind, name, action: isKept ? "keep" : "change", ...shownFields(live, unmet), checked: false };
+  return { kind, name, action: isKept ? "keep" : "change", ...shownFields(live, unmet), rehearsed: false };
 }
 
 /** Returns what a manifest wants stored. The API server keeps a Secret's `stringData` in `data`. */

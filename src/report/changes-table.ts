@@ -1,6 +1,6 @@
 import type { Settings } from "../inputs/settings.ts";
 import { alert, code, plain, table } from "./markdown.ts";
-import { describeAction, NOT_CHECKED } from "./plan.ts";
+import { describeAction, NOT_REHEARSED } from "./plan.ts";
 import { changeKeyOf, LATER_UPGRADE, type PlanReport, type RunReport, UPGRADE } from "./run-report.ts";
 
 /** A row of the table of changes. */
@@ -38,7 +38,7 @@ export function changesTable(
     `### ${titleFor(mode, failed, isBegun)}`,
     upgrades(upgrade, later),
     ...(rows.length > 0 ? [table(["what", "before", "after", ...(isBegun ? ["state"] : [])], cells)] : []),
-    ...(objects.some(({ checked }) => checked === false) ? [NOT_CHECKED] : []),
+    ...(objects.some(({ rehearsed }) => rehearsed === false) ? [NOT_REHEARSED] : []),
     ...(consequences.length > 0
       ? [
           alert(

@@ -79,12 +79,12 @@ function hidden(value: unknown): unknown {
 }
 
 /** What a plan says when it was made without the rights of a deployment. */
-export const NOT_CHECKED =
-  "Not checked by a dry run: this account may not apply these objects, so they are only compared with what is there. Only a run with the rights of a deployment shows whether the API server accepts them.";
+export const NOT_REHEARSED =
+  "Not rehearsed: this account may not apply these objects, so they are only compared with what is there. Only a run with the rights of a deployment shows whether the API server accepts them.";
 
-/** Returns what happens to an object, e.g. `create (not checked by a dry run)`. */
-export function describeAction({ action, checked }: ObjectChange): string {
-  return checked === false ? `${action} (not checked by a dry run)` : action;
+/** Returns what happens to an object, e.g. `create (not rehearsed)`. */
+export function describeAction({ action, rehearsed }: ObjectChange): string {
+  return rehearsed === false ? `${action} (not rehearsed)` : action;
 }
 
 /** Returns the lines of the log that say what a run changes, and what that means for clients. */
@@ -106,7 +106,7 @@ export function describePlan(plan: PlanReport): string[] {
         "\n",
       ),
     ),
-    ...(objects.some(({ checked }) => checked === false) ? [NOT_CHECKED] : []),
+    ...(objects.some(({ rehearsed }) => rehearsed === false) ? [NOT_REHEARSED] : []),
     ...consequences,
   ];
 }
