@@ -10,7 +10,7 @@ import { parse, stringify } from "yaml";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { PROJECT } from "../../local-gke/run-action.ts";
 import { run } from "../../src/base/process.ts";
-import { CHART, TestCluster } from "../integration/support/cluster.ts";
+import { CHART, useCluster } from "../integration/support/cluster.ts";
 import { act, type WorkflowRun } from "./act.ts";
 
 const EXAMPLES = join(PROJECT, "examples");
@@ -21,7 +21,7 @@ const OTHERS = ["google-github-actions/auth@v3"];
 const CHECKOUT = "actions/checkout@v7";
 const CREDENTIALS = "google-github-actions/get-gke-credentials@v3";
 
-let cluster: TestCluster;
+const cluster = useCluster();
 /** Flags of act's for every run. */
 let flags: string[] = [];
 /** Where the stand-in for GitHub's command line notes what it was asked. */
@@ -58,7 +58,6 @@ const tunnel = createTcpServer(async (client) => {
 });
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
   for (const namespace of ["default", "internal", "search", "recommendations", "shared", "tunnel"]) {
     await cluster.installSmall(namespace);
   }
@@ -74,7 +73,6 @@ afterAll(async () => {
   tunnel.close();
   github.closeAllConnections();
   github.close();
-  await cluster?.stop();
 });
 
 /** Lays out what the workflows use, and returns the flags with which act finds it. */

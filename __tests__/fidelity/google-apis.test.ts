@@ -1,9 +1,9 @@
 import { Resolver } from "node:dns/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Fault } from "../../local-gke/cloud.ts";
 import type { State } from "../../local-gke/control-plane/state.ts";
 import { selfSigned } from "../../local-gke/milvus/certificate.ts";
-import { inputsFor, TestCluster } from "../integration/support/cluster.ts";
+import { inputsFor, useCluster } from "../integration/support/cluster.ts";
 
 /*
  * Google's Compute and Cloud DNS APIs and public DNS of a local GKE, used from
@@ -29,18 +29,16 @@ interface Body {
   error: { status: string; message: string; details: { reason: string }[] };
 }
 
-let cluster: TestCluster;
+const cluster = useCluster();
 let gke: State;
 let token: string;
 const resolver = new Resolver({ timeout: 5000, tries: 2 });
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
   gke = cluster.gke;
   resolver.setServers([gke.env.GHA_ENDPOINT_OVERRIDE_resolver ?? ""]);
   token = await accessToken();
 });
-afterAll(() => cluster?.stop());
 
 async function accessToken(): Promise<string> {
   const { origin } = new URL(gke.env.GHA_ENDPOINT_OVERRIDE_compute ?? "");

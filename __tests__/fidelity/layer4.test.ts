@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { CHART, TestCluster } from "../integration/support/cluster.ts";
+import { afterEach, expect, test, vi } from "vitest";
+import { CHART, useCluster } from "../integration/support/cluster.ts";
 
 const PATIENCE = { timeout: 100_000 };
 const GET_VERSION = "/milvus.proto.milvus.MilvusService/GetVersion";
@@ -11,15 +11,11 @@ const EMPTY_MESSAGE = Buffer.alloc(5);
 const TLS = "common: { security: { tlsMode: 1 } }\nproxy: { http: { port: 8080 } }\n";
 const NAMES = ["service/my-release-milvus", "-o"];
 
-let cluster: TestCluster;
+const cluster = useCluster();
 const sockets: Socket[] = [];
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
 afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
 });
-afterAll(() => cluster?.stop());
 
 async function service(namespace: string, path: string): Promise<string> {
   return cluster.kubectl("get", "-n", namespace, ...NAMES, `jsonpath=${path}`);

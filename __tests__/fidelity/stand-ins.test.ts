@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { DEPLOYER_ID } from "../../local-gke/control-plane/tokens.ts";
-import { TestCluster } from "../integration/support/cluster.ts";
+import { useCluster } from "../integration/support/cluster.ts";
 
 /*
  * Each thing that a real cluster does and a test can switch on. Tests of the action rely on it.
@@ -12,11 +12,7 @@ import { TestCluster } from "../integration/support/cluster.ts";
 const PROXY = "component=standalone";
 const LIMIT = 100_000;
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
 
 /** One pod of the release in a namespace. */
 async function podIn(namespace: string) {

@@ -1,55 +1,26 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
 import type { Fault } from "../../local-gke/cloud.ts";
-import { hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
-import type { StepResult } from "./support/job.ts";
-
-type Inputs = Record<string, string>;
+import { hostOf, useCluster } from "./support/cluster.ts";
+import type { Inputs, StepResult } from "./support/job.ts";
+import { planOf } from "./support/results.ts";
 
 const ZONE = "milvus-io";
 const OWNERSHIP = "_milvus-gke-load-balancer";
 const owned = (namespace: string) =>
   `"heritage=milvus-gke-load-balancer,owner=my-project/us-central1/my-cluster/${namespace}/my-release-milvus"`;
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-  await cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" });
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster((namespace) => ({ host: hostOf(namespace), wait_for: "address" }));
+beforeAll(() => cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" }));
 
-function inputs(namespace: string, more: Inputs = {}): Inputs {
-  return { ...inputsFor(namespace), host: hostOf(namespace), wait_for: "address", ...more };
-}
-
-async function run(given: Inputs, environment: Record<string, string> = {}): Promise<StepResult> {
-  return (await cluster.job({ environment })).main(given);
-}
-
-/** Runs the action, which must succeed. */
-async function deploy(given: Inputs, environment: Record<string, string> = {}): Promise<StepResult> {
-  const result = await run(given, environment);
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
-  expect(result.exitCode).toBe(0);
-  return result;
-}
-
-/**
- * Runs the action, which must change neither the namespace nor anything at Google, and returns its one error.
- */
+/** Runs the action, which must change neither the namespace nor anything at Google. */
 async function refusal(namespace: string, given: Inputs): Promise<string> {
-  const look = async () => [await cluster.snapshot(namespace), await cluster.cloudOf(namespace)];
-  const before = await look();
-  const { errors, lines, exitCode, outputs } = await run(given);
-  expect(exitCode, lines.join("\n")).toBe(1);
-  expect(await look()).toEqual(before);
-  expect(outputs.changed).toBe("false");
-  expect(errors).toHaveLength(1);
-  const [error = ""] = errors;
-  expect(error).not.toContain("that this action does not know");
+  const before = await cluster.cloudOf(namespace);
+  const { error } = await cluster.refusal(namespace, given);
+  expect(await cluster.cloudOf(namespace)).toEqual(before);
   return error;
 }
 
@@ -80,12 +51,7 @@ describe("an address or record that can't be used is refused before anything is 
   const host = `${hostOf(namespace)}.`;
   beforeAll(async () => {
     await cluster.installSmall(namespace);
-    const available = [
-      "--for=condition=Available",
-      "deployment/my-release-milvus-standalone",
-      "--timeout=300s",
-    ];
-    await cluster.kubectl("wait", ...available, "-n", namespace);
+    await cluster.available(namespace);
     await reserve("refused-regional", { region: "us-central1" });
     await reserve("refused-internal", { region: "us-central1", addressType: "INTERNAL" });
     const address = await reserve("refused-used");
@@ -189,13 +155,14 @@ describe("an address or record that can't be used is refused before anything is 
       says: ["has the IPv6 address 2001:db8::1", "delete the AAAA record"],
     },
   ])("$what", async ({ given, says }) => {
-    const error = await refusal(namespace, inputs(namespace, given));
+    const error = await refusal(namespace, given);
     for (const text of says) expect(error).toContain(text);
   });
 
   test("the region of an internal one isn't known with a kubeconfig alone", async () => {
     const error = await refusal(namespace, {
-      ...inputs(namespace, { static_ip_name: "refused-internal", load_balancer: "internal" }),
+      static_ip_name: "refused-internal",
+      load_balancer: "internal",
       ...(await throughKubeconfig()),
     });
     expect(error).toContain("The region of the internal load balancer is not known; nothing was changed.");
@@ -229,14 +196,14 @@ describe("an address or record that can't be used is refused before anything is 
       says: ["The Cloud DNS API is not enabled", "gcloud services enable dns.googleapis.com"],
     },
   ])("$fault", async ({ fault, given, says }) => {
-    const error = await withFault(fault, () => refusal(namespace, inputs(namespace, given)));
+    const error = await withFault(fault, () => refusal(namespace, given));
     for (const text of says) expect(error).toContain(text);
   });
 
   test("refuse-dns-changes is said with the role, before the release is touched", async () => {
     const given = { dns_zone: ZONE, static_ip_name: "refused-dns", create_static_ip: "true" };
     const before = await cluster.snapshot(namespace);
-    const { errors, outputs } = await withFault("refuse-dns-changes", () => run(inputs(namespace, given)));
+    const { errors, outputs } = await withFault("refuse-dns-changes", () => cluster.run(namespace, given));
     expect(errors).toEqual([
       expect.stringMatching(/may not change the records of refused\.milvus\.io[\s\S]*roles\/dns\.admin/),
     ]);
@@ -251,21 +218,15 @@ describe.concurrent("an address and a record of one's own", () => {
     const namespace = "planned";
     await cluster.installSmall(namespace);
     const before = await cluster.cloudOf(namespace);
-    const given = inputs(namespace, {
-      static_ip_name: namespace,
-      create_static_ip: "true",
-      dns_zone: ZONE,
-      mode: "plan",
-    });
-    const { outputs, summary } = await deploy(given);
-    expect(JSON.parse(outputs.plan ?? "").objects).toEqual(
+    const given = { static_ip_name: namespace, create_static_ip: "true", dns_zone: ZONE };
+    const planned = await cluster.plan(namespace, given);
+    expect(planOf(planned).objects).toEqual(
       expect.arrayContaining([
         { kind: "static address", name: namespace, action: "create" },
         { kind: "DNS record", name: hostOf(namespace), action: "create" },
       ]),
     );
-    expect(outputs.changed).toBe("false");
-    expect(summary).toContain("DNS record");
+    expect(planned.summary).toContain("DNS record");
     expect(await cluster.cloudOf(namespace)).toEqual(before);
   });
 
@@ -273,9 +234,9 @@ describe.concurrent("an address and a record of one's own", () => {
     const namespace = "moved";
     const host = hostOf(namespace);
     await cluster.installSmall(namespace);
-    const given = inputs(namespace, { static_ip_name: namespace, create_static_ip: "true", dns_zone: ZONE });
+    const given = { static_ip_name: namespace, create_static_ip: "true", dns_zone: ZONE };
 
-    const first = await deploy({ ...given, wait_for: "ready" });
+    const first = await cluster.deploy(namespace, { ...given, wait_for: "ready" });
     const { address = "" } = first.outputs;
     expect(await cluster.cloudOf(namespace)).toMatchObject({
       staticAddresses: [
@@ -292,20 +253,20 @@ describe.concurrent("an address and a record of one's own", () => {
     );
     expect(first.lines).toContain(`DNS leads ${host} to the load balancer.`);
 
-    const second = await deploy({ ...given, wait_for: "ready" });
-    expect(second.outputs).toMatchObject({ changed: "false", address, release_revision: "2" });
+    const second = await cluster.expectUnchanged(namespace, { ...given, wait_for: "ready" });
+    expect(second.outputs).toMatchObject({ address, release_revision: "2" });
 
     await changeZoneRecords(cluster.gke, ZONE, {
       deletions: [{ name: `${host}.`, type: "A", ttl: 300, rrdatas: [address] }],
       additions: [{ name: `${host}.`, type: "A", ttl: 60, rrdatas: ["192.0.2.1"] }],
     });
     // A run that proves nothing leaves the name where clients use it.
-    const unproven = await deploy(given);
+    const unproven = await cluster.deploy(namespace, given);
     expect(unproven.lines).toContain(
       `The DNS record of ${host} stays at 192.0.2.1 until a run has proven the load balancer.`,
     );
     expect(await recordOf(namespace)).toMatchObject({ address: "192.0.2.1" });
-    const mended = await deploy({ ...given, wait_for: "ready" });
+    const mended = await cluster.deploy(namespace, { ...given, wait_for: "ready" });
     expect(mended.lines).toContain(
       `The DNS record of ${host} moves from 192.0.2.1 to ${address} once Milvus answers there.`,
     );
@@ -314,7 +275,7 @@ describe.concurrent("an address and a record of one's own", () => {
       at(/^::group::Call Milvus through the load balancer/),
     );
     expect(mended.outputs).toMatchObject({ changed: "true", release_revision: "2" });
-    expect(JSON.parse(mended.outputs.plan ?? "").objects).toContainEqual({
+    expect(planOf(mended).objects).toContainEqual({
       kind: "DNS record",
       name: host,
       action: "change",
@@ -324,7 +285,11 @@ describe.concurrent("an address and a record of one's own", () => {
     );
     expect(await recordOf(namespace)).toEqual({ address, ttl: 60, owner: owned(namespace) });
 
-    const moved = await deploy({ ...given, static_ip_name: "moved-too", wait_for: "ready" });
+    const moved = await cluster.deploy(namespace, {
+      ...given,
+      static_ip_name: "moved-too",
+      wait_for: "ready",
+    });
     const to = moved.outputs.address;
     expect(to).not.toBe(address);
     expect(await cluster.cloudOf(namespace)).toMatchObject({
@@ -335,70 +300,71 @@ describe.concurrent("an address and a record of one's own", () => {
 
     const renamed = "renamed.milvus.io";
     const another = { ...given, static_ip_name: "moved-too", host: renamed, wait_for: "ready" };
-    expect(JSON.parse((await deploy(another)).outputs.plan ?? "").objects).toContainEqual({
+    expect(planOf(await cluster.deploy(namespace, another)).objects).toContainEqual({
       kind: "DNS record",
       name: host,
       action: "delete",
     });
     expect(await cluster.recordsAt(host)).toEqual([]);
     expect(await cluster.recordsAt(renamed)).toMatchObject([{ type: "A", values: [to] }]);
-    expect((await deploy(another)).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, another);
   });
 
   test("an upgrade that fails leaves the name at the old address", async () => {
     const namespace = "name-stays";
     const host = hostOf(namespace);
     await cluster.installSmall(namespace);
-    await deploy(inputs(namespace, { dns_zone: ZONE }));
+    await cluster.deploy(namespace, { dns_zone: ZONE });
     const { address = "" } = await recordOf(namespace);
     await changeZoneRecords(cluster.gke, ZONE, {
       deletions: [{ name: `${host}.`, type: "A", ttl: 300, rrdatas: [address] }],
       additions: [{ name: `${host}.`, type: "A", ttl: 300, rrdatas: ["192.0.2.7"] }],
     });
-    const failed = await run({
-      ...inputs(namespace, { dns_zone: ZONE, wait_for: "ready", helm_timeout: "3s" }),
+    await cluster.failure(namespace, {
+      dns_zone: ZONE,
+      wait_for: "ready",
+      helm_timeout: "3s",
       values: "annotations:\n  local-gke/ready-after: 1h\n",
     });
-    expect(failed.exitCode, failed.lines.join("\n")).toBe(1);
     expect(await recordOf(namespace)).toMatchObject({ address: "192.0.2.7" });
   });
 
   test("a record alone follows whatever address the load balancer gets", async () => {
     const namespace = "followed";
     await cluster.installSmall(namespace);
-    const { outputs } = await deploy(inputs(namespace, { dns_zone: ZONE }));
+    const { outputs } = await cluster.deploy(namespace, { dns_zone: ZONE });
     expect(await recordOf(namespace)).toMatchObject({ address: outputs.address, owner: owned(namespace) });
-    const again = await deploy(inputs(namespace, { dns_zone: ZONE }));
-    expect(again.outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, { dns_zone: ZONE });
 
     // The HTTP rule has an address of its own at first, to which the HTTPS one then moves.
     const ready = { dns_zone: ZONE, wait_for: "ready" };
-    const http = await deploy(inputs(namespace, { ...ready, allow_http: "true" }));
+    const http = await cluster.deploy(namespace, { ...ready, allow_http: "true" });
     expect(http.outputs.address).not.toBe(outputs.address);
     expect(http.lines).toContainEqual(
       expect.stringContaining(`The load balancer at ${outputs.address} moves to another address`),
     );
     expect(await recordOf(namespace)).toMatchObject({ address: http.outputs.address });
-    const https = await deploy(inputs(namespace, ready));
+    const https = await cluster.deploy(namespace, ready);
     expect(https.outputs.address).toBe(http.outputs.address);
   });
 
   test("the right record that somebody has made by hand is left", async () => {
     const namespace = "handmade";
     await cluster.installSmall(namespace);
-    const { address = "" } = (await deploy(inputs(namespace))).outputs;
+    const { address = "" } = (await cluster.deploy(namespace)).outputs;
     const record = { name: `${hostOf(namespace)}.`, type: "A", ttl: 60, rrdatas: [address] };
     await changeZoneRecords(cluster.gke, ZONE, { additions: [record] });
-    const again = await deploy(inputs(namespace, { dns_zone: ZONE }));
-    expect(again.outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, { dns_zone: ZONE });
     expect(await recordOf(namespace)).toEqual({ address, ttl: 60, owner: undefined });
   });
 
   test("a kubeconfig and Application Default Credentials do", async () => {
     const namespace = "by-kubeconfig";
     await cluster.installSmall(namespace);
-    const { outputs } = await deploy({
-      ...inputs(namespace, { static_ip_name: namespace, create_static_ip: "true", dns_zone: ZONE }),
+    const { outputs } = await cluster.deploy(namespace, {
+      static_ip_name: namespace,
+      create_static_ip: "true",
+      dns_zone: ZONE,
       ...(await throughKubeconfig()),
     });
     const { address } = outputs;
@@ -416,7 +382,7 @@ describe.concurrent("an address and a record of one's own", () => {
     await cluster.installSmall(namespace);
     await cluster.control("PUT", "dns-zones/inside", { dnsName: "inside.milvus.io", visibility: "private" });
     const given = { load_balancer: "internal", static_ip_name: namespace, create_static_ip: "true" };
-    const { outputs } = await deploy(inputs(namespace, { ...given, dns_zone: "inside" }));
+    const { outputs } = await cluster.deploy(namespace, { ...given, dns_zone: "inside" });
     const { address } = outputs;
     expect(await cluster.cloudOf(namespace)).toMatchObject({
       loadBalancers: [{ address }],
@@ -424,8 +390,8 @@ describe.concurrent("an address and a record of one's own", () => {
         { region: "us-central1", addressType: "INTERNAL", purpose: "SHARED_LOADBALANCER_VIP", address },
       ],
     });
-    const again = await deploy(inputs(namespace, { ...given, dns_zone: "inside" }));
-    expect(again.outputs).toMatchObject({ changed: "false", address });
+    const again = await cluster.expectUnchanged(namespace, { ...given, dns_zone: "inside" });
+    expect(again.outputs).toMatchObject({ address });
   });
 });
 
@@ -437,12 +403,12 @@ describe("DNS by hand", () => {
     await cluster.installSmall(namespace);
     address = await reserve(namespace);
   });
-  const given = () => inputs(namespace, { static_ip_name: namespace });
+  const given = { static_ip_name: namespace };
   const warnings = ({ lines }: StepResult) =>
     lines.filter((line) => line.startsWith("::warning title=Milvus on GKE::"));
 
   test("without a record, the one to create is said", async () => {
-    const result = await deploy(given());
+    const result = await cluster.deploy(namespace, given);
     expect(result.outputs.address).toBe(address);
     expect(result.lines).toContain(
       `DNS has no address for ${host}, the load balancer is at ${address}: create the record ${host}. 300 IN A ${address}`,
@@ -452,7 +418,7 @@ describe("DNS by hand", () => {
 
   test("a record that leads elsewhere is warned of, with both addresses", async () => {
     await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: ["192.0.2.1"] });
-    const result = await deploy(given());
+    const result = await cluster.deploy(namespace, given);
     expect(warnings(result)).toEqual([
       expect.stringContaining(`${host} points to 192.0.2.1; the load balancer is at ${address}`),
     ]);
@@ -463,7 +429,7 @@ describe("DNS by hand", () => {
     await cluster.control("DELETE", `dns-records/${host}`);
     await cluster.control("PUT", `dns-records/${host}`, { type: "CNAME", values: ["old.example.com."] });
     await cluster.control("PUT", "dns-records/old.example.com", { type: "A", values: ["192.0.2.2"] });
-    const result = await deploy(given());
+    const result = await cluster.deploy(namespace, given);
     expect(warnings(result)).toEqual([
       expect.stringMatching(/points to 192\.0\.2\.2, as an alias \(CNAME\) of old\.example\.com/),
     ]);
@@ -472,7 +438,7 @@ describe("DNS by hand", () => {
 
   test("the right record is acknowledged", async () => {
     await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: [address] });
-    const result = await deploy(given());
+    const result = await cluster.deploy(namespace, given);
     expect(result.lines).toContain(`DNS leads ${host} to the load balancer.`);
     expect(warnings(result)).toEqual([]);
   });
@@ -482,7 +448,9 @@ describe("DNS by hand", () => {
     onTestFinished(() => void silent.close());
     await once(silent, "listening");
     const resolver = `127.0.0.1:${silent.address().port}`;
-    const result = await deploy(given(), { GHA_ENDPOINT_OVERRIDE_resolver: resolver });
+    const result = await cluster.deploy(namespace, given, {
+      environment: { GHA_ENDPOINT_OVERRIDE_resolver: resolver },
+    });
     expect(result.lines.join("\n")).toContain(`What DNS says of ${host} is not known`);
     expect(warnings(result)).toEqual([]);
   });

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { certificateWith, DAY } from "../support/certificates.ts";
 import { secretWith } from "./support/certificates.ts";
-import { HOST, inputsFor, TestCluster } from "./support/cluster.ts";
+import { HOST, useCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 import {
   BACKEND_CONFIG,
@@ -12,17 +12,10 @@ import {
   ingressOfThePage,
   managersOf,
   OBJECTS,
-  planOf,
-  takeOver,
 } from "./support/page.ts";
+import { planOf } from "./support/results.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
-
-const deploy = (namespace: string, inputs?: Record<string, string>) => takeOver(cluster, namespace, inputs);
+const cluster = useCluster(() => ({ allow_anonymous: "true" }));
 
 describe.concurrent("objects of somebody else's", () => {
   const server = ["--server-side", "--field-manager"];
@@ -117,23 +110,19 @@ describe.concurrent("objects of somebody else's", () => {
   test.each(cases)("$what", async ({ namespace, objects, says }) => {
     await cluster.installSmall(namespace);
     for (const { object, flags } of objects(namespace)) await cluster.apply(object, ...flags);
-    const refused = await (await cluster.job()).main(inputsFor(namespace));
-    expect(refused.errors, refused.lines.join("\n")).toHaveLength(1);
+    const { error } = await cluster.refusal(namespace);
     for (const text of ["belong to somebody else; nothing was changed.", "adopt: true", ...says]) {
-      expect(refused.errors[0]).toContain(text);
+      expect(error).toContain(text);
     }
-    expect(refused.outputs.changed).toBe("false");
-    expect(await cluster.writes(namespace)).toEqual([]);
 
     const inputs = { adopt: "true", wait_for: "none" };
-    expect((await deploy(namespace, inputs)).outputs.changed).toBe("true");
+    expect((await cluster.deploy(namespace, inputs)).outputs.changed).toBe("true");
     await expectAdopted(cluster, namespace);
     for (const [kind, name] of Object.entries(OBJECTS)) {
       const managers = managersOf(await cluster.get(namespace, kind, name));
       expect(managers).not.toContainEqual(expect.stringMatching(/^(argocd|helm|cert-manager)/));
     }
-    const again = await deploy(namespace, { wait_for: "none" });
-    expect(again.outputs.changed, again.lines.join("\n")).toBe("false");
+    await cluster.expectUnchanged(namespace, { wait_for: "none" });
   });
 });
 
@@ -141,7 +130,7 @@ test("an Ingress and a BackendConfig of ours that someone has edited are mended,
   const namespace = "edited";
   await cluster.installSmall(namespace);
   const inputs = { wait_for: "none" };
-  await deploy(namespace, inputs);
+  await cluster.deploy(namespace, inputs);
   await expectAdopted(cluster, namespace);
   const patch = (kind: string, name: string, change: object) =>
     cluster.kubectl("patch", kind, name, "-n", namespace, "--type=merge", "--patch", JSON.stringify(change));
@@ -154,7 +143,7 @@ test("an Ingress and a BackendConfig of ours that someone has edited are mended,
     spec: { healthCheck: { port: 80 }, timeoutSec: null, securityPolicy },
   });
 
-  const mended = await deploy(namespace, inputs);
+  const mended = await cluster.deploy(namespace, inputs);
   expect(planOf(mended).objects).toEqual(
     expect.arrayContaining([
       expect.objectContaining({ kind: "Ingress", name: INGRESS, action: "change" }),
@@ -172,7 +161,7 @@ test("an Ingress and a BackendConfig of ours that someone has edited are mended,
     timeoutSec: 3600,
     securityPolicy,
   });
-  expect((await deploy(namespace, inputs)).outputs.changed).toBe("false");
+  await cluster.expectUnchanged(namespace, inputs);
 });
 
 describe("an Ingress made by hand with more than Milvus's page has", () => {
@@ -215,8 +204,7 @@ describe("an Ingress made by hand with more than Milvus's page has", () => {
     ]);
 
   test("is taken over with consent only, and keeps its certificate, address, policies and hosts in all runs", async () => {
-    const refused = await (await cluster.job()).main(inputsFor(namespace));
-    expect(refused.errors).toHaveLength(1);
+    const { error } = await cluster.refusal(namespace);
     for (const text of [
       "adopt: true",
       "spec.securityPolicy",
@@ -225,15 +213,14 @@ describe("an Ingress made by hand with more than Milvus's page has", () => {
       FRONTEND_CONFIG,
       "spec.rules[other.milvus.io]",
     ]) {
-      expect(refused.errors[0]).toContain(text);
+      expect(error).toContain(text);
     }
-    expect(await cluster.writes(namespace)).toEqual([]);
 
-    const planned = await deploy(namespace, { adopt: "true", mode: "plan" });
-    const taken = await deploy(namespace, { adopt: "true", backends_timeout: "1m" });
-    const again = await deploy(namespace);
+    const planned = await cluster.plan(namespace, { adopt: "true" });
+    const taken = await cluster.deploy(namespace, { adopt: "true", backends_timeout: "1m" });
+    const again = await cluster.expectUnchanged(namespace);
     expect(taken.outputs).toMatchObject({ changed: "true", authentication: "required" });
-    expect(again.outputs).toMatchObject({ changed: "false", authentication: "required" });
+    expect(again.outputs).toMatchObject({ authentication: "required" });
     for (const result of [planned, taken]) {
       expect(fieldsOf(result)).toEqual(
         expect.arrayContaining([
@@ -273,7 +260,7 @@ describe("an Ingress made by hand with more than Milvus's page has", () => {
     });
 
     // An input that says otherwise wins, and leaves the rest.
-    const own = await deploy(namespace, { certificate: "self-managed" });
+    const own = await cluster.deploy(namespace, { certificate: "self-managed" });
     expect(own.lines.join("\n")).toContain("- spec.tls[0].secretName: corp-tls -> my-release-milvus-tls");
     const after = await cluster.get(namespace, "Ingress", INGRESS);
     expect(after.spec).toMatchObject({ tls: [{ secretName: CERTIFICATE }], rules: spec && [{}, {}] });

@@ -1,8 +1,9 @@
 import { get } from "node:https";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { rulesFor } from "../../src/gke/allowed-ranges.ts";
-import { hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
+import { hostOf, useCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
+import { planOf } from "./support/results.ts";
 
 /** What tests read of a Cloud Armor policy at Google. */
 interface Policy {
@@ -16,27 +17,13 @@ const RUNNER = "127.0.0.1/32";
 const OTHERS = Array.from({ length: 11 }, (_, index) => `203.0.${100 + index}.0/24`);
 const RANGES = [...OTHERS, RUNNER].sort();
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
-
-async function attempt(namespace: string, inputs: Record<string, string>): Promise<StepResult> {
-  const job = await cluster.job();
-  return job.main({ ...inputsFor(namespace), host: hostOf(namespace), ...inputs });
-}
-
-async function succeed(namespace: string, inputs: Record<string, string>): Promise<StepResult> {
-  const result = await attempt(namespace, inputs);
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
-  return result;
-}
+const cluster = useCluster((namespace) => ({ host: hostOf(namespace) }));
 
 /** What a run changes at Google, from its plan. */
-function changesAtGoogle({ outputs }: StepResult): string[] {
-  const { objects }: { objects: { kind: string; action: string }[] } = JSON.parse(outputs.plan ?? "{}");
-  return objects.flatMap(({ kind, action }) => (kind === "Cloud Armor policy" ? [action] : []));
+function changesAtGoogle(result: StepResult): string[] {
+  return planOf(result).objects.flatMap(({ kind, action }) =>
+    kind === "Cloud Armor policy" ? [action] : [],
+  );
 }
 
 async function policies(): Promise<Policy[]> {
@@ -63,22 +50,25 @@ test("a Milvus without authentication opens to allowed_ranges only; the policy i
     service: { type: "ClusterIP" },
     extraConfigFiles: { "user.yaml": "" },
   });
-  const open = await attempt(namespace, {});
-  expect(open.exitCode).toBe(1);
-  expect(open.errors).toEqual([expect.stringContaining("has no authentication, and this run would make it")]);
-  for (const input of ["allowed_ranges", "allow_anonymous: true"]) expect(open.errors[0]).toContain(input);
-  expect(await cluster.writes(namespace)).toEqual([]);
+  const open = await cluster.refusal(namespace);
+  for (const text of [
+    "has no authentication, and this run would make it",
+    "allowed_ranges",
+    "allow_anonymous: true",
+  ]) {
+    expect(open.error).toContain(text);
+  }
 
   // The runner itself is not among the clients: nothing proves that Milvus answers.
-  const shut = await attempt(namespace, { allowed_ranges: OTHERS.join("\n"), backends_timeout: "10s" });
-  expect(shut.exitCode).toBe(1);
-  expect(shut.errors).toEqual([expect.stringContaining("refuses calls for")]);
-  expect(shut.errors[0]).toContain(
-    "What to do: allowed_ranges doesn't have the address by which this runner",
-  );
+  const shut = await cluster.failure(namespace, {
+    allowed_ranges: OTHERS.join("\n"),
+    backends_timeout: "10s",
+  });
+  expect(shut.error).toContain("refuses calls for");
+  expect(shut.error).toContain("What to do: allowed_ranges doesn't have the address by which this runner");
 
   const inputs = { allowed_ranges: RANGES.join("\n") };
-  const first = await succeed(namespace, inputs);
+  const first = await cluster.deploy(namespace, inputs);
   expect(first.outputs.authentication).toBe("none");
   expect(changesAtGoogle(first)).toEqual(["change"]);
   expect(await statusFor("127.0.0.1", first)).not.toBe(403);
@@ -88,8 +78,7 @@ test("a Milvus without authentication opens to allowed_ranges only; the policy i
   expect(policy?.name).toMatch(/^milvus-ranges-my-release-milvus-[0-9a-f]{8}$/);
   expect(policy?.rules).toHaveLength(rulesFor(RANGES).length);
 
-  const second = await succeed(namespace, inputs);
-  expect(second.outputs.changed).toBe("false");
+  const second = await cluster.expectUnchanged(namespace, inputs);
   expect(changesAtGoogle(second)).toEqual([]);
 
   // Somebody opens it by hand.
@@ -98,29 +87,27 @@ test("a Milvus without authentication opens to allowed_ranges only; the policy i
     action: "allow",
   });
   expect(await statusFor("127.0.0.2", first)).not.toBe(403);
-  const planned = await attempt(namespace, { ...inputs, mode: "plan", fail_on_changes: "true" });
-  expect(planned.errors).toEqual([
-    expect.stringContaining("A deployment would change something: 1 object to change"),
-  ]);
-  const mended = await succeed(namespace, inputs);
+  const planned = await cluster.refusal(namespace, { ...inputs, mode: "plan", fail_on_changes: "true" });
+  expect(planned.error).toContain("A deployment would change something: 1 object to change");
+  const mended = await cluster.deploy(namespace, inputs);
   expect(mended.outputs.changed).toBe("true");
   expect(changesAtGoogle(mended)).toEqual(["change"]);
   expect(await statusFor("127.0.0.2", first)).toBe(403);
 
-  const refused = await attempt(namespace, {});
-  expect(refused.errors).toEqual([expect.stringContaining("this run would make it reachable")]);
+  const refused = await cluster.refusal(namespace);
+  expect(refused.error).toContain("this run would make it reachable");
   expect(await statusFor("127.0.0.2", first)).toBe(403);
   const consent = { allow_anonymous: "true" };
-  const opened = await succeed(namespace, consent);
+  const opened = await cluster.deploy(namespace, consent);
   expect(changesAtGoogle(opened)).toEqual(["delete"]);
   expect(await policies()).toEqual([]);
   expect(await statusFor("127.0.0.2", first)).not.toBe(403);
-  expect((await succeed(namespace, consent)).outputs.changed).toBe("false");
+  await cluster.expectUnchanged(namespace, consent);
 
-  const again = await succeed(namespace, inputs);
+  const again = await cluster.deploy(namespace, inputs);
   expect(changesAtGoogle(again)).toEqual(["create"]);
   expect(await statusFor("127.0.0.2", first)).toBe(403);
-  const gone = await succeed(namespace, { ...inputs, mode: "teardown" });
+  const gone = await cluster.teardown(namespace, inputs);
   expect(changesAtGoogle(gone)).toEqual(["delete"]);
   expect(await policies()).toEqual([]);
 });

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { chartWith } from "./support/charts.ts";
-import { inputsFor, TestCluster } from "./support/cluster.ts";
+import { inputsFor, useCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
 const INGRESS = "my-release-milvus";
@@ -9,11 +9,10 @@ const INGRESS = "my-release-milvus";
  */
 const QUERY_NODE_READY = "queryNodeReady";
 
-let cluster: TestCluster;
+const cluster = useCluster();
 /** A chart whose query node takes its time from revision 2 on. */
 let chart: string;
 beforeAll(async () => {
-  cluster = await TestCluster.start();
   chart = await chartWith(
     cluster,
     "templates/_helpers.tpl",
@@ -23,7 +22,6 @@ beforeAll(async () => {
       "        {{- end }}\n        checksum/config:",
   );
 });
-afterAll(() => cluster?.stop());
 
 async function deploy(namespace: string, ready: string, inputs: Record<string, string>): Promise<StepResult> {
   await cluster.installSmall(namespace, {

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { processesOf } from "../../local-gke/control-plane/processes.ts";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
@@ -14,10 +14,12 @@ import { run } from "../../src/base/process.ts";
 import { certificatesIn, type KeyPair } from "../../src/loadbalancer/certificate.ts";
 import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { type Authority, certificateWith, DAY, encrypted, selfSigned } from "../support/certificates.ts";
-import { applySecret, certificatesAtGoogle, secretWith } from "./support/certificates.ts";
-import { CHART, HOST, hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
+import { applySecret, certificatesAtGoogle, secretWith, trusting } from "./support/certificates.ts";
+import { CHART, HOST, hostOf, type JobOptions, useCluster } from "./support/cluster.ts";
 import type { Job, Step, StepResult } from "./support/job.ts";
+import { expectFailure, expectSuccess, planOf, warningsOf } from "./support/results.ts";
 import { handshake } from "./support/tls.ts";
+import { traces } from "./support/traces.ts";
 
 const DOCUMENT = await readFile(join(import.meta.dirname, "../../docs/certificates.md"), "utf8");
 const TLS_SECRET = "my-release-milvus-tls";
@@ -25,52 +27,26 @@ const TLS_SECRET = "my-release-milvus-tls";
 const OURS = "milvus-gke-load-balancer";
 const CALL = "::group::Call Milvus through the load balancer";
 
-let cluster: TestCluster;
+const cluster = useCluster(
+  (namespace) => ({ host: hostOf(namespace) }),
+  () => jobOptions,
+);
 /** A company's own authority, and one that it has signed. */
 let root: KeyPair & Authority;
 let intermediate: KeyPair & Authority;
-/** What makes a job trust that authority, beside those that are public. */
-let trusting: { NODE_EXTRA_CA_CERTS: string };
+/** Options of a job that trusts that authority, beside those that are public. */
+let jobOptions: JobOptions;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
   const authority = { from: Date.now() - DAY, days: 900, isAuthority: true };
   root = await certificateWith({ subject: "CN=Root", ...authority });
   intermediate = await certificateWith({ subject: "CN=Intermediate", ...authority }, root);
-  const publicAuthority = await readFile(cluster.gke.env.NODE_EXTRA_CA_CERTS ?? "", "utf8");
-  const file = join(cluster.gke.directory, "trusted.pem");
-  await writeFile(file, `${publicAuthority}\n${root.certificate}`);
-  trusting = { NODE_EXTRA_CA_CERTS: file };
+  jobOptions = await trusting(cluster, root);
 });
-afterAll(() => cluster?.stop());
 
 /** Makes a certificate for a host that was made yesterday. */
 function certificateFor(host: string, days = 200, issuer?: Authority): Promise<KeyPair & Authority> {
   return certificateWith({ subject: `CN=${host}`, names: [host], from: Date.now() - DAY, days }, issuer);
-}
-
-function inputsOf(namespace: string, inputs: Record<string, string>): Record<string, string> {
-  return { ...inputsFor(namespace), host: hostOf(namespace), ...inputs };
-}
-
-async function attempt(namespace: string, inputs: Record<string, string> = {}): Promise<StepResult> {
-  return (await cluster.job({ environment: trusting })).main(inputsOf(namespace, inputs));
-}
-
-async function deploy(namespace: string, inputs: Record<string, string> = {}): Promise<StepResult> {
-  const result = await attempt(namespace, inputs);
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
-  expect(result.exitCode).toBe(0);
-  return result;
-}
-
-/** Expects that the next run with these inputs has nothing to do. */
-async function isSettled(namespace: string, inputs: Record<string, string> = {}): Promise<StepResult> {
-  const writes = await cluster.writes(namespace);
-  const again = await deploy(namespace, inputs);
-  expect(again.outputs.changed).toBe("false");
-  expect((await cluster.writes(namespace)).slice(writes.length)).toEqual([]);
-  return again;
 }
 
 /** The certificate that a run's load balancer presents, and what signed it. */
@@ -109,18 +85,6 @@ async function keyPairIn(namespace: string, name: string): Promise<KeyPair> {
   const { data } = await cluster.get(namespace, "secret", name);
   const text = (key: string) => Buffer.from(data?.[key] ?? "", "base64").toString();
   return { certificate: text("tls.crt"), privateKey: text("tls.key") };
-}
-
-/** The warnings of a run, without the one about the password of the tests' Milvus. */
-function warningsOf({ lines }: StepResult): string[] {
-  const warnings = lines.flatMap((line) => /^::warning[^:]*::(.*)$/.exec(line)?.[1] ?? []);
-  return warnings.filter((warning) => !warning.includes("default password"));
-}
-
-/** What a run has left where others can read it, its `::add-mask::` commands left out. */
-function traces({ lines, outputs, summary, state }: StepResult): string {
-  const log = lines.filter((line) => !line.startsWith("::add-mask::"));
-  return [...log, JSON.stringify(outputs), summary, JSON.stringify(state)].join("\n");
 }
 
 /** Collects the arguments of all programs of a step until it ends. */
@@ -177,13 +141,13 @@ describe.concurrent("self-managed", () => {
   test("made, kept, renewed under the same authority near its end, replaced for another host", async () => {
     const namespace = "made";
     await cluster.installSmall(namespace);
-    const first = await deploy(namespace);
+    const first = await cluster.deploy(namespace);
     const { ca_certificate: authority = "", certificate_expires, milvus_version } = first.outputs;
     const [made] = await presentsUnder(first, authority);
     expect(await pymilvus(first, authority)).toBe(milvus_version);
     expect(Date.parse(certificate_expires ?? "")).toBe(made.validToDate.getTime());
 
-    const second = await isSettled(namespace);
+    const second = await cluster.expectUnchanged(namespace);
     expect(second.outputs).toMatchObject({ ca_certificate: authority, certificate_expires });
     expect(second.lines.join("\n")).toContain(`The certificate in Secret ${TLS_SECRET} stays`);
 
@@ -198,10 +162,10 @@ describe.concurrent("self-managed", () => {
       await cluster.kubectlWith(secret, "replace", "--force", "-f", "-");
     }
     const before = await annotationsOf(namespace);
-    const third = await deploy(namespace);
+    const third = await cluster.deploy(namespace);
     expect(third.lines.join("\n")).toMatch(/is replaced: it expires in (19|20) days/);
     expect(third.outputs).toMatchObject({ ca_certificate: authority, changed: "true" });
-    const changes: { kind: string; name: string }[] = JSON.parse(third.outputs.plan ?? "").objects;
+    const changes: { kind: string; name: string }[] = planOf(third).objects;
     expect(changes).not.toContainEqual(expect.objectContaining({ name: `${TLS_SECRET}-ca` }));
     expect(warningsOf(third)).toEqual([]);
     // Clients that have the first run's file go on.
@@ -213,11 +177,11 @@ describe.concurrent("self-managed", () => {
     const nudged = "milvus-gke-load-balancer/synced-at";
     expect((await annotationsOf(namespace))[nudged]).not.toBe(before[nudged]);
 
-    const other = await deploy(namespace, { host: "other.made.milvus.io" });
+    const other = await cluster.deploy(namespace, { host: "other.made.milvus.io" });
     expect(other.lines.join("\n")).toContain("is replaced: it is not for other.made.milvus.io");
     expect(other.outputs.ca_certificate).not.toBe(authority);
     await presentsUnder(other, other.outputs.ca_certificate ?? "");
-    await isSettled(namespace, { host: "other.made.milvus.io" });
+    await cluster.expectUnchanged(namespace, { host: "other.made.milvus.io" });
   });
 
   test("one that is its own authority stays; clients are given the next authority before it signs", async () => {
@@ -226,7 +190,7 @@ describe.concurrent("self-managed", () => {
     await cluster.installSmall(namespace);
     const old = await selfSigned(host, 46);
     await applySecret(cluster, secretWith(namespace, TLS_SECRET, old), OURS);
-    const announced = await deploy(namespace);
+    const announced = await cluster.deploy(namespace);
     await presents(announced, old.certificate);
     const { ca_certificate: both = "" } = announced.outputs;
     const [former, next = ""] = certificatesIn(both).split(/(?<=END CERTIFICATE-----\n)/);
@@ -237,18 +201,18 @@ describe.concurrent("self-managed", () => {
       ),
     ]);
     expect(await pymilvus(announced, both)).toBe(announced.outputs.milvus_version);
-    expect((await isSettled(namespace)).outputs.ca_certificate).toBe(both);
+    expect((await cluster.expectUnchanged(namespace)).outputs.ca_certificate).toBe(both);
 
     const late = await selfSigned(host, 21);
     await applySecret(cluster, secretWith(namespace, TLS_SECRET, late), OURS);
-    const moved = await deploy(namespace);
+    const moved = await cluster.deploy(namespace);
     expect(moved.outputs.ca_certificate).toBe(next + late.certificate);
     expect(warningsOf(moved)).toEqual([
       expect.stringMatching(`^From this run on the certificate of ${host} has another authority`),
     ]);
     await presentsUnder(moved, both);
     expect(await pymilvus(moved, both)).toBe(moved.outputs.milvus_version);
-    const settled = await isSettled(namespace);
+    const settled = await cluster.expectUnchanged(namespace);
     expect(settled.outputs.ca_certificate).toBe(next);
     expect(warningsOf(settled)).toEqual([]);
   });
@@ -265,10 +229,10 @@ describe.concurrent("self-managed", () => {
     );
     if (!one || !two) throw new Error("two certificates were asked for");
 
-    const job = await cluster.job({ environment: trusting });
-    const step = job.start(inputsOf(namespace, inputsWith(one)));
+    const job = await cluster.job();
+    const step = job.start(cluster.inputs(namespace, inputsWith(one)));
     const [argv, first] = await Promise.all([argumentsOf(job, step), step.ended]);
-    expect(first.errors, first.lines.join("\n")).toEqual([]);
+    expectSuccess(first);
     const chain = await presentedBy(first);
     expect(chain.map(({ subject }) => subject)).toEqual([`CN=${hostOf(namespace)}`, "CN=Intermediate"]);
     await presents(first, one.certificate);
@@ -285,16 +249,16 @@ describe.concurrent("self-managed", () => {
       for (const text of [traces(first), traces(post), argv]) expect(text).not.toContain(line);
     }
 
-    await isSettled(namespace, inputsWith(one));
-    const changed = await deploy(namespace, inputsWith(two));
+    await cluster.expectUnchanged(namespace, inputsWith(one));
+    const changed = await cluster.deploy(namespace, inputsWith(two));
     expect(changed.outputs.changed).toBe("true");
     await presents(changed, two.certificate);
-    await isSettled(namespace, inputsWith(two));
+    await cluster.expectUnchanged(namespace, inputsWith(two));
 
-    const made = await deploy(namespace);
+    const made = await cluster.deploy(namespace);
     expect(made.lines.join("\n")).toContain("is replaced: it came from the input tls_certificate");
     await presentsUnder(made, made.outputs.ca_certificate ?? "");
-    await isSettled(namespace);
+    await cluster.expectUnchanged(namespace);
   });
 
   describe("the user's own that won't do is refused before anything is changed", () => {
@@ -349,14 +313,11 @@ describe.concurrent("self-managed", () => {
     ];
 
     test.each(cases)("%s", async (_, make, says) => {
-      const snapshot = await cluster.snapshot(namespace);
       const { certificate, privateKey } = await make();
-      const result = await attempt(namespace, { tls_certificate: certificate, tls_private_key: privateKey });
-      expect(result.exitCode).toBe(1);
-      expect(result.errors).toEqual([expect.stringMatching(says)]);
+      const inputs = { tls_certificate: certificate, tls_private_key: privateKey };
+      const result = await cluster.refusal(namespace, inputs);
+      expect(result.error).toMatch(says);
       for (const line of privateKey.split("\n").slice(1, -2)) expect(traces(result)).not.toContain(line);
-      expect(await cluster.writes(namespace)).toEqual([]);
-      expect(await cluster.snapshot(namespace)).toEqual(snapshot);
     });
   });
 });
@@ -372,18 +333,18 @@ describe.concurrent("secret", () => {
     await applySecret(cluster, secretWith(namespace, "mine", pair, type), "cert-manager");
     const { mine } = await secretVersions(namespace);
 
-    const first = await deploy(namespace, inputs);
+    const first = await cluster.deploy(namespace, inputs);
     await presents(first, pair.certificate);
     expect(warningsOf(first)).toEqual([
       expect.stringMatching(new RegExp(`Secret ${namespace}/mine: it expires in \\d+ days.* must renew it`)),
     ]);
     expect(first.outputs.ca_certificate).toBeUndefined();
-    await isSettled(namespace, inputs);
+    await cluster.expectUnchanged(namespace, inputs);
 
     // It is renewed by whoever keeps it: the next run has it presented.
     const renewed = await certificateFor(hostOf(namespace));
     await applySecret(cluster, secretWith(namespace, "mine", renewed, type), "cert-manager");
-    const later = await deploy(namespace, inputs);
+    const later = await cluster.deploy(namespace, inputs);
     await presents(later, renewed.certificate);
     expect(warningsOf(later)).toEqual([]);
 
@@ -437,14 +398,10 @@ describe.concurrent("secret", () => {
     ];
 
     test.each(cases)("$what", async ({ what, says }) => {
-      const snapshot = await cluster.snapshot(namespace);
-      const { exitCode, errors } = await attempt(namespace, { certificate: "secret", tls_secret: what });
-      expect(exitCode).toBe(1);
-      expect(errors).toEqual([expect.stringMatching(says)]);
-      expect(errors[0]).toContain("nothing was changed");
-      expect(errors[0]).toContain("tls_secret");
-      expect(await cluster.writes(namespace)).toEqual([]);
-      expect(await cluster.snapshot(namespace)).toEqual(snapshot);
+      const { error } = await cluster.refusal(namespace, { certificate: "secret", tls_secret: what });
+      expect(error).toMatch(says);
+      expect(error).toContain("nothing was changed");
+      expect(error).toContain("tls_secret");
     });
 
     function keysOf({ certificate, privateKey }: KeyPair): Record<string, string> {
@@ -467,33 +424,32 @@ describe.concurrent("pre-shared", () => {
       putAtGoogle("shared-own", own),
     ]);
     const one = { certificate: "pre-shared", pre_shared_certificates: "shared-own" };
-    const first = await deploy(namespace, one);
+    const first = await cluster.deploy(namespace, one);
     await presents(first, own.certificate);
     expect(first.outputs).toMatchObject({ certificate_status: "Active" });
     expect(Date.parse(first.outputs.certificate_expires ?? "")).toBe(
       new X509Certificate(own.certificate).validToDate.getTime(),
     );
-    await isSettled(namespace, one);
+    await cluster.expectUnchanged(namespace, one);
 
     const several = { certificate: "pre-shared", pre_shared_certificates: "shared-other\nshared-own" };
-    const second = await deploy(namespace, several);
+    const second = await cluster.deploy(namespace, several);
     expect(await certificatesAtGoogle(cluster, namespace)).toEqual(["shared-other", "shared-own"]);
     await presents(second, own.certificate);
-    await isSettled(namespace, several);
+    await cluster.expectUnchanged(namespace, several);
   });
 
   test("with a kubeconfig and no Google credentials it is said that they can't be checked", async () => {
     const namespace = "shared-kubeconfig";
     await cluster.installSmall(namespace);
     await putAtGoogle("unchecked", await certificateFor(hostOf(namespace), 200, root));
-    const job = await cluster.job({ google: false, environment: trusting });
-    const kubeconfig = await readFile(cluster.gke.kubeconfig, "utf8");
-    const result = await job.main({
-      ...inputsOf(namespace, { certificate: "pre-shared", pre_shared_certificates: "unchecked", kubeconfig }),
+    const ways = {
+      kubeconfig: await readFile(cluster.gke.kubeconfig, "utf8"),
       location: "",
       cluster_name: "",
-    });
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    };
+    const inputs = { certificate: "pre-shared", pre_shared_certificates: "unchecked" };
+    const result = await cluster.deploy(namespace, { ...inputs, ...ways }, { google: false });
     expect(result.lines.join("\n")).toMatch(/Can't check whether Google has unchecked/);
     expect(result.lines).toContain(CALL);
     expect(result.outputs.certificate_status).toBe("Active");
@@ -518,14 +474,10 @@ describe.concurrent("pre-shared", () => {
       { what: "another host", names: "elsewhere", says: `none of them is for ${host}: they are for other` },
       { what: "expired", names: "good,expired", says: "expired has expired" },
     ])("$what", async ({ names, says }) => {
-      const snapshot = await cluster.snapshot(namespace);
       const inputs = { certificate: "pre-shared", pre_shared_certificates: names };
-      const { exitCode, errors } = await attempt(namespace, inputs);
-      expect(exitCode).toBe(1);
-      expect(errors).toEqual([expect.stringContaining(says)]);
-      expect(errors[0]).toContain("pre_shared_certificates can't be used; nothing was changed");
-      expect(await cluster.writes(namespace)).toEqual([]);
-      expect(await cluster.snapshot(namespace)).toEqual(snapshot);
+      const { error } = await cluster.refusal(namespace, inputs);
+      expect(error).toContain(says);
+      expect(error).toContain("pre_shared_certificates can't be used; nothing was changed");
     });
   });
 });
@@ -548,7 +500,7 @@ describe.concurrent("google-managed", () => {
     const namespace = "record";
     const host = hostOf(namespace);
     await cluster.installSmall(namespace);
-    const first = await deploy(namespace, GOOGLES);
+    const first = await cluster.deploy(namespace, GOOGLES);
     const { address = "" } = first.outputs;
     expect(first.outputs).toMatchObject({ certificate_status: "Provisioning", changed: "true" });
     expect(first.outputs).not.toHaveProperty("certificate_expires");
@@ -559,19 +511,21 @@ describe.concurrent("google-managed", () => {
     ]);
     expect(first.lines).not.toContain(CALL);
 
-    const second = await isSettled(namespace, GOOGLES);
+    const second = await cluster.expectUnchanged(namespace, GOOGLES);
     expect(second.outputs).toMatchObject({ address, certificate_status: "Provisioning" });
     expect(warningsOf(second)).toEqual([expect.stringContaining(record)]);
 
     await pointAt(host, address);
-    const third = await deploy(namespace, GOOGLES);
+    const third = await cluster.deploy(namespace, GOOGLES);
     expect(third.outputs).toMatchObject({ certificate_status: "Active", changed: "false" });
     expect(third.lines).toContain(CALL);
     expect(warningsOf(third)).toEqual([]);
     const [presented] = await presentedBy(third);
     expect(presented?.issuer).toContain("local-gke public authority");
     expect(Date.parse(third.outputs.certificate_expires ?? "")).toBe(presented?.validToDate.getTime());
-    expect((await isSettled(namespace, GOOGLES)).outputs).toMatchObject({ certificate_status: "Active" });
+    expect((await cluster.expectUnchanged(namespace, GOOGLES)).outputs).toMatchObject({
+      certificate_status: "Active",
+    });
   });
 
   test("wait_for: certificate waits while DNS is wrong, and ends when it is set right", async () => {
@@ -579,18 +533,16 @@ describe.concurrent("google-managed", () => {
     const host = hostOf(namespace);
     await cluster.installSmall(namespace);
     await pointAt(host, "127.0.0.9");
-    const job = await cluster.job({ environment: trusting });
-    const step = job.start(inputsOf(namespace, { ...GOOGLES, wait_for: "certificate" }));
+    const step = await cluster.start(namespace, { ...GOOGLES, wait_for: "certificate" });
     await step.line(/^Google reports FailedNotVisible for insist\.milvus\.io/);
     const { status } = JSON.parse(
       JSON.stringify(await cluster.get(namespace, "ingress", "my-release-milvus")),
     );
     await pointAt(host, status.loadBalancer.ingress[0].ip);
-    const result = await step.ended;
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    const result = expectSuccess(await step.ended);
     expect(result.outputs).toMatchObject({ certificate_status: "Active" });
     expect(result.lines).toContain(CALL);
-    await isSettled(namespace, { ...GOOGLES, wait_for: "certificate" });
+    await cluster.expectUnchanged(namespace, { ...GOOGLES, wait_for: "certificate" });
   });
 
   test("certificate_timeout says what DNS says and what it must say", async () => {
@@ -599,16 +551,13 @@ describe.concurrent("google-managed", () => {
     await cluster.installSmall(namespace);
     await pointAt(host, "127.0.0.9");
     const inputs = { ...GOOGLES, wait_for: "certificate", certificate_timeout: "10s" };
-    const { exitCode, errors, outputs, lines } = await attempt(namespace, inputs);
-    expect(exitCode).toBe(1);
-    expect(errors).toEqual([
-      expect.stringContaining(`ManagedCertificate ${namespace}/${TLS_SECRET} is not Active after 10s.`),
-    ]);
+    const { error, outputs, lines } = await cluster.failure(namespace, inputs);
+    expect(error).toContain(`ManagedCertificate ${namespace}/${TLS_SECRET} is not Active after 10s.`);
     const { address } = outputs;
-    expect(errors[0]).toContain(
+    expect(error).toContain(
       `it is Provisioning (FailedNotVisible); ${host} points to 127.0.0.9; the load balancer is at ${address}: make its A record ${host}. 300 IN A ${address}`,
     );
-    expect(errors[0]).toContain("certificate_timeout");
+    expect(error).toContain("certificate_timeout");
     expect(outputs).toMatchObject({ certificate_status: "Provisioning" });
     expect(lines).not.toContain(CALL);
   });
@@ -625,45 +574,47 @@ describe.concurrent("google-managed", () => {
       create_static_ip: "true",
       dns_zone: "alone",
     };
-    const first = await deploy(namespace, inputs);
+    const first = await cluster.deploy(namespace, inputs);
     expect(first.outputs).toMatchObject({ host, certificate_status: "Active", changed: "true" });
     expect(first.lines).toContain(CALL);
     expect(warningsOf(first)).toEqual([]);
     const [presented] = await presentedBy(first);
     expect(presented?.checkHost(host)).toBe(host);
-    await isSettled(namespace, inputs);
+    await cluster.expectUnchanged(namespace, inputs);
   });
 
   test("an internal load balancer takes its place with a certificate of a Secret", async () => {
     const namespace = "becomes-internal";
     await cluster.installSmall(namespace);
-    const external = await deploy(namespace, { ...GOOGLES, wait_for: "address" });
+    const external = await cluster.deploy(namespace, { ...GOOGLES, wait_for: "address" });
     expect((await annotationsOf(namespace))[PRE_SHARED]).toMatch(/^mcrt-/);
 
     const inputs = { load_balancer: "internal" };
-    const internal = await deploy(namespace, inputs);
+    const internal = await cluster.deploy(namespace, inputs);
     expect(internal.outputs.certificate_status).toBe("Active");
     expect(internal.outputs.address).not.toBe(external.outputs.address);
     await presentsUnder(internal, internal.outputs.ca_certificate ?? "");
     expect(await annotationsOf(namespace)).not.toHaveProperty([PRE_SHARED]);
     expect(await managedCertificates(namespace)).toEqual([]);
-    await isSettled(namespace, inputs);
+    await cluster.expectUnchanged(namespace, inputs);
   });
 
   test("another host: its certificate is made beside the old one, which then goes", async () => {
     const namespace = "moves";
     const [former, next] = [hostOf(namespace), "new.moves.milvus.io"];
     await cluster.installSmall(namespace);
-    const { address = "" } = (await deploy(namespace, GOOGLES)).outputs;
+    const { address = "" } = (await cluster.deploy(namespace, GOOGLES)).outputs;
     await pointAt(former, address);
-    expect((await deploy(namespace, GOOGLES)).outputs).toMatchObject({ certificate_status: "Active" });
+    expect((await cluster.deploy(namespace, GOOGLES)).outputs).toMatchObject({
+      certificate_status: "Active",
+    });
 
     const inputs = { ...GOOGLES, host: next };
     const publicAuthority = await readFile(cluster.gke.env.NODE_EXTRA_CA_CERTS ?? "", "utf8");
     for (const changed of ["true", "false"]) {
-      const result = await deploy(namespace, inputs);
+      const result = await cluster.deploy(namespace, inputs);
       expect(result.outputs).toMatchObject({ certificate_status: "Provisioning", changed });
-      expect(JSON.parse(result.outputs.plan ?? "").consequences).toEqual([
+      expect(planOf(result).consequences).toEqual([
         `${former} no longer leads to Milvus once the certificate for ${next} is served: its clients get HTTP 404 from then on.`,
       ]);
       // Clients of the former host go on as if nothing happened.
@@ -676,7 +627,7 @@ describe.concurrent("google-managed", () => {
     }
 
     await pointAt(next, address);
-    const settled = await deploy(namespace, inputs);
+    const settled = await cluster.deploy(namespace, inputs);
     expect(settled.outputs).toMatchObject({ certificate_status: "Active", changed: "true" });
     expect(await hostsOf(namespace)).toEqual([next]);
     const [presented] = await handshake(address, next);
@@ -684,7 +635,7 @@ describe.concurrent("google-managed", () => {
     expect(await managedCertificates(namespace)).toEqual([
       expect.stringMatching(new RegExp(`^${TLS_SECRET}-[0-9a-f]{8}$`)),
     ]);
-    await isSettled(namespace, inputs);
+    await cluster.expectUnchanged(namespace, inputs);
     await eventuallyPresentsOne(namespace);
   });
 
@@ -692,20 +643,19 @@ describe.concurrent("google-managed", () => {
     const namespace = "forbidden";
     const host = hostOf(namespace);
     await cluster.installSmall(namespace);
-    const { address = "" } = (await deploy(namespace, GOOGLES)).outputs;
+    const { address = "" } = (await cluster.deploy(namespace, GOOGLES)).outputs;
     const values = ['0 issue "other-authority.example"'];
     await cluster.control("PUT", `dns-records/${host}`, { type: "CAA", values });
     await pointAt(host, address);
-    const { exitCode, errors } = await attempt(namespace, GOOGLES);
-    expect(exitCode).toBe(1);
-    expect(errors).toEqual([
-      expect.stringContaining(`DNS forbids Google to issue a certificate for ${host}.`),
-    ]);
-    expect(errors[0]).toContain(`FailedCaaForbidden; the CAA records: ${host} has ${values[0]}`);
-    expect(errors[0]).toContain('`0 issue "pki.goog"`');
+    const { error } = await cluster.failure(namespace, GOOGLES);
+    expect(error).toContain(`DNS forbids Google to issue a certificate for ${host}.`);
+    expect(error).toContain(`FailedCaaForbidden; the CAA records: ${host} has ${values[0]}`);
+    expect(error).toContain('`0 issue "pki.goog"`');
 
     await cluster.control("DELETE", `dns-records/${host}`, { type: "CAA" });
-    expect((await deploy(namespace, GOOGLES)).outputs).toMatchObject({ certificate_status: "Active" });
+    expect((await cluster.deploy(namespace, GOOGLES)).outputs).toMatchObject({
+      certificate_status: "Active",
+    });
   });
 });
 
@@ -722,14 +672,13 @@ describe("google-managed, when Google refuses", () => {
   test("a used-up quota is reported while the former certificate is served", async () => {
     const namespace = "quota";
     await cluster.installSmall(namespace);
-    const { address = "" } = (await deploy(namespace, { wait_for: "address" })).outputs;
+    const { address = "" } = (await cluster.deploy(namespace, { wait_for: "address" })).outputs;
     await pointAt(hostOf(namespace), address);
     await cluster.setFault("ssl-certificate-quota", true);
     try {
-      const { exitCode, errors } = await attempt(namespace, GOOGLES);
-      expect(exitCode).toBe(1);
-      expect(errors).toEqual([expect.stringContaining("the Google Cloud project has used up a quota")]);
-      expect(errors[0]).toContain("SSL_CERTIFICATES");
+      const { error } = await cluster.failure(namespace, GOOGLES);
+      expect(error).toContain("the Google Cloud project has used up a quota");
+      expect(error).toContain("SSL_CERTIFICATES");
     } finally {
       await cluster.setFault("ssl-certificate-quota", false);
     }
@@ -738,44 +687,41 @@ describe("google-managed, when Google refuses", () => {
   test("FailedRateLimited is an error at the limit", async () => {
     const namespace = "rate";
     await cluster.installSmall(namespace);
-    const { address = "" } = (await deploy(namespace, GOOGLES)).outputs;
+    const { address = "" } = (await cluster.deploy(namespace, GOOGLES)).outputs;
     await cluster.setFault("managed-certificate-rate-limit", true);
     try {
       await pointAt(hostOf(namespace), address);
-      const { exitCode, errors } = await attempt(namespace, { ...GOOGLES, certificate_timeout: "10s" });
-      expect(exitCode).toBe(1);
-      expect(errors).toEqual([expect.stringContaining("is not Active after 10s.")]);
-      expect(errors[0]).toContain("it is ProvisioningFailed (FailedRateLimited)");
-      expect(errors[0]).toContain("the certificate authority's rate limit");
+      const { error } = await cluster.failure(namespace, { ...GOOGLES, certificate_timeout: "10s" });
+      expect(error).toContain("is not Active after 10s.");
+      expect(error).toContain("it is ProvisioningFailed (FailedRateLimited)");
+      expect(error).toContain("the certificate authority's rate limit");
     } finally {
       await cluster.setFault("managed-certificate-rate-limit", false);
     }
-    expect((await deploy(namespace, GOOGLES)).outputs).toMatchObject({ certificate_status: "Active" });
+    expect((await cluster.deploy(namespace, GOOGLES)).outputs).toMatchObject({
+      certificate_status: "Active",
+    });
   });
 
   test("ProvisioningFailedPermanently is final: the next run makes another one and deletes it", async () => {
     const namespace = "permanent";
     await cluster.installSmall(namespace);
-    const { address = "" } = (await deploy(namespace, GOOGLES)).outputs;
-    const job = await cluster.job({ environment: trusting });
-    const step = job.start(inputsOf(namespace, { ...GOOGLES, wait_for: "certificate" }));
+    const { address = "" } = (await cluster.deploy(namespace, GOOGLES)).outputs;
+    const step = await cluster.start(namespace, { ...GOOGLES, wait_for: "certificate" });
     await step.line(/^::group::Wait for the certificate/);
     await cluster.setFault("managed-certificate-permanent-failure", true);
     try {
-      const { exitCode, errors } = await step.ended;
-      expect(exitCode).toBe(1);
-      expect(errors).toEqual([
-        expect.stringContaining(`Google can no longer issue ManagedCertificate ${namespace}/${TLS_SECRET}.`),
-      ]);
-      expect(errors[0]).toContain("ProvisioningFailedPermanently");
+      const { error } = expectFailure(await step.ended);
+      expect(error).toContain(`Google can no longer issue ManagedCertificate ${namespace}/${TLS_SECRET}.`);
+      expect(error).toContain("ProvisioningFailedPermanently");
     } finally {
       await cluster.setFault("managed-certificate-permanent-failure", false);
     }
     await pointAt(hostOf(namespace), address);
-    const next = await deploy(namespace, GOOGLES);
+    const next = await cluster.deploy(namespace, GOOGLES);
     expect(next.outputs).toMatchObject({ certificate_status: "Active", changed: "true" });
     expect(await managedCertificates(namespace)).toHaveLength(1);
-    await isSettled(namespace, GOOGLES);
+    await cluster.expectUnchanged(namespace, GOOGLES);
     await eventuallyPresentsOne(namespace);
   });
 });
@@ -821,15 +767,16 @@ describe("the workflows of docs/certificates.md", () => {
       name,
       String(value).replace(/\$\{\{ secrets\.(\w+) \}\}/g, (_, secret: string) => given[secret] ?? ""),
     ]);
-    const job = await cluster.job({ environment: trusting });
-    const { errors, outputs } = await job.main({
-      ...Object.fromEntries(resolved),
-      namespace,
-      chart: CHART,
-      mode: "plan",
-      gcloud_version: "none",
-    });
-    expect(errors).toEqual([]);
+    const job = await cluster.job();
+    const { outputs } = expectSuccess(
+      await job.main({
+        ...Object.fromEntries(resolved),
+        namespace,
+        chart: CHART,
+        mode: "plan",
+        gcloud_version: "none",
+      }),
+    );
     const { objects }: { objects: { kind: string; action: string }[] } = JSON.parse(outputs.plan ?? "{}");
     expect(objects.filter(({ action }) => action === "create").map(({ kind }) => kind)).toEqual(makes);
   });
@@ -848,20 +795,18 @@ describe("the workflows of docs/certificates.md", () => {
 test("a certificate that is Active gets a limit of its own until the load balancer presents it", async () => {
   const namespace = "edges";
   await cluster.installSmall(namespace);
-  const { address = "" } = (await deploy(namespace, GOOGLES)).outputs;
+  const { address = "" } = (await cluster.deploy(namespace, GOOGLES)).outputs;
   await cluster.setTime("certificatePresentMs", 25_000);
   try {
     await pointAt(hostOf(namespace), address);
-    const early = await attempt(namespace, { ...GOOGLES, certificate_presented_timeout: "1s" });
-    expect(early.errors).toEqual([
-      expect.stringMatching(
-        /^The certificate that Google has issued for edges\.milvus\.io is not presented .* after 1\.0s\.[\s\S]*raise certificate_presented_timeout/,
-      ),
-    ]);
+    const early = await cluster.failure(namespace, { ...GOOGLES, certificate_presented_timeout: "1s" });
+    expect(early.error).toMatch(
+      /^The certificate that Google has issued for edges\.milvus\.io is not presented .* after 1\.0s\.[\s\S]*raise certificate_presented_timeout/,
+    );
   } finally {
     await cluster.setTime("certificatePresentMs", DEFAULT_TIMING.certificatePresentMs);
   }
-  const patient = await deploy(namespace, { ...GOOGLES, backends_timeout: "10s" });
+  const patient = await cluster.deploy(namespace, { ...GOOGLES, backends_timeout: "10s" });
   expect(patient.outputs).toMatchObject({ certificate_status: "Active" });
   expect(patient.lines).toContain(CALL);
 });

@@ -16,7 +16,7 @@ import { readHistory } from "../../src/helm/stored-release.ts";
 import { type Helm, upgrade } from "../../src/helm/upgrade.ts";
 import { joinValues } from "../../src/helm/values.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
-import { CHART, HELM, type HelmName, TestCluster } from "./support/cluster.ts";
+import { CHART, HELM, type HelmName, useCluster } from "./support/cluster.ts";
 import { type ChartRepository, serveNewerCharts } from "./support/repository.ts";
 
 const HELMS = ["helm3", "helm4"] as const;
@@ -25,13 +25,12 @@ const SMALL = { cluster: { enabled: false }, etcd: { enabled: false } };
 const NEVER = new AbortController().signal;
 const MINUTE = 60_000;
 
-let cluster: TestCluster;
+const cluster = useCluster();
 let directory: string;
 let api: ApiServer;
 let repository: ChartRepository;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
   directory = await mkdtemp(join(cluster.gke.directory, "charts-"));
   api = await ApiServer.open(program("kubectl"), directory);
   repository = await serveNewerCharts(cluster);
@@ -39,7 +38,6 @@ beforeAll(async () => {
 afterAll(async () => {
   repository?.close();
   await api?.close();
-  await cluster?.stop();
 });
 
 function program(name: HelmName | "kubectl") {
@@ -87,7 +85,7 @@ async function chartWithSubchart(): Promise<string> {
   return chart;
 }
 
-/** Installs a chart from a folder as {@link TestCluster.installSmall} does. */
+/** Installs a chart from a folder as `cluster.installSmall` does. */
 async function installChart(chart: string, namespace: string, values: object, helm: HelmName): Promise<void> {
   const args = ["install", "my-release", chart, "-n", namespace, "--create-namespace", "--values", "-"];
   const { exitCode, stderr } = await run(program(helm), args, {

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { killProcessesOf } from "../../local-gke/control-plane/processes.ts";
 import { certificateWith, DAY } from "../support/certificates.ts";
 import { applySecret, secretWith } from "./support/certificates.ts";
 import { type Clients, startClients, ZONE } from "./support/clients.ts";
-import { hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
+import { hostOf, inputsFor, useCluster } from "./support/cluster.ts";
 import type { Step } from "./support/job.ts";
 
 const CALLS = 5;
@@ -11,12 +11,8 @@ const CALLS = 5;
 const RECORD_TTL = 20;
 const LIMIT = { timeout: 100_000, interval: 100 };
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-  await cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" });
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
+beforeAll(() => cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" }));
 
 /** Installs a release whose proxies are replaced one after the other, and starts its two clients. */
 async function served(namespace: string, ttl = 1): Promise<Clients> {

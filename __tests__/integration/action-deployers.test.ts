@@ -1,30 +1,13 @@
 import { cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
-import { CHART, inputsFor, TestCluster } from "./support/cluster.ts";
-import type { StepResult } from "./support/job.ts";
+import { CHART, useCluster } from "./support/cluster.ts";
+import { expectSuccess } from "./support/results.ts";
 
 const SERVICE = "my-release-milvus";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
-
-async function run(namespace: string, inputs: Record<string, string> = {}): Promise<StepResult> {
-  return (await cluster.job()).main({ ...inputsFor(namespace), wait_for: "none", ...inputs });
-}
-
-/** Runs the action, which must write nothing. */
-async function refusal(namespace: string, inputs: Record<string, string> = {}): Promise<StepResult> {
-  const result = await run(namespace, inputs);
-  expect(result.errors, result.lines.join("\n")).toHaveLength(1);
-  expect(result.outputs.changed).toBe("false");
-  expect(await cluster.writes(namespace)).toEqual([]);
-  return result;
-}
+const cluster = useCluster(() => ({ wait_for: "none" }));
 
 describe.concurrent("Milvus that something else deploys", () => {
   test("by Flux: the run says what belongs into the HelmRelease, and makes the load balancer once it is there", async () => {
@@ -33,12 +16,12 @@ describe.concurrent("Milvus that something else deploys", () => {
     const labels = ["helm.toolkit.fluxcd.io/name=milvus", "helm.toolkit.fluxcd.io/namespace=flux-system"];
     await cluster.kubectl("label", "service,deployment", "--all", "-n", namespace, ...labels);
 
-    const { errors, outputs } = await refusal(namespace);
-    expect(errors[0]).toContain(
+    const { error, outputs } = await cluster.refusal(namespace);
+    expect(error).toContain(
       "Release my-release in namespace flux is deployed by Flux (HelmRelease flux-system/milvus); nothing was changed.",
     );
     const overlay = outputs.values_overlay ?? "";
-    expect(errors[0]).toContain(overlay.trim());
+    expect(error).toContain(overlay.trim());
     expect(parse(overlay)).toMatchObject({
       service: { type: "ClusterIP", annotations: { "cloud.google.com/neg": '{"ingress":true}' } },
       extraConfigFiles: { "user.yaml": expect.stringMatching(/authorizationEnabled: true.*tlsMode: 1/s) },
@@ -47,11 +30,10 @@ describe.concurrent("Milvus that something else deploys", () => {
     // What Flux does with the values.
     const flags = ["-n", namespace, "--reset-then-reuse-values", "--values", "-"];
     await cluster.helmWith(overlay, "upgrade", "my-release", CHART, ...flags);
-    const result = await run(namespace);
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    const result = await cluster.deploy(namespace);
     expect(result.outputs).toMatchObject({ changed: "true", release_revision: "2" });
     expect(await cluster.revisions(namespace)).toHaveLength(2);
-    expect((await run(namespace)).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace);
   });
 
   test.each([{ install: "false" }, { install: "true" }])("by Argo CD, with $install", async (inputs) => {
@@ -68,10 +50,10 @@ describe.concurrent("Milvus that something else deploys", () => {
       },
       spec: { ports: [{ port: 19530 }] },
     });
-    const { errors } = await refusal(namespace, inputs);
-    expect(errors[0]).toContain("is deployed by Argo CD (Application vectors), not as a Helm release");
-    expect(errors[0]).toContain("into the Helm values of that Application vectors");
-    expect(errors[0]).toContain("cloud.google.com/neg: '{\"ingress\":true}'");
+    const { error } = await cluster.refusal(namespace, inputs);
+    expect(error).toContain("is deployed by Argo CD (Application vectors), not as a Helm release");
+    expect(error).toContain("into the Helm values of that Application vectors");
+    expect(error).toContain("cloud.google.com/neg: '{\"ingress\":true}'");
   });
 
   test("by something that left no record", async () => {
@@ -85,9 +67,9 @@ describe.concurrent("Milvus that something else deploys", () => {
       metadata: { name: SERVICE, namespace, labels },
       spec,
     });
-    const { errors } = await refusal(namespace);
-    expect(errors[0]).toContain("Milvus my-release in namespace rendered is not a Helm release");
-    expect(errors[0]).toContain("as Argo CD and helm template do");
+    const { error } = await cluster.refusal(namespace);
+    expect(error).toContain("Milvus my-release in namespace rendered is not a Helm release");
+    expect(error).toContain("as Argo CD and helm template do");
   });
 
   test("by Milvus Operator", async () => {
@@ -119,9 +101,9 @@ describe.concurrent("Milvus that something else deploys", () => {
         kind: "Milvus",
         metadata: { name: "my-release", namespace },
       });
-      const { errors } = await refusal(namespace);
-      expect(errors[0]).toContain("is deployed by Milvus Operator (Milvus operator/my-release)");
-      expect(errors[0]).toContain("serviceType: ClusterIP");
+      const { error } = await cluster.refusal(namespace);
+      expect(error).toContain("is deployed by Milvus Operator (Milvus operator/my-release)");
+      expect(error).toContain("serviceType: ClusterIP");
     } finally {
       await cluster.kubectl("delete", "customresourcedefinition", "milvuses.milvus.io");
     }
@@ -144,13 +126,13 @@ describe.concurrent("Milvus that something else deploys", () => {
     await cluster.helmWith(stringify(values), "install", "my-release", folder, ...flags);
 
     for (const inputs of [{}, { chart: folder }]) {
-      const { errors } = await refusal(namespace, inputs);
-      expect(errors[0]).toContain("Milvus is a subchart of up in release my-release");
-      expect(errors[0]).toMatch(/\nmilvus:\n {2}service:\n {4}type: ClusterIP\n/);
+      const { error } = await cluster.refusal(namespace, inputs);
+      expect(error).toContain("Milvus is a subchart of up in release my-release");
+      expect(error).toMatch(/\nmilvus:\n {2}service:\n {4}type: ClusterIP\n/);
     }
-    const { errors } = await refusal(namespace, { release: "milvus" });
-    expect(errors[0]).toContain("There is no Helm release milvus in namespace umbrella");
-    expect(errors[0]).toContain("Milvus is there in release my-release.");
+    const { error } = await cluster.refusal(namespace, { release: "milvus" });
+    expect(error).toContain("There is no Helm release milvus in namespace umbrella");
+    expect(error).toContain("Milvus is there in release my-release.");
   });
 });
 
@@ -163,8 +145,7 @@ test("what another pipeline's upgrade drops is set again, and the run says what 
   const inputs = { allow_anonymous: "true" };
 
   const job = await cluster.job();
-  const first = await job.main({ ...inputsFor(namespace), wait_for: "none", ...inputs });
-  expect(first.errors, first.lines.join("\n")).toEqual([]);
+  const first = expectSuccess(await job.main(cluster.inputs(namespace, inputs)));
   const { values_overlay: overlay = "", values_overlay_file: file = "" } = first.outputs;
   expect(first.lines).toContainEqual(
     expect.stringMatching(
@@ -174,8 +155,7 @@ test("what another pipeline's upgrade drops is set again, and the run says what 
   expect(await readFile(file, "utf8")).toBe(overlay);
 
   await upgrade();
-  const mended = await run(namespace, inputs);
-  expect(mended.errors, mended.lines.join("\n")).toEqual([]);
+  const mended = await cluster.deploy(namespace, inputs);
   const says = "Revision 3 of release my-release has dropped what this action had set in revision 2";
   expect(mended.lines).toContainEqual(expect.stringContaining(`::warning title=Milvus on GKE::${says}`));
   expect(mended.summary).toContain(says);
@@ -183,8 +163,7 @@ test("what another pipeline's upgrade drops is set again, and the run says what 
 
   await writeFile(file, mended.outputs.values_overlay ?? "");
   await upgrade("--values", file);
-  const kept = await run(namespace, inputs);
-  expect(kept.outputs.changed, kept.lines.join("\n")).toBe("false");
+  const kept = await cluster.expectUnchanged(namespace, inputs);
   expect(kept.lines.join("\n")).not.toContain("has dropped");
   await job.post();
   await expect(readFile(file)).rejects.toThrow();

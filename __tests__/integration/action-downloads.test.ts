@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { which } from "@actions/io";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { KUBERNETES } from "../../local-gke/binaries/pins.ts";
 import { processesOf } from "../../local-gke/control-plane/processes.ts";
 import { helm } from "../../src/tools/helm.ts";
@@ -10,27 +10,24 @@ import { kubectl } from "../../src/tools/kubectl.ts";
 import { platformOf } from "../../src/tools/platform.ts";
 import type { Tool } from "../../src/tools/tool.ts";
 import { aFolder, aMirror, archiveOf, type Mirror, sha256 } from "../support/runner.ts";
-import { CHART, inputsFor, TestCluster } from "./support/cluster.ts";
+import { CHART, useCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
+import { expectFailure, expectSuccess } from "./support/results.ts";
 
 const PLATFORM = platformOf(process.platform, process.arch);
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-  await Promise.all(["chart", "tools"].map((namespace) => cluster.installSmall(namespace)));
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster(() => ({ wait_for: "none" }));
+beforeAll(() => Promise.all(["chart", "tools"].map((namespace) => cluster.installSmall(namespace))));
 
-function expectDone({ errors, lines, outputs }: StepResult): void {
-  expect(errors, lines.join("\n")).toEqual([]);
-  expect(outputs).toMatchObject({ changed: "true", release_revision: "2", chart_version: "5.0.19" });
+function expectDone(result: StepResult): void {
+  expect(expectSuccess(result).outputs).toMatchObject({
+    changed: "true",
+    release_revision: "2",
+    chart_version: "5.0.19",
+  });
 }
 
 describe("the chart comes from a repository", () => {
-  const { chart: _, ...others } = inputsFor("chart");
-  const inputs = { ...others, wait_for: "none" };
-
   /** A path whose name looks like the answer of a server that has nothing. */
   const PATH = "/404";
 
@@ -51,23 +48,19 @@ describe("the chart comes from a repository", () => {
 
   test("which has no such version: nothing is changed", async () => {
     const repository = await aRepository();
-    const before = await cluster.snapshot("chart");
-    const wanted = { chart_repository: repository.url + PATH, chart_version: "9.9.9" };
-    const { exitCode, errors } = await (await cluster.job()).main({ ...inputs, ...wanted });
-    expect(exitCode).toBe(1);
-    expect(errors).toEqual([
-      expect.stringContaining(
-        `Chart milvus 9.9.9 could not be downloaded from ${repository.url}${PATH}; nothing was changed.`,
-      ),
-    ]);
-    expect(errors[0]).toContain("What to do: check chart, chart_repository and chart_version");
-    expect(await cluster.snapshot("chart")).toEqual(before);
+    const wanted = { chart: "milvus", chart_repository: repository.url + PATH, chart_version: "9.9.9" };
+    const { error } = await cluster.refusal("chart", wanted);
+    expect(error).toContain(
+      `Chart milvus 9.9.9 could not be downloaded from ${repository.url}${PATH}; nothing was changed.`,
+    );
+    expect(error).toContain("What to do: check chart, chart_repository and chart_version");
   });
 
   test("which answers at the second try", async () => {
     const repository = await aRepository();
     const job = await cluster.job();
-    expectDone(await job.main({ ...inputs, chart_repository: repository.url + PATH }));
+    const from = { chart: "milvus", chart_repository: repository.url + PATH };
+    expectDone(await job.main(cluster.inputs("chart", from)));
     expect(repository.requests).toEqual(
       ["index.yaml", "index.yaml", "milvus-5.0.19.tgz"].map((file) => `${PATH}/${file}`),
     );
@@ -77,8 +70,6 @@ describe("the chart comes from a repository", () => {
 });
 
 describe("the runner has neither kubectl nor helm", () => {
-  const inputs = { ...inputsFor("tools"), wait_for: "none" };
-
   /** A mirror that has one release of a tool: this file, and a checksum, by default its own. */
   function publish(
     tool: Tool,
@@ -113,11 +104,10 @@ describe("the runner has neither kubectl nor helm", () => {
     const mirrors = [await publishKubectl(), await publishHelm(Buffer.from("something else"), published)];
     const before = await cluster.snapshot("tools");
     const job = await aBareRunner();
-    const { exitCode, errors } = await job.main({ ...inputs, ...mirrorInputs(mirrors) });
-    expect(exitCode).toBe(1);
-    expect(errors).toEqual([expect.stringContaining("helm could not be downloaded; nothing was unpacked.")]);
-    expect(errors[0]).toContain(published);
-    expect(errors[0]).toContain("set helm_mirror to");
+    const { error } = expectFailure(await job.main(cluster.inputs("tools", mirrorInputs(mirrors))));
+    expect(error).toContain("helm could not be downloaded; nothing was unpacked.");
+    expect(error).toContain(published);
+    expect(error).toContain("set helm_mirror to");
     // The API server was reached meanwhile, by a kubectl that must not outlive the run.
     expect(processesOf(job.directory)).toEqual([]);
     expect(programsIn(job.toolCache)).toEqual(["kubectl"]);
@@ -129,11 +119,11 @@ describe("the runner has neither kubectl nor helm", () => {
     const packed = await archiveOf("tar.gz", member, await readFile(cluster.tools.helm3));
     const mirrors = [await publishKubectl(), await publishHelm(packed)];
     const job = await aBareRunner();
-    expectDone(await job.main({ ...inputs, ...mirrorInputs(mirrors) }));
+    const inputs = cluster.inputs("tools", mirrorInputs(mirrors));
+    expectDone(await job.main(inputs));
     expect(programsIn(job.toolCache)).toEqual(["helm", "kubectl"]);
     for (const { routes } of mirrors) for (const path in routes) delete routes[path];
-    const again = await job.main({ ...inputs, ...mirrorInputs(mirrors) });
-    expect(again.errors, again.lines.join("\n")).toEqual([]);
+    expectSuccess(await job.main(inputs));
   });
 });
 

@@ -4,25 +4,22 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { which } from "@actions/io";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { credentialFilesIn } from "../../local-gke/google/identities.ts";
 import { gcloud } from "../../src/tools/gcloud.ts";
 import { platformOf } from "../../src/tools/platform.ts";
 import { aFolder, aMirror, type Mirror, type Route, scriptPrinting } from "../support/runner.ts";
-import { HELM, inputsFor, TestCluster } from "./support/cluster.ts";
+import { HELM, useCluster } from "./support/cluster.ts";
 import type { Job, StepResult } from "./support/job.ts";
+import { expectFailure, expectSuccess } from "./support/results.ts";
 
 const VERSION = "564.0.0";
 const NEWEST = "/dl/cloudsdk/channels/rapid/components-2.json";
 const ARCHIVE = gcloud.locate(VERSION, platformOf(process.platform, process.arch), "").url;
 const CREDENTIALS = "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-  await Promise.all(["gcloud", "unverified"].map((namespace) => cluster.installSmall(namespace)));
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster(() => ({ wait_for: "none" }));
+beforeAll(() => Promise.all(["gcloud", "unverified"].map((namespace) => cluster.installSmall(namespace))));
 
 /** A runner's folder of programs: what archives are unpacked with, and nothing of gcloud. */
 async function aBin(): Promise<string> {
@@ -63,13 +60,14 @@ function aGcloudHost(archive: Route): Promise<Mirror> {
 }
 
 function inputs(version: string, mirror: Mirror, namespace = "gcloud"): Record<string, string> {
-  return { ...inputsFor(namespace), wait_for: "none", gcloud_version: version, gcloud_mirror: mirror.url };
+  return cluster.inputs(namespace, { gcloud_version: version, gcloud_mirror: mirror.url });
 }
 
-function expectDone({ exitCode, errors, lines, outputs }: StepResult): void {
-  expect(errors, lines.join("\n")).toEqual([]);
-  expect(exitCode).toBe(0);
-  expect(outputs).toMatchObject({ ingress: "gcloud/my-release-milvus", release_revision: "2" });
+function expectDone(result: StepResult): void {
+  expect(expectSuccess(result).outputs).toMatchObject({
+    ingress: "gcloud/my-release-milvus",
+    release_revision: "2",
+  });
 }
 
 /** Whatever has been put into a job's tool cache but empty folders. */
@@ -131,13 +129,12 @@ describe("a runner without gcloud", () => {
   test("gets an error, once all else is done, for an archive that is not what was published", async () => {
     const mirror = await aGcloudHost(stored(await packed(VERSION), Buffer.from("what was published")));
     const job = await aJob();
-    const { exitCode, errors, lines, outputs, path } = await job.main(inputs(VERSION, mirror, "unverified"));
-    expect(exitCode).toBe(1);
-    expect(errors).toEqual([
-      expect.stringContaining("gcloud could not be downloaded; nothing was unpacked."),
-    ]);
-    expect(errors[0]).toContain(createHash("md5").update("what was published").digest("hex"));
-    expect(errors[0]).toContain("Everything else in this step is done.");
+    const { error, lines, outputs, path } = expectFailure(
+      await job.main(inputs(VERSION, mirror, "unverified")),
+    );
+    expect(error).toContain("gcloud could not be downloaded; nothing was unpacked.");
+    expect(error).toContain(createHash("md5").update("what was published").digest("hex"));
+    expect(error).toContain("Everything else in this step is done.");
     const last = lines.findLastIndex((line) => line.startsWith("::endgroup::"));
     expect(lines.findIndex((line) => line.startsWith("::error"))).toBeGreaterThan(last);
     expect(outputs).toMatchObject({

@@ -2,72 +2,40 @@ import { cp, mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
-import { CHART, HELM, inputsFor, TestCluster } from "./support/cluster.ts";
-import type { StepResult } from "./support/job.ts";
+import { CHART, HELM, useCluster } from "./support/cluster.ts";
+import type { Inputs } from "./support/job.ts";
 import { type ChartRepository, serveNewerCharts } from "./support/repository.ts";
+import { planOf } from "./support/results.ts";
 
 const SMALL = { cluster: { enabled: false }, etcd: { enabled: false }, minio: { enabled: false } };
 
-let cluster: TestCluster;
+// Most of these releases have no authentication.
+const cluster = useCluster(() => ({ install: "true", allow_anonymous: "true" }));
 let repository: ChartRepository;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
   await emptyNamespace("install-refused");
   repository = await serveNewerCharts(cluster);
 });
-afterAll(async () => {
-  repository?.close();
-  await cluster?.stop();
-});
-
-type Inputs = Record<string, string>;
-
-async function run(namespace: string, inputs: Inputs): Promise<StepResult> {
-  // Most of these releases have no authentication.
-  const common = { install: "true", allow_anonymous: "true" };
-  return (await cluster.job()).main({ ...inputsFor(namespace), ...common, ...inputs });
-}
-
-async function deploy(namespace: string, inputs: Inputs): Promise<StepResult> {
-  const result = await run(namespace, inputs);
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
-  expect(result.exitCode).toBe(0);
-  return result;
-}
-
-/** Runs the action, which must write nothing, and returns its one error. */
-async function refusal(namespace: string, inputs: Inputs): Promise<string> {
-  const before = await cluster.writes(namespace);
-  const { errors, lines, outputs } = await run(namespace, inputs);
-  expect(errors, lines.join("\n")).toHaveLength(1);
-  expect(outputs.changed).toBe("false");
-  expect(await cluster.writes(namespace)).toEqual(before);
-  return errors[0] ?? "";
-}
+afterAll(() => repository?.close());
 
 async function emptyNamespace(name: string): Promise<string> {
   await cluster.kubectl("create", "namespace", name);
   return name;
 }
 
-function planOf({ outputs }: StepResult): Record<string, unknown> {
-  return JSON.parse(outputs.plan ?? "");
-}
-
 describe.concurrent("install: true in a namespace without a release", () => {
   test("puts Milvus on its own behind the load balancer, once", async () => {
     const namespace = await emptyNamespace("install-small");
     const inputs = { values: stringify(SMALL) };
-    const first = await deploy(namespace, inputs);
+    const first = await cluster.deploy(namespace, inputs);
     expect(first.lines).toContain("::group::Install the Helm release");
     expect(first.outputs).toMatchObject({ changed: "true", release_revision: "1", chart_version: "5.0.19" });
     expect(first.outputs.milvus_version).toMatch(/\d+\.\d+/);
     expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
     expect(planOf(first)).toMatchObject({ lost: [], restarts: [], consequences: [] });
 
-    const second = await deploy(namespace, inputs);
-    expect(second.outputs.changed, second.lines.join("\n")).toBe("false");
+    await cluster.expectUnchanged(namespace, inputs);
     expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
   });
 
@@ -81,7 +49,7 @@ describe.concurrent("install: true in a namespace without a release", () => {
       woodpecker: { enabled: true },
       extraConfigFiles: { "user.yaml": "common:\n  security:\n    authorizationEnabled: true\n" },
     };
-    const first = await deploy(namespace, { values: stringify(values) });
+    const first = await cluster.deploy(namespace, { values: stringify(values) });
     expect(first.outputs).toMatchObject({ changed: "true", release_revision: "1" });
     const { service: _, extraConfigFiles, ...rest } = await cluster.values(namespace);
     const { extraConfigFiles: __, ...wanted } = values;
@@ -89,7 +57,7 @@ describe.concurrent("install: true in a namespace without a release", () => {
     expect(extraConfigFiles).toEqual({
       "user.yaml": expect.stringMatching(/authorizationEnabled: true[\s\S]*tlsMode: 1/),
     });
-    expect((await deploy(namespace, {})).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, {});
   });
 
   // Helm has no part in a Service's name: once is enough.
@@ -106,13 +74,13 @@ describe.concurrent("install: true in a namespace without a release", () => {
     ])("reaches Service $service of release $release", async ({ release, values, service }) => {
       const namespace = await emptyNamespace(`install-${service}`);
       const inputs = { release, values: stringify(values) };
-      const first = await deploy(namespace, inputs);
+      const first = await cluster.deploy(namespace, inputs);
       expect(first.outputs).toMatchObject({ changed: "true", milvus_version: expect.stringMatching(/\d/) });
       const { spec } = await cluster.get(namespace, "Ingress", `${release}-milvus`);
       expect(spec).toMatchObject({
         rules: [{ http: { paths: [{ backend: { service: { name: service } } }] } }],
       });
-      expect((await deploy(namespace, inputs)).outputs.changed).toBe("false");
+      await cluster.expectUnchanged(namespace, inputs);
     });
   }
 
@@ -124,16 +92,14 @@ describe.concurrent("install: true in a namespace without a release", () => {
       values: stringify(SMALL),
       wait_for: "none",
     };
-    const first = await deploy(namespace, inputs);
+    const first = await cluster.deploy(namespace, inputs);
     expect(first.outputs).toMatchObject({ changed: "true", chart_version: "6.1.0" });
-    expect((await deploy(namespace, inputs)).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, inputs);
   });
 
   test("in mode plan changes nothing and shows what it would", async () => {
     const namespace = await emptyNamespace("install-plan");
-    const planned = await deploy(namespace, { values: stringify(SMALL), mode: "plan" });
-    expect(planned.outputs.changed).toBe("false");
-    expect(await cluster.writes(namespace)).toEqual([]);
+    const planned = await cluster.plan(namespace, { values: stringify(SMALL) });
     expect(await cluster.kubectl("get", "services,deployments,ingresses", "-n", namespace)).toBe("");
     expect(planOf(planned)).toMatchObject({
       objects: expect.arrayContaining([
@@ -172,7 +138,10 @@ describe.concurrent("install: true in a namespace without a release", () => {
     },
   ])("is refused: $what", async ({ inputs, says }) => {
     const { namespace = "install-refused", chart } = inputs;
-    const error = await refusal(namespace, { ...(chart && { chart_repository: repository.url }), ...inputs });
+    const { error } = await cluster.refusal(namespace, {
+      ...(chart && { chart_repository: repository.url }),
+      ...inputs,
+    });
     for (const text of says) expect(error).toContain(text);
   });
 
@@ -185,7 +154,7 @@ describe.concurrent("install: true in a namespace without a release", () => {
       "local-gke/ready-after": "1s",
     };
     const inputs = { values: stringify({ ...SMALL, annotations }), helm_timeout: "48s", wait_for: "none" };
-    expect((await deploy(namespace, inputs)).outputs).toMatchObject({
+    expect((await cluster.deploy(namespace, inputs)).outputs).toMatchObject({
       changed: "true",
       release_revision: "1",
     });
@@ -194,16 +163,14 @@ describe.concurrent("install: true in a namespace without a release", () => {
   test("that fails stays failed and says so, and the next run goes on with it", async () => {
     const namespace = await emptyNamespace("install-failing");
     const slow = stringify({ ...SMALL, annotations: { "local-gke/ready-after": "1h" } });
-    const failed = await run(namespace, { values: slow, helm_timeout: "5s" });
-    expect(failed.errors).toEqual([
-      expect.stringMatching(/^helm install of release my-release in namespace install-failing/),
-    ]);
-    expect(failed.errors[0]).toContain("stays failed");
+    const failed = await cluster.failure(namespace, { values: slow, helm_timeout: "5s" });
+    expect(failed.error).toMatch(/^helm install of release my-release in namespace install-failing/);
+    expect(failed.error).toContain("stays failed");
     expect(failed.outputs.changed).toBe("true");
     expect(await cluster.revisions(namespace)).toEqual(["failed"]);
 
     const fast = stringify({ ...SMALL, annotations: { "local-gke/ready-after": "1s" } });
-    const next = await deploy(namespace, { values: fast });
+    const next = await cluster.deploy(namespace, { values: fast });
     expect(next.outputs).toMatchObject({ changed: "true", release_revision: "2" });
     expect(next.outputs.milvus_version).toMatch(/\d+\.\d+/);
   });
@@ -215,14 +182,14 @@ describe.concurrent("a chart that its repository has no more", () => {
   test("is taken from the release, and said so", async () => {
     const namespace = "chart-gone";
     await cluster.installSmall(namespace);
-    const result = await deploy(namespace, inputs());
+    const result = await cluster.deploy(namespace, inputs());
     expect(result.outputs).toMatchObject({ changed: "true", chart_version: "5.0.19" });
     expect(result.lines).toContainEqual(
       expect.stringMatching(
         /^::warning title=Milvus on GKE::Chart milvus 5\.0\.19 can.t be had from http.*not found.* goes on with the chart as Helm/,
       ),
     );
-    expect((await deploy(namespace, inputs())).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, inputs());
   });
 
   test("can't be when it needs a subchart, which is said before anything is changed", async () => {
@@ -232,7 +199,7 @@ describe.concurrent("a chart that its repository has no more", () => {
     await mkdir(join(chart, "charts"));
     await cluster.helm("create", join(chart, "charts/extra"));
     await cluster.helmWith(stringify(SMALL), "install", "my-release", chart, "-n", namespace, "-f", "-");
-    const error = await refusal(namespace, inputs());
+    const { error } = await cluster.refusal(namespace, inputs());
     for (const text of [
       "Chart milvus 5.0.19 could not be downloaded",
       "The chart that Helm keeps in release my-release can't take its place.",
@@ -245,14 +212,14 @@ describe.concurrent("a chart that its repository has no more", () => {
   test("gives way to the version that chart_version asks for, which is announced", async () => {
     const namespace = "chart-major";
     await cluster.installSmall(namespace);
-    const result = await deploy(namespace, { ...inputs(), chart_version: "6.0.0", wait_for: "none" });
+    const result = await cluster.deploy(namespace, { ...inputs(), chart_version: "6.0.0", wait_for: "none" });
     expect(result.outputs).toMatchObject({ changed: "true", chart_version: "6.0.0" });
     expect(result.lines).toContainEqual(
       expect.stringMatching(
         /^::warning title=Milvus on GKE::The upgrade is a new major version of the chart, 6\.0\.0/,
       ),
     );
-    const error = await refusal(namespace, { ...inputs(), chart_version: "5.0.19" });
+    const { error } = await cluster.refusal(namespace, { ...inputs(), chart_version: "5.0.19" });
     expect(error).toContain("Chart milvus 5.0.19 could not be downloaded");
   });
 });

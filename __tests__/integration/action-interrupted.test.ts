@@ -1,15 +1,11 @@
 import { readdirSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { killProcessesOf, processesOf } from "../../local-gke/control-plane/processes.ts";
-import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import { type HelmName, inputsFor, useCluster } from "./support/cluster.ts";
 import { type HeldUpdate, holdUpdates } from "./support/hold.ts";
 import type { Job, Step } from "./support/job.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
 
 const HELMS = ["helm3", "helm4"] as const;
 const CRASH = "annotations:\n  local-gke/pod: crash-loop\n";

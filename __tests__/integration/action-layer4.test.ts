@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseManifest } from "../../src/helm/manifest.ts";
-import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import { type HelmName, useCluster } from "./support/cluster.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
 
 const QUERY_NODE = "my-release-milvus-querynode";
 const DATA_NODE = "my-release-milvus-datanode";
@@ -24,11 +20,7 @@ describe.each<HelmName>(["helm3", "helm4"])("%s: a chart that renders a new toke
     const namespace = `token-${helm}`;
     const etcd = { enabled: true, replicaCount: 1, auth: { token: { enabled: true } } };
     await cluster.installSmall(namespace, { etcd }, helm);
-    const result = await (await cluster.job({ helm })).main({
-      ...inputsFor(namespace),
-      keep_layer4: "true",
-    });
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    const result = await cluster.deploy(namespace, { keep_layer4: "true" }, { helm });
     expect(result.outputs).toMatchObject({ changed: "true", release_revision: "3" });
     expect(removalIn(result.lines)).toContain("Helm replaced no pods.");
 
@@ -48,7 +40,7 @@ test("what others change between plan and removal: numbers of pods stay, edits a
   const namespace = "scaled-later";
   await cluster.installSmall(namespace, COMPONENTS);
   await cluster.setTime("addressDelayMs", 600_000);
-  const step = (await cluster.job()).start({ ...inputsFor(namespace), keep_layer4: "true" });
+  const step = await cluster.start(namespace, { keep_layer4: "true" });
   await step.line(/^::group::Wait for the address/);
   await cluster.kubectl("scale", `deployment/${QUERY_NODE}`, "-n", namespace, "--replicas=3");
   await cluster.kubectl("set", "image", `deployment/${DATA_NODE}`, "-n", namespace, "*=example.com/mine:1");

@@ -1,26 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
-import type { StepResult } from "./support/job.ts";
+import { describe, expect, test } from "vitest";
+import { type HelmName, useCluster } from "./support/cluster.ts";
+import { planOf } from "./support/results.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster(() => ({ wait_for: "none" }));
 
 const QUERY_NODE = "my-release-milvus-querynode";
 const PROXY = "my-release-milvus-proxy";
-/** A release with several components, each of one pod. */
-const COMPONENTS = { cluster: { enabled: true }, etcd: { enabled: false } };
-
-async function deploy(
-  namespace: string,
-  helm: HelmName,
-  inputs: Record<string, string> = {},
-): Promise<StepResult> {
-  const job = await cluster.job({ helm });
-  return job.main({ ...inputsFor(namespace), wait_for: "none", ...inputs });
-}
+/** Values of a release with several components, each of one pod. */
+const COMPONENTS = { cluster: { enabled: true } };
 
 async function scale(namespace: string, name: string, replicas: number): Promise<void> {
   await cluster.kubectl("scale", `deployment/${name}`, "-n", namespace, `--replicas=${replicas}`);
@@ -31,10 +18,6 @@ async function replicasOf(namespace: string, name: string): Promise<number> {
   return Number(await cluster.kubectl("get", "deployment", name, "-n", namespace, "-o", path));
 }
 
-function planOf(result: StepResult): { consequences: string[]; edits: { path: string; after: string }[] } {
-  return JSON.parse(result.outputs.plan ?? "{}");
-}
-
 describe.each<HelmName>(["helm3", "helm4"])("%s: a release that was scaled outside Helm", (helm) => {
   test("keeps its pods, says so, and isn't upgraded because of them later", async () => {
     const namespace = `scaled-${helm}`;
@@ -42,8 +25,7 @@ describe.each<HelmName>(["helm3", "helm4"])("%s: a release that was scaled outsi
     await scale(namespace, QUERY_NODE, 6);
     await scale(namespace, PROXY, 3);
 
-    const result = await deploy(namespace, helm);
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    const result = await cluster.deploy(namespace, {}, { helm });
     expect(await replicasOf(namespace, QUERY_NODE)).toBe(6);
     expect(await replicasOf(namespace, PROXY)).toBe(3);
     const kept = `Deployment ${QUERY_NODE} keeps its 6 replicas: Helm's record has 1, queryNode.replicas becomes 6.`;
@@ -51,12 +33,8 @@ describe.each<HelmName>(["helm3", "helm4"])("%s: a release that was scaled outsi
     expect(result.lines).toContain(kept);
 
     await scale(namespace, QUERY_NODE, 8);
-    const again = await deploy(namespace, helm);
-    expect(again.errors, again.lines.join("\n")).toEqual([]);
-    expect(again.outputs).toMatchObject({
-      changed: "false",
-      release_revision: result.outputs.release_revision,
-    });
+    const again = await cluster.expectUnchanged(namespace, {}, { helm });
+    expect(again.outputs.release_revision).toBe(result.outputs.release_revision);
     expect(await replicasOf(namespace, QUERY_NODE)).toBe(8);
   });
 
@@ -65,8 +43,7 @@ describe.each<HelmName>(["helm3", "helm4"])("%s: a release that was scaled outsi
     await cluster.installSmall(namespace, COMPONENTS, helm);
     await scale(namespace, QUERY_NODE, 6);
 
-    const result = await deploy(namespace, helm, { values: "queryNode: {replicas: 4}" });
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    const result = await cluster.deploy(namespace, { values: "queryNode: {replicas: 4}" }, { helm });
     expect(await replicasOf(namespace, QUERY_NODE)).toBe(4);
     expect(planOf(result).consequences).toContain(
       `Deployment ${QUERY_NODE} goes from 6 to 4 replicas: the inputs set queryNode.replicas.`,
@@ -82,10 +59,8 @@ describe.each<HelmName>(["helm3", "helm4"])("%s: a release that was edited outsi
     await cluster.kubectl("set", "image", deployment, "-n", namespace, "*=example.com/mine:1");
     await cluster.kubectl("set", "env", deployment, "-n", namespace, "MINE=1");
 
-    const plan = await deploy(namespace, helm, { mode: "plan" });
-    expect(plan.errors, plan.lines.join("\n")).toEqual([]);
-    const result = await deploy(namespace, helm);
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    const plan = await cluster.plan(namespace, {}, { helm });
+    const result = await cluster.deploy(namespace, {}, { helm });
     const { edits } = planOf(result);
     expect(edits).toEqual([
       expect.objectContaining({
@@ -104,23 +79,11 @@ describe.each<HelmName>(["helm3", "helm4"])("%s: a release that was edited outsi
 test("annotations that mean the same need no upgrade", async () => {
   const namespace = "json-spacing";
   await cluster.installSmall(namespace);
-  const first = await deploy(namespace, "helm4");
-  expect(first.errors, first.lines.join("\n")).toEqual([]);
+  const first = await cluster.deploy(namespace);
   for (const neg of ['{"ingress": true}', '{"exposed_ports":{"19530":{}},"ingress":true}']) {
-    const annotation = `cloud.google.com/neg=${neg}`;
-    await cluster.kubectl(
-      "annotate",
-      "service/my-release-milvus",
-      "-n",
-      namespace,
-      annotation,
-      "--overwrite",
-    );
-    const again = await deploy(namespace, "helm4");
-    expect(again.errors, again.lines.join("\n")).toEqual([]);
-    expect(again.outputs).toMatchObject({
-      changed: "false",
-      release_revision: first.outputs.release_revision,
-    });
+    const annotation = [`cloud.google.com/neg=${neg}`, "--overwrite"];
+    await cluster.kubectl("annotate", "service/my-release-milvus", "-n", namespace, ...annotation);
+    const again = await cluster.expectUnchanged(namespace);
+    expect(again.outputs.release_revision).toBe(first.outputs.release_revision);
   }
 });

@@ -1,69 +1,25 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
-import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { parse, stringify } from "yaml";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { stringify } from "yaml";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
-import { HOST, inputsFor, TestCluster } from "./support/cluster.ts";
-import type { StepResult } from "./support/job.ts";
+import { accountWith } from "./support/account.ts";
+import { type Files, HOST, useCluster } from "./support/cluster.ts";
+import { BACKEND_CONFIG, INGRESS } from "./support/page.ts";
+import { changesIn } from "./support/results.ts";
 
-const INGRESS = "my-release-milvus";
-const BACKEND_CONFIG = "my-release-backendconfig";
 const FRONTEND_CONFIG = "my-release-frontendconfig";
 /** Far more than Google's controllers take here. */
 const LIMIT = { timeout: 100_000, interval: 50 };
 const FRONTEND_CONFIG_ANNOTATION = "networking.gke.io/v1beta1.FrontendConfig";
 
-let cluster: TestCluster;
+const cluster = useCluster(() => ({ wait_for: "address" }));
 beforeAll(async () => {
-  cluster = await TestCluster.start();
   await Promise.all([
     cluster.control("PUT", "security-policies/my-policy"),
     cluster.control("PUT", "ssl-policies/my-ssl-policy"),
     cluster.installSmall("page"),
   ]);
 });
-afterAll(() => cluster?.stop());
-
-type Inputs = Record<string, string>;
-type Files = Record<string, unknown>;
-
-/** Runs a job in whose workspace there are these files: text, or documents to be written as YAML. */
-async function run(namespace: string, inputs: Inputs, files: Files = {}): Promise<StepResult> {
-  const job = await cluster.job();
-  for (const [path, content] of Object.entries(files)) {
-    await mkdir(dirname(join(job.workspace, path)), { recursive: true });
-    const text = typeof content === "string" ? content : [content].flat().map((each) => stringify(each));
-    await writeFile(join(job.workspace, path), typeof text === "string" ? text : text.join("---\n"));
-  }
-  return job.main({ ...inputsFor(namespace), ...inputs });
-}
-
-async function deploy(namespace: string, inputs: Inputs, files: Files = {}): Promise<StepResult> {
-  const result = await run(namespace, { wait_for: "address", ...inputs }, files);
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
-  expect(result.exitCode).toBe(0);
-  return result;
-}
-
-/** Runs the action, which must write nothing, and returns its one error. */
-async function refusal(namespace: string, inputs: Inputs, files: Files = {}): Promise<string> {
-  const before = await cluster.writes(namespace);
-  const { errors, lines, outputs } = await run(namespace, inputs, files);
-  expect(errors, lines.join("\n")).toHaveLength(1);
-  expect(outputs.changed).toBe("false");
-  expect(await cluster.writes(namespace)).toEqual(before);
-  return errors[0] ?? "";
-}
-
-function changesIn({ outputs }: StepResult): string[] {
-  const { objects }: { objects: { kind: string; name: string; action: string }[] } = JSON.parse(
-    outputs.plan ?? "",
-  );
-  return objects
-    .filter(({ action }) => action !== "keep")
-    .map(({ kind, name, action }) => `${action} ${kind} ${name}`);
-}
 
 async function annotationsOf(namespace: string): Promise<Record<string, string>> {
   return (await cluster.get(namespace, "Ingress", INGRESS)).metadata.annotations ?? {};
@@ -78,7 +34,7 @@ describe.concurrent("backend_config", () => {
   test("is laid over what this action makes, and taken away again", async () => {
     const namespace = "backend-config";
     await cluster.installSmall(namespace);
-    const first = await deploy(namespace, {
+    const first = await cluster.deploy(namespace, {
       request_timeout: "10m",
       backend_config: stringify({
         securityPolicy: { name: "my-policy" },
@@ -100,7 +56,7 @@ describe.concurrent("backend_config", () => {
       healthCheck: { ...healthCheck, checkIntervalSec: 5, timeoutSec: 4 },
     });
 
-    const second = await deploy(namespace, { request_timeout: "10m", wait_for: "ready" });
+    const second = await cluster.deploy(namespace, { request_timeout: "10m", wait_for: "ready" });
     expect(changesIn(second)).toEqual([`change BackendConfig ${BACKEND_CONFIG}`]);
     expect(await spec()).toEqual({
       timeoutSec: 600,
@@ -110,7 +66,7 @@ describe.concurrent("backend_config", () => {
       logging: { enable: false },
       healthCheck: { ...healthCheck, checkIntervalSec: 15, timeoutSec: 10 },
     });
-    expect((await deploy(namespace, { request_timeout: "10m" })).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, { request_timeout: "10m" });
   });
 
   test.each([
@@ -137,7 +93,7 @@ describe.concurrent("backend_config", () => {
     },
     { what: "no YAML", config: "a: [", says: ["backend_config is not valid YAML at line"] },
   ])("$what is refused before anything is changed", async ({ config, says }) => {
-    const error = await refusal("page", { backend_config: config });
+    const { error } = await cluster.refusal("page", { backend_config: config });
     for (const text of says) expect(error).toContain(text);
   });
 });
@@ -151,7 +107,7 @@ describe.concurrent("frontend_config and allow_http", () => {
       frontend_config: "redirectToHttps: { enabled: true, responseCodeName: PERMANENT_REDIRECT }",
       wait_for: "ready",
     };
-    const first = await deploy(namespace, inputs);
+    const first = await cluster.deploy(namespace, inputs);
     const response = await fetch(`http://${first.outputs.address}/x`, { redirect: "manual" });
     expect(response.status).toBe(308);
     expect(response.headers.get("location")).toMatch(/^https:.*\/x$/);
@@ -162,9 +118,9 @@ describe.concurrent("frontend_config and allow_http", () => {
     expect((await cluster.get(namespace, "FrontendConfig", FRONTEND_CONFIG)).spec).toEqual({
       redirectToHttps: { enabled: true, responseCodeName: "PERMANENT_REDIRECT" },
     });
-    expect((await deploy(namespace, inputs)).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, inputs);
 
-    const without = await deploy(namespace, { wait_for: "ready" });
+    const without = await cluster.deploy(namespace, { wait_for: "ready" });
     expect(changesIn(without).sort()).toEqual([
       `change Ingress ${INGRESS}`,
       `delete FrontendConfig ${FRONTEND_CONFIG}`,
@@ -173,11 +129,11 @@ describe.concurrent("frontend_config and allow_http", () => {
     expect(await annotationsOf(namespace)).toMatchObject({ "kubernetes.io/ingress.allow-http": "false" });
     expect(await annotationsOf(namespace)).not.toHaveProperty([FRONTEND_CONFIG_ANNOTATION]);
     await vi.waitFor(() => expect(fetch(`http://${first.outputs.address}/`)).rejects.toThrow(), LIMIT);
-    expect((await deploy(namespace, { wait_for: "ready" })).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, { wait_for: "ready" });
 
-    await deploy(namespace, { frontend_config: "sslPolicy: my-ssl-policy" });
+    await cluster.deploy(namespace, { frontend_config: "sslPolicy: my-ssl-policy" });
     for (const changed of ["true", "false"]) {
-      expect((await deploy(namespace, { wait_for: "ready" })).outputs.changed).toBe(changed);
+      expect((await cluster.deploy(namespace, { wait_for: "ready" })).outputs.changed).toBe(changed);
       // Without it the policy would stay at Google.
       expect((await cluster.get(namespace, "FrontendConfig", FRONTEND_CONFIG)).spec).toEqual({
         sslPolicy: "",
@@ -197,7 +153,7 @@ describe.concurrent("frontend_config and allow_http", () => {
       says: ["frontend_config: redirectToHttps needs allow_http: true"],
     },
   ])("$what is refused before anything is changed", async ({ inputs, says }) => {
-    const error = await refusal("page", inputs);
+    const { error } = await cluster.refusal("page", inputs);
     for (const text of says) expect(error).toContain(text);
   });
 
@@ -212,10 +168,10 @@ describe.concurrent("frontend_config and allow_http", () => {
       spec: { sslPolicy: "my-ssl-policy" },
     };
     await cluster.kubectlWith(JSON.stringify(object), ...apply);
-    const error = await refusal(namespace, { frontend_config: "sslPolicy: another" });
+    const { error } = await cluster.refusal(namespace, { frontend_config: "sslPolicy: another" });
     expect(error).toContain(`FrontendConfig ${namespace}/${FRONTEND_CONFIG} belongs to somebody else`);
     expect(error).toContain("argocd-controller");
-    await deploy(namespace, { wait_for: "none" });
+    await cluster.deploy(namespace, { wait_for: "none" });
     expect(await namesOf(namespace, "frontendconfigs")).toEqual([FRONTEND_CONFIG]);
   });
 });
@@ -250,14 +206,14 @@ describe.concurrent("load_balancer: internal", () => {
         verify_address: verifyAddress,
         wait_for: "ready",
       };
-      const first = await deploy(namespace, inputs);
+      const first = await cluster.deploy(namespace, inputs);
       expect(connections).toBeGreaterThan(0);
       expect(first.outputs).toMatchObject({ address, certificate_status: "Active" });
       expect(await annotationsOf(namespace)).toMatchObject({
         "kubernetes.io/ingress.class": "gce-internal",
         "kubernetes.io/ingress.regional-static-ip-name": "internal-address",
       });
-      expect((await deploy(namespace, inputs)).outputs.changed).toBe("false");
+      await cluster.expectUnchanged(namespace, inputs);
     } finally {
       for (const socket of sockets) socket.destroy();
       tunnel.close();
@@ -265,7 +221,7 @@ describe.concurrent("load_balancer: internal", () => {
   });
 
   test("goes with neither certificates of Google's nor plain HTTP beside it", async () => {
-    const error = await refusal("page", {
+    const { error } = await cluster.refusal("page", {
       load_balancer: "internal",
       certificate: "google-managed",
       allow_http: "true",
@@ -325,7 +281,7 @@ describe.concurrent("manifests", () => {
       "more.json": JSON.stringify(configMap("more")),
     };
     const inputs = { manifests: "k8s/*.yaml\nk8s/crd.yml\nmore.json", wait_for: "none" };
-    const first = await deploy(namespace, inputs, files);
+    const first = await cluster.deploy(namespace, inputs, { files });
     expect(changesIn(first)).toEqual(
       expect.arrayContaining([
         "create Alert slow",
@@ -338,10 +294,10 @@ describe.concurrent("manifests", () => {
     );
     expect(await namesOf(namespace, "networkpolicies")).toEqual(["only-ours"]);
     expect((await cluster.get(namespace, "alerts.example.com", "slow")).spec).toEqual({ severity: "high" });
-    expect((await deploy(namespace, inputs, files)).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, inputs, { files });
 
     files["k8s/policies.yaml"] = [policy("only-ours"), configMap("notes", { a: "2" })];
-    const changed = await deploy(namespace, inputs, files);
+    const changed = await cluster.deploy(namespace, inputs, { files });
     expect(changesIn(changed)).toEqual(["change ConfigMap notes"]);
     expect((await cluster.get(namespace, "ConfigMap", "notes")).data).toEqual({ a: "2" });
   });
@@ -353,7 +309,7 @@ describe.concurrent("manifests", () => {
     await cluster.kubectlWith(JSON.stringify(configMap("notes", { a: "theirs", b: "theirs" })), ...apply);
     const inputs = { manifests: "notes.yaml", wait_for: "none" };
     const files = { "notes.yaml": configMap("notes", { a: "ours" }) };
-    const error = await refusal(namespace, inputs, files);
+    const { error } = await cluster.refusal(namespace, inputs, { files });
     for (const text of [
       `ConfigMap ${namespace}/notes (notes.yaml, document 1, line 1) has fields that something else manages`,
       'conflict with "argocd-controller": .data.a',
@@ -361,9 +317,9 @@ describe.concurrent("manifests", () => {
     ]) {
       expect(error).toContain(text);
     }
-    await deploy(namespace, { ...inputs, adopt: "true" }, files);
+    await cluster.deploy(namespace, { ...inputs, adopt: "true" }, { files });
     expect((await cluster.get(namespace, "ConfigMap", "notes")).data).toEqual({ a: "ours", b: "theirs" });
-    expect((await deploy(namespace, inputs, files)).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, inputs, { files });
   });
 
   test.each<{ what: string; manifests: string; files: Files; says: string[] }>([
@@ -414,7 +370,7 @@ describe.concurrent("manifests", () => {
       says: ["ConfigMap nowhere/far (a.yaml, document 1, line 1)", "nowhere"],
     },
   ])("$what is refused before anything is changed", async ({ manifests, files, says }) => {
-    const error = await refusal("page", { manifests }, files);
+    const { error } = await cluster.refusal("page", { manifests }, { files });
     for (const text of says) expect(error).toContain(text);
   });
 
@@ -423,58 +379,58 @@ describe.concurrent("manifests", () => {
     await cluster.installSmall(namespace);
     const kubeconfig = await accountIn(namespace, []);
     const files = { "policy.yaml": policy("forbidden") };
-    const unread = await refusal(namespace, { kubeconfig, manifests: "policy.yaml" }, files);
-    const unwritten = await refusal(
+    const { error: unread } = await cluster.refusal(
+      namespace,
+      { kubeconfig, manifests: "policy.yaml" },
+      { files },
+    );
+    const { error: unwritten } = await cluster.refusal(
       namespace,
       { kubeconfig: await accountIn(namespace, ["get"]), manifests: "policy.yaml" },
-      files,
+      { files },
     );
     expect(unread).toContain("it may not: get, patch networkpolicies.networking.k8s.io.");
     expect(unwritten).toContain("it may not: patch networkpolicies.networking.k8s.io.");
-    await deploy(namespace, { kubeconfig, wait_for: "none" });
+    await cluster.deploy(namespace, { kubeconfig, wait_for: "none" });
 
     await accountIn(namespace, ["get", "create", "patch"]);
-    await deploy(namespace, { kubeconfig, manifests: "policy.yaml", wait_for: "none" }, files);
+    await cluster.deploy(namespace, { kubeconfig, manifests: "policy.yaml", wait_for: "none" }, { files });
     const teardown = { kubeconfig, mode: "teardown" };
-    const undeleted = await refusal(namespace, { ...teardown, manifests: "policy.yaml" }, files);
+    const { error: undeleted } = await cluster.refusal(
+      namespace,
+      { ...teardown, manifests: "policy.yaml" },
+      { files },
+    );
     expect(undeleted).toContain(
       `The API server does not delete NetworkPolicy ${namespace}/forbidden; nothing was changed.`,
     );
     expect(undeleted).toContain('cannot delete resource "networkpolicies"');
-    await deploy(namespace, { frontend_config: "sslPolicy: my-ssl-policy", wait_for: "none" });
-    expect(await refusal(namespace, teardown)).toContain(
+    await cluster.deploy(namespace, { frontend_config: "sslPolicy: my-ssl-policy", wait_for: "none" });
+    expect((await cluster.refusal(namespace, teardown)).error).toContain(
       "it may not: list, watch, delete frontendconfigs.networking.gke.io.",
     );
   });
 
   /** Returns a kubeconfig of an account that may deploy in a namespace, and do this with NetworkPolicies. */
-  async function accountIn(namespace: string, policyVerbs: string[]): Promise<string> {
-    const rbac = "rbac.authorization.k8s.io";
-    const name = "deployer-of-milvus";
-    const all = (apiGroup: string, ...resources: string[]) => ({
+  function accountIn(namespace: string, policyVerbs: string[]): Promise<string> {
+    const rule = (verbs: string[], apiGroup: string, ...resources: string[]) => ({
       apiGroups: [apiGroup],
       resources,
-      verbs: ["*"],
+      verbs,
     });
     const rules = [
-      all("", "*"),
-      all("apps", "*"),
-      all("networking.k8s.io", "ingresses"),
-      all("cloud.google.com", "backendconfigs"),
-      { ...all("networking.gke.io", "frontendconfigs"), verbs: ["get"] },
-      { ...all("networking.k8s.io", "networkpolicies"), verbs: policyVerbs },
+      rule(["*"], "", "*"),
+      rule(["*"], "apps", "*"),
+      rule(["*"], "networking.k8s.io", "ingresses"),
+      rule(["*"], "cloud.google.com", "backendconfigs"),
+      rule(["get"], "networking.gke.io", "frontendconfigs"),
+      rule(policyVerbs, "networking.k8s.io", "networkpolicies"),
     ];
-    const roleRef = { apiGroup: rbac, kind: "Role", name };
-    const subjects = [{ kind: "User", apiGroup: rbac, name }];
-    for (const each of [
-      object("Role", name, { rules: rules.filter(({ verbs }) => verbs.length > 0) }, `${rbac}/v1`),
-      object("RoleBinding", name, { subjects, roleRef }, `${rbac}/v1`),
-    ]) {
-      await cluster.kubectlWith(JSON.stringify(each), "apply", "-n", namespace, "-f", "-");
-    }
-    const config = parse(await cluster.kubectl("config", "view", "--raw", "-o", "yaml"));
-    config.users[0].user.as = name;
-    return stringify(config);
+    return accountWith(
+      cluster,
+      namespace,
+      rules.filter(({ verbs }) => verbs.length > 0),
+    );
   }
 });
 
@@ -482,7 +438,7 @@ describe.concurrent("manifests", () => {
 test("load_balancer: internal is refused where the network has no room for Google's proxies", async () => {
   await cluster.control("DELETE", "subnetworks/proxy-only-subnet");
   try {
-    const error = await refusal("page", { load_balancer: "internal" });
+    const { error } = await cluster.refusal("page", { load_balancer: "internal" });
     for (const text of [
       "has no proxy-only subnet in us-central1",
       "--purpose=REGIONAL_MANAGED_PROXY",

@@ -2,9 +2,9 @@ import { execFile } from "node:child_process";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
+import { describe, expect, onTestFailed, test } from "vitest";
 import { parse, stringify } from "yaml";
-import { CHART, HOST, inputsFor, TestCluster } from "./support/cluster.ts";
+import { CHART, HOST, useCluster } from "./support/cluster.ts";
 import {
   BACKEND_CONFIG,
   backendConfig,
@@ -13,17 +13,11 @@ import {
   INGRESS,
   ingressOfThePage,
   MANAGED_CERTIFICATES,
-  planOf,
-  takeOver,
 } from "./support/page.ts";
+import { expectSuccess, planOf } from "./support/results.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
-
-const deploy = (namespace: string, inputs?: Record<string, string>) => takeOver(cluster, namespace, inputs);
+// The page's values may have switched authentication off.
+const cluster = useCluster(() => ({ allow_anonymous: "true" }));
 
 /**
  * Makes a certificate as Milvus's page says: without a name that clients look at,
@@ -106,7 +100,7 @@ describe.concurrent("Milvus's page, followed by hand", () => {
       for (const step of steps) await STEPS[step](namespace);
       const before = (await cluster.revisions(namespace)).length;
 
-      const first = await deploy(namespace);
+      const first = await cluster.deploy(namespace);
       expect(first.outputs).toMatchObject({ changed: "true", milvus_version: expect.stringMatching(/\d/) });
       await expectAdopted(cluster, namespace);
       const taken = planOf(first).objects.filter(({ action }) => action === "take over");
@@ -131,8 +125,7 @@ describe.concurrent("Milvus's page, followed by hand", () => {
       expect(planOf(first).lost.every(({ revision }) => revision === 1)).toBe(true);
       expect(first.summary).toContain("| `externalS3` | 1 |");
 
-      const second = await deploy(namespace);
-      expect(second.outputs.changed, second.lines.join("\n")).toBe("false");
+      await cluster.expectUnchanged(namespace);
       const revisions = await cluster.revisions(namespace);
       expect(revisions).toEqual([...Array.from({ length: before }, () => "superseded"), "deployed"]);
     },
@@ -143,12 +136,12 @@ describe.concurrent("Milvus's page, followed by hand", () => {
     await cluster.install(namespace);
     const original = await cluster.values(namespace);
     for (const step of COMMON) await STEPS[step](namespace);
-    const told = await deploy(namespace, { mode: "plan" });
+    const told = await cluster.plan(namespace);
     const revision = String(planOf(told).lost[0]?.revision);
 
     const flags = ["my-release", "-n", namespace, "--revision", revision, "-o", "yaml"];
     const { service: _, ...values } = parse(await cluster.helm("get", "values", ...flags));
-    const result = await deploy(namespace, { values: stringify(values) });
+    const result = await cluster.deploy(namespace, { values: stringify(values) });
     expect(planOf(result).lost).toEqual([]);
     expect(result.lines).not.toContainEqual(expect.stringContaining("Former revisions"));
     const { service: __, extraConfigFiles, ...rest } = await cluster.values(namespace);
@@ -185,32 +178,27 @@ test("the chart's own Ingress goes and ours comes, in one run", async () => {
   });
   const before = await cluster.get(namespace, "Ingress", INGRESS);
 
-  const inputs = { ...inputsFor(namespace), values: "ingress: {enabled: false}" };
-  const planned = await (await cluster.job()).main({ ...inputs, mode: "plan" });
+  const inputs = { values: "ingress: {enabled: false}" };
+  const planned = await cluster.plan(namespace, inputs);
   const says = "of the chart goes, and its load balancer at";
-  expect(planned.errors).toEqual([]);
   expect(planned.summary).toContain(says);
   const changes = planOf(planned).objects.filter(({ kind }) => kind === "Ingress");
   expect(changes.map(({ action }) => action)).toEqual(["delete", "create"]);
 
-  const cut = await (await cluster.job()).main({ ...inputs, address_timeout: "1s" });
-  expect(cut.errors).toHaveLength(1);
-  expect(cut.errors[0]).toContain(
-    `Ingress ${namespace}/${INGRESS} is still there 1.0s after it was deleted.`,
-  );
-  expect(cut.errors[0]).toContain("example.com/hold");
+  const cut = await cluster.failure(namespace, { ...inputs, address_timeout: "1s" });
+  expect(cut.error).toContain(`Ingress ${namespace}/${INGRESS} is still there 1.0s after it was deleted.`);
+  expect(cut.error).toContain("example.com/hold");
   expect(cut.lines).toContainEqual(expect.stringContaining(says));
   expect(cut.summary).toContain(says);
 
   // Like a run that comes after one that was killed: the Ingress is on its way out.
-  const step = (await cluster.job()).start(inputs);
+  const step = await cluster.start(namespace, inputs);
   await step.line(/Wait until the chart's Ingress is gone/);
   await finalizers();
-  const result = await step.ended;
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
+  const result = expectSuccess(await step.ended);
   expect(result.outputs).toMatchObject({ authentication: "required", changed: "true" });
   const after = await cluster.get(namespace, "Ingress", INGRESS);
   expect(after.metadata.uid).not.toBe(before.metadata.uid);
   await expectAdopted(cluster, namespace);
-  expect((await deploy(namespace, { values: inputs.values })).outputs.changed).toBe("false");
+  await cluster.expectUnchanged(namespace, inputs);
 });

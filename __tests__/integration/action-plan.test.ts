@@ -1,45 +1,24 @@
-import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { parse, stringify } from "yaml";
-import { filesIn } from "../../local-gke/control-plane/programs.ts";
-import { DEPLOYER } from "../../local-gke/control-plane/tokens.ts";
+import { expect, onTestFinished, test } from "vitest";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { CAN_SHOW_PAGES, showPage } from "../../scripts/job-page.ts";
+import { accountWith } from "./support/account.ts";
+import { type ApiRequest, isDryRun, isWrite } from "./support/audit-log.ts";
 import { chartWith } from "./support/charts.ts";
-import { HELM, inputsFor, TestCluster } from "./support/cluster.ts";
+import { HELM, useCluster } from "./support/cluster.ts";
+import { readyAfter, untilRevision } from "./support/pods.ts";
+import { planOf } from "./support/results.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
 
-interface Request {
-  verb: string;
-  requestURI: string;
-  objectRef?: { resource: string };
-}
-
-/** Everything that the jobs' Google account has asked the API server for, from its audit log. */
-async function requests(): Promise<Request[]> {
-  const log = await readFile(filesIn(cluster.gke.directory).auditLog, "utf8");
-  const lines = log.split("\n").filter((line) => line.includes(DEPLOYER));
-  return lines.map((line): Request => JSON.parse(line));
-}
-
-/** Those of the requests that change something. */
-function writes(all: Request[]): string[] {
-  return all
-    .filter(({ verb, requestURI }) => !["get", "list", "watch"].includes(verb) && !isDryRun(requestURI))
-    .filter(({ objectRef }) => objectRef?.resource !== "selfsubjectaccessreviews")
+/** Those of the requests that change something; to ask for one's own rights doesn't. */
+function writesAmong(requests: readonly ApiRequest[]): string[] {
+  return requests
+    .filter((request) => isWrite(request) && request.objectRef?.resource !== "selfsubjectaccessreviews")
     .map(({ verb, requestURI }) => `${verb} ${requestURI}`);
-}
-
-function isDryRun(uri: string): boolean {
-  return new URL(uri, "https://kubernetes.default.svc").searchParams.get("dryRun") === "All";
 }
 
 /**
@@ -69,43 +48,29 @@ test.each([
 ])("mode plan on $what asks for nothing that changes anything", async ({ namespace, inputs, isSwayed }) => {
   await cluster.installSmall(namespace, { attu: { enabled: true } }, HELM);
   // The pod and the old load balancer come by themselves.
-  const available = [
-    "--for=condition=Available",
-    "deployment/my-release-milvus-standalone",
-    "--timeout=300s",
-  ];
-  await cluster.kubectl("wait", ...available, "-n", namespace);
+  await cluster.available(namespace);
   const plugins = await mkdtemp(join(cluster.gke.directory, "plugins-"));
   await mkdir(join(plugins, "broken"));
   await writeFile(join(plugins, "broken", "plugin.yaml"), "name: [\n");
   const environment = isSwayed ? { ...SWAYING_HELM, HELM_PLUGINS: plugins } : {};
-  const [before, asked] = [await cluster.snapshot(namespace), (await requests()).length];
+  const [before, asked] = [await cluster.snapshot(namespace), (await cluster.requests()).length];
 
-  const planned = await (await cluster.job({ environment })).main({
-    ...inputsFor(namespace),
-    ...inputs,
-    mode: "plan",
-  });
-  expect(planned.errors, planned.lines.join("\n")).toEqual([]);
-  const during = (await requests()).slice(asked);
-  expect(writes(during)).toEqual([]);
-  expect(during.some(({ requestURI }) => isDryRun(requestURI))).toBe(true);
+  const planned = await cluster.plan(namespace, inputs, { environment });
+  const during = (await cluster.requests()).slice(asked);
+  expect(writesAmong(during)).toEqual([]);
+  expect(during.some(isDryRun)).toBe(true);
   expect(await cluster.snapshot(namespace)).toEqual(before);
   expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
-  expect(planned.outputs).toMatchObject({ changed: "false", release_revision: "1" });
-  expect(JSON.parse(planned.outputs.plan ?? "")).toMatchObject({
+  expect(planned.outputs.release_revision).toBe("1");
+  expect(planOf(planned)).toMatchObject({
     upgrade: expect.arrayContaining(["value service.type changes"]),
     consequences: expect.arrayContaining([expect.stringMatching(/^Attu of the release .* can't connect/)]),
     objects: expect.arrayContaining([{ kind: "Ingress", name: "my-release-milvus", action: "create" }]),
   });
 
-  const deployed = await (await cluster.job({ environment })).main({
-    ...inputsFor(namespace),
-    ...inputs,
-    wait_for: "none",
-  });
+  const deployed = await cluster.deploy(namespace, { ...inputs, wait_for: "none" }, { environment });
   expect(deployed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
-  expect(writes((await requests()).slice(asked))).not.toEqual([]);
+  expect(writesAmong((await cluster.requests()).slice(asked))).not.toEqual([]);
 });
 
 test("a plan for a release with 300 objects more asks for no more of them", async () => {
@@ -125,10 +90,9 @@ apiVersion: v1`,
     const namespace = `plan-large-${index}`;
     const chart = await chartWith(cluster, "templates/service.yaml", "apiVersion: v1", template);
     await cluster.installSmall(namespace, {}, HELM, chart);
-    const asked = (await requests()).length;
-    const planned = await (await cluster.job()).main({ ...inputsFor(namespace), chart, mode: "plan" });
-    expect(planned.errors, planned.lines.join("\n")).toEqual([]);
-    counts.push((await requests()).length - asked);
+    const asked = (await cluster.requests()).length;
+    await cluster.plan(namespace, { chart });
+    counts.push((await cluster.requests()).length - asked);
   }
   const [few = 0, many = 0] = counts;
   // A busy API server is asked again now and then.
@@ -141,17 +105,14 @@ test("mode plan needs no right to change anything: it compares what no dry run m
   const kubeconfig = await readerIn(namespace);
   const pullRequest = await aPullRequest(cluster.gke.directory);
   const plan = async () => {
-    const job = await cluster.job({ environment: pullRequest.environment });
-    const commenting = { comment: "pull_request", github_token: "a-token-of-github" };
-    const inputs = { ...inputsFor(namespace), ...commenting, kubeconfig, mode: "plan" };
-    const result = await job.main(inputs);
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    const inputs = { comment: "pull_request", github_token: "a-token-of-github", kubeconfig };
+    const result = await cluster.plan(namespace, inputs, { environment: pullRequest.environment });
     expect(result.lines).toContain("::add-mask::a-token-of-github");
     return result;
   };
   const first = await plan();
   expect(first.outputs).toMatchObject({ would_change: "true", to_create: expect.stringMatching(/^[34]$/) });
-  expect(JSON.parse(first.outputs.plan ?? "").objects).toContainEqual({
+  expect(planOf(first).objects).toContainEqual({
     kind: "BackendConfig",
     name: "my-release-backendconfig",
     action: "create",
@@ -163,7 +124,7 @@ test("mode plan needs no right to change anything: it compares what no dry run m
     expect(await showPage(first.summary)).toEqual([expect.stringContaining("2. Look and plan")]);
   }
 
-  const deployed = await (await cluster.job()).main({ ...inputsFor(namespace), wait_for: "none" });
+  const deployed = await cluster.deploy(namespace, { wait_for: "none" });
   expect(deployed.outputs.changed).toBe("true");
   expect((await plan()).outputs.would_change).toBe("false");
   expect(pullRequest.comments).toEqual([expect.stringContaining("\n## Nothing to change (")]);
@@ -203,47 +164,28 @@ async function aPullRequest(directory: string) {
 }
 
 /** Returns a kubeconfig of an account that may only look, at what a plan reads. */
-async function readerIn(namespace: string): Promise<string> {
-  const rbac = "rbac.authorization.k8s.io";
-  const name = "planner-of-milvus";
-  const metadata = { name, namespace };
+function readerIn(namespace: string): Promise<string> {
   const read = (apiGroup: string, ...resources: string[]) => ({
     apiGroups: [apiGroup],
     resources,
     verbs: ["get", "list"],
   });
-  const rules = [
+  return accountWith(cluster, namespace, [
     read("", "secrets", "services", "configmaps", "pods", "events"),
     read("apps", "deployments", "statefulsets", "replicasets"),
     read("networking.k8s.io", "ingresses"),
     read("cloud.google.com", "backendconfigs"),
-  ];
-  const binding = {
-    roleRef: { apiGroup: rbac, kind: "Role", name },
-    subjects: [{ kind: "User", apiGroup: rbac, name }],
-  };
-  const items = [
-    { apiVersion: `${rbac}/v1`, kind: "Role", metadata, rules },
-    { apiVersion: `${rbac}/v1`, kind: "RoleBinding", metadata, ...binding },
-  ];
-  await cluster.apply({ apiVersion: "v1", kind: "List", items });
-  const config = parse(await cluster.kubectl("config", "view", "--raw", "-o", "yaml"));
-  config.users[0].user.as = name;
-  return stringify(config);
+  ]);
 }
 
 test("mode plan on a pending release recovers nothing: it says who is at work", async () => {
-  await cluster.installSmall("plan-pending");
-  const upgrading = (await cluster.job()).start({
-    ...inputsFor("plan-pending"),
-    values: "annotations:\n  local-gke/ready-after: 1h\n",
-  });
-  const begun = ["--for=create", "secret/sh.helm.release.v1.my-release.v2", "--timeout=300s"];
-  await cluster.kubectl("wait", ...begun, "-n", "plan-pending");
-  const inputs = { ...inputsFor("plan-pending"), mode: "plan", recover_pending: "1s" };
-  const { errors } = await (await cluster.job()).main(inputs);
-  expect(errors).toEqual([expect.stringMatching(/^Revision 2 of release my-release .* pending-upgrade/)]);
-  expect(await cluster.revisions("plan-pending")).toEqual(["deployed", "pending-upgrade"]);
+  const namespace = "plan-pending";
+  await cluster.installSmall(namespace);
+  const upgrading = await cluster.start(namespace, { values: readyAfter("1h") });
+  await untilRevision(cluster, namespace, 2);
+  const { error } = await cluster.failure(namespace, { mode: "plan", recover_pending: "1s" });
+  expect(error).toMatch(/^Revision 2 of release my-release .* pending-upgrade/);
+  expect(await cluster.revisions(namespace)).toEqual(["deployed", "pending-upgrade"]);
   upgrading.kill("SIGINT");
   await upgrading.ended;
 });

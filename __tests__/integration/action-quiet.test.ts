@@ -3,12 +3,13 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import * as v from "valibot";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import { filesIn } from "../../local-gke/control-plane/programs.ts";
 import { type Gate, startGate } from "../../local-gke/faults/gate.ts";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
-import { inputsFor, TestCluster } from "./support/cluster.ts";
+import { useCluster } from "./support/cluster.ts";
+import { expectSuccess } from "./support/results.ts";
 
 const NAMESPACE = "quiet";
 const HOUR_MS = 3_600_000;
@@ -30,12 +31,8 @@ const AuditEvent = v.object({
   objectRef: v.optional(v.object({ namespace: v.optional(v.string()), resource: v.string() })),
 });
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-  await cluster.installSmall(NAMESPACE);
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
+beforeAll(() => cluster.installSmall(NAMESPACE));
 
 /** Opens a gate in front of the API server, and returns a kubeconfig that leads through it. */
 async function gated(): Promise<{ gate: Gate; kubeconfig: string }> {
@@ -70,12 +67,9 @@ test("41 minutes in which nothing happens: no request, a line every two minutes;
   await cluster.setTime("addressDelayMs", HOUR_MS);
   const { gate, kubeconfig } = await gated();
   const clock = join(import.meta.dirname, "support/fast-clock.ts");
-  const job = await cluster.job({
-    google: false,
-    environment: { NODE_OPTIONS: `--import=${clock}`, CLOCK_FACTOR: `${CLOCK_FACTOR}` },
-  });
-  const { cluster_name: _, location: __, ...inputs } = inputsFor(NAMESPACE);
-  const step = job.start({ ...inputs, kubeconfig, address_timeout: "2h" });
+  const inputs = { cluster_name: "", location: "", kubeconfig, address_timeout: "2h" };
+  const environment = { NODE_OPTIONS: `--import=${clock}`, CLOCK_FACTOR: `${CLOCK_FACTOR}` };
+  const step = await cluster.start(NAMESPACE, inputs, { google: false, environment });
   await step.line(/^::group::Wait for the address/);
 
   const asked = await requestsFromNow();
@@ -92,9 +86,7 @@ test("41 minutes in which nothing happens: no request, a line every two minutes;
   expect(await asked()).toEqual(WATCHED.map((kind) => `watch ${kind}`));
 
   await cluster.setTime("addressDelayMs", DEFAULT_TIMING.addressDelayMs);
-  const { errors, exitCode, lines } = await step.ended;
-  expect(errors).toEqual([]);
-  expect(exitCode).toBe(0);
+  const { lines } = expectSuccess(await step.ended);
   const progress = lines.filter((line) => / of 2h: /.test(line));
   expect(progress[0]).toContain(`waiting for the address of Ingress ${NAMESPACE}/my-release-milvus; `);
   const rest = progress.slice(1).map((line) => line.replace(/^.* of 2h: /, ""));

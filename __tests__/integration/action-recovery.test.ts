@@ -1,44 +1,32 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { killProcessesOf, killProgramOf } from "../../local-gke/control-plane/processes.ts";
-import { CHART, HELM, type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import { CHART, HELM, type HelmName, useCluster } from "./support/cluster.ts";
 import type { Job, Step } from "./support/job.ts";
+import { CRASH, podTemplate, readyAfter, untilRevision, untilRollout } from "./support/pods.ts";
+import { expectFailure, expectSuccess } from "./support/results.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
 
 const HELMS = ["helm3", "helm4"] as const;
-const CRASH = "annotations:\n  local-gke/pod: crash-loop\n";
 const KILLS = 3;
 /** Within this time after its start an upgrade or a rollback of a small release has ended. */
 const MOMENTS_MS = 1500;
-const DEPLOYMENT = ["deployment/my-release-milvus-standalone", "-o"];
+const DEPLOYMENT = "deployment/my-release-milvus-standalone";
 
 /** Puts a small release behind the load balancer, without waiting for that. */
 async function settle(namespace: string, helm: HelmName): Promise<void> {
   await cluster.installSmall(namespace, {}, helm);
-  const result = await (await cluster.job({ helm })).main({ ...inputsFor(namespace), wait_for: "none" });
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
+  await cluster.deploy(namespace, { wait_for: "none" }, { helm });
   expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed"]);
-}
-
-async function podTemplate(namespace: string): Promise<unknown> {
-  return JSON.parse(
-    await cluster.kubectl("get", "-n", namespace, ...DEPLOYMENT, "jsonpath={.spec.template}"),
-  );
 }
 
 /** Starts an upgrade whose pods don't get ready, and kills all that works on it once Helm waits for them. */
 async function killUpgrade(namespace: string, helm: HelmName): Promise<void> {
   const job = await cluster.job({ helm });
-  const values = "annotations:\n  local-gke/ready-after: 1h\n";
-  const step = job.start({ ...inputsFor(namespace), values });
-  const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
-  await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT[0] ?? "", "--timeout=300s");
+  const step = job.start(cluster.inputs(namespace, { values: readyAfter("1h") }));
+  await untilRollout(cluster, namespace);
   await killProcessesOf(job.directory);
   await step.ended;
 }
@@ -47,37 +35,29 @@ describe.concurrent("an upgrade that fails", () => {
   test.each(HELMS)("%s: the release is rolled back and serves as before", async (helm) => {
     const namespace = `rollback-${helm}`;
     await settle(namespace, helm);
-    const [values, template] = [await cluster.values(namespace), await podTemplate(namespace)];
+    const [values, template] = [await cluster.values(namespace), await podTemplate(cluster, namespace)];
 
-    const failed = await (await cluster.job({ helm })).main({
-      ...inputsFor(namespace),
-      values: CRASH,
-      helm_timeout: "30s",
-    });
-    expect(failed.exitCode).toBe(1);
-    expect(failed.errors).toEqual([
-      expect.stringMatching(
-        /CrashLoopBackOff[\s\S]*\nRelease my-release was rolled back to revision 2\.\nMore: \S+#crash-loop$/,
-      ),
-    ]);
+    const failed = await cluster.failure(namespace, { values: CRASH, helm_timeout: "30s" }, { helm });
+    expect(failed.error).toMatch(
+      /CrashLoopBackOff[\s\S]*\nRelease my-release was rolled back to revision 2\.\nMore: \S+#crash-loop$/,
+    );
     expect(failed.outputs).toMatchObject({ changed: "true", release_revision: "4", chart_version: "5.0.19" });
     expect(failed.lines).toContain("::group::Roll back to revision 2");
     expect(await cluster.revisions(namespace)).toEqual(["superseded", "superseded", "failed", "deployed"]);
     expect(await cluster.values(namespace)).toEqual(values);
-    expect(await podTemplate(namespace)).toEqual(template);
-    const ready = await cluster.kubectl("get", "-n", namespace, ...DEPLOYMENT, "jsonpath={.status}");
+    expect(await podTemplate(cluster, namespace)).toEqual(template);
+    const ready = await cluster.kubectl("get", "-n", namespace, DEPLOYMENT, "-o", "jsonpath={.status}");
     expect(JSON.parse(ready)).toMatchObject({ replicas: 1, readyReplicas: 1, updatedReplicas: 1 });
 
-    const next = await (await cluster.job({ helm })).main({ ...inputsFor(namespace), wait_for: "none" });
-    expect(next.errors).toEqual([]);
-    expect(next.outputs).toMatchObject({ changed: "false", release_revision: "4" });
+    const next = await cluster.expectUnchanged(namespace, { wait_for: "none" }, { helm });
+    expect(next.outputs).toMatchObject({ release_revision: "4" });
   });
 
   test("rollback_on_failure: false leaves it as it failed", async () => {
     await cluster.installSmall("left");
-    const inputs = { ...inputsFor("left"), values: CRASH, helm_timeout: "30s", rollback_on_failure: "false" };
-    const { errors } = await (await cluster.job()).main(inputs);
-    expect(errors).toEqual([expect.not.stringContaining("rolled back")]);
+    const inputs = { values: CRASH, helm_timeout: "30s", rollback_on_failure: "false" };
+    const { error } = await cluster.failure("left", inputs);
+    expect(error).not.toContain("rolled back");
     expect(await cluster.revisions("left")).toEqual(["deployed", "failed"]);
   });
 
@@ -86,16 +66,10 @@ describe.concurrent("an upgrade that fails", () => {
     const flags = ["-n", "never", "--create-namespace", "--wait", "--timeout=2s", "--set", small.join(",")];
     await expect(cluster.helm("install", "my-release", CHART, ...flags)).rejects.toThrow();
     expect(await cluster.revisions("never")).toEqual(["failed"]);
-    const { errors } = await (await cluster.job()).main({
-      ...inputsFor("never"),
-      allow_anonymous: "true",
-      helm_timeout: "30s",
-    });
-    expect(errors).toEqual([
-      expect.stringMatching(
-        /CrashLoopBackOff[\s\S]*\nRelease my-release has no deployed revision to roll back to: it stays failed\.\nMore: \S+#crash-loop$/,
-      ),
-    ]);
+    const { error } = await cluster.failure("never", { allow_anonymous: "true", helm_timeout: "30s" });
+    expect(error).toMatch(
+      /CrashLoopBackOff[\s\S]*\nRelease my-release has no deployed revision to roll back to: it stays failed\.\nMore: \S+#crash-loop$/,
+    );
     expect(await cluster.revisions("never")).toEqual(["failed", "failed"]);
   });
 });
@@ -103,16 +77,12 @@ describe.concurrent("an upgrade that fails", () => {
 test("a Helm that is killed while it waits for the pods: its run rolls the release back", async () => {
   const namespace = "helm-killed";
   await settle(namespace, HELM);
-  const values = "annotations:\n  local-gke/ready-after: 1h\n";
   const job = await cluster.job();
-  const step = job.start({ ...inputsFor(namespace), values });
-  const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
-  await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT[0] ?? "", "--timeout=300s");
+  const step = job.start(cluster.inputs(namespace, { values: readyAfter("1h") }));
+  await untilRollout(cluster, namespace);
   await killProgramOf(job.directory, "helm");
-  const { errors } = await step.ended;
-  expect(errors).toEqual([
-    expect.stringMatching(/Why: .*helm was killed by SIGKILL\.[\s\S]*was rolled back to revision 2\.\n/),
-  ]);
+  const { error } = expectFailure(await step.ended);
+  expect(error).toMatch(/Why: .*helm was killed by SIGKILL\.[\s\S]*was rolled back to revision 2\.\n/);
   expect(await cluster.revisions(namespace)).toEqual([
     "superseded",
     "superseded",
@@ -131,23 +101,20 @@ describe.concurrent("a release that a killed run has left pending", () => {
     await killUpgrade(namespace, helm);
     expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed", "pending-upgrade"]);
 
-    const refused = await (await cluster.job({ helm })).main(inputsFor(namespace));
-    expect(refused.errors).toEqual([
-      expect.stringMatching(
-        /^Revision 3 of .* pending-upgrade; nothing[\s\S]* since \d{4}-\d\d-\d\dT[\s\S]*recover_pending/,
-      ),
-    ]);
+    const refused = await cluster.refusal(namespace, {}, { helm });
+    expect(refused.error).toMatch(
+      /^Revision 3 of .* pending-upgrade; nothing[\s\S]* since \d{4}-\d\d-\d\dT[\s\S]*recover_pending/,
+    );
 
     // What someone has since changed by hand belongs to them, as far as a server-side apply is concerned.
     const byHand = ["service/my-release-milvus", "cloud.google.com/neg={}", "--overwrite"];
     await cluster.kubectl("annotate", "-n", namespace, ...byHand);
 
-    const next = await (await cluster.job({ helm })).main({ ...inputsFor(namespace), ...RECOVER });
-    expect(next.errors, next.lines.join("\n")).toEqual([]);
+    const next = await cluster.deploy(namespace, RECOVER, { helm });
     expect(next.lines).toContain("::group::Roll back to revision 2");
     expect(next.outputs).toMatchObject({ changed: "true", release_revision: "4" });
     expect(await cluster.values(namespace)).toEqual(values);
-    expect(JSON.stringify(await podTemplate(namespace))).not.toContain("ready-after");
+    expect(JSON.stringify(await podTemplate(cluster, namespace))).not.toContain("ready-after");
     const { metadata } = await cluster.get(namespace, "service", "my-release-milvus");
     expect(metadata.annotations).toMatchObject({ "cloud.google.com/neg": '{"ingress":true}' });
   });
@@ -168,18 +135,15 @@ describe.concurrent("a release that a killed run has left pending", () => {
     },
   ])("a run waits for another one that $how", async ({ namespace, end }) => {
     await settle(namespace, HELM);
-    const [first, second] = [await cluster.job(), await cluster.job()];
-    const values = (time: string) => `annotations:\n  local-gke/ready-after: ${time}\n`;
-    const upgrading = first.start({ ...inputsFor(namespace), values: values("1h") });
-    const begun = ["--for=create", "secret/sh.helm.release.v1.my-release.v3", "--timeout=300s"];
-    await cluster.kubectl("wait", ...begun, "-n", namespace);
-    const inputs = { ...inputsFor(namespace), wait_for: "none", recover_pending: "1h" };
-    const waiting = second.start({ ...inputs, values: values("1s") });
+    const first = await cluster.job();
+    const upgrading = first.start(cluster.inputs(namespace, { values: readyAfter("1h") }));
+    await untilRevision(cluster, namespace, 3);
+    const inputs = { wait_for: "none", recover_pending: "1h", values: readyAfter("1s") };
+    const waiting = await cluster.start(namespace, inputs);
     await waiting.line(/Waiting for revision 3 of release my-release, pending-upgrade since /);
     await end(first, upgrading);
     await upgrading.ended;
-    const { errors, lines } = await waiting.ended;
-    expect(errors, lines.join("\n")).toEqual([]);
+    const { lines } = expectSuccess(await waiting.ended);
     expect(lines).not.toContainEqual(expect.stringContaining("Roll back"));
     expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");
     expect(await cluster.values(namespace)).toMatchObject({ annotations: { "local-gke/ready-after": "1s" } });
@@ -190,24 +154,25 @@ test.each(HELMS)("%s: runs that are killed at random moments lose nothing", asyn
   const namespace = `killed-${helm}`;
   await settle(namespace, helm);
   const before = await cluster.values(namespace);
-  const inputs = { ...inputsFor(namespace), wait_for: "none", recover_pending: "1s" };
-  const values = (run: string) => `annotations:\n  example.com/run: ${JSON.stringify(run)}\n`;
+  const inputs = (run: string) => {
+    const values = `annotations:\n  example.com/run: ${JSON.stringify(run)}\n`;
+    return { wait_for: "none", recover_pending: "1s", values };
+  };
   for (let kill = 1; kill <= KILLS; kill += 1) {
     const job = await cluster.job({ helm });
-    const step = job.start({ ...inputs, values: values(`${kill}`) });
+    const step = job.start(cluster.inputs(namespace, inputs(`${kill}`)));
     await step.line(/::group::(Roll back|Upgrade)/);
     await delay(randomInt(MOMENTS_MS));
     await killProcessesOf(job.directory);
     await step.ended;
   }
-  const last = await (await cluster.job({ helm })).main({ ...inputs, values: values("last") });
-  expect(last.errors, last.lines.join("\n")).toEqual([]);
+  await cluster.deploy(namespace, inputs("last"), { helm });
   expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");
   expect(await cluster.values(namespace)).toEqual({
     ...before,
     annotations: { "example.com/run": "last" },
   });
-  expect(await podTemplate(namespace)).toMatchObject({
+  expect(await podTemplate(cluster, namespace)).toMatchObject({
     metadata: { annotations: { "example.com/run": "last" } },
   });
 });

@@ -1,45 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
-import { CHART, HELM, inputsFor, TestCluster } from "./support/cluster.ts";
-import type { StepResult } from "./support/job.ts";
+import { CHART, HELM, useCluster } from "./support/cluster.ts";
+import type { Inputs } from "./support/job.ts";
+import { untilRevision } from "./support/pods.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-  await cluster.installSmall("page");
-});
-afterAll(() => cluster?.stop());
-
-type Inputs = Record<string, string>;
-
-/** Runs the action, which must leave the namespace as it is, and returns its one error. */
-async function refusal(
-  namespace: string,
-  inputs: Inputs,
-  google = true,
-  environment: Record<string, string> = {},
-): Promise<string> {
-  const before = await cluster.snapshot(namespace);
-  const result = await (await cluster.job({ google, environment })).main({
-    ...inputsFor(namespace),
-    ...inputs,
-  });
-  expect(await cluster.snapshot(namespace)).toEqual(before);
-  return errorOf(result);
-}
-
-function errorOf({ exitCode, errors, lines, outputs, summary }: StepResult): string {
-  expect(exitCode, lines.join("\n")).toBe(1);
-  expect(errors).toHaveLength(1);
-  const [error = ""] = errors;
-  expect(error).not.toContain("that this action does not know");
-  expect(outputs.changed).toBe("false");
-  expect(summary.replace(/\\(.)/g, "$1")).toContain(error.split("\n")[0]);
-  return error;
-}
+const cluster = useCluster();
+beforeAll(() => cluster.installSmall("page"));
 
 /** The text of a kubeconfig of the local GKE with this in place of its cluster's and its user's members. */
 async function kubeconfigWith(over: { cluster?: object; user?: object }): Promise<string> {
@@ -103,18 +72,18 @@ describe.concurrent("an input that can't be right", () => {
       says: ["your-cluster", "us-central1", "What to do:"],
     },
   ])("$what", async ({ inputs, says }) => {
-    const error = await refusal("page", inputs);
+    const { error } = await cluster.refusal("page", inputs);
     for (const text of says) expect(error).toContain(text);
   });
 
   test("a namespace that isn't there, and where Milvus is", async () => {
-    const error = await refusal("no-such-namespace", {});
+    const { error } = await cluster.refusal("no-such-namespace");
     expect(error).toContain("There is no namespace no-such-namespace in the cluster; nothing was changed.");
     expect(error).toMatch(/\nWhy: Milvus is there in release [^/\s]+\/[^/\s]+/);
   });
 
   test("a release of another namespace, and where Milvus is", async () => {
-    const error = await refusal("kube-public", {});
+    const { error } = await cluster.refusal("kube-public");
     expect(error).toContain(
       "There is no Helm release my-release in namespace kube-public; nothing was changed.",
     );
@@ -125,26 +94,26 @@ describe.concurrent("an input that can't be right", () => {
 describe.concurrent("a cluster that can't be used", () => {
   test("it is out of reach", async () => {
     const kubeconfig = await kubeconfigWith({ cluster: { server: "https://127.0.0.1:1" } });
-    const error = await refusal("page", { kubeconfig }, false);
+    const { error } = await cluster.refusal("page", { kubeconfig }, { google: false });
     expect(error).toMatch(/127\.0\.0\.1:1.*refused/);
     expect(error).toContain("What to do: the cluster's API server can't be reached from this runner");
   });
 
   test("it refuses the token", async () => {
-    const error = await refusal(
+    const { error } = await cluster.refusal(
       "page",
       { kubeconfig: await kubeconfigWith({ user: { token: "stale" } }) },
-      false,
+      { google: false },
     );
     expect(error).toContain("What to do: the cluster refuses the credentials");
     expect(error).not.toContain("stale");
   });
 
   test("the account may not read the namespace", async () => {
-    const error = await refusal(
+    const { error } = await cluster.refusal(
       "page",
       { kubeconfig: await kubeconfigWith({ user: { as: "nobody" } }) },
-      false,
+      { google: false },
     );
     expect(error).toContain("The account lacks rights that this run needs; nothing was changed.");
     expect(error).toMatch(
@@ -154,7 +123,8 @@ describe.concurrent("a cluster that can't be used", () => {
   });
 
   test("there are no credentials", async () => {
-    expect(await refusal("page", {}, false)).toContain("What to do:");
+    const { error } = await cluster.refusal("page", {}, { google: false });
+    expect(error).toContain("What to do:");
   });
 });
 
@@ -186,12 +156,12 @@ describe.concurrent("a release that can't be put behind the load balancer as it 
     },
   ])("$what", async ({ namespace, values, says }) => {
     await cluster.installSmall(namespace, values);
-    const error = await refusal(namespace, {});
+    const { error } = await cluster.refusal(namespace);
     for (const text of says) expect(error).toContain(text);
   });
 
   test.each(["configmap", "sql"])("Helm keeps it elsewhere: HELM_DRIVER=%s", async (driver) => {
-    const error = await refusal("page", {}, true, { HELM_DRIVER: driver });
+    const { error } = await cluster.refusal("page", {}, { environment: { HELM_DRIVER: driver } });
     expect(error).toContain(`HELM_DRIVER is ${driver}; nothing was changed.`);
     expect(error).toContain("What to do: remove HELM_DRIVER");
   });
@@ -201,7 +171,7 @@ describe.concurrent("a release that can't be put behind the load balancer as it 
     const ports = JSON.stringify({ spec: { ports: [{ name: "rest", port: 8080, targetPort: 8080 }] } });
     const patch = ["--type=merge", "--patch", ports, "-n", "no-grpc-port"];
     await cluster.kubectl("patch", "service", "my-release-milvus", ...patch);
-    const error = await refusal("no-grpc-port", {});
+    const { error } = await cluster.refusal("no-grpc-port");
     expect(error).toContain("Service no-grpc-port/my-release-milvus has no gRPC port; nothing was changed.");
     expect(error).toContain("rest 8080");
   });
@@ -213,11 +183,10 @@ describe.concurrent("a release that can't be put behind the load balancer as it 
     const helm = spawn(cluster.tools[HELM], ["upgrade", "my-release", CHART, ...where, ...slow], {
       stdio: "ignore",
     });
-    const created = ["--for=create", "secret/sh.helm.release.v1.my-release.v2", "--timeout=300s"];
-    await cluster.kubectl("wait", ...created, "-n", "killed-upgrade");
+    await untilRevision(cluster, "killed-upgrade", 2);
     helm.kill("SIGKILL");
     await once(helm, "close");
-    const error = await refusal("killed-upgrade", {});
+    const { error } = await cluster.refusal("killed-upgrade");
     expect(error).toContain(
       "Revision 2 of release my-release in namespace killed-upgrade is pending-upgrade",
     );
@@ -243,7 +212,7 @@ describe.concurrent("an object that is in the way", () => {
   test("an Ingress that something else manages", async () => {
     await cluster.installSmall("foreign-ingress");
     await cluster.kubectlWith(ingress("foreign-ingress", []), ...apply);
-    const error = await refusal("foreign-ingress", {});
+    const { error } = await cluster.refusal("foreign-ingress");
     expect(error).toContain(
       "Ingress foreign-ingress/my-release-milvus belongs to somebody else; nothing was changed.",
     );
@@ -256,7 +225,7 @@ describe.concurrent("an object that is in the way", () => {
     await cluster.installSmall("leaving-ingress");
     await cluster.kubectlWith(ingress("leaving-ingress", ["example.com/hold"]), ...apply);
     await cluster.kubectl("delete", "ingress", "my-release-milvus", "-n", "leaving-ingress", "--wait=false");
-    const error = await refusal("leaving-ingress", {});
+    const { error } = await cluster.refusal("leaving-ingress");
     expect(error).toContain(
       "Ingress leaving-ingress/my-release-milvus is being deleted; nothing was changed.",
     );
@@ -269,7 +238,7 @@ describe("Google's side refuses", () => {
   test("clusters.get", async () => {
     await cluster.setFault("refuse-clusters-get", true);
     try {
-      const error = await refusal("page", {});
+      const { error } = await cluster.refusal("page");
       expect(error).toContain("container.clusters.get");
       expect(error).toContain("What to do:");
     } finally {
@@ -280,7 +249,7 @@ describe("Google's side refuses", () => {
   test("BackendConfigs: the HTTP load balancing add-on is off", async () => {
     await cluster.kubectl("delete", "customresourcedefinition", "backendconfigs.cloud.google.com");
     const before = await cluster.kubectl("get", "ingresses,services,secrets", "-n", "page", "-o", "json");
-    const error = errorOf(await (await cluster.job()).main(inputsFor("page")));
+    const { error } = await cluster.failure("page");
     expect(error).toContain(
       "What to do: the cluster has no BackendConfig: turn its HTTP load balancing add-on on",
     );

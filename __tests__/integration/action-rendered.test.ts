@@ -1,10 +1,10 @@
 import { chmod, mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { run } from "../../src/base/process.ts";
 import { chartWith } from "./support/charts.ts";
-import { CHART, HELM, type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
-import type { StepResult } from "./support/job.ts";
+import { CHART, HELM, type HelmName, useCluster } from "./support/cluster.ts";
+import type { Inputs } from "./support/job.ts";
 
 const HELMS = ["helm3", "helm4"] as const;
 const SERVICE = "my-release-milvus";
@@ -12,11 +12,7 @@ const STANDALONE = "my-release-milvus-standalone";
 /** A template of the chart in which an environment variable has its place. */
 const IMAGE_LINE = "          imagePullPolicy:";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster(() => ({ wait_for: "none" }));
 
 /** Starts Helm as people do, with values of theirs. */
 async function helm(name: HelmName, args: string[], values: object = {}): Promise<void> {
@@ -26,7 +22,7 @@ async function helm(name: HelmName, args: string[], values: object = {}): Promis
   expect(result.exitCode).toBe(0);
 }
 
-/** Installs a chart with a layer-4 load balancer, as {@link TestCluster.installSmall} does. */
+/** Installs a chart with a layer-4 load balancer, as `cluster.installSmall` does. */
 async function install(name: HelmName, chart: string, namespace: string, flags: string[] = []) {
   const args = ["install", "my-release", chart, "-n", namespace, "--create-namespace", ...flags];
   await helm(name, args, {
@@ -38,30 +34,11 @@ async function install(name: HelmName, chart: string, namespace: string, flags: 
   });
 }
 
-async function deploy(
-  namespace: string,
-  name: HelmName,
-  inputs: Record<string, string> = {},
-): Promise<StepResult> {
-  const job = await cluster.job({ helm: name });
-  return job.main({ ...inputsFor(namespace), wait_for: "none", ...inputs });
-}
-
-/** Runs the action, which has to refuse to change anything, and returns its error. */
-async function refused(namespace: string, name: HelmName, inputs: Record<string, string> = {}) {
-  const before = await cluster.snapshot(namespace);
-  const result = await deploy(namespace, name, inputs);
-  expect(result.exitCode, result.lines.join("\n")).toBe(1);
-  expect(result.errors).toHaveLength(1);
-  expect(await cluster.snapshot(namespace)).toEqual(before);
+/** Runs the action, which must refuse to change anything and leave the release's history, and returns its error. */
+async function refusal(namespace: string, helm: HelmName, inputs?: Inputs): Promise<string> {
+  const { error } = await cluster.refusal(namespace, inputs, { helm });
   expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
-  return result.errors[0] ?? "";
-}
-
-async function expectDeployed(namespace: string, name: HelmName, inputs: Record<string, string> = {}) {
-  const result = await deploy(namespace, name, inputs);
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
-  return result;
+  return error;
 }
 
 async function standaloneOf(namespace: string): Promise<string> {
@@ -75,13 +52,13 @@ describe.each(HELMS)("%s: a release", (name) => {
     const fork = await chartWith(cluster, "templates/_helpers.tpl", IMAGE_LINE, env + IMAGE_LINE);
     await install(name, fork, namespace);
 
-    const error = await refused(namespace, name);
+    const error = await refusal(namespace, name);
     expect(error).toContain(`in release my-release in namespace ${namespace}; nothing was changed.`);
     expect(error).toContain(`Deployment ${STANDALONE}`);
     expect(error).toMatch(/OF_THE_FORK[\s\S]*What to do: [\s\S]*set chart [\s\S]*set post_renderer/);
     expect(error).toContain("chart_version: 5.0.19");
 
-    await expectDeployed(namespace, name, { chart: fork });
+    await cluster.deploy(namespace, { chart: fork }, { helm: name });
     expect(await standaloneOf(namespace)).toContain("OF_THE_FORK");
   });
 
@@ -92,9 +69,9 @@ describe.each(HELMS)("%s: a release", (name) => {
     const chart = await chartWith(cluster, "templates/_helpers.tpl", IMAGE_LINE, env + IMAGE_LINE);
     await install(name, chart, namespace);
 
-    await expectDeployed(namespace, name, { chart });
+    await cluster.deploy(namespace, { chart }, { helm: name });
     expect(await standaloneOf(namespace)).toContain('"existing"');
-    expect((await expectDeployed(namespace, name, { chart })).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, { chart }, { helm: name });
   });
 
   test("that --reuse-values took to a newer chart keeps what the older one's defaults set", async () => {
@@ -104,7 +81,7 @@ describe.each(HELMS)("%s: a release", (name) => {
     const newer = await chartWith(cluster, "Chart.yaml", "version: 5.0.19", "version: 5.0.20");
     await helm(name, ["upgrade", "my-release", newer, "-n", namespace, "--reuse-values"]);
 
-    const result = await expectDeployed(namespace, name, { chart: newer });
+    const result = await cluster.deploy(namespace, { chart: newer }, { helm: name });
     expect(result.lines.join("\n")).toContain("image.all.tag");
     expect(await standaloneOf(namespace)).toContain("milvusdb/milvus:v2.6.6");
     expect(result.outputs.milvus_version).toBe("2.6.6");
@@ -114,10 +91,10 @@ describe.each(HELMS)("%s: a release", (name) => {
     const namespace = `exponent-${name}`;
     await install(name, CHART, namespace, ["--set", "log.file.maxSize=104857600"]);
 
-    const error = await refused(namespace, name);
+    const error = await refusal(namespace, name);
     expect(error).toMatch(/104857600[\s\S]*What to do: [\s\S]*log\.file\.maxSize in quotes/);
 
-    await expectDeployed(namespace, name, { values: 'log: {file: {maxSize: "104857600"}}' });
+    await cluster.deploy(namespace, { values: 'log: {file: {maxSize: "104857600"}}' }, { helm: name });
     const config = await cluster.kubectl("get", "configmap", SERVICE, "-n", namespace, "-o", "json");
     expect(config).toMatch(/maxSize: \\?"?104857600/);
     expect(config).not.toContain("e+08");
@@ -132,11 +109,11 @@ test("a chart that its release's defaults don't fit is refused, until chart_vers
   await writeFile(join(fork, "templates/_config.tpl"), '{{- define "milvus.config" }}{}{{ end }}');
   await install(HELM, fork, namespace);
 
-  const error = await refused(namespace, HELM, { chart: other });
+  const error = await refusal(namespace, HELM, { chart: other });
   expect(error).toMatch(/was made with other defaults than chart milvus 5\.0\.19 has/);
   expect(error).toMatch(/Why: [\s\S]*log\.file\.maxSize is needed[\s\S]*What to do: [\s\S]*set chart /);
 
-  await expectDeployed(namespace, HELM, { chart: other, chart_version: "5.0.19" });
+  await cluster.deploy(namespace, { chart: other, chart_version: "5.0.19" });
 });
 
 test("a release that a post-renderer has changed needs the same post_renderer", async () => {
@@ -146,9 +123,9 @@ test("a release that a post-renderer has changed needs the same post_renderer", 
   await chmod(postRenderer, 0o755);
   await install("helm3", CHART, namespace, ["--post-renderer", postRenderer]);
 
-  expect(await refused(namespace, "helm3")).toMatch(/maxSize: 301[\s\S]*set post_renderer/);
+  expect(await refusal(namespace, "helm3")).toMatch(/maxSize: 301[\s\S]*set post_renderer/);
 
-  await expectDeployed(namespace, "helm3", { post_renderer: postRenderer });
+  await cluster.deploy(namespace, { post_renderer: postRenderer }, { helm: "helm3" });
   const config = await cluster.kubectl("get", "configmap", SERVICE, "-n", namespace, "-o", "json");
   expect(config).toContain("maxSize: 301");
 });
@@ -167,5 +144,5 @@ test.each<[what: string, file: string, piece: RegExp, named: string]>([
   const chart = await chartWith(cluster, file, piece, replacement);
   await install(HELM, chart, namespace);
 
-  expect(await refused(namespace, HELM, { chart })).toContain(named);
+  expect(await refusal(namespace, HELM, { chart })).toContain(named);
 });

@@ -1,16 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { killProcessesOf, processesOf } from "../../local-gke/control-plane/processes.ts";
-import { inputsFor, TestCluster } from "./support/cluster.ts";
-import type { Job, Step, StepResult } from "./support/job.ts";
+import { useCluster } from "./support/cluster.ts";
+import type { Job, Step } from "./support/job.ts";
+import { untilRollout } from "./support/pods.ts";
+import { contentBelow, filesBelow, traces } from "./support/traces.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
 
 const STORAGE_KEY = "marker-of-a-storage-key";
 const SAMPLE_MS = 10;
@@ -49,25 +47,6 @@ function contentOf(pid: number, file: string): string | undefined {
   }
 }
 
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-}
-
-/** What a step has left where others can read it, its `::add-mask::` commands left out. */
-function traces({ lines, outputs, summary, state, variables }: StepResult): string {
-  const log = lines.filter((line) => !line.startsWith("::add-mask::"));
-  return [...log, summary, ...[outputs, state, variables].map((each) => JSON.stringify(each))].join("\n");
-}
-
-/** Waits until the upgrade waits for pods that never get ready. */
-async function untilRollout(namespace: string): Promise<void> {
-  const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
-  const deployment = "deployment/my-release-milvus-standalone";
-  await cluster.kubectl("wait", condition, "-n", namespace, deployment, "--timeout=300s");
-}
-
 describe.concurrent("no secret of a run is left anywhere", () => {
   test.each<{
     ending: string;
@@ -103,17 +82,18 @@ describe.concurrent("no secret of a run is left anywhere", () => {
     const job = await cluster.job({ environment: { GOOGLE_APPLICATION_CREDENTIALS: "" } });
     const credentials = await readFile(join(cluster.gke.directory, "service-account-key.json"), "utf8");
     const programs = watchPrograms(job);
-    const step = job.start({
-      ...inputsFor(namespace),
-      credentials_json: credentials,
-      values: JSON.stringify({ externalS3: { accessKey: STORAGE_KEY }, annotations: pods }),
-      helm_timeout: "30s",
-    });
+    const step = job.start(
+      cluster.inputs(namespace, {
+        credentials_json: credentials,
+        values: JSON.stringify({ externalS3: { accessKey: STORAGE_KEY }, annotations: pods }),
+        helm_timeout: "30s",
+      }),
+    );
     await step.line(/Look and plan/);
     const tokenFile = filesBelow(job.temp).find((file) => basename(file) === "token") ?? "";
     const token = readFileSync(tokenFile, "utf8");
     if (end) {
-      await untilRollout(namespace);
+      await untilRollout(cluster, namespace);
       await end(step, job);
     }
     const main = await step.ended;
@@ -129,9 +109,7 @@ describe.concurrent("no secret of a run is left anywhere", () => {
       log: traces(main),
       "post step": traces(post),
       programs: [...programs.seen.texts].join("\n"),
-      disk: filesBelow(job.directory)
-        .map((file) => readFileSync(file, "latin1"))
-        .join("\n"),
+      disk: contentBelow(job.directory),
     };
     const found = Object.entries(secrets).flatMap(([secret, text]) =>
       Object.entries(places).flatMap(([place, content]) =>

@@ -1,18 +1,19 @@
 import { X509Certificate } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { KeyPair } from "../../src/loadbalancer/certificate.ts";
 import { type Authority, certificateWith, DAY } from "../support/certificates.ts";
-import { applySecret, certificatesAtGoogle, googleState, secretWith } from "./support/certificates.ts";
-import { hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
-import type { StepResult } from "./support/job.ts";
+import {
+  applySecret,
+  certificatesAtGoogle,
+  googleState,
+  secretWith,
+  trusting,
+} from "./support/certificates.ts";
+import { hostOf, type JobOptions, useCluster } from "./support/cluster.ts";
+import { CERTIFICATE, INGRESS, MANAGED_CERTIFICATES } from "./support/page.ts";
 import { handshake, type Watched, watchHandshakes } from "./support/tls.ts";
 
-const TLS_SECRET = "my-release-milvus-tls";
-const INGRESS = "my-release-milvus";
 const PRE_SHARED = "ingress.gcp.kubernetes.io/pre-shared-cert";
-const MANAGED = "networking.gke.io/managed-certificates";
 
 type Kind = "self-managed" | "secret" | "pre-shared" | "google-managed";
 
@@ -40,43 +41,29 @@ const CIRCUIT: readonly Kind[] = [
 ];
 const SWITCHES = CIRCUIT.slice(1).map((to, index) => ({ from: CIRCUIT[index] ?? to, to }));
 
-let cluster: TestCluster;
+const cluster = useCluster(
+  (namespace) => ({ host: hostOf(namespace) }),
+  () => jobOptions,
+);
 let authority: KeyPair & Authority;
-/** What makes a job trust that authority, beside those that are public. */
-let trusting: { NODE_EXTRA_CA_CERTS: string };
+/** Options of a job that trusts that authority, beside those that are public. */
+let jobOptions: JobOptions;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
   const request = { subject: "CN=Authority", from: Date.now() - DAY, days: 900, isAuthority: true };
   authority = await certificateWith(request);
-  const publicAuthority = await readFile(cluster.gke.env.NODE_EXTRA_CA_CERTS ?? "", "utf8");
-  const file = join(cluster.gke.directory, "trusted.pem");
-  await writeFile(file, `${publicAuthority}\n${authority.certificate}`);
-  trusting = { NODE_EXTRA_CA_CERTS: file };
+  jobOptions = await trusting(cluster, authority);
 });
-afterAll(() => cluster?.stop());
-
-async function start(namespace: string, kind: Kind) {
-  const job = await cluster.job({ environment: trusting });
-  return job.start({ ...inputsFor(namespace), host: hostOf(namespace), ...INPUTS[kind] });
-}
-
-async function deploy(namespace: string, kind: Kind): Promise<StepResult> {
-  const result = await (await start(namespace, kind)).ended;
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
-  expect(result.exitCode).toBe(0);
-  return result;
-}
 
 /**
  * Puts a release behind a load balancer with a certificate of its own, to which DNS
  * leads, and returns the address.
  */
-async function liveFront(namespace: string, dns: "right" | "none"): Promise<string> {
+async function liveLoadBalancer(namespace: string, dns: "right" | "none"): Promise<string> {
   const host = hostOf(namespace);
   await cluster.installSmall(namespace);
   await applySecret(cluster, secretWith(namespace, "mine", await certificateFor(host)), "cert-manager");
-  const { outputs } = await deploy(namespace, "self-managed");
+  const { outputs } = await cluster.deploy(namespace, INPUTS["self-managed"]);
   const { address = "" } = outputs;
   if (dns === "right") await pointHere(host, address);
   return address;
@@ -122,7 +109,7 @@ async function remainsOf(namespace: string) {
   return {
     secrets,
     managed,
-    named: metadata.annotations?.[MANAGED],
+    named: metadata.annotations?.[MANAGED_CERTIFICATES],
     preShared: masked((metadata.annotations?.[PRE_SHARED] ?? "").split(",").filter(Boolean)),
     attached: masked(certificates(true)),
     atGoogle: masked(sslCertificates.filter((name) => !others.has(name))),
@@ -132,7 +119,7 @@ async function remainsOf(namespace: string) {
 /** What each kind of certificate leaves. */
 const REMAINS: Record<Kind, Awaited<ReturnType<typeof remainsOf>>> = {
   "self-managed": {
-    secrets: ["mine", TLS_SECRET, `${TLS_SECRET}-ca`],
+    secrets: ["mine", CERTIFICATE, `${CERTIFICATE}-ca`],
     managed: [],
     named: undefined,
     preShared: [],
@@ -157,8 +144,8 @@ const REMAINS: Record<Kind, Awaited<ReturnType<typeof remainsOf>>> = {
   },
   "google-managed": {
     secrets: ["mine"],
-    managed: [TLS_SECRET],
-    named: TLS_SECRET,
+    managed: [CERTIFICATE],
+    named: CERTIFICATE,
     preShared: ["mcrt"],
     attached: ["mcrt"],
     atGoogle: ["mcrt", "shared"],
@@ -187,14 +174,14 @@ describe("from each kind of certificate to each other one, on one live load bala
     shared = await certificateFor(hostOf(namespace));
     const { certificate, privateKey } = shared;
     await cluster.control("PUT", "ssl-certificates/shared", { certificate, privateKey });
-    address = await liveFront(namespace, "right");
+    address = await liveLoadBalancer(namespace, "right");
     await leaves(namespace, "self-managed");
   });
 
   test.each(SWITCHES)("$from to $to", async ({ to }) => {
     const before = await fingerprintAt(address, namespace);
     const watch = watchHandshakes(address, hostOf(namespace));
-    const { outputs } = await deploy(namespace, to);
+    const { outputs } = await cluster.deploy(namespace, INPUTS[to]);
     await leaves(namespace, to);
     const after = await fingerprintAt(address, namespace);
     const watched = await watch.stop();
@@ -203,8 +190,7 @@ describe("from each kind of certificate to each other one, on one live load bala
     expect(outputs).toMatchObject({ address, changed: "true", certificate_status: "Active" });
     expect(after).toBe(await fingerprintOf(to));
 
-    const again = await deploy(namespace, to);
-    expect(again.outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, INPUTS[to]);
   });
 
   /**
@@ -213,7 +199,7 @@ describe("from each kind of certificate to each other one, on one live load bala
    */
   async function fingerprintOf(kind: Kind): Promise<string> {
     if (kind === "self-managed" || kind === "secret") {
-      const name = kind === "secret" ? "mine" : TLS_SECRET;
+      const name = kind === "secret" ? "mine" : CERTIFICATE;
       const { data } = await cluster.get(namespace, "secret", name);
       return new X509Certificate(Buffer.from(data?.["tls.crt"] ?? "", "base64")).fingerprint256;
     }
@@ -227,11 +213,11 @@ describe("from each kind of certificate to each other one, on one live load bala
 describe.concurrent("on the way to Google's certificate", () => {
   test("without DNS the old one goes on being served, run after run", async () => {
     const namespace = "waiting-for-dns";
-    const address = await liveFront(namespace, "none");
+    const address = await liveLoadBalancer(namespace, "none");
     const before = await fingerprintAt(address, namespace);
     const watch = watchHandshakes(address, hostOf(namespace));
     for (const changed of ["true", "false", "false"]) {
-      const { outputs, lines } = await deploy(namespace, "google-managed");
+      const { outputs, lines } = await cluster.deploy(namespace, INPUTS["google-managed"]);
       expect(outputs).toMatchObject({ changed, certificate_status: "Provisioning", address });
       expect(lines.join("\n")).toMatch(
         /^::warning title=Milvus on GKE::The certificate can't become Active yet\./m,
@@ -240,10 +226,10 @@ describe.concurrent("on the way to Google's certificate", () => {
     const { presented, ...watched } = await watch.stop();
     expectUnbroken({ presented, ...watched });
     expect(presented).toEqual([before]);
-    expect(await names(namespace, "secrets")).toEqual(["mine", TLS_SECRET, `${TLS_SECRET}-ca`]);
+    expect(await names(namespace, "secrets")).toEqual(["mine", CERTIFICATE, `${CERTIFICATE}-ca`]);
 
     // And back.
-    const { outputs } = await deploy(namespace, "self-managed");
+    const { outputs } = await cluster.deploy(namespace, INPUTS["self-managed"]);
     expect(outputs.certificate_status).toBe("Active");
     expect(await fingerprintAt(address, namespace)).toBe(before);
     await vi.waitFor(async () => {
@@ -255,25 +241,20 @@ describe.concurrent("on the way to Google's certificate", () => {
   test("the next run goes on from a run that was killed half-way", async () => {
     const namespace = "killed";
     const host = hostOf(namespace);
-    const address = await liveFront(namespace, "none");
+    const address = await liveLoadBalancer(namespace, "none");
     const before = await fingerprintAt(address, namespace);
     const watch = watchHandshakes(address, host);
-    const job = await cluster.job({ environment: trusting });
-    const step = job.start({
-      ...inputsFor(namespace),
-      host,
-      ...INPUTS["google-managed"],
-      wait_for: "certificate",
-    });
+    const inputs = { ...INPUTS["google-managed"], wait_for: "certificate" };
+    const step = await cluster.start(namespace, inputs);
     await step.line(/^::group::Wait for the certificate/);
     step.kill("SIGKILL");
     await step.ended;
-    expect(await names(namespace, "managedcertificates")).toEqual([TLS_SECRET]);
-    expect(await names(namespace, "secrets")).toEqual(["mine", TLS_SECRET, `${TLS_SECRET}-ca`]);
+    expect(await names(namespace, "managedcertificates")).toEqual([CERTIFICATE]);
+    expect(await names(namespace, "secrets")).toEqual(["mine", CERTIFICATE, `${CERTIFICATE}-ca`]);
     expect(await fingerprintAt(address, namespace)).toBe(before);
 
     await pointHere(host, address);
-    const { outputs } = await deploy(namespace, "google-managed");
+    const { outputs } = await cluster.deploy(namespace, INPUTS["google-managed"]);
     expect(outputs).toMatchObject({ certificate_status: "Active", changed: "true" });
     await vi.waitFor(
       async () =>
@@ -285,6 +266,6 @@ describe.concurrent("on the way to Google's certificate", () => {
     expectUnbroken(watched);
     expect(watched.presented).toEqual([before, after]);
     expect(await names(namespace, "secrets")).toEqual(["mine"]);
-    expect((await deploy(namespace, "google-managed")).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, INPUTS["google-managed"]);
   });
 });

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { load } from "js-yaml";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
-import { CHART, HELM, hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
+import { CHART, HELM, hostOf, inputsFor, useCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
 type Inputs = Record<string, string>;
@@ -12,12 +12,8 @@ const ZONE = "milvus-io";
 const KINDS = "all,configmaps,secrets,ingresses,backendconfigs,frontendconfigs,managedcertificates";
 const INGRESS = "my-release-milvus";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-  await cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" });
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
+beforeAll(() => cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" }));
 
 function inputs(namespace: string, more: Inputs = {}): Inputs {
   return { ...inputsFor(namespace), host: hostOf(namespace), wait_for: "address", ...more };

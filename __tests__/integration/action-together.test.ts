@@ -1,17 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { authorityIn } from "../../src/loadbalancer/certificate.ts";
-import { CHART, type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import { CHART, type HelmName, useCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 import { serveCharts } from "./support/repository.ts";
+import { expectSuccess } from "./support/results.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
 
 const RUNS = ["a", "b"] as const;
 /** Of the run that came second, and was not told to wait. */
@@ -35,8 +32,9 @@ describe.each<{ helm: HelmName; recover: string }>([
   beforeAll(async () => {
     await cluster.installSmall(namespace, {}, helm);
     const jobs = await Promise.all(RUNS.map(() => cluster.job({ helm })));
-    const inputs = { ...inputsFor(namespace), recover_pending: recover };
-    const steps = jobs.map((job, index) => job.start({ ...inputs, values: valuesOf(RUNS[index] ?? "") }));
+    const steps = jobs.map((job, index) =>
+      job.start(cluster.inputs(namespace, { recover_pending: recover, values: valuesOf(RUNS[index] ?? "") })),
+    );
     results.push(...(await Promise.all(steps.map(({ ended }) => ended))));
   });
 
@@ -72,9 +70,7 @@ describe.each<{ helm: HelmName; recover: string }>([
   });
 
   test("the next run finds nothing to do", async () => {
-    const next = await (await cluster.job({ helm })).main(inputsFor(namespace));
-    expect(next.errors, next.lines.join("\n")).toEqual([]);
-    expect(next.outputs).toMatchObject({ changed: "false" });
+    await cluster.expectUnchanged(namespace, {}, { helm });
   });
 });
 
@@ -83,20 +79,17 @@ test("two first installations at the same moment: the later one waits, and goes 
   await cluster.kubectl("create", "namespace", namespace);
   const jobs = await Promise.all(RUNS.map(() => cluster.job()));
   const inputs = {
-    ...inputsFor(namespace),
     install: "true",
     allow_anonymous: "true",
     recover_pending: "10m",
     wait_for: "none",
   };
-  const steps = jobs.map((job, index) =>
-    job.start({
-      ...inputs,
-      values: `{"cluster":{"enabled":false},"etcd":{"enabled":false},${valuesOf(RUNS[index] ?? "").slice(1)}`,
-    }),
-  );
-  const results = await Promise.all(steps.map(({ ended }) => ended));
-  for (const { errors, lines } of results) expect(errors, lines.join("\n")).toEqual([]);
+  const steps = jobs.map((job, index) => {
+    const own = valuesOf(RUNS[index] ?? "").slice(1);
+    const values = `{"cluster":{"enabled":false},"etcd":{"enabled":false},${own}`;
+    return job.start(cluster.inputs(namespace, { ...inputs, values }));
+  });
+  for (const { ended } of steps) expectSuccess(await ended);
   expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed"]);
   const { annotations } = await cluster.values(namespace);
   expect(annotations).toEqual(Object.fromEntries(RUNS.map((run) => [`example.com/${run}`, run])));
@@ -118,13 +111,11 @@ describe("what somebody else does between a run's plan and its upgrade is notice
     });
     try {
       const repository = { chart: "milvus", chart_repository: url };
-      const run = (await cluster.job()).start({ ...inputsFor(namespace), ...repository, ...inputs });
+      const run = await cluster.start(namespace, { ...repository, ...inputs });
       await looked.promise;
       await act();
       over.resolve();
-      const result = await run.ended;
-      expect(result.errors, result.lines.join("\n")).toEqual([]);
-      return result;
+      return expectSuccess(await run.ended);
     } finally {
       close();
     }
@@ -149,7 +140,7 @@ describe("what somebody else does between a run's plan and its upgrade is notice
 
   test("another number of pods", async () => {
     const namespace = "scaled-meanwhile";
-    await cluster.installSmall(namespace, { cluster: { enabled: true }, etcd: { enabled: false } });
+    await cluster.installSmall(namespace, { cluster: { enabled: true } });
     const queryNode = "my-release-milvus-querynode";
     const { lines, outputs } = await runWith(namespace, { wait_for: "none" }, () =>
       cluster.kubectl("scale", `deployment/${queryNode}`, "-n", namespace, "--replicas=3"),

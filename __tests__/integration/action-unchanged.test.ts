@@ -1,14 +1,11 @@
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { inputsFor, TestCluster } from "./support/cluster.ts";
+import { expect, test } from "vitest";
+import { useCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
+import { expectSuccess } from "./support/results.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
 
 const LOADED_MODULES = join(import.meta.dirname, "../../local-gke/bench/loaded-modules.ts");
 
@@ -37,8 +34,7 @@ async function watched(inputs: Record<string, string>): Promise<Watched> {
       LOADED_MODULES: list,
     },
   });
-  const result = await job.main(inputs);
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
+  const result = expectSuccess(await job.main(inputs));
   const files = new Set((await readFile(list, "utf8")).trim().split("\n"));
   return {
     result,
@@ -58,9 +54,10 @@ function haveGrpc(texts: readonly string[]): boolean {
 
 test("a plan loads less than 1.25 MB, and less than 1.05 MB if no input names the cluster at Google", async () => {
   await cluster.installSmall("loaded");
-  const { cluster_name: _, location: __, ...inputs } = { ...inputsFor("loaded"), mode: "plan" };
-  const google = await watched({ ...inputsFor("loaded"), mode: "plan" });
-  const own = await watched({ ...inputs, kubeconfig: cluster.gke.kubeconfig });
+  const inputs = cluster.inputs("loaded", { mode: "plan" });
+  const google = await watched(inputs);
+  const { kubeconfig } = cluster.gke;
+  const own = await watched({ ...inputs, cluster_name: "", location: "", kubeconfig });
   expect(haveGrpc(google.loaded)).toBe(false);
   expect(bytesOf(google.loaded)).toBeLessThan(1_250_000);
   expect(bytesOf(own.loaded)).toBeLessThan(1_050_000);
@@ -68,8 +65,8 @@ test("a plan loads less than 1.25 MB, and less than 1.05 MB if no input names th
 
 test("a run with nothing to change starts each program once, and asks Helm for nothing but its version", async () => {
   await cluster.install("unchanged");
-  await watched(inputsFor("unchanged"));
-  const { result, programs, loaded } = await watched(inputsFor("unchanged"));
+  await watched(cluster.inputs("unchanged"));
+  const { result, programs, loaded } = await watched(cluster.inputs("unchanged"));
   expect(result.outputs.changed).toBe("false");
   expect(result.lines.join("\n")).toMatch(/^Milvus \S+ answers through the load balancer\.$/m);
   expect(programs.slice(0, 2).sort()).toEqual(["helm version {{.Version}}", "kubectl version json"]);

@@ -1,54 +1,42 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { CAN_SHOW_PAGES, showPage } from "../../scripts/job-page.ts";
-import { inputsFor, TestCluster } from "./support/cluster.ts";
-import type { StepResult } from "./support/job.ts";
+import { useCluster } from "./support/cluster.ts";
+import { CRASH, readyAfter } from "./support/pods.ts";
+import type { Failure } from "./support/results.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
-
-/** Values with which pods get ready after this time. */
-function readyAfter(time: string): string {
-  return `annotations:\n  local-gke/ready-after: ${time}\n`;
-}
+const cluster = useCluster();
 
 describe.concurrent("an upgrade that fails", () => {
   /** Runs the action, whose upgrade must fail before anything is put in front of the release. */
-  async function failure(namespace: string, values: string, helmTimeout: string): Promise<StepResult> {
+  async function failure(namespace: string, values: string, helmTimeout: string): Promise<Failure> {
     await cluster.installSmall(namespace);
-    const job = await cluster.job();
     const limits = { helm_timeout: helmTimeout, rollback_on_failure: "false" };
-    const result = await job.main({ ...inputsFor(namespace), values, ...limits });
-    expect(result.exitCode).toBe(1);
-    expect(result.errors).toHaveLength(1);
+    const result = await cluster.failure(namespace, { values, ...limits });
     expect(await cluster.revisions(namespace)).toEqual(["deployed", "failed"]);
     expect(await cluster.kubectl("get", "ingresses,backendconfigs", "-n", namespace, "-o", "name")).toBe("");
     return result;
   }
 
   test("pods that take too long: Helm's words, and where the pods are", async () => {
-    const { errors, lines } = await failure("slow", readyAfter("1h"), "3s");
-    expect(errors[0]).toContain("helm upgrade of release my-release in namespace slow failed.");
-    expect(errors[0]).toMatch(/Why: .*(timed out|deadline exceeded)/);
-    expect(errors[0]).toContain("raise helm_timeout");
+    const { error, lines } = await failure("slow", readyAfter("1h"), "3s");
+    expect(error).toContain("helm upgrade of release my-release in namespace slow failed.");
+    expect(error).toMatch(/Why: .*(timed out|deadline exceeded)/);
+    expect(error).toContain("raise helm_timeout");
     expect(lines).toContainEqual(expect.stringMatching(/my-release-milvus-\S+: Running, not ready/));
   });
 
   test("pods that crash end it early, with their reason and last log lines", async () => {
-    const values = "annotations:\n  local-gke/pod: crash-loop\n";
-    const { errors, lines, summary } = await failure("crashing", values, "9s");
-    expect(errors[0]).toMatch(/Pod crashing\/my-release-milvus-\S+ of release my-release can't get ready/);
-    expect(errors[0]).toContain("CrashLoopBackOff, last exit: Error (code 134)");
+    const { error, lines, summary } = await failure("crashing", CRASH, "9s");
+    expect(error).toMatch(/Pod crashing\/my-release-milvus-\S+ of release my-release can't get ready/);
+    expect(error).toContain("CrashLoopBackOff, last exit: Error (code 134)");
     const panic = "panic: proxy server(http) and external grpc server share the same port";
-    expect(errors[0]).toContain(panic);
+    expect(error).toContain(panic);
     // The error may have room for the end of it only.
     expect(lines).toContainEqual(expect.stringMatching(/^The last lines of container .* of pod crashing\//));
     expect(lines).toContainEqual(expect.stringContaining(panic));
-    expect(errors[0]).toContain("What to do:");
+    expect(error).toContain("What to do:");
     const rows = summary.split("\n");
     expect(rows).toContain("| value `service.type` | `LoadBalancer` | `ClusterIP` | failed |");
     expect(rows).toContain("| Ingress `my-release-milvus` |  | create | not reached |");
@@ -61,9 +49,9 @@ describe.concurrent("an upgrade that fails", () => {
   });
 
   test("an image that isn't there ends it early", async () => {
-    const { errors } = await failure("no-image", "image:\n  all:\n    tag: no-such-tag\n", "9s");
-    expect(errors[0]).toMatch(/Pod no-image\/my-release-milvus-\S+ of release my-release can't get ready/);
-    expect(errors[0]).toMatch(/ImagePullBackOff .*milvusdb\/milvus:no-such-tag/);
+    const { error } = await failure("no-image", "image:\n  all:\n    tag: no-such-tag\n", "9s");
+    expect(error).toMatch(/Pod no-image\/my-release-milvus-\S+ of release my-release can't get ready/);
+    expect(error).toMatch(/ImagePullBackOff .*milvusdb\/milvus:no-such-tag/);
   });
 });
 
@@ -90,12 +78,8 @@ describe("an upgrade that only takes its time succeeds", () => {
     await cluster.setTime("nodeProvisionMs", 15_000);
     try {
       // A third of helm_timeout is less than either takes.
-      const inputs = { ...inputsFor(namespace), wait_for: "none", helm_timeout: "40s" };
-      const { errors, outputs, lines } = await (await cluster.job()).main({
-        ...inputs,
-        values: stringify(values),
-      });
-      expect(errors, lines.join("\n")).toEqual([]);
+      const inputs = { wait_for: "none", helm_timeout: "40s", values: stringify(values) };
+      const { outputs } = await cluster.deploy(namespace, inputs);
       expect(outputs).toMatchObject({ changed: "true", release_revision: "2" });
     } finally {
       await cluster.setTime("nodeProvisionMs", DEFAULT_TIMING.nodeProvisionMs);
@@ -105,26 +89,22 @@ describe("an upgrade that only takes its time succeeds", () => {
 });
 
 describe.concurrent("a run that is followed by another", () => {
-  /** Runs the action, which must succeed, without waiting for the load balancer. */
-  async function deploy(namespace: string, inputs: Record<string, string> = {}): Promise<StepResult> {
-    const result = await (await cluster.job()).main({ ...inputsFor(namespace), wait_for: "none", ...inputs });
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
-    return result;
-  }
-
   test("null in the values removes a value for good, and the second run has nothing to do", async () => {
     const namespace = "nulls";
     await cluster.installSmall(namespace, { annotations: { "example.com/a": "b" } });
     const values = "annotations:\n  example.com/a: null\n  example.com/c: null\nlabels: null\n";
-    expect((await deploy(namespace, { values })).outputs).toMatchObject({
+    expect((await cluster.deploy(namespace, { values, wait_for: "none" })).outputs).toMatchObject({
       changed: "true",
       release_revision: "2",
     });
     const pods = await cluster.kubectl("get", "deployments", "-n", namespace, "-o", "json");
     expect(pods).not.toContain("example.com/");
-    expect((await deploy(namespace, { values })).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, { values, wait_for: "none" });
 
-    const more = await deploy(namespace, { values: "annotations:\n  example.com/d: e\n" });
+    const more = await cluster.deploy(namespace, {
+      values: "annotations:\n  example.com/d: e\n",
+      wait_for: "none",
+    });
     expect(more.outputs).toMatchObject({ changed: "true", release_revision: "3" });
     expect(await cluster.values(namespace)).toMatchObject({
       externalS3: { bucketName: "my-milvus-bucket" },
@@ -136,12 +116,12 @@ describe.concurrent("a run that is followed by another", () => {
   test("makes a deleted Service again, whatever others have its labels", async () => {
     const namespace = "deleted-service";
     await cluster.installSmall(namespace);
-    await deploy(namespace);
+    await cluster.deploy(namespace, { wait_for: "none" });
     const service = ["service", "my-release-milvus", "-n", namespace];
     await cluster.kubectl("expose", ...service, "--name=exposed");
-    expect((await deploy(namespace)).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, { wait_for: "none" });
     await cluster.kubectl("delete", ...service);
-    const { lines, outputs } = await deploy(namespace);
+    const { lines, outputs } = await cluster.deploy(namespace, { wait_for: "none" });
     expect(lines).toContain("- Service my-release-milvus is gone");
     expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
     expect(await cluster.kubectl("get", ...service, "-o", "jsonpath={.metadata.annotations}")).toContain(
@@ -155,21 +135,20 @@ test("keep_layer4: the layer-4 load balancer goes once Milvus answers through th
   await cluster.installSmall(namespace);
   const userYaml = "common:\n  security:\n    authorizationEnabled: true\n    # why\n    superUsers: root\n";
   const values = JSON.stringify({ extraConfigFiles: { "user.yaml": userYaml } });
-  const inputs = { ...inputsFor(namespace), keep_layer4: "true", values };
+  const inputs = { keep_layer4: "true", values };
   const service = async () => {
     const { type } = Object((await cluster.get(namespace, "service", "my-release-milvus")).spec);
     return type;
   };
 
   await cluster.setTime("addressDelayMs", 600_000);
-  const failed = await (await cluster.job()).main({ ...inputs, address_timeout: "1s" });
+  const failed = await cluster.failure(namespace, { ...inputs, address_timeout: "1s" });
   await cluster.setTime("addressDelayMs", 40);
-  expect(failed.errors).toEqual([expect.stringContaining("has no address after 1.0s")]);
+  expect(failed.error).toContain("has no address after 1.0s");
   expect(failed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
   expect(await service()).toBe("LoadBalancer");
 
-  const { errors, lines, outputs } = await (await cluster.job()).main(inputs);
-  expect(errors, lines.join("\n")).toEqual([]);
+  const { lines, outputs } = await cluster.deploy(namespace, inputs);
   expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
   expect(await service()).toBe("ClusterIP");
   // The switch comes last, and restarts nothing.
@@ -181,6 +160,6 @@ test("keep_layer4: the layer-4 load balancer goes once Milvus answers through th
   const { extraConfigFiles } = await cluster.values(namespace);
   expect(Object(extraConfigFiles)["user.yaml"]).toMatch(/# why\n {4}superUsers: root\n {4}tlsMode: 1\n/);
 
-  const again = await (await cluster.job()).main(inputs);
-  expect(again.outputs).toMatchObject({ changed: "false", release_revision: "3" });
+  const again = await cluster.expectUnchanged(namespace, inputs);
+  expect(again.outputs.release_revision).toBe("3");
 });

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
-import { inputsFor, TestCluster } from "./support/cluster.ts";
+import { useCluster } from "./support/cluster.ts";
+import { expectFailure, expectSuccess } from "./support/results.ts";
 
 const HOUR_MS = 3_600_000;
 /** What the ingress controller says where the network belongs to another project. */
@@ -12,11 +13,7 @@ const LOSSES = [
   { kind: "Ingress", name: "my-release-milvus", namespace: "lost-ingress" },
 ];
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
 
 describe("while the address is waited for", () => {
   beforeAll(async () => {
@@ -27,17 +24,14 @@ describe("while the address is waited for", () => {
 
   describe.concurrent("an object that vanishes ends the wait", () => {
     test.each(LOSSES)("$kind", async ({ kind, name, namespace }) => {
-      const step = (await cluster.job()).start(inputsFor(namespace));
+      const step = await cluster.start(namespace);
       await step.line(/^::group::Wait for the address/);
       await cluster.kubectl("delete", kind, name, "-n", namespace, "--wait=false");
-      const { exitCode, errors, outputs, summary } = await step.ended;
-      expect(exitCode).toBe(1);
-      expect(errors).toEqual([
-        expect.stringContaining(
-          `${kind} ${namespace}/${name} was deleted while this action waited for the load balancer.`,
-        ),
-      ]);
-      expect(errors[0]).toContain("What to do:");
+      const { error, outputs, summary } = expectFailure(await step.ended);
+      expect(error).toContain(
+        `${kind} ${namespace}/${name} was deleted while this action waited for the load balancer.`,
+      );
+      expect(error).toContain("What to do:");
       expect(summary).toMatch(/^## Failed in step: Wait for the address \(/);
       expect(summary).toContain("| Ingress `my-release-milvus` |  | create | done |");
       expect(summary).toContain('address["Address"]:::broken');
@@ -52,27 +46,23 @@ describe("while the address is waited for", () => {
 
   test("an Ingress that something gives another class ends the wait", async () => {
     const namespace = "other-class";
-    const step = (await cluster.job()).start(inputsFor(namespace));
+    const step = await cluster.start(namespace);
     await step.line(/^::group::Wait for the address/);
     await cluster.kubectl(
       ...["annotate", "ingress", "my-release-milvus", "-n", namespace],
       ...["kubernetes.io/ingress.class=nginx", "--overwrite"],
     );
-    const { errors } = await step.ended;
-    expect(errors).toEqual([
-      expect.stringMatching(
-        /can't be made: something has changed the Ingress's class\.\nWhy: the class was gce, and is nginx now.*\n.*managed-fields[\s\S]*#other-ingress-class$/,
-      ),
-    ]);
+    const { error } = expectFailure(await step.ended);
+    expect(error).toMatch(
+      /can't be made: something has changed the Ingress's class\.\nWhy: the class was gce, and is nginx now.*\n.*managed-fields[\s\S]*#other-ingress-class$/,
+    );
   });
 
   test("an address that comes late is as good as any", async () => {
-    const step = (await cluster.job()).start(inputsFor("late"));
+    const step = await cluster.start("late");
     await step.line(/^::group::Wait for the address/);
     await cluster.setTime("addressDelayMs", DEFAULT_TIMING.addressDelayMs);
-    const { exitCode, errors, outputs } = await step.ended;
-    expect(errors).toEqual([]);
-    expect(exitCode).toBe(0);
+    const { outputs } = expectSuccess(await step.ended);
     expect(outputs.milvus_version).toMatch(/\d+\.\d+/);
   });
 
@@ -80,13 +70,9 @@ describe("while the address is waited for", () => {
     await cluster.setTime("addressDelayMs", HOUR_MS);
     try {
       await cluster.kubectl("delete", "ingress", "my-release-milvus", "-n", "late");
-      const { errors } = await (await cluster.job()).main({ ...inputsFor("late"), address_timeout: "1s" });
-      expect(errors).toEqual([
-        expect.stringContaining("Ingress late/my-release-milvus has no address after 1"),
-      ]);
-      expect(errors[0]).toMatch(
-        /Why: (the controller's last Warning|no new events|no Warning|no controller)/,
-      );
+      const { error } = await cluster.failure("late", { address_timeout: "1s" });
+      expect(error).toContain("Ingress late/my-release-milvus has no address after 1");
+      expect(error).toMatch(/Why: (the controller's last Warning|no new events|no Warning|no controller)/);
     } finally {
       await cluster.setTime("addressDelayMs", DEFAULT_TIMING.addressDelayMs);
     }
@@ -145,24 +131,19 @@ describe("what Google refuses ends the wait, and the next run goes on once it is
       metadata: { name: "deny-all", namespace },
       spec: { podSelector: {} },
     };
-    for (const object of [event, policy])
-      await cluster.kubectlWith(JSON.stringify(object), "create", "-f", "-");
+    for (const object of [event, policy]) await cluster.apply(object);
   });
 
   test.each(rows)("$fault", async ({ fault, says }) => {
-    const inputs = { ...inputsFor(fault), backends_timeout: "15s" };
     await cluster.setFault(fault, true);
     try {
-      const refused = await (await cluster.job()).main(inputs);
-      expect(refused.exitCode).toBe(1);
-      expect(refused.errors).toHaveLength(1);
-      for (const text of says) expect(refused.errors[0]).toMatch(text);
+      const { error } = await cluster.failure(fault, { backends_timeout: "15s" });
+      for (const text of says) expect(error).toMatch(text);
     } finally {
       await cluster.setFault(fault, false);
     }
-    const mended = await (await cluster.job()).main(inputsFor(fault));
-    expect(mended.errors, mended.lines.join("\n")).toEqual([]);
-    expect(mended.outputs).toMatchObject({ changed: "false", certificate_status: "Active" });
+    const mended = await cluster.expectUnchanged(fault);
+    expect(mended.outputs).toMatchObject({ certificate_status: "Active" });
   });
 });
 
@@ -172,14 +153,9 @@ test("pods that no health check reaches, and whose health may not be read at Goo
   await cluster.setFault("unhealthy-backends", true);
   await cluster.setFault("refuse-compute", true);
   try {
-    const { errors, lines } = await (await cluster.job()).main({
-      ...inputsFor(namespace),
-      backends_timeout: "15s",
-    });
-    expect(errors).toEqual([
-      expect.stringMatching(/has no healthy backend after 15s\.[\s\S]*#unhealthy-backends$/),
-    ]);
-    expect(errors[0]).toContain(
+    const { error, lines } = await cluster.failure(namespace, { backends_timeout: "15s" });
+    expect(error).toMatch(/has no healthy backend after 15s\.[\s\S]*#unhealthy-backends$/);
+    expect(error).toContain(
       "have an administrator of the network run: gcloud compute firewall-rules create google-health-checks --project=my-project --network=default --source-ranges=130.211.0.0/22,35.191.0.0/16 --allow=tcp:9091,tcp:19530",
     );
     expect(lines).toContainEqual(
@@ -196,16 +172,14 @@ test("pods that no health check reaches, and whose health may not be read at Goo
 test("a health check that Milvus doesn't answer is named with the pods that fail it", async () => {
   const namespace = "wrong-health-check";
   await cluster.installSmall(namespace);
-  const inputs = { ...inputsFor(namespace), backends_timeout: "15s", helm_timeout: "2m" };
-  const { errors } = await (await cluster.job()).main({
-    ...inputs,
+  const { error } = await cluster.failure(namespace, {
+    backends_timeout: "15s",
+    helm_timeout: "2m",
     backend_config: "healthCheck: { requestPath: /wrong }",
   });
-  expect(errors).toEqual([
-    expect.stringMatching(
-      /has no healthy backend after 15s\.\nWhy: .*asks for HTTP \/wrong on port 9091.*; Google's health check fails on my-release-milvus-\S+ \([\d.]+:19530\)\n[\s\S]*#health-check$/,
-    ),
-  ]);
+  expect(error).toMatch(
+    /has no healthy backend after 15s\.\nWhy: .*asks for HTTP \/wrong on port 9091.*; Google's health check fails on my-release-milvus-\S+ \([\d.]+:19530\)\n[\s\S]*#health-check$/,
+  );
 });
 
 test("the load balancer's 502 is explained by a Service that has lost its protocol", async () => {
@@ -213,19 +187,17 @@ test("the load balancer's 502 is explained by a Service that has lost its protoc
   await cluster.installSmall(namespace);
   await cluster.setTime("addressDelayMs", HOUR_MS);
   try {
-    const step = (await cluster.job()).start({ ...inputsFor(namespace), backends_timeout: "15s" });
+    const step = await cluster.start(namespace, { backends_timeout: "15s" });
     await step.line(/^::group::Wait for the address/);
     await cluster.kubectl(
       ...["annotate", "service", "my-release-milvus", "-n", namespace, "--overwrite"],
       'cloud.google.com/app-protocols={"19530":"HTTP2"}',
     );
     await cluster.setTime("addressDelayMs", DEFAULT_TIMING.addressDelayMs);
-    const { errors } = await step.ended;
-    expect(errors).toEqual([
-      expect.stringMatching(
-        /Milvus has not answered at \S+ as \S+ within 15s\.\nWhy: .*502.*names 19530, and the Service's ports are named milvus, .*\n[\s\S]*#app-protocols-port$/,
-      ),
-    ]);
+    const { error } = expectFailure(await step.ended);
+    expect(error).toMatch(
+      /Milvus has not answered at \S+ as \S+ within 15s\.\nWhy: .*502.*names 19530, and the Service's ports are named milvus, .*\n[\s\S]*#app-protocols-port$/,
+    );
   } finally {
     await cluster.setTime("addressDelayMs", DEFAULT_TIMING.addressDelayMs);
   }
@@ -234,19 +206,14 @@ test("the load balancer's 502 is explained by a Service that has lost its protoc
 test("what Google refuses is reported soon although the controller's own next try is far off", async () => {
   const namespace = "far-off";
   await cluster.installSmall(namespace);
-  await (await cluster.job()).main({ ...inputsFor(namespace), wait_for: "address" });
+  await cluster.deploy(namespace, { wait_for: "address" });
   await cluster.setTime("backoffBaseMs", HOUR_MS);
   await cluster.setFault("ssl-certificate-quota", true);
   try {
     // Another certificate, and an address that comes after it.
-    const inputs = {
-      ...inputsFor(namespace),
-      tls_secret: "other",
-      allow_http: "true",
-      address_timeout: "5m",
-    };
-    const { errors } = await (await cluster.job()).main(inputs);
-    expect(errors).toEqual([expect.stringContaining("What to do: raise that quota")]);
+    const inputs = { tls_secret: "other", allow_http: "true", address_timeout: "5m" };
+    const { error } = await cluster.failure(namespace, inputs);
+    expect(error).toContain("What to do: raise that quota");
   } finally {
     await cluster.setFault("ssl-certificate-quota", false);
     await cluster.setTime("backoffBaseMs", DEFAULT_TIMING.backoffBaseMs);

@@ -1,21 +1,19 @@
 import { X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { basename, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { startConnectProxy } from "../../local-gke/connect-proxy.ts";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { CAN_SHOW_PAGES, showPage } from "../../scripts/job-page.ts";
-import { type HelmName, HOST, inputsFor, TestCluster } from "./support/cluster.ts";
+import { type HelmName, HOST, useCluster } from "./support/cluster.ts";
 import type { Job, StepResult } from "./support/job.ts";
+import { expectFailure, expectSuccess, planOf } from "./support/results.ts";
+import { filesBelow, traces } from "./support/traces.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
 
 const FIELD_MANAGER = "milvus-gke-load-balancer";
 const ANNOTATIONS = {
@@ -27,24 +25,6 @@ const ANNOTATIONS = {
 const STORAGE_KEY = "marker-of-a-storage-key";
 /** In the release's user.yaml, which the output values_overlay may have. */
 const COMMENT = "Only people with an account may read our vectors";
-
-/** Every file below a folder, by path. */
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-}
-
-/**
- * What a run has left where others can read it, its `::add-mask::` commands left out. The output
- * values_overlay has the release's user.yaml unless that may hold secrets:
- * __tests__/plan/values-overlay.test.ts.
- */
-function traces({ lines, outputs, summary, state }: StepResult): string {
-  const log = lines.filter((line) => !line.startsWith("::add-mask::"));
-  const { values_overlay: _, ...others } = outputs;
-  return [...log, JSON.stringify(others), summary, JSON.stringify(state)].join("\n");
-}
 
 /**
  * The first run on a release that this Helm has installed, its post step, and what was to be seen meanwhile.
@@ -65,7 +45,7 @@ async function firstRun(helm: HelmName): Promise<FirstRun> {
   await cluster.install(namespace, helm);
   const before = await cluster.values(namespace);
   const job = await cluster.job({ helm, environment: runNumber("1") });
-  const step = job.start(firstInputs(helm));
+  const step = job.start(cluster.inputs(namespace, FIRST));
   await step.line(/Look and plan/);
   const credentials = filesBelow(job.temp);
   const modes = Object.fromEntries(credentials.map((file) => [basename(file), statSync(file).mode & 0o777]));
@@ -87,9 +67,7 @@ function namespaceOf(helm: HelmName): string {
   return `first-${helm}`;
 }
 
-function firstInputs(helm: HelmName) {
-  return { ...inputsFor(namespaceOf(helm)), values: `externalS3:\n  accessKey: ${STORAGE_KEY}\n` };
-}
+const FIRST = { values: `externalS3:\n  accessKey: ${STORAGE_KEY}\n` };
 
 let firstRuns: Record<HelmName, FirstRun>;
 beforeAll(async () => {
@@ -107,8 +85,7 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
   });
 
   test("is put behind the load balancer, and log, outputs and summary say so", async () => {
-    expect(first.errors, first.lines.join("\n")).toEqual([]);
-    expect(first.exitCode).toBe(0);
+    expectSuccess(first);
     const { address } = first.outputs;
     const ingress = await cluster.get(namespace, "ingress", "my-release-milvus");
     const [certificate, authority] = await Promise.all(
@@ -137,7 +114,7 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
     const health: Record<string, string> = JSON.parse(first.outputs.backends ?? "{}");
     expect(Object.keys(health).some((name) => name.startsWith("k8s1-"))).toBe(true);
     expect(new Set(Object.values(health))).toEqual(new Set(["HEALTHY"]));
-    expect(JSON.parse(first.outputs.plan ?? "{}")).toMatchObject({
+    expect(planOf(first)).toMatchObject({
       values: expect.arrayContaining([{ path: "service.type", before: "LoadBalancer", after: "ClusterIP" }]),
       objects: [
         { kind: "BackendConfig", name: "my-release-backendconfig", action: "create" },
@@ -257,10 +234,14 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
         .toString()
         .split("\n")[1] ?? "";
     expect(key).not.toBe("");
-    expect(traces(first)).not.toContain(COMMENT);
+    // This output has the release's user.yaml unless that may hold secrets:
+    // __tests__/plan/values-overlay.test.ts.
+    const { values_overlay: _, ...outputs } = first.outputs;
+    const shown = traces({ ...first, outputs });
+    expect(shown).not.toContain(COMMENT);
     const secrets = [token, key, cluster.gke.env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "", STORAGE_KEY];
     for (const each of secrets) {
-      expect(traces(first)).not.toContain(each);
+      expect(shown).not.toContain(each);
       expect(traces(post)).not.toContain(each);
       for (const file of filesBelow(job.directory))
         expect(readFileSync(file, "utf8"), file).not.toContain(each);
@@ -268,12 +249,10 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
   });
 
   test("is left alone by the second run", async () => {
-    const [snapshot, writes] = [await cluster.snapshot(namespace), await cluster.writes(namespace)];
-    expect(writes).toContain("patch ingresses/my-release-milvus");
+    const snapshot = await cluster.snapshot(namespace);
+    expect(await cluster.writes(namespace)).toContain("patch ingresses/my-release-milvus");
     // The run that changed the objects is still the first one.
-    const again = await cluster.job({ helm, environment: runNumber("2") });
-    const second = await again.main(firstInputs(helm));
-    expect(second.errors, second.lines.join("\n")).toEqual([]);
+    const second = await cluster.expectUnchanged(namespace, FIRST, { helm, environment: runNumber("2") });
     expect(second.outputs).toEqual({
       ...first.outputs,
       changed: "false",
@@ -286,7 +265,6 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
       values_overlay_file: expect.any(String),
     });
     expect(second.summary).toBe(second.outputs.summary);
-    expect((await cluster.writes(namespace)).slice(writes.length)).toEqual([]);
     expect(await cluster.snapshot(namespace)).toEqual(snapshot);
   });
 });
@@ -302,11 +280,15 @@ function groupsOf({ lines }: StepResult): string[] {
 }
 
 const LOOK = ["Tools and cluster", "Look and plan", "Check before changing anything"];
+/** Inputs that lead to no cluster of Google's. */
+const WITHOUT_GOOGLE = { location: "", cluster_name: "" };
+/** Where the tests go on with a first run's load balancer. */
+const NAMESPACE = namespaceOf("helm4");
 /** Nothing listens there. */
 const NOWHERE = "127.0.0.1:1";
 
 describe.concurrent("the wait ends where it is asked to", () => {
-  const inputs = { ...firstInputs("helm4"), verify_address: NOWHERE };
+  const inputs = { ...FIRST, verify_address: NOWHERE };
 
   test.each([
     { what: "wait_for: none", extra: { wait_for: "none" }, groups: [], address: false },
@@ -323,14 +305,10 @@ describe.concurrent("the wait ends where it is asked to", () => {
       address: true,
     },
   ])("$what", async ({ extra, groups, address }) => {
-    const result = await (await cluster.job()).main({ ...inputs, ...extra });
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    const result = await cluster.expectUnchanged(NAMESPACE, { ...inputs, ...extra });
     expect(groupsOf(result)).toEqual([...LOOK, ...groups]);
     expect("address" in result.outputs).toBe(address);
-    expect(result.outputs).toMatchObject({
-      changed: "false",
-      ca_certificate: expect.stringContaining("BEGIN CERTIFICATE"),
-    });
+    expect(result.outputs.ca_certificate).toContain("BEGIN CERTIFICATE");
   });
 
   test("verify_address is dialled instead of the address", async () => {
@@ -344,8 +322,7 @@ describe.concurrent("the wait ends where it is asked to", () => {
     });
     try {
       const port = await listenOnFreePort(tunnel);
-      const result = await (await cluster.job()).main({ ...inputs, verify_address: `127.0.0.1:${port}` });
-      expect(result.errors, result.lines.join("\n")).toEqual([]);
+      const result = await cluster.deploy(NAMESPACE, { ...inputs, verify_address: `127.0.0.1:${port}` });
       expect(result.outputs.uri).toBe(`https://${address}:443`);
       expect(connections).toBeGreaterThan(0);
     } finally {
@@ -358,11 +335,10 @@ test("behind a proxy, Milvus is proven through it: no other way leads to the loa
   const { address = "" } = firstRuns.helm4.main.outputs;
   const proxy = await startConnectProxy(() => address);
   try {
-    const job = await cluster.job({ google: false, environment: { HTTPS_PROXY: proxy.url } });
-    const { location: _, cluster_name: __, ...inputs } = firstInputs("helm4");
     const kubeconfig = await readFile(cluster.gke.kubeconfig, "utf8");
-    const result = await job.main({ ...inputs, kubeconfig, verify_address: "milvus.invalid:443" });
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    const inputs = { ...FIRST, ...WITHOUT_GOOGLE, kubeconfig, verify_address: "milvus.invalid:443" };
+    const environment = { HTTPS_PROXY: proxy.url };
+    const result = await cluster.deploy(NAMESPACE, inputs, { google: false, environment });
     expect(result.outputs.milvus_version).toMatch(/\d+\.\d+/);
     expect(result.lines).toContain(`The check goes through the proxy ${proxy.url}, as HTTPS_PROXY says.`);
     expect(proxy.connects).toContain("milvus.invalid:443");
@@ -372,8 +348,7 @@ test("behind a proxy, Milvus is proven through it: no other way leads to the loa
 });
 
 describe.concurrent("ways to the cluster", () => {
-  const { location: _, cluster_name: __, ...others } = firstInputs("helm4");
-  const inputs = { ...others, wait_for: "address" };
+  const inputs = cluster.inputs(NAMESPACE, { ...FIRST, ...WITHOUT_GOOGLE, wait_for: "address" });
 
   /** A kubeconfig whose current context leads nowhere; `other` is the local GKE. */
   async function kubeconfig(): Promise<string> {
@@ -388,11 +363,9 @@ describe.concurrent("ways to the cluster", () => {
   }
 
   test("kubeconfig as a path, with a context", async () => {
-    const job = await cluster.job({ google: false });
     const content = await kubeconfig();
-    await writeFile(join(job.workspace, "config"), content);
-    const result = await job.main({ ...inputs, kubeconfig: "config", context: "other" });
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    const job = await cluster.job({ google: false, files: { config: content } });
+    const result = expectSuccess(await job.main({ ...inputs, kubeconfig: "config", context: "other" }));
     expect(result.outputs.address).toBe(firstRuns.helm4.main.outputs.address);
     await job.post();
     expect(await readFile(join(job.workspace, "config"), "utf8")).toBe(content);
@@ -404,8 +377,7 @@ describe.concurrent("ways to the cluster", () => {
     await step.line(/Look and plan/);
     const file = filesBelow(job.temp).find((path) => basename(path) === "kubeconfig") ?? "";
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    const result = await step.ended;
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    const result = expectSuccess(await step.ended);
     expect(result.outputs.address).toBe(firstRuns.helm4.main.outputs.address);
     await job.post();
     expect(readdirSync(job.temp)).toEqual([]);
@@ -425,7 +397,7 @@ describe.concurrent("ways to the cluster", () => {
     const job = await cluster.job({ google: false });
     const result = await job.main({ ...inputs, kubeconfig: withToken(soon), context: "other" });
     await cluster.kubectl("delete", "clusterrolebinding/soon", "serviceaccount/soon");
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expectSuccess(result);
     expect(result.lines).toContainEqual(
       expect.stringMatching(
         /^::warning title=Milvus on GKE::The credentials of the kubeconfig's context "other" end at \S+, in (9m|10m).*, and nothing renews them/,
@@ -434,12 +406,8 @@ describe.concurrent("ways to the cluster", () => {
 
     const claims = Buffer.from(JSON.stringify({ exp: 1_700_000_000 })).toString("base64url");
     const ended = { ...inputs, kubeconfig: withToken(`h.${claims}.s`), context: "other" };
-    const { errors } = await (await cluster.job({ google: false })).main(ended);
-    expect(errors).toEqual([
-      expect.stringMatching(
-        /^The credentials of .* "other" ended at 2023-11-14T22:13:20.000Z\.\nWhat to do:/,
-      ),
-    ]);
+    const { error } = expectFailure(await (await cluster.job({ google: false })).main(ended));
+    expect(error).toMatch(/^The credentials of .* "other" ended at 2023-11-14T22:13:20.000Z\.\nWhat to do:/);
   });
 
   test("a service account key in credentials_json and a cluster by its full name", async () => {
@@ -450,7 +418,7 @@ describe.concurrent("ways to the cluster", () => {
       credentials_json: key,
       cluster_name: "projects/my-project/locations/us-central1/clusters/my-cluster",
     });
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
+    expectSuccess(result);
     expect(result.outputs.address).toBe(firstRuns.helm4.main.outputs.address);
     await job.post();
     const secret: string = JSON.parse(key).private_key.split("\n")[1];

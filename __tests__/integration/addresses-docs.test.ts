@@ -1,22 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { CHART, TestCluster } from "./support/cluster.ts";
+import { CHART, useCluster } from "./support/cluster.ts";
 
 const DOCUMENT = await readFile(join(import.meta.dirname, "../../docs/addresses-and-dns.md"), "utf8");
 const ACTION = "OWNER/milvus-gke-load-balancer@v1";
 
-let cluster: TestCluster;
+const cluster = useCluster();
 beforeAll(async () => {
-  cluster = await TestCluster.start();
   await cluster.installSmall("default");
   await cluster.installSmall("internal");
   await cluster.control("PUT", "dns-zones/my-zone", { dnsName: "milvus.io" });
   const dnsName = "internal.example.com";
   await cluster.control("PUT", "dns-zones/my-private-zone", { dnsName, visibility: "private" });
 });
-afterAll(() => cluster?.stop());
 
 interface Step {
   uses?: string;

@@ -1,21 +1,20 @@
 import { chmod, mkdtemp, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { PROJECT } from "../../local-gke/run-action.ts";
 import { CancelledError } from "../../src/base/errors.ts";
 import { type Output, run } from "../../src/base/process.ts";
-import { CHART, HOST, TestCluster } from "./support/cluster.ts";
+import { CHART, HOST, useCluster } from "./support/cluster.ts";
+import { untilRevision } from "./support/pods.ts";
 
 const PROGRAM = join(PROJECT, "dist/index.js");
 
-let cluster: TestCluster;
+const cluster = useCluster();
 let home = "";
 beforeAll(async () => {
-  cluster = await TestCluster.start();
   home = await mkdtemp(join(cluster.gke.directory, "by-hand-"));
   await cluster.installSmall("laptop");
 });
-afterAll(() => cluster?.stop());
 
 /** Runs the built program as somebody does in a shell. */
 async function byHand(...args: string[]): Promise<Output> {
@@ -95,8 +94,7 @@ test("Ctrl-C cancels in order: Helm records the upgrade as failed, and nothing i
   const slow = "--values=annotations: {local-gke/ready-after: 1h}";
   const terminal = new AbortController();
   const running = byHandUntil(terminal.signal, "--host", HOST, ...which, "--chart", CHART, slow);
-  const begun = ["--for=create", "secret/sh.helm.release.v1.my-release.v2", "--timeout=300s"];
-  await cluster.kubectl("wait", ...begun, "-n", "laptop-cancelled");
+  await untilRevision(cluster, "laptop-cancelled", 2);
   terminal.abort(new CancelledError("SIGINT"));
   const { exitCode, stderr } = await running;
   expect(stderr).toContain("The job was cancelled (SIGINT).");

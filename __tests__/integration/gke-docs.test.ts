@@ -1,9 +1,9 @@
 import { chmod, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { credentialFilesIn } from "../../local-gke/google/identities.ts";
-import { CHART, TestCluster } from "./support/cluster.ts";
+import { CHART, useCluster } from "./support/cluster.ts";
 import { canMountServiceAccount, mountServiceAccount } from "./support/mounted-service-account.ts";
 
 const DOCUMENT = await readFile(join(import.meta.dirname, "../../docs/authentication.md"), "utf8");
@@ -23,12 +23,8 @@ const WITHOUT_AUTH = Object.fromEntries(
 
 const IN_CLUSTER = "A runner in the cluster";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-  await cluster.install("default");
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
+beforeAll(() => cluster.install("default"));
 
 interface Setting {
   environment?: Record<string, string>;

@@ -1,21 +1,19 @@
 import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { processesOf } from "../../local-gke/control-plane/processes.ts";
 import { credentialFilesIn } from "../../local-gke/google/identities.ts";
-import { inputsFor, TestCluster } from "./support/cluster.ts";
-import type { Job, StepResult } from "./support/job.ts";
+import { useCluster } from "./support/cluster.ts";
+import type { Inputs, Job, StepResult } from "./support/job.ts";
+import { expectFailure, expectSuccess } from "./support/results.ts";
+import { filesBelow } from "./support/traces.ts";
 
 const HOUR_MS = 3_600_000;
 const MILVUS_TOKEN = "root:Milvus";
 const REQUEST_TOKEN = "request-token-of-this-job";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
 
 /** Folder of programs that write down their arguments, one a line, and then are the real ones. */
 async function tellingTools(argumentsFile: string): Promise<string> {
@@ -31,12 +29,6 @@ async function tellingTools(argumentsFile: string): Promise<string> {
   return directory;
 }
 
-/** Everything that lies below a folder, file by file. */
-async function filesBelow(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-}
-
 /** The lines of a private key that are the key: all but its armour. */
 function keyLines(pem: string): string[] {
   return pem.split("\n").filter((line) => line.length > 40);
@@ -47,13 +39,13 @@ function maskedTokens({ lines }: StepResult): string[] {
 }
 
 /** Starts a job in a namespace of its own and holds it where it waits for the address. */
-async function waitingJob(namespace: string, environment: Record<string, string>, inputs: object) {
+async function waitingJob(namespace: string, environment: Record<string, string>, inputs: Inputs = {}) {
   await cluster.install(namespace);
   await cluster.setTime("addressDelayMs", HOUR_MS);
   const argumentsFile = join(await mkdtemp(join(cluster.gke.directory, "arguments-")), "arguments");
   const tools = await tellingTools(argumentsFile);
   const job = await cluster.job({ environment: { PATH: `${tools}:/bin:/usr/bin`, ...environment } });
-  const step = job.start({ ...inputsFor(namespace), ...inputs });
+  const step = job.start(cluster.inputs(namespace, inputs));
   await step.line(/^::group::Wait for the address/);
   return { job, step, argumentsFile };
 }
@@ -71,7 +63,7 @@ async function expectNowhere(secrets: string[], job: Job, steps: StepResult[], a
     ["a command line", await readFile(argumentsFile, "utf8")],
   ];
   // Outputs, state and summary are files of the job's folder too.
-  for (const file of await filesBelow(job.directory)) places.push([file, await readFile(file, "latin1")]);
+  for (const file of filesBelow(job.directory)) places.push([file, await readFile(file, "latin1")]);
   const found = places.flatMap(([place, text]) =>
     secrets.filter((secret) => text.includes(secret)).map((secret) => `${secret.slice(0, 20)}… in ${place}`),
   );
@@ -100,8 +92,7 @@ test("no secret of a service account key's job is left anywhere", async () => {
   expect(running.length).toBeGreaterThan(1);
 
   await cluster.setTime("addressDelayMs", 0);
-  const main = await step.ended;
-  expect(main.errors).toEqual([]);
+  const main = expectSuccess(await step.ended);
   const post = await job.post();
   expect(post.exitCode).toBe(0);
 
@@ -122,7 +113,7 @@ test("no secret of a service account key's job is left anywhere", async () => {
 });
 
 test("no secret of a federated job that was cancelled is left anywhere", async () => {
-  const { job, step, argumentsFile } = await waitingJob("cancelled", {}, {});
+  const { job, step, argumentsFile } = await waitingJob("cancelled", {});
   const folder = await privateFolder(job);
   step.kill("SIGINT");
   const main = await step.ended;
@@ -144,8 +135,8 @@ test("no secret of a job that was refused is left anywhere", async () => {
     const tools = await tellingTools(argumentsFile);
     const job = await cluster.job({ environment: { PATH: `${tools}:/bin:/usr/bin` } });
     await mkdir(join(job.temp, "of another action"));
-    const main = await job.main(inputsFor("default"));
-    expect(main.errors).toEqual([expect.stringContaining("may not read the cluster my-cluster")]);
+    const main = expectFailure(await job.main(cluster.inputs("default")));
+    expect(main.error).toContain("may not read the cluster my-cluster");
     const post = await job.post();
     expect(maskedTokens(main)).not.toEqual([]);
     await expectNowhere([...maskedTokens(main), REQUEST_TOKEN], job, [main, post], argumentsFile);

@@ -23,13 +23,9 @@ import { unreachableCluster } from "../../src/gke/unreachable-cluster.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
 import { refuseMissingRights } from "../../src/kubernetes/permissions.ts";
 import { LOAD_BALANCER, RELEASE, rightsIn } from "../../src/kubernetes/rights.ts";
-import { CHART, type HelmName, inputsFor, TestCluster } from "./support/cluster.ts";
+import { CHART, type HelmName, inputsFor, useCluster } from "./support/cluster.ts";
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await TestCluster.start();
-});
-afterAll(() => cluster?.stop());
+const cluster = useCluster();
 
 beforeEach(() => {
   vi.spyOn(process.stdout, "write").mockReturnValue(true);

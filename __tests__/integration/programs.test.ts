@@ -1,12 +1,12 @@
 import { copyFile, mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { which } from "@actions/io";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { goModule, javaClassPath } from "../../local-gke/languages/prepare-clients.ts";
 import { milvusPython } from "../../local-gke/milvus/python.ts";
 import { PROJECT } from "../../local-gke/run-action.ts";
 import { type Output, run } from "../../src/base/process.ts";
-import { hostOf, inputsFor, TestCluster } from "./support/cluster.ts";
+import { hostOf, useCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 
 const NAMESPACE = "programs";
@@ -65,19 +65,12 @@ const languages = LANGUAGES.filter((_, index) => available[index]);
 const canMount =
   (await run({ name: "unshare", path: "unshare" }, ["--map-root-user", "--mount", "true"])).exitCode === 0;
 
-let cluster: TestCluster;
+const cluster = useCluster(() => ({ host }));
 let first: StepResult;
 beforeAll(async () => {
-  cluster = await TestCluster.start();
   await cluster.installSmall(NAMESPACE);
-  first = await (await cluster.job()).main(inputs());
-  expect(first.exitCode, first.lines.join("\n")).toBe(0);
+  first = await cluster.deploy(NAMESPACE);
 });
-afterAll(() => cluster?.stop());
-
-function inputs(more: Record<string, string> = {}) {
-  return { ...inputsFor(NAMESPACE), host, ...more };
-}
 
 /** Returns the first code block of a language that has `text` in it. */
 function block(summary: string, language: string, text = ""): string {
@@ -131,7 +124,7 @@ describe.skipIf(!canMount)("once DNS leads the host's name to the load balancer"
     await writeFile(join(folder, "hosts"), `127.0.0.1 localhost\n${address} ${host}\n`);
     const mount = `mount --bind '${folder}/hosts' /etc/hosts && exec "$@"`;
     onMachine = ["unshare", "--map-root-user", "--mount", "/bin/sh", "-c", mount, "sh"];
-    byName = await (await cluster.job()).main(inputs());
+    byName = await cluster.deploy(NAMESPACE);
   });
 
   test.concurrent.each(languages)("the program in $name needs only the name", async (language) => {
@@ -145,7 +138,7 @@ describe.skipIf(!canMount)("once DNS leads the host's name to the load balancer"
     let managed: StepResult;
     const env: Record<string, string> = {};
     beforeAll(async () => {
-      managed = await (await cluster.job()).main(inputs({ certificate: "google-managed" }));
+      managed = await cluster.deploy(NAMESPACE, { certificate: "google-managed" });
       const authority = cluster.gke.env.NODE_EXTRA_CA_CERTS ?? "";
       for (const name of ["SSL_CERT_FILE", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"]) {
         env[name] = authority;
@@ -160,7 +153,6 @@ describe.skipIf(!canMount)("once DNS leads the host's name to the load balancer"
     });
 
     test.concurrent.each(languages)("the program in $name needs no file", async (language) => {
-      expect(managed.exitCode, managed.lines.join("\n")).toBe(0);
       expect(managed.summary).not.toContain("BEGIN CERTIFICATE");
       const { exitCode, stdout, stderr } = await runProgram(managed.summary, language, onMachine, env);
       expect(exitCode, stderr).toBe(0);

@@ -1,10 +1,10 @@
 import { cp, mkdir, mkdtemp, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { PROJECT } from "../../local-gke/run-action.ts";
 import { type Output, run } from "../../src/base/process.ts";
-import { CHART, TestCluster } from "./support/cluster.ts";
+import { CHART, useCluster } from "./support/cluster.ts";
 
 /** Commands that pages show and that don't run here, and why. */
 const NOT_RUN: readonly [command: RegExp, why: string][] = [
@@ -24,12 +24,11 @@ const STAND_INS = {
     console.log(JSON.stringify(JSON.parse(chunks.join("")).plan.objects)))'`,
 };
 
-let cluster: TestCluster;
+const cluster = useCluster();
 /** The folder that a reader has cloned. */
 let clone = "";
 let environment: Record<string, string> = {};
 beforeAll(async () => {
-  cluster = await TestCluster.start();
   await cluster.installSmall("reader");
   clone = await mkdtemp(join(cluster.gke.directory, "clone-"));
   await cp(join(PROJECT, "setup"), join(clone, "setup"), { recursive: true });
@@ -54,7 +53,6 @@ beforeAll(async () => {
     INPUT_CHART: CHART,
   };
 });
-afterAll(() => cluster?.stop());
 
 /** Returns the commands of a page, each with the lines that belong to it. */
 async function commandsOf(page: string): Promise<string[]> {

@@ -1,5 +1,7 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { KeyPair } from "../../../src/loadbalancer/certificate.ts";
-import type { TestCluster } from "./cluster.ts";
+import type { JobOptions, TestCluster } from "./cluster.ts";
 
 /** What tests read of the control API's state. */
 interface CertificateState {
@@ -30,4 +32,12 @@ export async function certificatesAtGoogle(cluster: TestCluster, namespace: stri
   return loadBalancers
     .filter(({ ingress }) => ingress.startsWith(`${namespace}/`))
     .flatMap(({ certificates }) => certificates);
+}
+
+/** Returns options of a job that trusts this authority too, beside those that are public. */
+export async function trusting({ gke }: TestCluster, authority: KeyPair): Promise<JobOptions> {
+  const publicAuthority = await readFile(gke.env.NODE_EXTRA_CA_CERTS ?? "", "utf8");
+  const file = join(gke.directory, "trusted.pem");
+  await writeFile(file, `${publicAuthority}\n${authority.certificate}`);
+  return { environment: { NODE_EXTRA_CA_CERTS: file } };
 }

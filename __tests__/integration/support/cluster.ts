@@ -1,19 +1,19 @@
-import { createReadStream } from "node:fs";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { buffer } from "node:stream/consumers";
+import { afterAll, beforeAll, expect } from "vitest";
+import { stringify } from "yaml";
 import { binaries } from "../../../local-gke/binaries/binaries.ts";
 import type { Fault, NamespacedFault } from "../../../local-gke/cloud.ts";
 import { killProcessesOf } from "../../../local-gke/control-plane/processes.ts";
-import { filesIn } from "../../../local-gke/control-plane/programs.ts";
 import type { State } from "../../../local-gke/control-plane/state.ts";
-import { DEPLOYER } from "../../../local-gke/control-plane/tokens.ts";
 import type { Timing } from "../../../local-gke/ingress/timing.ts";
 import { installRelease, UNVALIDATED } from "../../../local-gke/release.ts";
 import { messageOf } from "../../../src/base/errors.ts";
 import { type Output, run } from "../../../src/base/process.ts";
+import { type ApiRequest, AuditLog, isWrite } from "./audit-log.ts";
 import { borrow, giveBack } from "./borrowed.ts";
-import { Job } from "./job.ts";
+import { type Inputs, Job, type Step, type StepResult } from "./job.ts";
+import { expectFailure, expectSuccess, type Failure } from "./results.ts";
 
 export const CHART = join(import.meta.dirname, "../../../local-gke/chart/milvus");
 /** The host that every test's Ingress has: each has an address of its own. */
@@ -66,17 +66,18 @@ interface SnapshotObject {
   spec?: object;
 }
 
-/** A request in the API server's audit log. */
-interface AuditEvent {
-  verb: string;
-  objectRef?: { namespace?: string; resource: string; name?: string };
-}
-
 /** What tests read of the control API's state. */
 interface CloudState {
   loadBalancers: { ingress: string }[];
   staticAddresses: { name: string }[];
   backends: Record<string, string>;
+}
+
+/** A cluster that a test file has to itself. */
+interface Borrowed {
+  gke: State;
+  tools: Record<HelmName | "kubectl", string>;
+  auditLog: AuditLog;
 }
 
 /** What a test file finds in a cluster, by which it knows what it has left there. */
@@ -86,42 +87,78 @@ interface Found {
   common: string;
 }
 
+/** How a job differs from others. */
+export interface JobOptions {
+  helm?: HelmName;
+  /** False: it has not the credentials that google-github-actions/auth leaves behind. */
+  google?: boolean;
+  environment?: Record<string, string>;
+  files?: Files;
+}
+
+/** What a job's workspace has, by path: text, or documents that are written as YAML. */
+export type Files = Record<string, string | object>;
+
 /** What is in no namespace, or in `default`, and could disturb another test file. */
 const COMMON_KINDS = [
   "nodes,customresourcedefinitions,clusterroles,clusterrolebindings,validatingwebhookconfigurations",
   "services,secrets,configmaps,deployments,ingresses",
 ].join(",");
 
-/** A local GKE that this test file has to itself, and what tests do with it. */
-export class TestCluster {
-  readonly gke: State;
-  readonly tools: Record<HelmName | "kubectl", string>;
-  readonly #jobs: Job[] = [];
-  #found: Found = { namespaces: [], common: "" };
-  /** How far the audit log has been read, and what it said. Tests that run side by side read in turn. */
-  readonly #audit: { bytes: number; writes: AuditEvent[]; read: Promise<void> } = {
-    bytes: 0,
-    writes: [],
-    read: Promise.resolve(),
-  };
+/**
+ * Returns a local GKE that this test file has to itself, from before its tests until they have ended.
+ *
+ * @param inputs what the file's runs of the action have in common, by namespace
+ * @param options what its jobs have in common; asked for when a job is made
+ */
+export function useCluster(
+  inputs: (namespace: string) => Inputs = () => ({}),
+  options: () => JobOptions = () => ({}),
+): TestCluster {
+  const cluster = new TestCluster(inputs, options);
+  beforeAll(() => cluster.borrow());
+  afterAll(() => cluster.giveBack());
+  return cluster;
+}
 
-  private constructor(gke: State, tools: Record<HelmName | "kubectl", string>) {
-    this.gke = gke;
-    this.tools = tools;
+/** A local GKE, and what tests do with it. */
+export class TestCluster {
+  readonly #inputs: (namespace: string) => Inputs;
+  readonly #options: () => JobOptions;
+  readonly #jobs: Job[] = [];
+  #borrowed: Borrowed | undefined;
+  #found: Found = { namespaces: [], common: "" };
+
+  constructor(inputs: (namespace: string) => Inputs, options: () => JobOptions) {
+    this.#inputs = inputs;
+    this.#options = options;
+  }
+
+  get gke(): State {
+    return this.#own.gke;
+  }
+
+  get tools(): Record<HelmName | "kubectl", string> {
+    return this.#own.tools;
+  }
+
+  get #own(): Borrowed {
+    if (!this.#borrowed) throw new Error("the cluster is there once the hooks of useCluster have run");
+    return this.#borrowed;
   }
 
   /** Borrows a cluster that is as good as new, but may have namespaces of other test files. */
-  static async start(): Promise<TestCluster> {
+  async borrow(): Promise<void> {
     const tools = await binaries(["kubectl", "helm3", "helm4"]);
-    const cluster = new TestCluster(await borrow(), tools);
-    const [namespaces, common] = await Promise.all([cluster.#namespaces(), cluster.#common()]);
-    cluster.#found = { namespaces, common };
-    cluster.#audit.bytes = (await stat(filesIn(cluster.gke.directory).auditLog)).size;
-    return cluster;
+    const gke = await borrow();
+    this.#borrowed = { gke, tools, auditLog: await AuditLog.open(gke.directory) };
+    const [namespaces, common] = await Promise.all([this.#namespaces(), this.#common()]);
+    this.#found = { namespaces, common };
   }
 
   /** Ends whatever a test has left running, and gives the cluster back. */
-  async stop(): Promise<void> {
+  async giveBack(): Promise<void> {
+    if (!this.#borrowed) return;
     for (const { directory } of this.#jobs) {
       await killProcessesOf(directory);
       await rm(directory, { recursive: true, force: true });
@@ -175,14 +212,15 @@ export class TestCluster {
     succeeded(args, await run(this.#program(helm), args, { input: JSON.stringify(small) }));
   }
 
-  /**
-   * Makes a job on a runner that has only kubectl and this Helm, and, unless it is asked not to, the
-   * credentials that google-github-actions/auth leaves behind.
-   */
-  async job(
-    options: { helm?: HelmName; google?: boolean; environment?: Record<string, string> } = {},
-  ): Promise<Job> {
-    const { helm = HELM, google = true, environment = {} } = options;
+  /** Waits until a Deployment of a namespace, by default the one pod of a small release, is available. */
+  async available(namespace: string, deployment = "my-release-milvus-standalone"): Promise<void> {
+    const flags = ["--for=condition=Available", "--timeout=300s", "-n", namespace];
+    await this.kubectl("wait", `deployment/${deployment}`, ...flags);
+  }
+
+  /** Makes a job on a runner that has only kubectl and a Helm. */
+  async job(options: JobOptions = {}): Promise<Job> {
+    const { helm = HELM, google = true, environment = {}, files = {} } = { ...this.#options(), ...options };
     const { KUBECONFIG: _, ...credentials } = this.gke.env;
     const job = await Job.create(await mkdtemp(join(this.gke.directory, "job-")), {
       PATH: `${dirname(this.tools[helm])}:${dirname(this.tools.kubectl)}`,
@@ -191,7 +229,66 @@ export class TestCluster {
       ...environment,
     });
     this.#jobs.push(job);
+    for (const [path, content] of Object.entries(files)) {
+      const file = join(job.workspace, path);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, textOf(content));
+    }
     return job;
+  }
+
+  /** The inputs of a run on a namespace's release my-release. */
+  inputs(namespace: string, inputs: Inputs = {}): Inputs {
+    return { ...inputsFor(namespace), ...this.#inputs(namespace), ...inputs };
+  }
+
+  /** Starts the action on a namespace's release my-release, in a job of its own. */
+  async start(namespace: string, inputs?: Inputs, options?: JobOptions): Promise<Step> {
+    return (await this.job(options)).start(this.inputs(namespace, inputs));
+  }
+
+  /** Runs the action to its end. */
+  async run(namespace: string, inputs?: Inputs, options?: JobOptions): Promise<StepResult> {
+    return (await this.start(namespace, inputs, options)).ended;
+  }
+
+  /** Runs the action, which must succeed. */
+  async deploy(namespace: string, inputs?: Inputs, options?: JobOptions): Promise<StepResult> {
+    return expectSuccess(await this.run(namespace, inputs, options));
+  }
+
+  /** Has the action take away what it has made, which must succeed. */
+  teardown(namespace: string, inputs?: Inputs, options?: JobOptions): Promise<StepResult> {
+    return this.deploy(namespace, { ...inputs, mode: "teardown" }, options);
+  }
+
+  /** Has the action make a plan, which must succeed and write nothing. */
+  plan(namespace: string, inputs?: Inputs, options?: JobOptions): Promise<StepResult> {
+    return this.expectUnchanged(namespace, { ...inputs, mode: "plan" }, options);
+  }
+
+  /** Runs the action, which must succeed, say that it has changed nothing, and write nothing. */
+  async expectUnchanged(namespace: string, inputs?: Inputs, options?: JobOptions): Promise<StepResult> {
+    const writes = await this.writes(namespace);
+    const result = await this.deploy(namespace, inputs, options);
+    expect(result.outputs.changed, result.lines.join("\n")).toBe("false");
+    expect(await this.writes(namespace)).toEqual(writes);
+    return result;
+  }
+
+  /** Runs the action, which must fail with one error. */
+  async failure(namespace: string, inputs?: Inputs, options?: JobOptions): Promise<Failure> {
+    return expectFailure(await this.run(namespace, inputs, options));
+  }
+
+  /** Runs the action, which must fail with one error before it has written anything. */
+  async refusal(namespace: string, inputs?: Inputs, options?: JobOptions): Promise<Failure> {
+    const [snapshot, writes] = [await this.snapshot(namespace), await this.writes(namespace)];
+    const result = await this.failure(namespace, inputs, options);
+    expect(result.outputs.changed).toBe("false");
+    expect(await this.writes(namespace)).toEqual(writes);
+    expect(await this.snapshot(namespace)).toEqual(snapshot);
+    return result;
   }
 
   /** Runs kubectl with all rights and returns what it printed. */
@@ -240,9 +337,9 @@ export class TestCluster {
    * Everything in a namespace that a run could change: two that are equal say that nothing has been written.
    */
   async snapshot(namespace: string): Promise<Record<string, string>> {
-    const list: { items: SnapshotObject[] } = JSON.parse(
-      await this.kubectl("get", KINDS, "-n", namespace, "-o", "json"),
-    );
+    // Kubernetes itself writes that ConfigMap, some time after it has made the namespace.
+    const flags = ["--field-selector=metadata.name!=kube-root-ca.crt", "-n", namespace, "-o", "json"];
+    const list: { items: SnapshotObject[] } = JSON.parse(await this.kubectl("get", KINDS, ...flags));
     return Object.fromEntries(
       list.items.map((object) => [
         `${object.kind}/${object.metadata.name} ${object.metadata.uid}`,
@@ -251,26 +348,16 @@ export class TestCluster {
     );
   }
 
-  /** What the Google account of the jobs has written in a namespace, from the API server's audit log. */
-  async writes(namespace: string): Promise<string[]> {
-    this.#audit.read = this.#audit.read.then(() => this.#readAuditLog());
-    await this.#audit.read;
-    return this.#audit.writes
-      .filter(({ objectRef }) => objectRef?.namespace === namespace)
-      .map(({ verb, objectRef }) => `${verb} ${objectRef?.resource}/${objectRef?.name ?? ""}`);
+  /** All that the Google account of the jobs has asked the API server for since this test file began. */
+  requests(): Promise<readonly ApiRequest[]> {
+    return this.#own.auditLog.requests();
   }
 
-  /** Goes on where it has ended before: the log of all test files grows to hundreds of megabytes. */
-  async #readAuditLog(): Promise<void> {
-    const log = createReadStream(filesIn(this.gke.directory).auditLog, { start: this.#audit.bytes });
-    const text = await buffer(log);
-    const whole = text.subarray(0, text.lastIndexOf("\n") + 1);
-    this.#audit.bytes += whole.length;
-    for (const line of whole.toString().split("\n")) {
-      if (!line.includes(DEPLOYER) || line.includes("dryRun=All")) continue;
-      const event: AuditEvent = JSON.parse(line);
-      if (!["get", "list", "watch"].includes(event.verb)) this.#audit.writes.push(event);
-    }
+  /** What the Google account of the jobs has written in a namespace. */
+  async writes(namespace: string): Promise<string[]> {
+    return (await this.requests())
+      .filter((request) => request.objectRef?.namespace === namespace && isWrite(request))
+      .map(({ verb, objectRef }) => `${verb} ${objectRef?.resource}/${objectRef?.name ?? ""}`);
   }
 
   async setFault(fault: Fault, on: boolean): Promise<void> {
@@ -363,6 +450,14 @@ function differenceOf(before: string[], after: string[]): string[] {
     ...before.filter((name) => !after.includes(name)),
     ...after.filter((name) => !before.includes(name)),
   ];
+}
+
+function textOf(content: string | object): string {
+  if (typeof content === "string") return content;
+  return [content]
+    .flat()
+    .map((each) => stringify(each))
+    .join("---\n");
 }
 
 function helmNamed(text: string): HelmName {

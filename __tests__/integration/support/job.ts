@@ -15,6 +15,9 @@ interface ActionYaml {
 }
 const action: ActionYaml = parse(readFileSync(join(ACTION, "action.yml"), "utf8"));
 
+/** The inputs of a step, by name. */
+export type Inputs = Record<string, string>;
+
 /** What a step left behind, as the runner reads it. */
 export interface StepResult {
   exitCode: number | null;
@@ -47,7 +50,7 @@ export class Job {
   readonly toolCache: string;
   readonly workspace: string;
   readonly #environment: Record<string, string>;
-  #inputs: Record<string, string> = {};
+  #inputs: Inputs = {};
   #state: Record<string, string> = {};
 
   private constructor(directory: string, environment: Record<string, string>) {
@@ -80,7 +83,7 @@ export class Job {
   }
 
   /** Starts the main step. Inputs that are not given have action.yml's defaults. */
-  start(inputs: Record<string, string>): Step {
+  start(inputs: Inputs): Step {
     const unknown = Object.keys(inputs).filter((name) => !(name in action.inputs));
     if (unknown.length > 0) throw new Error(`action.yml has no input ${unknown.join(", ")}`);
     this.#inputs = Object.fromEntries(
@@ -101,7 +104,7 @@ export class Job {
   }
 
   /** Runs the main step to its end. */
-  main(inputs: Record<string, string>): Promise<StepResult> {
+  main(inputs: Inputs): Promise<StepResult> {
     return this.start(inputs).ended;
   }
 

@@ -1,7 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { expect } from "vitest";
-import { type ApiObject, HOST, inputsFor, type TestCluster } from "./cluster.ts";
-import type { StepResult } from "./job.ts";
+import { type ApiObject, HOST, type TestCluster } from "./cluster.ts";
 
 const FIELD_MANAGER = "milvus-gke-load-balancer";
 export const INGRESS = "my-release-milvus";
@@ -43,34 +42,8 @@ export const backendConfig = (namespace: string, spec: object) => ({
   spec,
 });
 
-export interface Plan {
-  objects: { kind: string; name: string; action: string; fields?: { path: string }[] }[];
-  consequences: string[];
-  lost: { path: string; revision: number }[];
-}
-
-export function planOf({ outputs }: StepResult): Plan {
-  return JSON.parse(outputs.plan ?? "");
-}
-
 export function managersOf({ metadata }: ApiObject): string[] {
   return metadata.managedFields.map(({ manager }) => manager);
-}
-
-/**
- * Runs the action, which must succeed, on a release whose authentication the page's
- * values may have switched off.
- */
-export async function takeOver(
-  cluster: TestCluster,
-  namespace: string,
-  inputs: Record<string, string> = {},
-): Promise<StepResult> {
-  const common = { ...inputsFor(namespace), allow_anonymous: "true" };
-  const result = await (await cluster.job()).main({ ...common, ...inputs });
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
-  expect(result.exitCode).toBe(0);
-  return result;
 }
 
 /** Expects that all objects of the load balancer are this action's, and as it would have made it itself. */
