@@ -58,7 +58,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 in_project() { gcloud "$@" --project="$project" --quiet; }
 say() { echo "$*" >&2; }
 
-# Makes something with the second command unless the first one finds it. "--" parts the two.
+# Makes something with the second command unless the first one finds it. "--" separates the two.
 ensure() {
   local what=$1 find=()
   shift
@@ -113,7 +113,7 @@ for account in "$planner" "$deployer"; do
     iam service-accounts describe "$account@$project.iam.gserviceaccount.com" -- \
     iam service-accounts create "$account"
 done
-# What the planner may read in the cluster, a Role says: see below.
+# A Role says what the planner may read in the cluster: see below.
 grant "$planner" roles/container.clusterViewer
 grant "$deployer" roles/container.developer
 more=''

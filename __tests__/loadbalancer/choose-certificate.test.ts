@@ -13,7 +13,7 @@ import {
 import { chooseCertificate } from "../../src/loadbalancer/choose-certificate.ts";
 import type { ChosenCertificate } from "../../src/loadbalancer/chosen-certificate.ts";
 import { makeAuthority, makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
-import { secretHashOf } from "../../src/loadbalancer/references.ts";
+import { secretHashOf } from "../../src/loadbalancer/presented-certificates.ts";
 import { certificateWith, DAY, selfSigned } from "../support/certificates.ts";
 import { HOST, settings } from "../support/observed.ts";
 

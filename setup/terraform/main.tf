@@ -74,7 +74,7 @@ resource "google_service_account_iam_member" "deployer" {
   member             = "principalSet://iam.googleapis.com/${local.pool}/attribute.ref/refs/heads/${var.branch}"
 }
 
-# What the planner may read in the cluster, setup/planner-role.yaml says.
+# setup/planner-role.yaml says what the planner may read in the cluster.
 resource "google_project_iam_member" "planner" {
   project = var.project
   role    = "roles/container.clusterViewer"

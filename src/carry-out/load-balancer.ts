@@ -7,10 +7,10 @@ import { adopt } from "../kubernetes/adopt.ts";
 import type { ApiServer, Manifest } from "../kubernetes/api.ts";
 import { applyManifests } from "../kubernetes/manifest-set.ts";
 import { Ingress, isOf, KubernetesObject } from "../kubernetes/objects.ts";
+import { isManagedName } from "../loadbalancer/managed-certificates.ts";
 import { changedAsBefore, changedBy } from "../loadbalancer/origin.ts";
 import {
   cleanedPreSharedAnnotation,
-  isManagedName,
   MANAGED_CERTIFICATES,
   PRE_SHARED_CERTIFICATES,
   referencesOf,

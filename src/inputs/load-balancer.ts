@@ -3,7 +3,7 @@ import { canonicalRange } from "../base/ip-range.ts";
 import { isMap, parseYamlMap, type YamlMap } from "../base/yaml.ts";
 import { valueAt } from "../helm/values.ts";
 import { backendConfigSpec } from "../loadbalancer/backend-config.ts";
-import { problemOfGiven } from "../loadbalancer/certificate.ts";
+import { problemsOfGiven } from "../loadbalancer/given-certificate.ts";
 import { authoritySecretName } from "../loadbalancer/references.ts";
 import type { CertificateSettings, LoadBalancerSettings } from "../loadbalancer/settings.ts";
 import { plainPem } from "./pem.ts";
@@ -160,7 +160,7 @@ function readCertificate(
       const given = { certificate: `${certificate}\n`, privateKey: `${privateKey}\n` };
       // A missing host is reported by itself. On a teardown the certificate may have expired.
       if (host !== "" && text("mode") !== "teardown")
-        mistakes.push(...problemOfGiven(given, host, loadBalancer, Date.now()));
+        mistakes.push(...problemsOfGiven(given, host, loadBalancer, Date.now()));
       return { kind, given };
     }
     case "google-managed":

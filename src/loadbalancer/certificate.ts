@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { getCACertificates } from "node:tls";
 import { DAY_MS } from "../base/duration.ts";
 import { messageOf } from "../base/errors.ts";
@@ -49,102 +49,6 @@ export function problemOfKeyPair({ certificate, privateKey }: KeyPair): string |
 }
 
 /**
- * Returns what is wrong with a key pair from the inputs, in sentences that name them: everything that Google
- * or a client would refuse.
- *
- * @param loadBalancer the kind that presents it: the internal one takes more kinds of keys
- * @param now milliseconds since the epoch
- */
-export function problemOfGiven(
-  pair: KeyPair,
-  host: string,
-  loadBalancer: keyof typeof CURVES,
-  now: number,
-): string[] {
-  let chain: X509Certificate[];
-  try {
-    chain = chainIn(pair.certificate);
-  } catch (error) {
-    return [`tls_certificate can't be parsed: ${messageOf(error)}`];
-  }
-  const [leaf, ...issuers] = chain;
-  if (!leaf) {
-    return [
-      "tls_certificate holds no PEM certificate (-----BEGIN CERTIFICATE-----): give its text, not a file's path",
-    ];
-  }
-  // All else that is wrong with it follows from that.
-  if (leaf.ca && issuers.length > 0) {
-    return ["tls_certificate begins with an authority's certificate: the host's own comes first"];
-  }
-  return [
-    ...problemOfKey(pair.privateKey, leaf, loadBalancer),
-    ...(!certificateMatchesHost(leaf, host)
-      ? [`tls_certificate is not for ${host} (subject alternative names: ${leaf.subjectAltName ?? "none"})`]
-      : []),
-    ...chain.flatMap((certificate, index) => problemOfDates(certificate, index, now)),
-    ...issuers.flatMap((issuer, index) => {
-      const issued = chain[index];
-      return !issued || isIssuedBy(issued, issuer)
-        ? []
-        : [
-            `tls_certificate is not in order: certificate ${index + 1} (${nameOf(issued)}) is not signed by the next one (${nameOf(issuer)})`,
-          ];
-    }),
-  ];
-}
-
-/**
- * What each load balancer takes: cloud.google.com/load-balancing/docs/ssl-certificates, "Supported key types"
- * (P-384 for regional certificates, which internal load balancers have), and .../self-managed-certs.
- */
-const CURVES = {
-  external: { accepted: ["prime256v1"], title: "ECDSA P-256" },
-  internal: { accepted: ["prime256v1", "secp384r1"], title: "ECDSA P-256 or P-384" },
-};
-
-function problemOfKey(
-  privateKey: string,
-  leaf: X509Certificate,
-  loadBalancer: keyof typeof CURVES,
-): string[] {
-  let key: KeyObject;
-  try {
-    key = createPrivateKey(privateKey);
-  } catch (error) {
-    const isEncrypted = /ENCRYPTED/.test(privateKey);
-    if (isEncrypted) return ["tls_private_key is encrypted: give it without a passphrase"];
-    return [`tls_private_key can't be read: ${messageOf(error)}`];
-  }
-  const { modulusLength = 0, namedCurve = "" } = key.asymmetricKeyDetails ?? {};
-  const curves = CURVES[loadBalancer];
-  const isRsa = key.asymmetricKeyType === "rsa";
-  const isAccepted = isRsa ? modulusLength >= 2048 : curves.accepted.includes(namedCurve);
-  return [
-    ...(isAccepted
-      ? []
-      : [
-          `tls_private_key is neither RSA with at least 2048 bits nor ${curves.title}, which are all that Google accepts for load_balancer: ${loadBalancer}`,
-        ]),
-    ...(leaf.checkPrivateKey(key)
-      ? []
-      : ["tls_private_key belongs to another certificate than the first one of tls_certificate"]),
-  ];
-}
-
-function problemOfDates(certificate: X509Certificate, index: number, now: number): string[] {
-  const which = index === 0 ? "tls_certificate" : `tls_certificate's certificate ${index + 1}`;
-  if (certificate.validToDate.getTime() <= now) return [`${which} has expired (${certificate.validTo})`];
-  if (certificate.validFromDate.getTime() > now)
-    return [`${which} is not valid before ${certificate.validFrom}`];
-  return [];
-}
-
-function nameOf({ subject }: X509Certificate): string {
-  return subject?.replaceAll("\n", ", ") || "no subject";
-}
-
-/**
  * Returns the certificates in a PEM text, in their order.
  *
  * @throws Error if one can't be parsed
@@ -166,7 +70,8 @@ function line(block: string): string {
   return `${block}\n`;
 }
 
-function certificateMatchesHost(certificate: X509Certificate, host: string): boolean {
+/** Tells whether a certificate is for a host. */
+export function certificateMatchesHost(certificate: X509Certificate, host: string): boolean {
   // Go's and gRPC's clients look at the subject alternative names only.
   return certificate.checkHost(host, { subject: "never", wildcards: true }) !== undefined;
 }

@@ -7,7 +7,7 @@ import { authorityIn, certificatesIn, type KeyPair, problemOf, RENEW_BEFORE_DAYS
 import { chooseMadeCertificate } from "./choose-made-certificate.ts";
 import type { ChosenCertificate } from "./chosen-certificate.ts";
 import { sslCertificateMatchesHost } from "./pre-shared-certificates.ts";
-import { secretHashOf } from "./references.ts";
+import { secretHashOf } from "./presented-certificates.ts";
 import { bytesIn, pairIn } from "./secret-pair.ts";
 import type { LoadBalancerSettings } from "./settings.ts";
 

@@ -19,7 +19,8 @@ import {
 import type { ChosenCertificate } from "./chosen-certificate.ts";
 import { makeAuthority, makeCertificate } from "./make-certificate.ts";
 import { hasAuthorityFor, isConstrainedTo } from "./name-constraint.ts";
-import { authoritySecretName, secretHashOf } from "./references.ts";
+import { secretHashOf } from "./presented-certificates.ts";
+import { authoritySecretName } from "./references.ts";
 import { bytesIn, pairIn } from "./secret-pair.ts";
 
 /**

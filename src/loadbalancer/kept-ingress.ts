@@ -15,11 +15,10 @@ import {
   namesOfKept,
   picked,
 } from "./kept.ts";
+import { isManagedName, isNamedAfter } from "./managed-certificates.ts";
 import { ALLOW_HTTP, INGRESS_CLASS, STATIC_ADDRESS } from "./manifests.ts";
 import {
   FRONTEND_CONFIG,
-  isManagedName,
-  isNamedAfter,
   MANAGED_CERTIFICATES,
   PRE_SHARED_CERTIFICATES,
   referencesOf,

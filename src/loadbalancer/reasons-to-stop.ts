@@ -3,7 +3,7 @@ import { symptomIn } from "../base/symptom.ts";
 import type { ListedObject } from "../kubernetes/objects.ts";
 import { isTelling, KNOWN_TEXTS, LASTING_MS, lastingCause } from "./diagnosis/diagnosis.ts";
 import type { KnownText } from "./diagnosis/known-text.ts";
-import { hashIn } from "./references.ts";
+import { hashIn } from "./presented-certificates.ts";
 import { OTHER_CLASS, otherClassOf } from "./silence.ts";
 import type { LoadBalancerState, LoadBalancerWatch, WatchedObject } from "./watch.ts";
 

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { parseJson } from "../base/json.ts";
-import type { Ingress, ManagedCertificate, Secret, Service } from "../kubernetes/objects.ts";
+import type { Ingress, Service } from "../kubernetes/objects.ts";
+import { isManagedName } from "./managed-certificates.ts";
 
 /** The certificates that an Ingress names, by where they are stored. */
 export interface CertificateReferences {
@@ -19,9 +19,6 @@ export const FRONTEND_CONFIG = "networking.gke.io/v1beta1.FrontendConfig";
 export const MANAGED_CERTIFICATES = "networking.gke.io/managed-certificates";
 /** The annotation with which an Ingress names certificates at Google. */
 export const PRE_SHARED_CERTIFICATES = "ingress.gcp.kubernetes.io/pre-shared-cert";
-/** Here the ingress controller names the certificates that the load balancer has. */
-const SSL_CERTIFICATES = "ingress.kubernetes.io/ssl-cert";
-
 /** Returns the certificates that an Ingress names. */
 export function referencesOf(ingress: Ingress | undefined): CertificateReferences {
   const annotations = ingress?.metadata.annotations ?? {};
@@ -145,86 +142,13 @@ export function cleanedPreSharedAnnotation(
   return kept.length === 0 ? null : kept.join(",");
 }
 
-/**
- * Returns the name of the ManagedCertificate for a host.
- *
- * Google recreates a certificate whose domains change, so a new host gets a second name until its certificate
- * is served. A permanently failed certificate is replaced under the second name, too: the controller creates
- * nothing new under a name while the load balancer has its old certificate (gke-managed-certs,
- * pkg/controller/sync).
- *
- * @param existing the ManagedCertificates of the Ingress's namespace
- */
-export function managedCertificateName(
-  base: string,
-  host: string,
-  existing: readonly ManagedCertificate[],
-): string {
-  const other = `${base}-${createHash("sha256").update(host).digest("hex").slice(0, 8)}`;
-  const named = (name: string) => existing.find(({ metadata }) => metadata.name === name);
-  const isUsable = (certificate: ManagedCertificate) =>
-    isFor(certificate, host) && !isPermanentlyFailed(certificate);
-  const [first, second] = [named(base), named(other)];
-  // Without the first, a usable second one keeps its name.
-  return (first ? isUsable(first) : !(second && isUsable(second))) ? base : other;
-}
-
-/** Tells whether Google will never issue a certificate: this status is final. */
-export function isPermanentlyFailed({ status }: ManagedCertificate): boolean {
-  return status.certificateStatus === "ProvisioningFailedPermanently";
-}
-
-/** Tells whether {@link managedCertificateName} can return a name. */
-export function isNamedAfter(base: string, name: string): boolean {
-  return name === base || (name.startsWith(`${base}-`) && /^[0-9a-f]{8}$/.test(name.slice(base.length + 1)));
-}
-
-function isFor({ spec }: ManagedCertificate, host: string): boolean {
-  return spec.domains.length === 1 && spec.domains[0] === host;
-}
-
-/** The certificates that the load balancer must have before it counts as ready. */
-export interface RequiredCertificates {
-  /** {@link secretHashOf} of a Secret's `tls.crt`; undefined if the certificate is at Google. */
-  secretHash: string | undefined;
-  /** Names of certificates at Google. */
-  preShared: readonly string[];
-}
-
-/**
- * Tells whether the load balancer has the certificates. True if the Ingress doesn't show its certificates.
- */
-export function presents(ingress: Ingress, { secretHash, preShared }: RequiredCertificates): boolean {
-  const names = listIn(ingress.metadata.annotations[SSL_CERTIFICATES]);
-  if (names.length === 0) return true;
-  const hasSecret = secretHash === undefined || names.some((name) => name.includes(secretHash));
-  return hasSecret && preShared.every((name) => names.includes(name));
-}
-
-/**
- * Returns the hash in the name that the controller gives a Secret's certificate: of the raw bytes of
- * `tls.crt` (kubernetes/ingress-gce, pkg/translator GetCertHash).
- */
-export function secretHashOf(bytes: Buffer): string {
-  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
-}
-
-/** Returns {@link secretHashOf} of a Secret's certificate, if it has one. */
-export function hashIn({ data: { "tls.crt": certificate } }: Secret): string | undefined {
-  return certificate === undefined ? undefined : secretHashOf(Buffer.from(certificate, "base64"));
-}
-
 /** Returns the name of the Secret with the authority that signs the certificate of `tls_secret`. */
 export function authoritySecretName(tlsSecret: string): string {
   return `${tlsSecret}-ca`;
 }
 
-/** Tells whether the ManagedCertificate controller made a name (gke-managed-certs, pkg/utils/random). */
-export function isManagedName(name: string): boolean {
-  return name.startsWith("mcrt-");
-}
-
-function listIn(annotation: string | undefined): string[] {
+/** Returns the names in an annotation that lists them with commas. */
+export function listIn(annotation: string | undefined): string[] {
   return (annotation ?? "")
     .split(",")
     .map((name) => name.trim())

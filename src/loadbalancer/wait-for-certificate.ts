@@ -12,8 +12,8 @@ import {
   lookUpCaa,
   lookUpHost,
 } from "./dns.ts";
+import { isPermanentlyFailed } from "./managed-certificates.ts";
 import { refuseLastingCause, refuseLostObjects } from "./reasons-to-stop.ts";
-import { isPermanentlyFailed } from "./references.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";
 
 /** What the wait for a Google-managed certificate needs to know. */

@@ -9,6 +9,7 @@ import { BACKEND_SYMPTOMS } from "./backend-symptoms.ts";
 import { type BackendHealth, healthOf } from "./health.ts";
 import { type Inspect, inspectRegularly } from "./inspection.ts";
 import { nudgeAfterCauses, nudgeRegularly } from "./nudging.ts";
+import { presents, type RequiredCertificates } from "./presented-certificates.ts";
 import {
   describeWarnings,
   isSilent,
@@ -17,7 +18,6 @@ import {
   refuseLostObjects,
   refuseOtherCertificate,
 } from "./reasons-to-stop.ts";
-import { presents, type RequiredCertificates } from "./references.ts";
 import { silenceAbout } from "./silence.ts";
 import { isHealthy, type Obstacle } from "./traffic-obstacles.ts";
 import type { LoadBalancerState, LoadBalancerWatch } from "./watch.ts";

@@ -6,7 +6,7 @@ import { Event, Ingress, ManagedCertificate, oldestFirst, Secret, Service } from
 import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
 import { type ControllerWarning, recordWarning } from "./diagnosis/diagnosis.ts";
 import type { LoadBalancerNames } from "./manifests.ts";
-import { hashIn } from "./references.ts";
+import { hashIn } from "./presented-certificates.ts";
 import { otherClassOf } from "./silence.ts";
 
 /** What a watch knows of one object. */

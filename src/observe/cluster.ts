@@ -20,12 +20,11 @@ import {
 import { HELM_RELEASE } from "../kubernetes/ownership.ts";
 import type { Kind } from "../kubernetes/resources.ts";
 import { addressOf } from "../loadbalancer/address.ts";
+import { isManagedName, isNamedAfter } from "../loadbalancer/managed-certificates.ts";
 import {
   authoritySecretName,
   type CertificateReferences,
   FRONTEND_CONFIG,
-  isManagedName,
-  isNamedAfter,
   otherHostsOf,
   referencesOf,
 } from "../loadbalancer/references.ts";

@@ -8,6 +8,12 @@ import { ownerOf } from "../kubernetes/ownership.ts";
 import { changesScheme } from "../loadbalancer/address.ts";
 import { adoptOrRefuse } from "../loadbalancer/adopt.ts";
 import {
+  isManagedName,
+  isNamedAfter,
+  isPermanentlyFailed,
+  managedCertificateName,
+} from "../loadbalancer/managed-certificates.ts";
+import {
   backendConfigManifest,
   frontendConfigManifest,
   ingressClassOf,
@@ -19,10 +25,6 @@ import {
 import {
   authoritySecretName,
   type CertificateReferences,
-  isManagedName,
-  isNamedAfter,
-  isPermanentlyFailed,
-  managedCertificateName,
   needs,
   PRE_SHARED_CERTIFICATES,
   referencesOf,
