@@ -142,8 +142,9 @@ describe("what Google refuses ends the wait, and the next run goes on once it is
     } finally {
       await cluster.setFault(fault, false);
     }
-    const mended = await cluster.expectUnchanged(fault);
-    expect(mended.outputs).toMatchObject({ certificate_status: "Active" });
+    // It may nudge Google's controllers, which is a write, but no change.
+    const mended = await cluster.deploy(fault);
+    expect(mended.outputs).toMatchObject({ changed: "false", certificate_status: "Active" });
   });
 });
 
