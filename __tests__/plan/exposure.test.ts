@@ -13,6 +13,11 @@ const AUTHORIZED = {
   extraConfigFiles: { "user.yaml": "common: { security: { authorizationEnabled: true } }\n" },
 };
 
+/** Values that give a component the environment variable that decides on authentication. */
+function variable(component: string, value: YamlMap): YamlMap {
+  return { [component]: { extraEnv: [{ name: "COMMON_SECURITY_AUTHORIZATIONENABLED", ...value }] } };
+}
+
 /** A release with these values of its own, whose Service admits these clients when it is a load balancer. */
 function release(values: YamlMap, annotations: Record<string, string> = {}, ranges: string[] = []): Observed {
   const seen = observed(values);
@@ -38,6 +43,19 @@ describe("a Milvus without authentication", () => {
         extraConfigFiles: { "user.yaml": "common: { security: { authorizationEnabled: false } }\n" },
       }),
     ],
+    [
+      "with an environment variable that switches authentication off",
+      release({ ...AUTHORIZED, ...variable("standalone", { value: "false" }) }),
+    ],
+    [
+      "with one of a cluster's proxy",
+      release({ ...AUTHORIZED, ...variable("proxy", { value: "0" }), cluster: { enabled: true } }),
+    ],
+    [
+      "with one whose value isn't known",
+      release({ ...AUTHORIZED, ...variable("standalone", { valueFrom: { secretKeyRef: { name: "x" } } }) }),
+    ],
+    ["with one of a component that doesn't run", release({ ...variable("proxy", { value: "true" }) })],
   ])("%s is not opened to everybody", (_, seen) => {
     expect(() => openDoorOf(settings(), seen)).toThrow(OPEN);
     expect(openDoorOf(settings({ allow_anonymous: "true" }), seen)).toBeUndefined();
@@ -69,4 +87,12 @@ describe("a Milvus without authentication", () => {
 test("a Milvus with authentication is no danger", () => {
   expect(openDoorOf(settings(), release(STARTING))).toBeUndefined();
   expect(openDoorOf(settings(), release({ ...LAYER4, ...AUTHORIZED }))).toBeUndefined();
+  expect(openDoorOf(settings(), release(variable("standalone", { value: "true" })))).toBeUndefined();
+});
+
+test("the error names the environment variable that switches authentication off", () => {
+  const seen = release({ ...AUTHORIZED, ...variable("standalone", { value: "false" }) });
+  expect(() => openDoorOf(settings(), seen)).toThrow(
+    "COMMON_SECURITY_AUTHORIZATIONENABLED in standalone.extraEnv is false, and it wins over common.security.authorizationEnabled in user.yaml, load_balancer is external",
+  );
 });

@@ -1,6 +1,6 @@
 import { parseDocument } from "yaml";
-import { AUTHORIZATION, HTTP_PORT, TLS_MODE } from "./setting-names.ts";
-import { isHttpEnabled, isTrueAt, scalarAt } from "./user-yaml-document.ts";
+import { HTTP_PORT, TLS_MODE } from "./setting-names.ts";
+import { isHttpEnabled, scalarAt } from "./user-yaml-document.ts";
 
 /** How clients reach Milvus's pods. */
 export interface NetworkSettings {
@@ -19,9 +19,4 @@ export function networkSettings(text: string | undefined): NetworkSettings {
     http: isHttpEnabled(document),
     httpPort: scalarAt(document, HTTP_PORT),
   };
-}
-
-/** Tells whether Milvus asks clients for a token. A text that doesn't parse says no. */
-export function hasAuthorization(text: string | undefined): boolean {
-  return isTrueAt(parseDocument(text ?? "", { schema: "failsafe" }), AUTHORIZATION);
 }

@@ -97,7 +97,12 @@ export function isTrueAt(document: Document, setting: readonly string[]): boolea
   const node = nodeAt(document, setting);
   if (!isScalar(node)) return false;
   const text = String(node.value);
-  return node.type === "PLAIN" ? /^(y|yes|on|true|t|1)$/i.test(text) : /^(1|t|T|true|True|TRUE)$/.test(text);
+  return node.type === "PLAIN" ? /^(y|yes|on|true|t|1)$/i.test(text) : isTrueText(text);
+}
+
+/** Reads a text as Go's strconv.ParseBool does. */
+export function isTrueText(text: string): boolean {
+  return /^(1|t|T|true|True|TRUE)$/.test(text);
 }
 
 /** Tells whether a node is null in any spelling, not a quoted text of the same letters. */

@@ -4,8 +4,9 @@ import { parseJson } from "../base/json.ts";
 import { isMap, type YamlMap } from "../base/yaml.ts";
 import { valueAt } from "../helm/values.ts";
 import type { Service } from "../kubernetes/objects.ts";
+import { variablesOf } from "./environment.ts";
 import type { GrpcPort } from "./grpc-port.ts";
-import { DEFAULT_GRPC_PORT, normalizedSetting } from "./setting-names.ts";
+import { DEFAULT_GRPC_PORT, HTTP_PORT, TLS_MODE } from "./setting-names.ts";
 
 const AnyMap = v.custom<YamlMap>(isMap);
 
@@ -116,26 +117,16 @@ export function refuseOldProtocols(service: Service, before: YamlMap, values: Ya
   );
 }
 
-/**
- * Refuses environment variables that override the settings which the load balancer needs in user.yaml
- * (milvus-io/milvus, pkg/config, EnvSource).
- */
+/** Refuses environment variables that override the settings which the load balancer needs in user.yaml. */
 function refuseEnvironment(values: YamlMap, release: string): void {
-  const component = valueAt(values, "cluster", "enabled") ? "proxy" : "standalone";
-  const variables = valueAt(values, component, "extraEnv");
-  for (const variable of Array.isArray(variables) ? variables : []) {
-    const { name, value } = isMap(variable) ? variable : {};
-    const setting = normalizedSetting([String(name)]).replace(/^milvusconf/, "");
-    const isWrong =
-      (setting === "commonsecuritytlsmode" && String(value) !== "1") ||
-      (setting === "proxyhttpport" && String(value) === DEFAULT_GRPC_PORT);
-    if (!isWrong) continue;
-    throw new ActionError(
-      `Release ${release} sets ${String(name)} in ${component}.extraEnv; nothing was changed.`,
-      {
-        why: "environment variables override user.yaml, so with this one the load balancer can't talk to Milvus.",
-        fix: `remove it from ${component}.extraEnv with the input values, and set it in extraConfigFiles."user.yaml" instead.`,
-      },
-    );
-  }
+  const [wrong] = [
+    ...variablesOf(values, TLS_MODE).filter(({ value }) => value !== "1"),
+    ...variablesOf(values, HTTP_PORT).filter(({ value }) => value === DEFAULT_GRPC_PORT),
+  ];
+  if (!wrong) return;
+  const { name, component } = wrong;
+  throw new ActionError(`Release ${release} sets ${name} in ${component}.extraEnv; nothing was changed.`, {
+    why: "environment variables override user.yaml, so with this one the load balancer can't talk to Milvus.",
+    fix: `remove it from ${component}.extraEnv with the input values, and set it in extraConfigFiles."user.yaml" instead.`,
+  });
 }

@@ -23,6 +23,12 @@ export function hasLoadBalancerValues(values: YamlMap): boolean {
   return valueAt(values, "service", "annotations", NEG_ANNOTATION) !== undefined;
 }
 
+/** Returns the text of Milvus's `user.yaml`, undefined when the values have none. */
+export function userYamlIn(values: YamlMap): string | undefined {
+  const text = valueAt(values, "extraConfigFiles", "user.yaml");
+  return typeof text === "string" ? text : undefined;
+}
+
 /**
  * Returns only the Helm values that the load balancer needs: a ClusterIP Service with the three annotations
  * that GKE's controllers read, and TLS in Milvus itself.
@@ -31,13 +37,12 @@ export function hasLoadBalancerValues(values: YamlMap): boolean {
  */
 export function loadBalancerValues(values: YamlMap, port: GrpcPort, backendConfig: string): YamlMap {
   const annotations = valueAt(values, "service", "annotations");
-  const userYaml = valueAt(values, "extraConfigFiles", "user.yaml");
   return {
     service: {
       type: "ClusterIP",
       annotations: serviceAnnotations(isMap(annotations) ? annotations : {}, port, backendConfig),
     },
-    extraConfigFiles: { "user.yaml": withTls(typeof userYaml === "string" ? userYaml : undefined) },
+    extraConfigFiles: { "user.yaml": withTls(userYamlIn(values)) },
   };
 }
 

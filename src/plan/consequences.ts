@@ -1,13 +1,13 @@
 import { givenValues } from "../helm/helm-values.ts";
 import { parseManifest } from "../helm/manifest.ts";
 import { NOT_INSTALLED } from "../helm/release.ts";
-import { valueAt } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { addressWillChange } from "../loadbalancer/address.ts";
 import { servicesOf } from "../loadbalancer/references.ts";
 import { attuWithoutTls } from "../milvus/attu.ts";
 import { layer4Of } from "../milvus/layer-4.ts";
 import { networkSettings } from "../milvus/network-settings.ts";
+import { userYamlIn } from "../milvus/values.ts";
 import type { Observed } from "../observe/observed.ts";
 import { authorityMoveOf } from "./authority-move.ts";
 import { admissionOf } from "./client-policy.ts";
@@ -158,9 +158,4 @@ function keptSentences(
       ([kind, name, kept]) =>
         `${kind} ${name} keeps what somebody else has set and no input contradicts: ${kept.join(", ")}.`,
     );
-}
-
-function userYamlIn(values: Record<string, unknown>): string | undefined {
-  const text = valueAt(values, "extraConfigFiles", "user.yaml");
-  return typeof text === "string" ? text : undefined;
 }

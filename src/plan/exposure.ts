@@ -1,17 +1,17 @@
 import { ActionError } from "../base/errors.ts";
-import { mergeValues, valueAt } from "../helm/values.ts";
+import { mergeValues } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { requestedValues } from "../inputs/values.ts";
 import { changesScheme } from "../loadbalancer/address.ts";
 import { isGuarded, isGuardedNow } from "../loadbalancer/client-policy.ts";
+import { whyAnonymous } from "../milvus/authorization.ts";
 import { layer4Of } from "../milvus/layer-4.ts";
-import { hasAuthorization } from "../milvus/network-settings.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { ReleasePlan } from "./release.ts";
 
 const OPEN = "Everybody on the Internet can read, change and delete Milvus's data";
 const SWITCH_ON =
-  'switch authentication on (common.security.authorizationEnabled: true in extraConfigFiles."user.yaml", with the input values)';
+  'switch authentication on (common.security.authorizationEnabled: true in extraConfigFiles."user.yaml" with the input values, and no environment variable that says otherwise)';
 const POLICY =
   "admit known networks only (allowed_ranges, or a Cloud Armor policy of yours: securityPolicy in backend_config)";
 
@@ -50,12 +50,13 @@ export function openDoorOf(settings: Settings, observed: Observed): string | und
   const { allowAnonymous, loadBalancer, release, namespace, backendConfig, allowedRanges } = settings;
   const admitsAll = allowedRanges.length === 0 && !isGuarded(backendConfig);
   if (allowAnonymous || loadBalancer === "internal" || !admitsAll) return undefined;
-  if (hasAuthorization(userYamlOf(settings, observed))) return undefined;
+  const why = whyAnonymous(mergeValues(observed.release.computedValues, requestedValues(settings)));
+  if (why === undefined) return undefined;
   if (isPublic(settings, observed)) return `${OPEN} without a password: ${SWITCH_ON}, or ${POLICY}.`;
   throw new ActionError(
     `Release ${namespace}/${release} has no authentication, and this run would make it reachable from the Internet; nothing was changed.`,
     {
-      why: `${OPEN} then: common.security.authorizationEnabled is not true in user.yaml, load_balancer is external, allowed_ranges is not set, and backend_config has neither securityPolicy nor iap.`,
+      why: `${OPEN} then: ${why}, load_balancer is external, allowed_ranges is not set, and backend_config has neither securityPolicy nor iap.`,
       fix: `${SWITCH_ON}; or ${POLICY}; or set load_balancer: internal; or consent with allow_anonymous: true.`,
     },
   );
@@ -70,10 +71,4 @@ function isPublic(
   const isServedByLayer4 = layer4 !== undefined && !layer4.isInternal && layer4.ranges === undefined;
   const isServedByLayer7 = ingressAddress !== undefined && !changesScheme(ingress, "external");
   return isServedByLayer4 || (isServedByLayer7 && !isGuardedNow(objects, backendConfigName));
-}
-
-function userYamlOf(settings: Settings, { release }: Observed): string | undefined {
-  const effective = mergeValues(release.computedValues, requestedValues(settings));
-  const text = valueAt(effective, "extraConfigFiles", "user.yaml");
-  return typeof text === "string" ? text : undefined;
 }
