@@ -112,6 +112,7 @@ export function observed(
     ingressAddress: ingress && addressOf(v.parse(Ingress, ingress)),
     otherIngresses: [],
     workloads: [],
+    pods: [],
     formerHosts: otherHostsOf(ingress && v.parse(Ingress, ingress), host, "my-release-milvus"),
     tlsSecret: secret && v.parse(Secret, secret),
     authoritySecret: authority && v.parse(Secret, authority),

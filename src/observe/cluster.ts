@@ -14,6 +14,7 @@ import {
   isOf,
   KubernetesObject,
   ManagedCertificate,
+  Pod,
   Secret,
   Service,
 } from "../kubernetes/objects.ts";
@@ -48,7 +49,7 @@ export async function observeCluster(
   { api, helm }: Pick<Access, "api" | "helm">,
 ): Promise<ClusterState> {
   const { namespace, release: name } = settings;
-  const [deployed, services, objects, otherIngresses, workloads] = await allOf([
+  const [deployed, services, objects, otherIngresses, workloads, pods] = await allOf([
     readRelease(api, name, namespace),
     api.list(
       "Service",
@@ -58,6 +59,7 @@ export async function observeCluster(
     observeObjects(settings, api),
     observeOtherIngresses(settings, api),
     observeReleaseObjects(api, name, namespace, WORKLOADS),
+    api.list("Pod", namespace, `labelSelector=app.kubernetes.io/instance=${name}`),
   ]);
   refuseDeletionInProgress(objects, settings);
   const ingress = parsed(Ingress, findObject(objects, "Ingress", settings.ingressName));
@@ -67,6 +69,7 @@ export async function observeCluster(
     ingressAddress: ingress && addressOf(ingress),
     otherIngresses,
     workloads,
+    pods: pods.items.map((item) => v.parse(Pod, item)),
     tlsSecret: parsed(Secret, findObject(objects, "Secret", settings.tlsSecret)),
     authoritySecret: parsed(Secret, findObject(objects, "Secret", authoritySecretName(settings.tlsSecret))),
     managedCertificates: objects

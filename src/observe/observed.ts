@@ -6,6 +6,7 @@ import type {
   Ingress,
   KubernetesObject,
   ManagedCertificate,
+  Pod,
   Secret,
   Service,
 } from "../kubernetes/objects.ts";
@@ -42,6 +43,8 @@ export interface ClusterState {
   managedCertificates: ManagedCertificate[];
   /** The live Deployments and StatefulSets of the release. */
   workloads: KubernetesObject[];
+  /** The live pods of the release. */
+  pods: Pod[];
   /** The tool that deploys the release, and would undo what this action changes in it. */
   deployer: Deployer | undefined;
   /** The chart of a release that isn't installed yet. */

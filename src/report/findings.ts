@@ -2,9 +2,10 @@ import { info, warning } from "../base/log.ts";
 import { ownerOf } from "../kubernetes/ownership.ts";
 import type { Observed } from "../observe/observed.ts";
 import type { Plan } from "../plan/plan.ts";
+import { unreadyWorkloads } from "../plan/unready-pods.ts";
 
 /** Logs the release and the Service that the run found, and what it leaves alone. */
-export function logFindings({ release, service, objects, milvusVersion }: Observed, plan: Plan): void {
+export function logFindings({ release, service, objects, pods, milvusVersion }: Observed, plan: Plan): void {
   const { name, namespace, revision, status, chart, chartVersion } = release;
   const { port } = plan.release;
   for (const object of objects.filter(({ kind }) => kind === "ManagedCertificate")) {
@@ -26,6 +27,12 @@ export function logFindings({ release, service, objects, milvusVersion }: Observ
   info(
     `Service ${namespace}/${service.metadata.name}: ${service.spec.type}, gRPC on port ${port.port} (${port.name}).`,
   );
+  const unready = unreadyWorkloads(pods);
+  if (unready.length > 0) {
+    warning(
+      `Pods of release ${name} aren't ready, and this run hasn't changed anything yet:\n- ${unready.join("\n- ")}`,
+    );
+  }
   if (plan.loadBalancer.leavesIap) {
     warning(
       `Identity-Aware Proxy stays on although backend_config no longer has iap: Google's controller can't remove its OAuth client. To turn it off: gcloud compute backend-services update BACKEND --global --no-iap (the output backends has the name).`,
