@@ -1,4 +1,4 @@
-import { appendFileSync } from "node:fs";
+import { appendFileSync, rmSync } from "node:fs";
 import { debug, getInput, getState, saveState, setSecret } from "@actions/core";
 import { onCancellation, untilCancelled } from "./base/cancellation.ts";
 import { ActionError, CancelledError, messageOf } from "./base/errors.ts";
@@ -27,20 +27,26 @@ async function main(): Promise<void> {
   let settings: Settings | undefined;
   let failure: string | undefined;
   let isReported = false;
+  let directory: string | undefined;
+  // A runner that is gone, too, starts no post step.
+  const giveUp = () => {
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+    process.exit();
+  };
   const cancelled = onCancellation();
   // Node.js would print the failed line of the bundle, which is the whole bundle.
   process.on("uncaughtException", (error) => {
     const unexpected = describe(error, report);
     fail(unexpected);
     if (!isReported) writeReport(report, settings, unexpected);
-    process.exit();
+    giveUp();
   });
   try {
     keepState(STARTED, "true");
     const workspace = process.env.GITHUB_WORKSPACE ?? process.cwd();
     settings = readSettings(getInput, workspace, podIdentity(process.env));
     for (const secret of secretsIn(settings)) setSecret(secret);
-    const directory = await privateDirectory(process.env);
+    directory = await privateDirectory(process.env);
     keepState(DIRECTORY, directory);
     const session = { directory, workspace, environment: process.env, signal: cancelled, report };
     await untilCancelled(work(settings, session), cancelled);
@@ -56,7 +62,7 @@ async function main(): Promise<void> {
     await writeComment(report, settings, failure, process.env);
   }
   // A request or a program that is still running must not keep a cancelled job waiting.
-  if (cancelled.aborted) process.exit();
+  if (cancelled.aborted) giveUp();
   // Nor a failed one: Google's library goes on with a request that nobody waits for any more.
   if (failure !== undefined) setTimeout(() => process.exit(), LAST_OUTPUT_MS).unref();
 }

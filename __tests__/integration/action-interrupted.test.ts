@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { killProcessesOf, processesOf } from "../../local-gke/control-plane/processes.ts";
 import { type HelmName, inputsFor, useCluster } from "./support/cluster.ts";
 import { type HeldUpdate, holdUpdates } from "./support/hold.ts";
@@ -43,6 +43,27 @@ async function kill({ job, step }: { job: Job; step: Step }): Promise<void> {
   await killProcessesOf(job.directory);
   await step.ended;
 }
+
+/** Lets the action meet an error that nobody catches. */
+const FAILING_ON_SIGUSR2 =
+  "--import=data:text/javascript,process.on('SIGUSR2',()=>{throw%20new%20Error('unexpected')})";
+
+describe.concurrent("leaves neither programs nor credentials behind", () => {
+  test.each<[string, string, (step: Step) => void]>([
+    ["when the terminal hangs up", "left-hangup", (step) => step.kill("SIGHUP")],
+    ["when nobody reads its log any more", "left-reader", (step) => step.stopReading()],
+    ["after an unexpected error", "left-error", (step) => step.kill("SIGUSR2")],
+  ])("%s", async (_, namespace, end) => {
+    await cluster.installSmall(namespace);
+    const job = await cluster.job({ environment: { NODE_OPTIONS: FAILING_ON_SIGUSR2 } });
+    const step = job.start({ ...inputsFor(namespace), mode: "plan" });
+    await step.line(/^::group::Look and plan/);
+    end(step);
+    await step.ended;
+    await vi.waitFor(() => expect(processesOf(job.directory)).toEqual([]), { timeout: 10_000 });
+    expect(readdirSync(job.temp)).toEqual([]);
+  });
+});
 
 describe("a rollback that is cancelled and killed", () => {
   /** Kills the rollback while Helm waits for an update to be stored. */

@@ -7,11 +7,15 @@ import { CancelledError } from "./errors.ts";
  */
 const GRACE_MS = 7000;
 
-/** Returns a signal that is aborted when the runner cancels the job. */
+/** Returns a signal that is aborted when the runner cancels the job, or nobody reads its log any more. */
 export function onCancellation(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => controller.abort(new CancelledError(signal)));
+  }
+  // Node.js ignores SIGPIPE. Without a listener it would die of the error, and leave its programs behind.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", () => controller.abort(new CancelledError("SIGPIPE")));
   }
   return controller.signal;
 }

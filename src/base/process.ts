@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { getExecOutput } from "@actions/exec";
 import { ActionError, CancelledError, messageOf } from "./errors.ts";
@@ -36,7 +36,10 @@ export interface RunOptions {
   onLine?: (line: string) => void;
   /** Called with each line of standard error as it arrives. */
   onErrorLine?: (line: string) => void;
-  /** Ends the program: with the runner's own signal after a cancellation, otherwise with SIGTERM. */
+  /**
+   * Ends the program: with SIGINT if that has cancelled the job, otherwise with SIGTERM. A program with a
+   * signal also ends when this process does.
+   */
   signal?: AbortSignal | undefined;
   /**
    * In a process group of its own: a terminal's Ctrl-C then reaches the program only through `signal`, and
@@ -44,6 +47,15 @@ export interface RunOptions {
    */
   ownGroup?: boolean;
 }
+
+/**
+ * The programs that have a signal. One without it, such as a rollback, is left to finish when this process
+ * has to end before it.
+ */
+const ending = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of ending) child.kill();
+});
 
 /** How long to wait for a program's last output after its end, in milliseconds. */
 const LAST_OUTPUT_MS = 1000;
@@ -64,9 +76,11 @@ export async function run(program: Program, args: string[], options: RunOptions 
   });
   const kill = () => {
     const reason: unknown = options.signal?.reason;
-    child.kill(reason instanceof CancelledError ? reason.signal : "SIGTERM");
+    // On all other signals Helm ends without recording that the upgrade failed.
+    child.kill(reason instanceof CancelledError && reason.signal === "SIGINT" ? "SIGINT" : "SIGTERM");
   };
   options.signal?.addEventListener("abort", kill);
+  if (options.signal) ending.add(child);
   if (options.signal?.aborted) kill();
 
   const stdout: string[] = [];
@@ -117,6 +131,7 @@ export async function run(program: Program, args: string[], options: RunOptions 
     if (failure) throw failure.error;
     return { exitCode, stdout: stdout.join(""), stderr: stderr.join("\n") };
   } finally {
+    ending.delete(child);
     options.signal?.removeEventListener("abort", kill);
   }
 }

@@ -14,7 +14,12 @@ import { resultJson, resultTable } from "./result.ts";
 import { screenOn } from "./screen.ts";
 
 /** What a shell reports for a program that a signal has ended. */
-const SIGNALLED: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGTERM: 143 };
+const SIGNALLED: Partial<Record<NodeJS.Signals, number>> = {
+  SIGHUP: 129,
+  SIGINT: 130,
+  SIGPIPE: 141,
+  SIGTERM: 143,
+};
 const UNUSABLE = 2;
 
 /**

@@ -40,6 +40,8 @@ export interface Step {
   line(pattern: RegExp): Promise<string>;
   /** Signals the action's process only, as the runner does. */
   kill(signal: NodeJS.Signals): void;
+  /** Reads no more of what it prints, as a runner that has died. */
+  stopReading(): void;
   ended: Promise<StepResult>;
 }
 
@@ -171,7 +173,11 @@ export class Job {
         watchers.add(look);
         look();
       });
-    return { line, kill: (signal) => child.kill(signal), ended };
+    const stopReading = () => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    };
+    return { line, kill: (signal) => child.kill(signal), stopReading, ended };
   }
 }
 
