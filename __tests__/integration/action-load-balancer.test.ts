@@ -17,6 +17,7 @@ beforeAll(async () => {
   await Promise.all([
     cluster.control("PUT", "security-policies/my-policy"),
     cluster.control("PUT", "ssl-policies/my-ssl-policy"),
+    cluster.control("PUT", "ssl-policies/another"),
     cluster.installSmall("page"),
   ]);
 });
@@ -151,6 +152,14 @@ describe.concurrent("frontend_config and allow_http", () => {
       what: "a redirect without HTTP",
       inputs: { frontend_config: "redirectToHttps: { enabled: true }" },
       says: ["frontend_config: redirectToHttps needs allow_http: true"],
+    },
+    {
+      what: "an SSL policy that Google doesn't have",
+      inputs: { frontend_config: "sslPolicy: missing" },
+      says: [
+        "There is no SSL policy missing in the project my-project; nothing was changed",
+        "frontend_config",
+      ],
     },
   ])("$what is refused before anything is changed", async ({ inputs, says }) => {
     const { error } = await cluster.refusal("page", inputs);

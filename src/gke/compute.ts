@@ -163,6 +163,21 @@ export async function getSslCertificate(
   return body === undefined ? undefined : v.parse(SslCertificate, body);
 }
 
+/**
+ * Tells whether a project has an SSL policy of that name. Ingresses use global ones.
+ *
+ * @throws ActionError if the request fails
+ */
+export async function hasSslPolicy(name: string, project: GoogleProject): Promise<boolean> {
+  const body = await get(`global/sslPolicies/${name}`, project, {
+    service: "compute",
+    task: `read the SSL policy ${name}`,
+    permission: "compute.sslPolicies.get",
+    role: READER,
+  });
+  return body !== undefined;
+}
+
 function addressPermission(scope: Scope, verb: "get" | "create" | "delete"): string {
   return `compute.${scope === "global" ? "globalAddresses" : "addresses"}.${verb}`;
 }

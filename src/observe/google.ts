@@ -29,6 +29,7 @@ export async function observeGoogle(
     observePreShared(settings, access),
     observeClientPolicy(settings, access, objects),
     refuseMissingSubnet(settings, access),
+    refuseMissingSslPolicy(settings, access),
   ]);
   const stays = ingress && settings.staticIpName === undefined && !addressWillChange(ingress, settings);
   const target = stays ? ingressAddress : address?.address;

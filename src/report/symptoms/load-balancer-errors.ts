@@ -110,6 +110,13 @@ export const LOAD_BALANCER_ERRORS: readonly OwnError[] = [
     remedy: "see `gcloud compute ssl-certificates list`",
   },
   {
+    id: "no-ssl-policy",
+    title: "There is no SSL policy ...",
+    pattern: /There is no SSL policy/,
+    cause: "`sslPolicy` in `frontend_config` names one that Google doesn't have in the cluster's project",
+    remedy: "see `gcloud compute ssl-policies list`",
+  },
+  {
     id: "no-proxy-only-subnet",
     title: "The network ... has no proxy-only subnet in ...",
     pattern: /has no proxy-only subnet/,
