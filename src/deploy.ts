@@ -8,12 +8,13 @@ import { checkByDryRun } from "./carry-out/dry-run.ts";
 import { leaveLayer4 } from "./carry-out/leave-layer-4.ts";
 import { settleBackendConfig, settleLoadBalancer } from "./carry-out/load-balancer.ts";
 import { recoverPending } from "./carry-out/release.ts";
-import { removeLayer4 } from "./carry-out/remove-layer-4.ts";
 import { renderRelease } from "./carry-out/render.ts";
 import { replanWhenOvertaken } from "./carry-out/replan.ts";
+import { upgradeService } from "./carry-out/service-upgrade.ts";
 import { ReleaseBusyError } from "./helm/error.ts";
 import type { Release } from "./helm/release.ts";
 import { endsProven, type Settings } from "./inputs/settings.ts";
+import { requestedValues } from "./inputs/values.ts";
 import type { FileManifest } from "./kubernetes/manifest-documents.ts";
 import { readManifests } from "./kubernetes/manifest-files.ts";
 import { addressRequirement, matchingAddress } from "./loadbalancer/address.ts";
@@ -34,7 +35,7 @@ import { reportCertificate } from "./report/certificate.ts";
 import { describeCounts, hasChanges } from "./report/change-counts.ts";
 import { reportDns } from "./report/dns.ts";
 import { logFindings } from "./report/findings.ts";
-import type { PlanReport } from "./report/run-report.ts";
+import { LATER_UPGRADE, type PlanReport } from "./report/run-report.ts";
 import { type Session, step } from "./report/session.ts";
 import { logOverlay } from "./report/values-overlay.ts";
 import { startGcloud } from "./tools/gcloud.ts";
@@ -130,8 +131,15 @@ async function deployOnce(
     const left = await namingLayer4(deployment, () => carryOutAndProve(deployment));
     const { switchOver } = plan.release;
     if (left && switchOver && chart) {
-      const service = observed.service.metadata.name;
-      await removeLayer4(settings, session, access, { service, release: left, chart, switchOver });
+      report.releaseRevision = await upgradeService(settings, session, access, {
+        title: "Remove the layer-4 load balancer",
+        change: LATER_UPGRADE,
+        service: observed.service.metadata.name,
+        release: left,
+        chart,
+        plan: switchOver,
+        requested: requestedValues(settings),
+      });
     }
     if (plan.release.upgrade && !hasLoadBalancerValues(observed.release.values)) {
       logOverlay(session, settings.release);

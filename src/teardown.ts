@@ -1,4 +1,5 @@
 import { info, warning } from "./base/log.ts";
+import { bringBackLayer4 } from "./carry-out/bring-back-layer-4.ts";
 import { deleteClientPolicy } from "./carry-out/client-policy.ts";
 import { forgetHost } from "./carry-out/dns-record.ts";
 import { type HelmUpgrade, recoverPending, upgradeOrRollBack } from "./carry-out/release.ts";
@@ -13,12 +14,13 @@ import { type Access, reachCluster } from "./observe/access.ts";
 import { observeTeardown } from "./observe/teardown.ts";
 import { planTeardown, type TeardownPlan } from "./plan/teardown.ts";
 import { describePlan, reportTeardown } from "./report/plan.ts";
-import { UPGRADE } from "./report/run-report.ts";
+import { LATER_UPGRADE, UPGRADE } from "./report/run-report.ts";
 import { type Session, step } from "./report/session.ts";
 
 /**
  * Removes the load balancer and everything else that deployments made, and nothing else. With restore_layer4
- * the release gets its former values back. Whatever is gone already is no failure.
+ * the release gets its former values back, its layer-4 load balancer first. Whatever is gone already is no
+ * failure.
  *
  * @throws ActionError for whatever the user can change, CancelledError when the job was cancelled
  */
@@ -51,18 +53,29 @@ async function removeLoadBalancer(settings: Settings, session: Session, access: 
     return { state, plan, chart };
   });
 
+  const { restore } = plan;
+  const { zone, layer4Addresses } = state;
+  const way = restore?.wayBack;
+  const layer4 =
+    restore && way && chart
+      ? await bringBackLayer4(settings, session, access, { zone, release: restore.release, chart, way })
+      : { release: restore?.release, addresses: layer4Addresses };
   if (plan.objects.length + plan.manifests.length > 0) {
     await step(session, "Remove the load balancer", () => removeObjects(settings, session, access.api, plan));
   }
   await step(session, "Give back what there is at Google", async () => {
-    if (state.zone) await forgetHost(settings.host, session, state.zone, state.ingressAddress);
+    if (zone) await forgetHost(settings.host, session, zone, state.ingressAddress, layer4.addresses);
     if (plan.clientPolicy) await deleteClientPolicy(session, plan.clientPolicy);
     await releaseStaticAddress(settings, session, state.staticAddress);
   });
-  if (plan.restore && chart) {
-    const { release, upgrade } = plan.restore;
-    const title = "Restore the Helm release";
-    const helmUpgrade: HelmUpgrade = { title, change: UPGRADE, release, chart, plan: upgrade };
+  if (restore && layer4.release && chart) {
+    const helmUpgrade: HelmUpgrade = {
+      title: "Restore the Helm release",
+      change: way ? LATER_UPGRADE : UPGRADE,
+      release: layer4.release,
+      chart,
+      plan: restore.upgrade,
+    };
     session.report.releaseRevision = await upgradeOrRollBack(settings, session, access, helmUpgrade);
   }
 }

@@ -6,6 +6,7 @@ const HOST = "my-release.milvus.io";
 const OWNERSHIP = `_milvus-gke-load-balancer.${HOST}`;
 const OWNER = "my-project/us-central1/my-cluster/default/my-release";
 const WANTED: HostRecord = { host: HOST, address: "203.0.113.7", owner: OWNER };
+const NOW = Date.parse("2030-01-02T03:04:05Z");
 const TXT = `"heritage=milvus-gke-load-balancer,owner=${OWNER}"`;
 
 function recordSet(type: string, rrdatas: string[], ttl = 300): RecordSet {
@@ -23,11 +24,15 @@ describe("decideRecord", () => {
     ["right, and someone else's", [here, theirs]],
     ["written with capitals", [{ ...here, name: "My-Release.Milvus.IO." }]],
   ])("keeps what is %s", (_, records) => {
-    expect(decideRecord(records, WANTED)).toMatchObject({ action: "keep", deletions: [], additions: [] });
+    expect(decideRecord(records, WANTED, NOW)).toMatchObject({
+      action: "keep",
+      deletions: [],
+      additions: [],
+    });
   });
 
   test("creates both records if there are none", () => {
-    expect(decideRecord([], WANTED)).toEqual({
+    expect(decideRecord([], WANTED, NOW)).toEqual({
       action: "create",
       deletions: [],
       additions: [here, ours],
@@ -37,21 +42,45 @@ describe("decideRecord", () => {
   });
 
   test("creates an A record that someone deleted", () => {
-    expect(decideRecord([ours], WANTED)).toMatchObject({
+    expect(decideRecord([ours], WANTED, NOW)).toMatchObject({
       action: "create",
       deletions: [],
       additions: [here],
     });
   });
 
-  test("changes its own record and keeps the TTL", () => {
-    expect(decideRecord([there, ours], WANTED)).toEqual({
+  const former = ",former=198.51.100.1,until=2030-01-02T03:06:05.000Z";
+  const moved = recordSet("TXT", [TXT.replace(/"$/, `${former}"`)]);
+
+  test("changes its own record, keeps the TTL, and notes the former address", () => {
+    expect(decideRecord([there, ours], WANTED, NOW)).toEqual({
       action: "change",
-      deletions: [there],
-      additions: [{ ...here, ttl: 60 }],
+      deletions: [there, ours],
+      additions: [{ ...here, ttl: 60 }, moved],
       before: "198.51.100.1",
       staleSeconds: 60,
     });
+  });
+
+  test("notes the address that the record had last", () => {
+    const change = decideRecord([here, moved], { ...WANTED, address: "203.0.113.8" }, NOW);
+    const [, note] = change.action === "change" ? change.additions : [];
+    expect(note?.rrdatas.join()).toMatch(/,former=203\.0\.113\.7,until=2030-01-02T03:10:05\.000Z"$/);
+    expect(note?.rrdatas.join()).not.toContain("198.51.100.1");
+  });
+
+  test.each([
+    ["some time after its move", 119_500, moved, { before: "198.51.100.1", staleSeconds: 1 }],
+    ["when nobody has the former address any more", 120_000, moved, { staleSeconds: 0 }],
+    [
+      "of an unreadable note",
+      0,
+      recordSet("TXT", [TXT.replace(/"$/, ',former=x,until=soon"')]),
+      { staleSeconds: 0 },
+    ],
+  ])("tells how long resolvers may give the former address: %s", (_, later, note, stale) => {
+    const decision = decideRecord([here, note], WANTED, NOW + later);
+    expect(decision).toMatchObject({ action: "keep", deletions: [], additions: [], ...stale });
   });
 
   const handOver = `_milvus-gke-load-balancer.${HOST}. 300 IN TXT ${TXT}`;
@@ -100,7 +129,7 @@ describe("decideRecord", () => {
     ],
     ["an IPv6 address", [here, recordSet("AAAA", ["2001:db8::1"]), ours], "IPv6 address 2001:db8::1", "AAAA"],
   ])("refuses %s", (_, records, problem, remedy) => {
-    const decision = decideRecord(records, WANTED);
+    const decision = decideRecord(records, WANTED, NOW);
     expect(decision).toMatchObject({
       action: "refuse",
       problem: expect.stringContaining(problem),
@@ -112,12 +141,12 @@ describe("decideRecord", () => {
     "reads back an owner that it wrote: %s",
     (owner) => {
       const wanted = { ...WANTED, owner };
-      const created = decideRecord([], wanted);
+      const created = decideRecord([], wanted, NOW);
       const additions = created.action === "create" ? created.additions : [];
-      expect(decideRecord(additions, { ...wanted, address: "203.0.113.8" })).toMatchObject({
+      expect(decideRecord(additions, { ...wanted, address: "203.0.113.8" }, NOW)).toMatchObject({
         action: "change",
       });
-      expect(decideRecord(additions, { ...WANTED, address: "203.0.113.8" })).toMatchObject({
+      expect(decideRecord(additions, { ...WANTED, address: "203.0.113.8" }, NOW)).toMatchObject({
         action: "refuse",
       });
       const strings = additions.flatMap(({ rrdatas }) => rrdatas.join().match(/"([^"\\]|\\.)*"/g) ?? []);
@@ -127,11 +156,18 @@ describe("decideRecord", () => {
 });
 
 describe("decideRemoval", () => {
-  const unwanted = { host: HOST, owner: OWNER, address: "203.0.113.7" };
+  const unwanted = { host: HOST, owner: OWNER, address: "203.0.113.7", staying: ["198.51.100.9"] };
   test.each<[string, RecordSet[], string | undefined, RecordSet[], string | undefined]>([
     ["both records of ours", [here, ours], "203.0.113.7", [here, ours], undefined],
     ["whatever ours says, when nobody knows the address", [there, ours], undefined, [there, ours], undefined],
     ["nothing where nothing is", [], "203.0.113.7", [], undefined],
+    [
+      "nothing that leads to a load balancer which stays",
+      [recordSet("A", ["198.51.100.9"]), ours],
+      undefined,
+      [],
+      `${HOST} points to 198.51.100.9, a load balancer that stays`,
+    ],
     ["the TXT record alone", [ours], "203.0.113.7", [ours], undefined],
     [
       "not what leads elsewhere by now",

@@ -71,6 +71,16 @@ test("a record with a long TTL: the layer-4 load balancer stays for a later run"
   expect(outputs).toMatchObject({ release_revision: "2" });
   await expectUnbroken(clients);
   expect(clients).toMatchObject({ byAddress: { last: ["old port, TLS"] } });
+
+  const teardown = { ...inputs(namespace), mode: "teardown", restore_layer4: "true" };
+  const back = await (await cluster.job()).main(teardown);
+  expect(back.errors, back.lines.join("\n")).toEqual([
+    expect.stringMatching(
+      /^The layer-7 load balancer at .* stays: resolvers may still give its address for the record's TTL, 1h\./,
+    ),
+  ]);
+  expect(await cluster.recordsAt(hostOf(namespace))).not.toMatchObject([{ values: [outputs.address] }]);
+  expect(await cluster.cloudOf(namespace)).toMatchObject({ loadBalancers: [expect.anything()] });
 });
 
 test("DNS by hand: the layer-4 load balancer stays while DNS leads there", async () => {
@@ -96,8 +106,90 @@ test("DNS by hand: the layer-4 load balancer stays while DNS leads there", async
   const second = await (await cluster.job()).main(given);
   expect(second.errors, second.lines.join("\n")).toEqual([]);
   expect(second.outputs).toMatchObject({ release_revision: "3", changed: "true" });
-  await expectUnbroken(clients);
+  await clients.calls(CALLS);
   expect(clients).toMatchObject({ byAddress: { last: ["new port"] }, byName: { last: ["new port"] } });
+
+  const teardown = { ...given, mode: "teardown", restore_layer4: "true" };
+  const third = await (await cluster.job()).main(teardown);
+  expect(third.errors, third.lines.join("\n")).toEqual([
+    expect.stringContaining(
+      `The layer-7 load balancer at ${address} stays: DNS leads clients of ${host} there.`,
+    ),
+  ]);
+  const line = third.lines.find((each) => each.startsWith("The layer-4 load balancer's address is ")) ?? "";
+  const former = / is (.*)\.$/.exec(line)?.[1] ?? "";
+  clients.learn(former);
+  await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: [former], ttl: 1 });
+  await vi.waitFor(() => expect(clients.byName.last).toEqual(["old port, TLS"]), LIMIT);
+  const fourth = await (await cluster.job()).main(teardown);
+  expect(fourth.errors, fourth.lines.join("\n")).toEqual([]);
+  expect(fourth.outputs).toMatchObject({ release_revision: "5", changed: "true" });
+  await expectUnbroken(clients);
+  expect(clients).toMatchObject({ byAddress: { last: ["old port"] }, byName: { last: ["old port"] } });
+});
+
+describe.concurrent("while resolvers have the former address", () => {
+  test("a run is killed, and the next one waits", async () => {
+    const namespace = "clients-killed-waiting";
+    const clients = await served(namespace, RECORD_TTL);
+    const job = await cluster.job();
+    const killed = job.start(inputs(namespace));
+    clients.learn(await addressIn(killed));
+    await killed.line(/^::group::Call Milvus/);
+    clients.askDnsAgain();
+    await killed.line(/^::group::Wait until resolvers know the new address/);
+    await killProcessesOf(job.directory);
+    await killed.ended;
+    const { errors, lines } = await (await cluster.job()).main(inputs(namespace));
+    expect(errors, lines.join("\n")).toEqual([]);
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^The layer-4 load balancer stays for the rest of the record's TTL, /),
+    );
+    await expectUnbroken(clients);
+    expect(clients).toMatchObject({ byAddress: { last: ["new port"] }, byName: { last: ["new port"] } });
+  });
+
+  test("a teardown restores the layer-4 load balancer, and then removes the layer-7 one", async () => {
+    const namespace = "clients-teardown";
+    const clients = await served(namespace, RECORD_TTL);
+    const given = inputs(namespace);
+    const deploying = (await cluster.job()).start(given);
+    const layer7 = await addressIn(deploying);
+    clients.learn(layer7);
+    const deployed = await deploying.ended;
+    expect(deployed.errors, deployed.lines.join("\n")).toEqual([]);
+
+    const step = (await cluster.job()).start({ ...given, mode: "teardown", restore_layer4: "true" });
+    const line = await step.line(/^The layer-4 load balancer's address is /);
+    const layer4 = / is (.*)\.$/.exec(line)?.[1] ?? "";
+    clients.learn(layer4);
+    clients.askDnsAgain();
+    const { errors, lines, outputs } = await step.ended;
+    expect(errors, lines.join("\n")).toEqual([]);
+    await expectUnbroken(clients);
+    expect(clients).toMatchObject({ byAddress: { last: ["old port"] }, byName: { last: ["old port"] } });
+    expect(lines).toContain(
+      `The layer-7 load balancer at ${layer7} stays for the record's TTL, ${RECORD_TTL}s.`,
+    );
+    expect(JSON.parse(outputs.plan ?? "")).toMatchObject({
+      objects: expect.arrayContaining([
+        { kind: "DNS record", name: hostOf(namespace), action: "change" },
+        { kind: "Ingress", name: "my-release-milvus", action: "delete" },
+      ]),
+      consequences: [
+        expect.stringContaining(
+          `The layer-4 load balancer is back before the layer-7 one at ${layer7} goes.`,
+        ),
+        expect.stringContaining("Milvus itself speaks plaintext again from the last Helm upgrade on"),
+      ],
+    });
+    expect(await cluster.recordsAt(hostOf(namespace))).toMatchObject([{ values: [layer4] }]);
+
+    const again = await (await cluster.job()).main({ ...given, mode: "teardown", restore_layer4: "true" });
+    expect(again.errors, again.lines.join("\n")).toEqual([]);
+    expect(again.outputs).toMatchObject({ changed: "false" });
+    expect(await cluster.recordsAt(hostOf(namespace))).toMatchObject([{ values: [layer4] }]);
+  });
 });
 
 describe.concurrent("a run that fails", () => {

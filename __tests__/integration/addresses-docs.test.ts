@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
 import { CHART, useCluster } from "./support/cluster.ts";
 
 const DOCUMENT = await readFile(join(import.meta.dirname, "../../docs/addresses-and-dns.md"), "utf8");
@@ -33,9 +34,20 @@ function documented(): [section: string, inputs: Record<string, string>][] {
   });
 }
 
+/** The teardown waits for the record's TTL. A user lowers it the day before. */
+async function lowerTtl(): Promise<void> {
+  const [record] = await cluster.recordsAt("my-release.milvus.io");
+  const set = { name: "my-release.milvus.io.", type: "A", rrdatas: record?.values ?? [] };
+  await changeZoneRecords(cluster.gke, "my-zone", {
+    deletions: [{ ...set, ttl: record?.ttl ?? 0 }],
+    additions: [{ ...set, ttl: 1 }],
+  });
+}
+
 describe("the workflows of docs/addresses-and-dns.md, one after the other", () => {
   test.each(documented())("%s", async (_, inputs) => {
     const local = { chart: CHART, milvus_token: "root:Milvus", gcloud_version: "none" };
+    if (inputs.mode === "teardown") await lowerTtl();
     const result = await (await cluster.job()).main({ ...inputs, ...local });
     expect(result.errors, result.lines.join("\n")).toEqual([]);
     expect(result.exitCode).toBe(0);
@@ -53,7 +65,14 @@ describe("the workflows of docs/addresses-and-dns.md, one after the other", () =
     const state = Object(await cluster.control("GET", "state"));
     expect(state.staticAddresses).toEqual([expect.objectContaining({ name: "my-internal-address" })]);
     expect(state.loadBalancers).toEqual([expect.objectContaining({ ingress: "internal/my-release-milvus" })]);
-    expect(await cluster.recordsAt("my-release.milvus.io")).toEqual([]);
+    const service = ["service", "my-release-milvus", "-n", "default"];
+    const layer4 = await cluster.kubectl(
+      "get",
+      ...service,
+      "-o",
+      "jsonpath={.status.loadBalancer.ingress[0].ip}",
+    );
+    expect(await cluster.recordsAt("my-release.milvus.io")).toMatchObject([{ values: [layer4] }]);
     expect(await cluster.values("default")).toMatchObject({ service: { type: "LoadBalancer" } });
   });
 });

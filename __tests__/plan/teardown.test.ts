@@ -5,7 +5,15 @@ import { Ingress, type KubernetesObject, Service } from "../../src/kubernetes/ob
 import type { ClientPolicy } from "../../src/observe/client-policy.ts";
 import type { TeardownState } from "../../src/observe/teardown.ts";
 import { planTeardown } from "../../src/plan/teardown.ts";
-import { liveObject, NO_PROJECT, observed, STARTING, settings, storedRelease } from "../support/observed.ts";
+import {
+  HOST,
+  liveObject,
+  NO_PROJECT,
+  observed,
+  STARTING,
+  settings,
+  storedRelease,
+} from "../support/observed.ts";
 
 const INGRESS = liveObject({ kind: "Ingress", metadata: { name: "my-release-milvus" }, spec: {} });
 const SECRET = liveObject({ kind: "Secret", metadata: { name: "my-release-milvus-tls" } });
@@ -27,7 +35,8 @@ function state(more: Partial<TeardownState> = {}): TeardownState {
     otherIngresses: [],
     services: [],
     zone: undefined,
-    hasRecord: false,
+    ownRecord: undefined,
+    layer4Addresses: [],
     staticAddress: undefined,
     clientPolicy: undefined,
     restorable: undefined,
@@ -42,7 +51,7 @@ function restorable(
   const history = revisions.map((revision, index) =>
     storedRelease({ revision: index + 1, status: "superseded", ...revision }),
   );
-  return { release: observed(history.at(-1)?.values ?? {}, release).release, history };
+  return { release: observed(history.at(-1)?.values ?? {}, release).release, history, workloads: [] };
 }
 
 describe("planTeardown", () => {
@@ -56,7 +65,7 @@ describe("planTeardown", () => {
         uid: `uid-of-${name}`,
       })),
     );
-    expect(plan.deletions.map(({ kind, action }) => `${kind}: ${action}`)).toEqual([
+    expect(plan.changes.map(({ kind, action }) => `${kind}: ${action}`)).toEqual([
       "Ingress: delete",
       "BackendConfig: delete",
       "Secret: delete",
@@ -78,7 +87,20 @@ describe("planTeardown", () => {
     expect(() => planTeardown(settings(), found)).toThrow(
       /was not made by this action .* nothing was changed/,
     );
-    expect(planTeardown(settings({ adopt: "true" }), found).objects).toHaveLength(1);
+    const plan = planTeardown(settings({ adopt: "true" }), found);
+    expect(plan.objects).toHaveLength(1);
+    expect(plan.warnings).toEqual([
+      expect.stringMatching(/^Ingress default\/my-release-milvus was not made .* because adopt is true\.$/),
+    ]);
+  });
+
+  test("warns of an object that was somebody else's before this action took it over", () => {
+    const annotations = { "milvus-gke-load-balancer/kept": "spec.tls,spec.rules" };
+    const taken = { ...INGRESS, metadata: { ...INGRESS.metadata, annotations } };
+    const plan = planTeardown(settings(), state({ objects: [taken, SECRET] }));
+    expect(plan.warnings).toEqual([
+      "Ingress default/my-release-milvus was somebody else's before this action took it over: it is deleted, with what it has kept of theirs (spec.tls, spec.rules).",
+    ]);
   });
 
   test("leaves what another Ingress needs", () => {
@@ -119,7 +141,7 @@ describe("planTeardown", () => {
     const live = { name: "p", description: "ours", rules: [] };
     const clientPolicy = { ...POLICY, project: NO_PROJECT, live, ...policy };
     const plan = planTeardown(settings(), state({ ...more, clientPolicy }));
-    const google = plan.deletions.filter(({ kind }) => kind === "Cloud Armor policy");
+    const google = plan.changes.filter(({ kind }) => kind === "Cloud Armor policy");
     expect(google.map(({ kind, name }) => `${kind} ${name}`)).toEqual(deleted);
     expect(plan.clientPolicy).toEqual(deleted.length > 0 ? clientPolicy : undefined);
     expect(plan.notes).toEqual(notes);
@@ -141,6 +163,113 @@ describe("planTeardown", () => {
     );
     expect(plan.restore?.upgrade.reasons).toContain("value service.type becomes as it was in revision 1");
     expect(plan.warnings).toEqual([]);
+  });
+
+  describe("with clients at the layer-7 load balancer", () => {
+    const VALUES = {
+      ...STARTING,
+      service: { type: "ClusterIP", ...OURS.service },
+      extraConfigFiles: { "user.yaml": "common: { security: { tlsMode: 1 } }\n" },
+    };
+    const service = (address?: string) =>
+      v.parse(Service, {
+        metadata: {
+          name: "my-release-milvus",
+          labels: { component: "proxy" },
+          annotations: { "meta.helm.sh/release-name": "my-release" },
+        },
+        spec: { type: address ? "LoadBalancer" : "ClusterIP" },
+        status: { loadBalancer: { ingress: address ? [{ ip: address }] : [] } },
+      });
+    const restoring = (more: Partial<TeardownState> = {}): TeardownState =>
+      state({
+        services: [service()],
+        restorable: restorable([{ values: STARTING }, { values: VALUES }]),
+        ...more,
+      });
+    const ownRecord = { isDeletable: true, target: "203.0.113.1" };
+
+    test("brings the layer-4 load balancer back first, and moves the host's record", () => {
+      const plan = planTeardown(settings(), restoring({ ownRecord }));
+      expect(plan.restore?.wayBack).toEqual({
+        service: "my-release-milvus",
+        leaving: "203.0.113.1",
+        upgrade: {
+          values: {
+            kind: "instead",
+            values: { ...VALUES, service: { type: "LoadBalancer", ...OURS.service } },
+          },
+          changes: [{ path: "service.type", before: "ClusterIP", after: "LoadBalancer" }],
+          reasons: ["value service.type becomes as it was in revision 1"],
+        },
+        movesRecord: true,
+      });
+      expect(plan.changes).toContainEqual({ kind: "DNS record", name: HOST, action: "change" });
+      expect(plan.consequences).toEqual([
+        expect.stringMatching(/is back before the layer-7 one at 203\.0\.113\.1 goes\. The DNS record of/),
+        expect.stringContaining("must use TLS until then, and plaintext from then on"),
+      ]);
+    });
+
+    test("goes on after a run that has brought it back", () => {
+      const found = { services: [service("203.0.113.2")], layer4Addresses: ["203.0.113.2"] };
+      const record = { isDeletable: false, target: "203.0.113.2" };
+      const plan = planTeardown(settings(), restoring({ ...found, ownRecord: record }));
+      expect(plan.restore?.wayBack).toMatchObject({ upgrade: undefined, movesRecord: true });
+    });
+
+    test.each<[string, Partial<TeardownState>]>([
+      ["somebody else's", { ownRecord: { isDeletable: false, target: undefined } }],
+      ["at another address", { ownRecord: { isDeletable: true, target: "198.51.100.1" } }],
+    ])("leaves a record that is %s", (_, more) => {
+      expect(planTeardown(settings(), restoring(more)).restore?.wayBack).toMatchObject({
+        movesRecord: false,
+      });
+    });
+
+    test.each<[string, Record<string, string>, Partial<TeardownState>, string]>([
+      ["with keep_layer4: false", { keep_layer4: "false" }, {}, "because keep_layer4 is false."],
+      [
+        "of a release whose upgrade has failed",
+        {},
+        { restorable: restorable([{ values: STARTING }, { values: VALUES }], { status: "failed" }) },
+        "because the newest Helm upgrade has failed.",
+      ],
+      [
+        "of a release without a layer-4 load balancer",
+        {},
+        { restorable: restorable([{ values: {} }, { values: VALUES }]) },
+        "goes: its clients reach nothing there from then on.",
+      ],
+      ["of a release that stays as it is", {}, { restorable: undefined }, "its clients reach nothing there"],
+    ])("says before which time they reach nothing: %s", (_, inputs, more, consequence) => {
+      const plan = planTeardown(settings(inputs), restoring({ ...more, ownRecord }));
+      expect(plan.restore?.wayBack).toBeUndefined();
+      expect(plan.consequences[0]).toContain(consequence);
+      expect(plan.changes).toContainEqual({ kind: "DNS record", name: HOST, action: "delete" });
+    });
+
+    test("says nothing of clients where no layer-7 load balancer has an address", () => {
+      const plan = planTeardown(settings(), restoring({ ingressAddress: undefined }));
+      expect(plan.restore?.wayBack).toBeUndefined();
+      expect(plan.consequences).toEqual([expect.stringContaining("plaintext")]);
+    });
+
+    test("keeps the number of pods that somebody has scaled the release to", () => {
+      const named = (replicas: number) => ({
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        metadata: { name: "my-release-milvus-querynode", labels: { component: "querynode" } },
+        spec: { replicas },
+      });
+      const found = restorable([{ values: STARTING }, { values: VALUES }], {
+        base: storedRelease({ values: VALUES, manifest: JSON.stringify(named(1)) }),
+      });
+      const restored = found && { ...found, workloads: [liveObject(named(6))] };
+      const plan = planTeardown(settings(), restoring({ restorable: restored }));
+      expect(plan.restore?.upgrade.values).toMatchObject({ values: { queryNode: { replicas: 6 } } });
+      expect(plan.notes).toEqual([expect.stringContaining("keeps its 6 replicas")]);
+    });
   });
 
   test("is refused where another tool would undo it", () => {

@@ -50,12 +50,14 @@ export interface MovedRecord {
   before: string;
   /** How long resolvers may still give the former address, in seconds. */
   staleSeconds: number;
+  /** Who moved it: an earlier run may have been killed before that time was over. */
+  by: "this run" | "an earlier run";
 }
 
 /**
- * Points the host's DNS record at the load balancer, if its zone is given. Call it once Milvus answers there.
+ * Points the host's DNS record at a load balancer, if its zone is given. Call it once Milvus answers there.
  *
- * @returns the move, if the record pointed elsewhere
+ * @returns the move, as long as resolvers may give the former address
  * @throws ActionError when the record is someone else's or may not be changed
  */
 export async function pointHost(
@@ -75,7 +77,9 @@ export async function pointHost(
   );
   if (action === "keep") {
     info(`The Cloud DNS zone ${zone.name} says that ${host} is at ${address}.`);
-    return undefined;
+    return before !== undefined && staleSeconds > 0
+      ? { before, staleSeconds, by: "an earlier run" }
+      : undefined;
   }
   const stale = before
     ? `instead of ${before}, which resolvers may still answer`
@@ -83,13 +87,14 @@ export async function pointHost(
   info(
     `The Cloud DNS zone ${zone.name} now says that ${host} is at ${address}, ${stale} for ${staleSeconds}s.`,
   );
-  return before === undefined ? undefined : { before, staleSeconds };
+  return before === undefined ? undefined : { before, staleSeconds, by: "this run" };
 }
 
 /**
  * Removes a host's DNS record if this action made it.
  *
  * @param address the load balancer's, if known
+ * @param staying addresses of load balancers that stay, with a record that leads there
  * @throws ActionError when the zone may not be changed
  */
 export async function forgetHost(
@@ -97,11 +102,12 @@ export async function forgetHost(
   { report }: Session,
   { zone, owner, project }: Zone,
   address: string | undefined,
+  staying: readonly string[] = [],
 ): Promise<void> {
   const { deletions, kept } = await recording(report, recordKey(host), () =>
     changingAtomically(
       report,
-      () => removeHostRecord(zone, { host, address, owner }, project),
+      () => removeHostRecord(zone, { host, address, staying, owner }, project),
       ({ deletions }) => deletions.length > 0,
     ),
   );

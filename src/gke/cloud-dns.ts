@@ -99,7 +99,7 @@ export async function createHostRecord(
 }
 
 function changeOf(records: readonly RecordSet[], wanted: HostRecord, zone: ManagedZone): RecordChange {
-  const decision = decideRecord(records, wanted);
+  const decision = decideRecord(records, wanted, Date.now());
   if (decision.action === "refuse") throw refusedRecord(decision, zone);
   return decision;
 }

@@ -16,6 +16,8 @@ export interface UnwantedRecord {
   host: string;
   /** Delete the A record only if it has this address; undefined: any. */
   address: string | undefined;
+  /** Addresses of load balancers that stay: a record with one of them stays too. */
+  staying: readonly string[];
   owner: string;
 }
 
@@ -24,9 +26,9 @@ export interface RecordChange {
   action: "keep" | "create" | "change";
   deletions: RecordSet[];
   additions: RecordSet[];
-  /** The addresses that the A record has before the change. */
+  /** The addresses that the A record has before the change. Of a kept record: what it had before that. */
   before: string | undefined;
-  /** For how many seconds resolvers may still give their cached answer. */
+  /** For how many seconds resolvers may still give `before`, or that there is no record. */
   staleSeconds: number;
 }
 
@@ -48,6 +50,9 @@ export interface RecordRemoval {
 const NEW_TTL = 300;
 /** How long resolvers cache that a name doesn't exist, in seconds: the SOA minimum of Cloud DNS zones. */
 const NEGATIVE_TTL = 300;
+
+/** How long Cloud DNS may need to serve a change, in seconds. It usually takes a few. */
+const SERVING_TIME = 60;
 
 const HERITAGE = "milvus-gke-load-balancer";
 
@@ -79,13 +84,16 @@ export function problemOfZone(
 
 /**
  * Decides how to set a host's A record. A missing record is created. An existing record is changed only if
- * the TXT record names the owner; it keeps its TTL.
+ * the TXT record names the owner; it keeps its TTL. The same change notes the former address in the TXT
+ * record, and until when resolvers may give it: the next run may need to know.
  *
  * @param records the zone's records, from {@link readRecords}
+ * @param now milliseconds since 1970
  */
 export function decideRecord(
   records: readonly RecordSet[],
   wanted: HostRecord,
+  now: number,
 ): RecordChange | RecordRefusal {
   const { host, address, owner } = wanted;
   const present = recordsOf(records, host);
@@ -105,8 +113,12 @@ export function decideRecord(
     };
   }
   const before = a?.rrdatas.join(", ");
-  if (before === address) return { action: "keep", deletions: [], additions: [], before, staleSeconds: 0 };
-  const keeper = ownership && ownerIn(ownership);
+  const { owner: keeper, former } = ownershipIn(ownership);
+  if (before === address) {
+    const until = keeper === owner ? former?.until : undefined;
+    const staleSeconds = until !== undefined && until > now ? Math.ceil((until - now) / 1000) : 0;
+    return { action: "keep", deletions: [], additions: [], before: former?.address, staleSeconds };
+  }
   if (ownership && keeper !== owner) {
     return {
       action: "refuse",
@@ -128,12 +140,15 @@ export function decideRecord(
       remedy: "delete the A record, or reduce it to one address.",
     };
   }
+  const ttl = a?.ttl ?? NEW_TTL;
+  const moved =
+    before === undefined ? undefined : { address: before, until: now + 1000 * (SERVING_TIME + ttl) };
   return {
     action: a ? "change" : "create",
-    deletions: a ? [a] : [],
+    deletions: a && ownership ? [a, ownership] : [],
     additions: [
-      { name: qualified(host), type: "A", ttl: a?.ttl ?? NEW_TTL, rrdatas: [address] },
-      ...(ownership ? [] : [ownershipRecord(host, owner)]),
+      { name: qualified(host), type: "A", ttl, rrdatas: [address] },
+      ...(ownership && !a ? [] : [ownershipRecord(host, owner, moved)]),
     ],
     before,
     staleSeconds: a?.ttl ?? NEGATIVE_TTL,
@@ -146,11 +161,14 @@ export function decideRecord(
  */
 export function decideRemoval(
   records: readonly RecordSet[],
-  { host, address, owner }: UnwantedRecord,
+  { host, address, staying, owner }: UnwantedRecord,
 ): RecordRemoval {
   const { a, ownership } = recordsOf(records, host);
-  const keeper = ownership && ownerIn(ownership);
+  const { owner: keeper } = ownershipIn(ownership);
   if (ownership && keeper === owner) {
+    if (a?.rrdatas.some((target) => staying.includes(target))) {
+      return { deletions: [], kept: `${host} ${contentOf(a)}, a load balancer that stays` };
+    }
     const elsewhere = a && !isDeepStrictEqual(a.rrdatas, [address ?? a.rrdatas[0]]);
     return {
       deletions: [...(a && !elsewhere ? [a] : []), ownership],
@@ -163,6 +181,15 @@ export function decideRemoval(
     a &&
     `${host} ${contentOf(a)}, and that record ${keeper ? `is managed by ${keeper}` : "was not made by this action"}`;
   return { deletions: [], kept };
+}
+
+/** Returns where the A record that an owner keeps leads; undefined when it keeps none. */
+export function ownTarget(
+  records: readonly RecordSet[],
+  { host, owner }: Pick<HostRecord, "host" | "owner">,
+): string | undefined {
+  const { a, ownership } = recordsOf(records, host);
+  return ownershipIn(ownership).owner === owner ? a?.rrdatas[0] : undefined;
 }
 
 /** Returns the error for an A record that this action can't set. */
@@ -178,15 +205,27 @@ export function ownershipName(host: string): string {
   return `_${HERITAGE}.${qualified(host)}`;
 }
 
-function ownershipRecord(host: string, owner: string): RecordSet {
-  const text = `heritage=${HERITAGE},owner=${owner}`;
+/** The address that an A record had, and until when resolvers may give it, in milliseconds since 1970. */
+interface FormerAddress {
+  address: string;
+  until: number;
+}
+
+function ownershipRecord(host: string, owner: string, former?: FormerAddress): RecordSet {
+  const note = former ? `,former=${former.address},until=${new Date(former.until).toISOString()}` : "";
+  const text = `heritage=${HERITAGE},owner=${owner}${note}`;
   return { name: ownershipName(host), type: "TXT", ttl: NEW_TTL, rrdatas: [quoted(text)] };
 }
 
-/** Returns the owner that a TXT record names, undefined if it is not in this action's format. */
-function ownerIn({ rrdatas }: RecordSet): string | undefined {
-  const [, owner] = new RegExp(`^heritage=${HERITAGE},owner=(.+)$`).exec(unquoted(rrdatas[0] ?? "")) ?? [];
-  return rrdatas.length === 1 ? owner : undefined;
+const OWNERSHIP = new RegExp(`^heritage=${HERITAGE},owner=(.+?)(?:,former=([^,]+),until=([^,]+))?$`);
+
+/** Returns what a TXT record says, nothing if it is not in this action's format. */
+function ownershipIn(record: RecordSet | undefined): { owner?: string; former?: FormerAddress } {
+  const [text = "", ...more] = record?.rrdatas ?? [];
+  const [, owner, address, until] = OWNERSHIP.exec(unquoted(text)) ?? [];
+  if (more.length > 0 || owner === undefined) return {};
+  if (address === undefined || until === undefined) return { owner };
+  return { owner, former: { address, until: Date.parse(until) } };
 }
 
 function recordsOf(records: readonly RecordSet[], host: string) {

@@ -1,7 +1,7 @@
 import { getManagedZone, readRecords } from "../gke/cloud-dns.ts";
 import type { ManagedZone } from "../gke/dns-resources.ts";
 import type { GoogleProject } from "../gke/google-api.ts";
-import { decideRecord, decideRemoval, problemOfZone, refusedRecord } from "../gke/host-record.ts";
+import { decideRecord, decideRemoval, ownTarget, problemOfZone, refusedRecord } from "../gke/host-record.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { Access } from "./access.ts";
 import type { GoogleState } from "./observed.ts";
@@ -49,24 +49,35 @@ export async function recordChangeOf(
   { zone, project, owner }: Zone,
   address = TO_COME,
 ): Promise<GoogleState["recordChange"]> {
-  const decision = decideRecord(await readRecords(zone, host, project), { host, address, owner });
+  const decision = decideRecord(await readRecords(zone, host, project), { host, address, owner }, Date.now());
   if (decision.action === "refuse") throw refusedRecord(decision, zone);
   const { action, before } = decision;
   return action === "keep" ? undefined : { action, before };
 }
 
+/** A host's record that this action made. */
+export interface OwnRecord {
+  /** Whether this action may delete it, or the TXT record that is left of it. */
+  isDeletable: boolean;
+  /** Where it leads. */
+  target: string | undefined;
+}
+
 /**
- * Tells whether a zone has a record of the host that this action made.
+ * Returns the host's record in a zone, as far as this action made it.
  *
  * @param address the load balancer's, if known
+ * @param staying addresses of load balancers that stay, with a record that leads there
  */
-export async function hasOwnRecord(
+export async function observeOwnRecord(
   host: string,
   { zone, project, owner }: Zone,
   address: string | undefined,
-): Promise<boolean> {
+  staying: readonly string[] = [],
+): Promise<OwnRecord> {
   const records = await readRecords(zone, host, project);
-  return decideRemoval(records, { host, address, owner }).deletions.length > 0;
+  const { deletions } = decideRemoval(records, { host, address, staying, owner });
+  return { isDeletable: deletions.length > 0, target: ownTarget(records, { host, owner }) };
 }
 
 /** Names the cluster, the namespace and the Ingress. */

@@ -5,8 +5,9 @@ import type { Access } from "./access.ts";
 import { observeAddress } from "./address.ts";
 import { observePreShared, refuseMissingSubnet } from "./certificates.ts";
 import { observeClientPolicy } from "./client-policy.ts";
-import { hasOwnRecord, observeZone, recordChangeOf } from "./dns-zone.ts";
+import { observeOwnRecord, observeZone, recordChangeOf } from "./dns-zone.ts";
 import type { ClusterState, GoogleState } from "./observed.ts";
+import { refuseMissingSslPolicy } from "./ssl-policy.ts";
 
 /**
  * Reads what the inputs name at Google: the static address, the DNS zone, certificates, the clients' policy.
@@ -38,7 +39,7 @@ export async function observeGoogle(
   const former = zone && endsProven(settings) ? formerHosts : [];
   const [recordChange, ...ownRecords] = await allOf([
     zone && recordChangeOf(settings, zone, target),
-    ...former.map((host) => zone && hasOwnRecord(host, zone, ingressAddress)),
+    ...former.map((host) => zone && observeOwnRecord(host, zone, ingressAddress)),
   ]);
   return {
     reservedAddress: address?.address,
@@ -46,6 +47,6 @@ export async function observeGoogle(
     zone,
     recordChange,
     clientPolicy,
-    formerRecords: former.filter((_, index) => ownRecords[index]),
+    formerRecords: former.filter((_, index) => ownRecords[index]?.isDeletable),
   };
 }

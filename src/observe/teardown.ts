@@ -8,11 +8,13 @@ import { Ingress, type KubernetesObject, Service } from "../kubernetes/objects.t
 import { refuseMissingRights } from "../kubernetes/permissions.ts";
 import { RELEASE, type Right, rightsIn, TEARDOWN } from "../kubernetes/rights.ts";
 import { addressOf } from "../loadbalancer/address.ts";
+import { layer4Of } from "../milvus/layer-4.ts";
 import type { Access } from "./access.ts";
 import { observeUnwantedAddress, type UnwantedAddress } from "./address.ts";
 import { type ClientPolicy, observeClientPolicy } from "./client-policy.ts";
 import { observeObjects, observeOtherIngresses, parsed } from "./cluster.ts";
-import { hasOwnRecord, observeZone, type Zone } from "./dns-zone.ts";
+import { type OwnRecord, observeOwnRecord, observeZone, type Zone } from "./dns-zone.ts";
+import { observeReleaseObjects, WORKLOADS } from "./release-objects.ts";
 
 /** What a teardown may have to remove or restore. */
 export interface TeardownState {
@@ -25,16 +27,19 @@ export interface TeardownState {
   otherIngresses: Ingress[];
   services: Service[];
   zone: Zone | undefined;
-  /** Whether the zone has a record of the host that this action may delete. */
-  hasRecord: boolean;
+  /** The host's record in the zone, as far as this action made it. */
+  ownRecord: OwnRecord | undefined;
+  /** The addresses of the namespace's layer-4 load balancers. */
+  layer4Addresses: string[];
   /** The static address to release. */
   staticAddress: UnwantedAddress | undefined;
   /** The Cloud Armor policy of allowed_ranges, if it may exist. */
   clientPolicy: ClientPolicy | undefined;
   /**
-   * The release to restore, with its revisions; undefined without restore_layer4, or when it doesn't exist.
+   * The release to restore, with its revisions and its live Deployments and StatefulSets; undefined without
+   * restore_layer4, or when it doesn't exist.
    */
-  restorable: { release: Release; history: StoredRelease[] } | undefined;
+  restorable: { release: Release; history: StoredRelease[]; workloads: KubernetesObject[] } | undefined;
 }
 
 /**
@@ -65,10 +70,11 @@ export async function observeTeardown(
     objects.find(({ kind }) => kind === "Ingress"),
   );
   const ingressAddress = ingress && addressOf(ingress);
-  const [staticAddress, clientPolicy, hasRecord] = await allOf([
+  const layer4Addresses = services.flatMap((service) => layer4Of(service)?.addresses ?? []);
+  const [staticAddress, clientPolicy, ownRecord] = await allOf([
     observeUnwantedAddress(settings, access, ingress),
     observeClientPolicy(settings, access, objects),
-    zone ? hasOwnRecord(settings.host, zone, ingressAddress) : false,
+    zone && observeOwnRecord(settings.host, zone, ingressAddress, layer4Addresses),
   ]);
   return {
     objects,
@@ -77,7 +83,8 @@ export async function observeTeardown(
     otherIngresses,
     services,
     zone,
-    hasRecord,
+    ownRecord,
+    layer4Addresses,
     staticAddress,
     clientPolicy,
     restorable,
@@ -102,5 +109,10 @@ async function observeRestorable(
   { api }: Pick<Access, "api">,
 ): Promise<TeardownState["restorable"]> {
   const release = await readRelease(api, name, namespace);
-  return release && { release, history: await readHistory(api, release) };
+  if (!release) return undefined;
+  const [history, workloads] = await allOf([
+    readHistory(api, release),
+    observeReleaseObjects(api, name, namespace, WORKLOADS),
+  ]);
+  return { release, history, workloads };
 }

@@ -1,5 +1,5 @@
 import { isMap, type YamlMap } from "../base/yaml.ts";
-import { diffValues, valueAt } from "../helm/values.ts";
+import { diffValues, joinValues, valueAt } from "../helm/values.ts";
 import { withoutTls } from "../milvus/user-yaml.ts";
 import { hasLoadBalancerValues, SERVICE_ANNOTATIONS } from "../milvus/values.ts";
 import type { UpgradePlan } from "./release.ts";
@@ -41,6 +41,20 @@ export function planRestore(
     values: { kind: "instead", values: restored },
     changes,
     reasons: changes.map(({ path }) => `value ${path} becomes ${from}`),
+  };
+}
+
+/**
+ * Plans the upgrade that only makes the layer-4 load balancer: all else stays as the layer-7 one needs it.
+ *
+ * @param reason why, for the log
+ */
+export function planLayer4(values: YamlMap, reason: string): UpgradePlan {
+  const wanted = joinValues(values, { service: { type: "LoadBalancer" } });
+  return {
+    values: { kind: "instead", values: wanted },
+    changes: diffValues(values, wanted),
+    reasons: [reason],
   };
 }
 

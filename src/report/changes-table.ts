@@ -1,7 +1,14 @@
 import type { Settings } from "../inputs/settings.ts";
 import { alert, code, plain, table } from "./markdown.ts";
 import { describeAction, NOT_REHEARSED } from "./plan.ts";
-import { changeKeyOf, LATER_UPGRADE, type PlanReport, type RunReport, UPGRADE } from "./run-report.ts";
+import {
+  changeKeyOf,
+  LATER_UPGRADE,
+  type PlanReport,
+  PROVEN,
+  type RunReport,
+  UPGRADE,
+} from "./run-report.ts";
 
 /** A row of the table of changes. */
 interface Row {
@@ -28,7 +35,7 @@ export function changesTable(
   mode: Settings["mode"],
   failed: boolean,
 ): string[] {
-  const { upgrade, later, objects, consequences, lost } = plan;
+  const { upgrade, later, laterOnce, objects, consequences, lost } = plan;
   const rows = rowsOf(plan);
   if (rows.length + upgrade.length + later.length === 0) return [];
   const stateOf = ({ change }: Row): State => outcomes[change] ?? "not reached";
@@ -36,7 +43,7 @@ export function changesTable(
   const cells = rows.map((row) => [row.what, row.before, row.after, ...(isBegun ? [stateOf(row)] : [])]);
   return [
     `### ${titleFor(mode, failed, isBegun)}`,
-    upgrades(upgrade, later),
+    upgrades(upgrade, later, laterOnce),
     ...(rows.length > 0 ? [table(["what", "before", "after", ...(isBegun ? ["state"] : [])], cells)] : []),
     ...(objects.some(({ rehearsed }) => rehearsed === false) ? [NOT_REHEARSED] : []),
     ...(consequences.length > 0
@@ -60,12 +67,12 @@ export function changesTable(
 }
 
 /** Says in a line how often the release is upgraded, and why. The table has the values. */
-function upgrades(upgrade: readonly string[], later: readonly string[]): string {
+function upgrades(upgrade: readonly string[], later: readonly string[], laterOnce = PROVEN): string {
   const because = (reasons: readonly string[]) => {
     const others = reasons.filter((reason) => !/^value .* changes$/.test(reason));
     return others.length > 0 ? `, because ${plain(others.join("; "))}` : "";
   };
-  const after = `once Milvus answers through the load balancer${because(later)}.`;
+  const after = `once ${laterOnce}${because(later)}.`;
   if (upgrade.length === 0) return later.length > 0 ? `One Helm upgrade, ${after}` : "No Helm upgrade.";
   return [`One Helm upgrade${because(upgrade)}.`, ...(later.length > 0 ? [`Another ${after}`] : [])].join(
     " ",

@@ -6,7 +6,7 @@ import type { ObjectChange } from "../plan/changes.ts";
 import type { Plan } from "../plan/plan.ts";
 import { describeChange, describeField } from "../plan/shown-fields.ts";
 import type { TeardownPlan } from "../plan/teardown.ts";
-import type { PlannedObject, PlannedValue, PlanReport } from "./run-report.ts";
+import { type PlannedObject, type PlannedValue, type PlanReport, PROVEN } from "./run-report.ts";
 
 /** How many changed fields the log shows. */
 const MOST_FIELDS = 40;
@@ -41,17 +41,27 @@ export function reportPlan(
 }
 
 /** Returns what a teardown changes. Values have only their paths, because any of them may be secret. */
-export function reportTeardown({ restore, deletions }: TeardownPlan): PlanReport {
-  const { reasons = [], changes = [] } = restore?.upgrade ?? {};
+export function reportTeardown({ restore, changes, consequences }: TeardownPlan): PlanReport {
+  const { upgrade: last, wayBack } = restore ?? {};
+  const first = wayBack?.upgrade;
+  const isFirst = (text: string) => first?.reasons.includes(text);
+  const lastReasons = last?.reasons.filter((reason) => !isFirst(reason)) ?? [];
+  const lastPaths = last?.changes.filter(
+    ({ path }) => !first?.changes.some((change) => change.path === path),
+  );
   return {
-    upgrade: reasons,
-    later: [],
-    values: changes.map(({ path }) => ({ path })),
-    objects: deletions,
+    upgrade: first?.reasons ?? (wayBack ? [] : lastReasons),
+    later: wayBack ? lastReasons : [],
+    ...(wayBack && { laterOnce: "the layer-7 load balancer is gone" }),
+    values: [
+      ...(first?.changes ?? []).map(({ path }) => ({ path })),
+      ...(lastPaths ?? []).map(({ path }) => ({ path, ...(wayBack && { later: true as const }) })),
+    ],
+    objects: changes,
     fields: [],
     edits: [],
     restarts: [],
-    consequences: [],
+    consequences,
     lost: [],
   };
 }
@@ -89,7 +99,7 @@ export function describeAction({ action, rehearsed }: ObjectChange): string {
 
 /** Returns the lines of the log that say what a run changes, and what that means for clients. */
 export function describePlan(plan: PlanReport): string[] {
-  const { upgrade, later, objects, fields, edits, restarts, consequences } = plan;
+  const { upgrade, later, laterOnce = PROVEN, objects, fields, edits, restarts, consequences } = plan;
   return [
     ...(upgrade.length > 0 ? [`Helm changes the release:\n- ${upgrade.join("\n- ")}`] : []),
     ...describeFields("Fields of the release's objects that change:", fields),
@@ -97,7 +107,7 @@ export function describePlan(plan: PlanReport): string[] {
     ...(restarts.length > 0 ? [`Helm replaces the pods of ${restarts.join(", ")}.`] : []),
     ...(later.length > 0
       ? [
-          `Helm changes the release${upgrade.length > 0 ? " again" : ""} once Milvus answers through the load balancer:\n- ${later.join("\n- ")}`,
+          `Helm changes the release${upgrade.length > 0 ? " again" : ""} once ${laterOnce}:\n- ${later.join("\n- ")}`,
         ]
       : []),
     ...(upgrade.length + later.length === 0 ? ["The release stays as it is: no Helm upgrade."] : []),

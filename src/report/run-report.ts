@@ -8,8 +8,10 @@ import type { Hop } from "./hop.ts";
 export interface PlanReport {
   /** Why the release is upgraded; empty for no upgrade. */
   upgrade: string[];
-  /** Why the release is upgraded again once Milvus answers through the load balancer. */
+  /** Why the release is upgraded again later. */
   later: string[];
+  /** When that is; undefined: once Milvus answers through the load balancer. */
+  laterOnce?: string;
   /** The Helm values that change. `***` stands for a value of the user's own, which may be secret. */
   values: PlannedValue[];
   objects: PlannedObject[];
@@ -30,7 +32,7 @@ export interface PlannedValue {
   path: string;
   before?: unknown;
   after?: unknown;
-  /** It changes in the upgrade once Milvus answers through the load balancer. */
+  /** It changes in the later upgrade. */
   later?: true;
 }
 
@@ -92,7 +94,9 @@ export interface StepRecord {
 
 /** The Helm upgrade of a run. */
 export const UPGRADE = "upgrade";
-/** The upgrade once Milvus answers through the load balancer. */
+/** When the later upgrade of a deployment comes. */
+export const PROVEN = "Milvus answers through the load balancer";
+/** The upgrade that comes later: of a deployment, once Milvus is proven; of a teardown, at its end. */
 export const LATER_UPGRADE = "later upgrade";
 
 /** Returns the key of an object's change in {@link RunReport.outcomes}. */

@@ -22,7 +22,7 @@ interface Seen {
 export interface Clients {
   byAddress: Seen;
   byName: Seen;
-  /** The client by address uses a load balancer at this address too. */
+  /** The client by address uses a load balancer at this address too, of layer 4 or 7. */
   learn(address: string): void;
   /** The client by name asks DNS before its next call, as if its record had just expired. */
   askDnsAgain(): void;
@@ -68,7 +68,7 @@ export async function startClients(cluster: TestCluster, namespace: string, ttl:
     byAddress: byAddress.seen,
     byName: byName.seen,
     askDnsAgain: () => name.forget(),
-    learn: (learnt) => ways.push(layer7Way(learnt)),
+    learn: (learnt) => ways.push(...layer4Ways(learnt), layer7Way(learnt)),
     async calls(number) {
       // One call may have begun before.
       const until = all.map(({ seen }) => seen.calls + number + 1);

@@ -60,6 +60,15 @@ export const LOAD_BALANCER_ERRORS: readonly OwnError[] = [
     remedy: "hand it over as the error says, or delete it",
   },
   {
+    id: "layer-7-stays",
+    title: "The layer-7 load balancer at ... stays: ...",
+    pattern: /The layer-7 load balancer at .* stays: /,
+    cause:
+      "a teardown with `restore_layer4` has brought layer 4 back, and clients of the name still come to layer 7",
+    remedy:
+      "do what the error says, and run the teardown again; `keep_layer4: false` doesn't wait for clients",
+  },
+  {
     id: "certificate-not-active",
     title: "The certificate can't become Active yet (a warning), ... is not Active after ...",
     pattern: /is not Active after/,
