@@ -36,11 +36,10 @@ export interface RunOptions {
   onLine?: (line: string) => void;
   /** Called with each line of standard error as it arrives. */
   onErrorLine?: (line: string) => void;
-  /**
-   * Ends the program: with SIGINT if that has cancelled the job, otherwise with SIGTERM. A program with a
-   * signal also ends when this process does.
-   */
+  /** Ends the program: with SIGINT if that has cancelled the job, otherwise with SIGTERM. */
   signal?: AbortSignal | undefined;
+  /** Leaves the program to finish if this process has to end before it. All others end with this process. */
+  outlives?: boolean;
   /**
    * In a process group of its own: a terminal's Ctrl-C then reaches the program only through `signal`, and
    * none of the programs that it has started. Ignored on Windows, where it would open a window.
@@ -48,13 +47,10 @@ export interface RunOptions {
   ownGroup?: boolean;
 }
 
-/**
- * The programs that have a signal. One without it, such as a rollback, is left to finish when this process
- * has to end before it.
- */
-const ending = new Set<ChildProcess>();
+/** The programs that end with this process, however it ends. */
+const running = new Set<ChildProcess>();
 process.on("exit", () => {
-  for (const child of ending) child.kill();
+  for (const child of running) child.kill();
 });
 
 /** How long to wait for a program's last output after its end, in milliseconds. */
@@ -80,7 +76,7 @@ export async function run(program: Program, args: string[], options: RunOptions 
     child.kill(reason instanceof CancelledError && reason.signal === "SIGINT" ? "SIGINT" : "SIGTERM");
   };
   options.signal?.addEventListener("abort", kill);
-  if (options.signal) ending.add(child);
+  if (!options.outlives) running.add(child);
   if (options.signal?.aborted) kill();
 
   const stdout: string[] = [];
@@ -131,7 +127,7 @@ export async function run(program: Program, args: string[], options: RunOptions 
     if (failure) throw failure.error;
     return { exitCode, stdout: stdout.join(""), stderr: stderr.join("\n") };
   } finally {
-    ending.delete(child);
+    running.delete(child);
     options.signal?.removeEventListener("abort", kill);
   }
 }

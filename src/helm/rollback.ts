@@ -20,7 +20,7 @@ export interface Rollback {
  * newest revision has, because Helm compares with that one. A client-side upgrade would leave that, because
  * it compares with the deployed revision.
  *
- * A cancellation doesn't end it: Helm ignores signals here and would leave the release pending.
+ * Neither a cancellation nor the end of this process ends it: Helm would leave the release pending.
  *
  * @throws ActionError with Helm's own words
  */
@@ -39,7 +39,7 @@ export async function rollback(helm: Helm, { release, revision, timeout, wait }:
       ...conflictFlags(helm.version, release),
       ...timeoutFlags(timeout),
     ],
-    {},
+    { outlives: true },
   );
   // Of two that begin at the same moment, one can't record its revision, because it exists already.
   if (/release: already exists/.test(output.stderr)) {
