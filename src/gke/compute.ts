@@ -169,7 +169,7 @@ export async function getSslCertificate(
  * @throws ActionError if the request fails
  */
 export async function hasSslPolicy(name: string, project: GoogleProject): Promise<boolean> {
-  const body = await get(`global/sslPolicies/${name}`, project, {
+  const body = await getResource(`global/sslPolicies/${name}`, project, {
     service: "compute",
     task: `read the SSL policy ${name}`,
     permission: "compute.sslPolicies.get",
