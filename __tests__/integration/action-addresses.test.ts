@@ -405,7 +405,7 @@ describe("DNS by hand", () => {
   });
   const given = { static_ip_name: namespace };
   const warnings = ({ lines }: StepResult) =>
-    lines.filter((line) => line.startsWith("::warning title=Milvus on GKE::"));
+    lines.filter((line) => line.startsWith("::warning title=Milvus on GKE::") && line.includes(host));
 
   test("without a record, the one to create is said", async () => {
     const result = await cluster.deploy(namespace, given);
