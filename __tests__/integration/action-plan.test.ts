@@ -16,8 +16,9 @@ const cluster = useCluster();
 
 /** Those of the requests that change something; to ask for one's own rights doesn't. */
 function writesAmong(requests: readonly ApiRequest[]): string[] {
+  const reviews = ["selfsubjectaccessreviews", "selfsubjectrulesreviews"];
   return requests
-    .filter((request) => isWrite(request) && request.objectRef?.resource !== "selfsubjectaccessreviews")
+    .filter((request) => isWrite(request) && !reviews.includes(request.objectRef?.resource ?? ""))
     .map(({ verb, requestURI }) => `${verb} ${requestURI}`);
 }
 

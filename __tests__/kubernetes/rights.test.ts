@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { AccessRule } from "../../src/kubernetes/access-rules.ts";
 import { refuseMissingRights } from "../../src/kubernetes/permissions.ts";
 import {
   CLEAR,
@@ -28,7 +29,7 @@ const ALL = rightsIn(
 async function errorWithout(...missing: Right[]): Promise<string> {
   const allows = async (right: Right) => !missing.includes(right);
   const needed = without([...ALL, ...missing], []);
-  return refuseMissingRights({ allows }, needed).then(
+  return refuseMissingRights({ allows, rulesIn: async () => [] }, needed).then(
     () => expect.unreachable("it was accepted"),
     (error: Error) => error.message,
   );
@@ -46,10 +47,34 @@ test("without leaves out what is asked for elsewhere", () => {
   expect(without([...ALL, ...ALL], first ? [{ ...first }] : [])).toEqual(rest);
 });
 
-test("refuseMissingRights asks for each right once, and is content with all of them", async () => {
-  const asked: Right[] = [];
-  await refuseMissingRights({ allows: async (right) => asked.push(right) > 0 }, ALL);
-  expect(asked).toEqual(ALL);
+describe("refuseMissingRights", () => {
+  const inMilvus = { namespace: "milvus", verb: "get" } as const;
+  const secrets: Right = { ...inMilvus, resource: "secrets" };
+  const pods: Right = { ...inMilvus, resource: "pods" };
+  const SECRETS = { verbs: ["*"], apiGroups: [""], resources: ["secrets"], resourceNames: [] };
+
+  /** Returns the rights that are asked for one by one, where the API server names these rules. */
+  async function askedBeside(rules: Record<string, AccessRule[]>, needed: Right[]): Promise<Right[]> {
+    const asked: Right[] = [];
+    const allows = async (right: Right) => asked.push(right) > 0;
+    await refuseMissingRights({ allows, rulesIn: async (namespace) => rules[namespace] ?? [] }, needed);
+    return asked;
+  }
+
+  test("asks for each right once, and is content with all of them", async () => {
+    expect(await askedBeside({}, ALL)).toEqual(ALL);
+  });
+
+  test("doesn't ask for a right that a rule of its namespace gives", async () => {
+    const elsewhere = { ...secrets, namespace: "other" };
+    const needed = [secrets, pods, elsewhere];
+    expect(await askedBeside({ milvus: [SECRETS] }, needed)).toEqual([pods, elsewhere]);
+  });
+
+  test("asks for rights in the whole cluster, whose rules nobody can name", async () => {
+    const everywhere = { ...secrets, namespace: "" };
+    expect(await askedBeside({ "": [SECRETS] }, [everywhere])).toEqual([everywhere]);
+  });
 });
 
 test.each(ALL.map((right) => [`${right.verb} ${right.resource}`, right] as const))(

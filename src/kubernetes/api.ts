@@ -3,6 +3,7 @@ import { allOf } from "../base/async.ts";
 import type { ActionError } from "../base/errors.ts";
 import { info } from "../base/log.ts";
 import type { Program } from "../base/process.ts";
+import { AccessRule } from "./access-rules.ts";
 import { Discovery } from "./discovery.ts";
 import { FIELD_MANAGER } from "./managed-fields.ts";
 import { KubernetesList, KubernetesObject, ListedObject } from "./objects.ts";
@@ -77,6 +78,8 @@ const Version = v.looseObject({ gitVersion: v.string() });
 
 const AccessReview = v.looseObject({ status: v.looseObject({ allowed: v.boolean() }) });
 
+const RulesReview = v.looseObject({ status: v.looseObject({ resourceRules: v.array(AccessRule) }) });
+
 /**
  * The cluster's API server. Every method throws an ActionError when the server can't be reached or refuses.
  */
@@ -94,10 +97,11 @@ export class ApiServer {
    * reached.
    *
    * @param directory a folder that only this job's user can enter
+   * @param signal ends kubectl, also before it is ready
    * @throws ActionError when the kubeconfig can't be used
    */
-  static async open(kubectl: Program, directory: string): Promise<ApiServer> {
-    return new ApiServer(await startProxy(kubectl, directory));
+  static async open(kubectl: Program, directory: string, signal?: AbortSignal): Promise<ApiServer> {
+    return new ApiServer(await startProxy(kubectl, directory, signal));
   }
 
   close(): Promise<void> {
@@ -178,6 +182,21 @@ export class ApiServer {
     if (response.code !== 201)
       throw apiError("The API server does not say what the account may do.", response);
     return v.parse(AccessReview, JSON.parse(response.body)).status.allowed;
+  }
+
+  /**
+   * Returns rules of what the account may do in a namespace; none if the API server names none. It doesn't
+   * name all: where Google's IAM grants rights, as in GKE, the answer has only those that RBAC grants.
+   */
+  async rulesIn(namespace: string): Promise<AccessRule[]> {
+    const review = {
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SelfSubjectRulesReview",
+      spec: { namespace },
+    };
+    const path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+    const response = await this.#send("POST", path, { contentType: "application/json", body: review });
+    return response.code === 201 ? v.parse(RulesReview, JSON.parse(response.body)).status.resourceRules : [];
   }
 
   /** Tells whether the account may apply a manifest. False if the cluster doesn't know its kind. */

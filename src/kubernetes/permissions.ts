@@ -1,5 +1,6 @@
 import { allOf } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
+import { gives } from "./access-rules.ts";
 import type { ApiServer } from "./api.ts";
 import { groupedName } from "./resources.ts";
 import { describeRights, type Right, roleFor, type Verb, without } from "./rights.ts";
@@ -37,20 +38,27 @@ export async function rightsOn(
 }
 
 /**
- * Asks the API server for each right that a run needs, side by side.
- *
- * The one request for all rights (SelfSubjectRulesReview) can't do it: its answer is incomplete where
- * Google's IAM grants rights, as in GKE.
+ * Asks the API server for the rights that a run needs. One request for each namespace names most of them. Its
+ * answer may be incomplete, so this asks for each of the others, side by side.
  *
  * @param needed each right once
  * @throws ActionError naming the missing rights and who has them, or when the cluster can't be reached
  */
 export async function refuseMissingRights(
-  api: Pick<ApiServer, "allows">,
+  api: Pick<ApiServer, "allows" | "rulesIn">,
   needed: readonly Right[],
 ): Promise<void> {
-  const allowed = await allOf(needed.map((right) => api.allows(right)));
-  const missing = needed.filter((_, index) => !allowed[index]);
+  const scopes = [...Map.groupBy(needed, ({ namespace }) => namespace)];
+  const unnamed = await allOf(
+    scopes.map(async ([namespace, rights]) => {
+      // Of the whole cluster no rules can be asked for.
+      const rules = namespace === "" ? [] : await api.rulesIn(namespace);
+      return rights.filter((right) => !rules.some((rule) => gives(rule, right)));
+    }),
+  );
+  const asked = unnamed.flat();
+  const allowed = await allOf(asked.map((right) => api.allows(right)));
+  const missing = asked.filter((_, index) => !allowed[index]);
   if (missing.length === 0) return;
   throw new ActionError("The account lacks rights that this run needs; nothing was changed.", {
     why: describeRights(missing),
