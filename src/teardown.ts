@@ -93,7 +93,7 @@ async function chartToRestore(
   const { release } = restore;
   const { chart: name, chartRepository: repository, chartLogin: login } = settings;
   const reference = { chart: name, repository, login, version: release.chartVersion };
-  const chart = await chartFor(helm, reference, release, directory);
+  const chart = await chartFor(await helm(), reference, release, directory);
   refuseOtherChart(release, chart.name);
   return chart;
 }

@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { readFile, symlink } from "node:fs/promises";
+import { readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { which } from "@actions/io";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -69,7 +69,7 @@ describe("the chart comes from a repository", () => {
   });
 });
 
-describe("the runner has neither kubectl nor helm", () => {
+describe("the runner has no kubectl or no helm that will do", () => {
   /** A mirror that has one release of a tool: this file, and a checksum, by default its own. */
   function publish(
     tool: Tool,
@@ -93,10 +93,10 @@ describe("the runner has neither kubectl nor helm", () => {
     return publish(helm, "3.22.0", "helm3-latest-version", file, sum);
   }
 
-  async function aBareRunner() {
-    const bin = await aFolder();
-    for (const name of ["tar", "gzip"]) await symlink(await which(name, true), join(bin, name));
-    return cluster.job({ environment: { PATH: bin } });
+  async function aBareRunner(bin?: string) {
+    const path = bin ?? (await aFolder());
+    for (const name of ["tar", "gzip"]) await symlink(await which(name, true), join(path, name));
+    return cluster.job({ environment: { PATH: path } });
   }
 
   test("a download that is not what was published is not used: nothing is changed", async () => {
@@ -112,6 +112,22 @@ describe("the runner has neither kubectl nor helm", () => {
     expect(processesOf(job.directory)).toEqual([]);
     expect(programsIn(job.toolCache)).toEqual(["kubectl"]);
     expect(await cluster.snapshot("tools")).toEqual(before);
+  });
+
+  test("a kubectl that is too old for the cluster gives way to another one", async () => {
+    const bin = await aFolder();
+    const old = JSON.stringify({ clientVersion: { gitVersion: "v1.30.0" } });
+    const script = `#!/bin/sh\n[ "$1" = version ] && echo '${old}' && exit\nexec '${cluster.tools.kubectl}' "$@"\n`;
+    await writeFile(join(bin, "kubectl"), script, { mode: 0o755 });
+    await symlink(cluster.tools.helm4, join(bin, "helm"));
+    const mirror = await publishKubectl();
+    const job = await aBareRunner(bin);
+    const wanted = { mode: "plan", kubectl_mirror: mirror.url };
+    const { errors, lines } = await job.main(cluster.inputs("tools", wanted));
+    expect(errors, lines.join("\n")).toEqual([]);
+    expect(lines).toContainEqual(expect.stringContaining("downloaded and verified"));
+    expect(programsIn(job.toolCache)).toEqual(["kubectl"]);
+    expect(processesOf(job.directory)).toEqual([]);
   });
 
   test("both are downloaded and verified, and the next run takes them from the tool cache", async () => {

@@ -79,7 +79,7 @@ export async function upgradeOrRollBack(
   return await changing(report, async (nothingChanged) => {
     try {
       const work = async () => {
-        if (release.status === "failed" && !appliesServerSide(access.helm.version, release)) {
+        if (release.status === "failed" && !appliesServerSide((await access.helm()).version, release)) {
           await rollBackFailed(access, report, release, settings.helmTimeout);
         }
         return upgradeRelease(settings, session, access, helmUpgrade, beside);
@@ -129,10 +129,11 @@ async function hasMadeRevision(api: ApiServer, release: Release): Promise<boolea
 async function upgradeRelease(
   settings: ReleaseSettings,
   { report, signal, directory, environment }: Session,
-  { api, helm }: Access,
+  { api, helm: findHelm }: Access,
   { release, chart, plan: { values } }: HelmUpgrade,
   beside: BesideRollout | undefined,
 ): Promise<number> {
+  const helm = await findHelm();
   const { helmTimeout: timeout } = settings;
   const isInstallation = release.status === NOT_INSTALLED;
   const make = isInstallation ? install : upgrade;
@@ -183,7 +184,8 @@ async function rollBackFailed(
   info(
     `Revision ${release.revision} failed: the release is rolled back to revision ${target.revision} first.`,
   );
-  await changing(report, () => rollback(helm, { release, revision: target.revision, timeout, wait: false }));
+  const by = await helm();
+  await changing(report, () => rollback(by, { release, revision: target.revision, timeout, wait: false }));
 }
 
 /**
@@ -255,7 +257,7 @@ async function rollBackPending(
   newest: StoredRelease,
   pending: string,
 ): Promise<void> {
-  const { api, helm } = access;
+  const { api } = access;
   const { release: name, namespace } = settings;
   const release = await readRelease(api, name, namespace);
   const target = release && (await findLastDeployed(api, release, await listRevisions(api, release)));
@@ -266,7 +268,7 @@ async function rollBackPending(
     });
   }
   const { manifest: after } = await readRevision(api, release, target.revision);
-  const serverSide = appliesServerSide(helm.version, release);
+  const serverSide = appliesServerSide((await access.helm()).version, release);
   const undoing = { namespace, before: newest.manifest, after, hooks: [], serverSide, rollsBack: false };
   await refuseMissingRights(api, await rightsOn(api, verbsOfUpgrade(undoing)));
   await changing(session.report, async () => {
@@ -306,8 +308,9 @@ async function rollBack(
 ): Promise<void> {
   session.report.releaseRevision = await step(session, `Roll back to revision ${target}`, async () => {
     const { helmTimeout: timeout } = settings;
+    const by = await helm();
     await followRollout("rollback", settings, { timeout, isInstallation: false }, api, () =>
-      rollback(helm, { release, revision: target, timeout, wait: true }),
+      rollback(by, { release, revision: target, timeout, wait: true }),
     );
     const revision = (await listRevisions(api, release)).at(-1)?.revision;
     info(`Release ${release.name} is at revision ${revision}, the same as revision ${target}.`);

@@ -37,7 +37,7 @@ export interface RenderedRelease {
 export async function renderRelease(
   settings: Settings,
   { directory, report }: Pick<Session, "directory" | "report">,
-  { api, helm }: Pick<Access, "api" | "helm">,
+  { api, helm: findHelm }: Pick<Access, "api" | "helm">,
   observed: Observed,
 ): Promise<RenderedRelease> {
   const { release, chart: known } = observed;
@@ -48,6 +48,7 @@ export async function renderRelease(
   const { chartVersion } = plan;
   const next = nextUpgrade(plan);
   if (!next) return { plan, chart: undefined, rendered: undefined };
+  const helm = await findHelm();
   const { chart: name, chartRepository: repository, chartLogin: login } = settings;
   const reference = { chart: name, repository, login, version: chartVersion };
   const chart = known ?? (await chartFor(helm, reference, release, directory));

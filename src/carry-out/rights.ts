@@ -44,8 +44,8 @@ export async function refuseForbiddenDeployment(
       ? { before, after: rendered?.manifest ?? before, hooks: rendered?.hooks ?? [] }
       : undefined;
   const objects = [
-    ...(work ? helmVerbs(settings, helm, release, work) : []),
-    ...(upgrade ? await failedVerbs(api, helm, release) : []),
+    ...(work ? helmVerbs(settings, await helm(), release, work) : []),
+    ...(upgrade ? await failedVerbs(api, await helm(), release) : []),
     ...files.map(verbsOfFile),
   ];
   const cleared = [...loadBalancer.orphans, ...(awaitedPods ? loadBalancer.manifests : [])];
@@ -58,7 +58,7 @@ export async function refuseForbiddenDeployment(
   ];
   const asked = rightsIn(settings.namespace, RELEASE, LOAD_BALANCER);
   await refuseMissingRights(api, without(needed, asked));
-  if (work) await refuseGrants(api, helm, release, work);
+  if (work) await refuseGrants(api, await helm(), release, work);
 }
 
 /**
@@ -83,14 +83,15 @@ export async function refuseForbiddenTeardown(
   if (restore && chart) {
     const { release, upgrade } = restore;
     const { values } = upgrade;
-    const { manifest, hooks } = await renderUpgrade(helm, { release, chart, values, directory });
+    const by = await helm();
+    const { manifest, hooks } = await renderUpgrade(by, { release, chart, values, directory });
     work = { before: release.base?.manifest ?? "", after: manifest, hooks };
-    restoring = [...helmVerbs(settings, helm, release, work), ...(await failedVerbs(api, helm, release))];
+    restoring = [...helmVerbs(settings, by, release, work), ...(await failedVerbs(api, by, release))];
   }
   const needed = [...(await rightsOn(api, restoring)), ...rightsIn(settings.namespace, others)];
   await refuseMissingRights(api, without(needed, teardownRights(settings)));
   await allOf(manifests.map((manifest) => api.remove(manifest, { dryRun: true })));
-  if (restore && work) await refuseGrants(api, helm, restore.release, work);
+  if (restore && work) await refuseGrants(api, await helm(), restore.release, work);
 }
 
 function helmVerbs(

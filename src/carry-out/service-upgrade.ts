@@ -39,7 +39,8 @@ export async function upgradeService(
   access: Access,
   { service, requested, ...helmUpgrade }: ServiceUpgrade,
 ): Promise<number> {
-  const { api, helm } = access;
+  const { api } = access;
+  const helm = await access.helm();
   const { report, directory } = session;
   const { release, chart, plan } = helmUpgrade;
   const [{ manifest: stored }, live] = await allOf([
@@ -61,7 +62,7 @@ export async function upgradeService(
     upgradeOrRollBack(
       settings,
       session,
-      { ...access, helm: by },
+      { ...access, helm: async () => by },
       { ...helmUpgrade, plan: { ...plan, values } },
     );
   const isRendered = manifestDifferences(rendering.manifest, manifest).length === 0;

@@ -41,9 +41,14 @@ export function hasRoomForSocket(directory: string): boolean {
  * a second each time. It listens on a socket in `directory`, which only this job's user can enter. Windows
  * has no such sockets: there it listens on a port of the loopback interface.
  *
+ * @param signal ends kubectl, also before it is ready
  * @throws ActionError when the kubeconfig can't be used, or the path of the folder is too long
  */
-export async function startProxy(kubectl: Program, directory: string): Promise<KubectlProxy> {
+export async function startProxy(
+  kubectl: Program,
+  directory: string,
+  signal?: AbortSignal,
+): Promise<KubectlProxy> {
   if (!hasRoomForSocket(directory)) {
     // A port instead would let anyone on the machine in, without credentials.
     throw new ActionError(`The path of the folder ${directory} is too long for a socket in it.`, {
@@ -57,7 +62,7 @@ export async function startProxy(kubectl: Program, directory: string): Promise<K
   const serving = Promise.withResolvers<string>();
   // Rancher and Connect gateway have the cluster in the path of the server's URL.
   const program = run(kubectl, ["proxy", "--append-server-path", ...where], {
-    signal: ended.signal,
+    signal: signal ? AbortSignal.any([ended.signal, signal]) : ended.signal,
     onLine: (line) => {
       const [, address] = SERVING.exec(line) ?? [];
       if (address) serving.resolve(address);

@@ -1,3 +1,4 @@
+import { which } from "@actions/io";
 import { allOf } from "../base/async.ts";
 import { formatDuration } from "../base/duration.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
@@ -17,9 +18,10 @@ import { refuseOtherDriver } from "../helm/driver.ts";
 import type { Helm } from "../helm/upgrade.ts";
 import { longestRun } from "../inputs/longest-run.ts";
 import type { Settings } from "../inputs/settings.ts";
-import { ApiServer } from "../kubernetes/api.ts";
+import type { ApiServer } from "../kubernetes/api.ts";
 import { provideHelm } from "../tools/helm.ts";
 import { provideKubectl } from "../tools/kubectl.ts";
+import { openApi } from "./open-api.ts";
 
 type AccessSettings = Pick<
   Settings,
@@ -30,7 +32,12 @@ type AccessSettings = Pick<
 /** Access to the cluster and to Google. */
 export interface Access {
   api: ApiServer;
-  helm: Helm;
+  /**
+   * Returns Helm. A run that leaves the release as it is doesn't ask for it.
+   *
+   * @throws ActionError when there is none that this action can use
+   */
+  helm(): Promise<Helm>;
   /** The cluster as Google describes it; undefined when none of its inputs names it. */
   cluster: Cluster | undefined;
   /**
@@ -46,11 +53,12 @@ export interface Access {
 }
 
 /**
- * Finds or installs the tools and connects to the cluster, side by side.
+ * Finds or installs kubectl and connects to the cluster. Beside that, downloads Helm if the runner has none.
  *
  * @param whileConnecting called when kubectl has been started, which takes longer than
  *   anything done in this process
- * @throws ActionError when a tool or the cluster can't be had, or the job's Helm keeps releases elsewhere
+ * @throws ActionError when kubectl, Helm's download or the cluster can't be had, or the job's Helm keeps
+ *   releases elsewhere
  */
 export async function reachCluster(
   settings: AccessSettings,
@@ -59,22 +67,21 @@ export async function reachCluster(
 ): Promise<Access> {
   // Helm with HELM_DRIVER=sql doesn't even tell its version.
   refuseOtherDriver(job.environment);
+  const { helmVersion, helmMirror, postRenderer } = settings;
+  const provided = once(() => provideHelm({ version: helmVersion, mirror: helmMirror }));
+  const downloadEarly = async () => {
+    // The Helm on PATH nearly always suits `auto`: it is asked for its version when the run needs it.
+    if (helmVersion !== "auto" || !(await which("helm"))) await provided();
+  };
   const connecting = openConnection(settings, job, whileConnecting);
   try {
-    const [helm, { kubeconfig, ...access }] = await withProgress(
+    const [, { kubeconfig, ...access }] = await withProgress(
       () => "waiting for kubectl, Helm and Google's answer about the cluster",
-      () => allOf([provideHelm({ version: settings.helmVersion, mirror: settings.helmMirror }), connecting]),
+      () => allOf([downloadEarly(), connecting]),
     );
     const { env, leadingArgs } = contextOf(kubeconfig, "--kube-context");
-    return {
-      helm: {
-        ...helm,
-        postRenderer: settings.postRenderer,
-        env: { ...env, ...KUBECONFIG_ONLY },
-        leadingArgs,
-      },
-      ...access,
-    };
+    const context = { env: { ...env, ...KUBECONFIG_ONLY }, leadingArgs };
+    return { ...access, helm: async () => ({ ...(await provided()), postRenderer, ...context }) };
   } catch (error) {
     await connecting.then(
       ({ close }) => close(),
@@ -90,13 +97,14 @@ async function openConnection(
   job: Job,
   whileConnecting: () => void,
 ): Promise<Omit<Access, "helm"> & Pick<ClusterConnection, "kubeconfig">> {
-  const { kubectl, stop, ...connection } = await connect(settings, job);
-  const opening = ApiServer.open(
-    { ...kubectl, ...contextOf(connection.kubeconfig, "--context") },
-    job.directory,
+  const { kubectlVersion, kubectlMirror } = settings;
+  const connecting = connect(settings, job);
+  const clusterVersion = async () => (await connecting).cluster?.version;
+  const choosing = provideKubectl({ version: kubectlVersion, mirror: kubectlMirror, clusterVersion });
+  const opening = connecting.then(({ kubeconfig }) =>
+    openApi(choosing, contextOf(kubeconfig, "--context"), job.directory, whileConnecting),
   );
-  whileConnecting();
-  const api = await opening;
+  const [{ stop, ...connection }, , api] = await allOf([connecting, choosing, opening]);
   const close = async () => {
     stop();
     await api.close();
@@ -115,52 +123,42 @@ async function openConnection(
 
 interface ClusterConnection extends Pick<Access, "cluster" | "project" | "credentialsFile"> {
   kubeconfig: Kubeconfig;
-  kubectl: Program;
   stop(): void;
 }
 
-/** Makes a kubeconfig for the cluster and provides a kubectl of a suitable version. */
+/** Makes a kubeconfig for the cluster. */
 async function connect(settings: AccessSettings, job: Job): Promise<ClusterConnection> {
-  const { cluster, google, kubectlVersion: version, kubectlMirror: mirror } = settings;
+  const { cluster, google } = settings;
   const { directory, environment } = job;
   if (cluster.kind !== "gke") {
-    const [kubeconfig, kubectl] = await allOf([
-      cluster.kind === "kubeconfig"
-        ? givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment)
-        : ownCluster(cluster.identity, directory),
-      provideKubectl({ version, mirror }),
-    ]);
+    const kubeconfig = await (cluster.kind === "kubeconfig"
+      ? givenKubeconfig(cluster.kubeconfig, cluster.context, directory, environment)
+      : ownCluster(cluster.identity, directory));
     checkEnd(kubeconfig, longestRun(settings));
     const project = once(async () =>
       googleProject(await googleCredentials(google.credentials, environment), google.projectId, job),
     );
-    return { kubeconfig, kubectl, cluster: undefined, credentialsFile: undefined, project, stop: () => {} };
+    return { kubeconfig, cluster: undefined, credentialsFile: undefined, project, stop: () => {} };
   }
-  const connecting = connectToCluster(
+  const connection = await connectToCluster(
     { ...cluster, projectId: google.projectId },
     google.credentials,
     directory,
     environment,
     warning,
   );
-  const clusterVersion = async () => (await connecting).cluster.version;
-  const [connection, kubectl] = await allOf([
-    connecting.then(reportCluster),
-    provideKubectl({ version, mirror, clusterVersion }),
-  ]);
+  reportCluster(connection);
   const { projectId } = connection.cluster;
   return {
     ...connection,
-    kubectl,
     project: once(async () => googleProject(connection.credentials, projectId, job, connection.token)),
   };
 }
 
-function reportCluster(connection: Connection): Connection {
-  const { server, endpoint, reason, version } = connection.cluster;
-  info(`Cluster ${connection.kubeconfig.context} (Kubernetes ${version}) at ${server}.`);
+function reportCluster({ cluster, kubeconfig }: Pick<Connection, "cluster" | "kubeconfig">): void {
+  const { server, endpoint, reason, version } = cluster;
+  info(`Cluster ${kubeconfig.context} (Kubernetes ${version}) at ${server}.`);
   info(`Its ${endpoint} endpoint is used because ${reason}.`);
-  return connection;
 }
 
 /**

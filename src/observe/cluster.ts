@@ -83,7 +83,7 @@ export async function observeCluster(
         ...serviceOf(deployed, services.items),
         chart: undefined,
       }
-    : await observeMissing(settings, job, api, helm);
+    : await observeMissing(settings, job, { api, helm });
   const { release, service } = milvus;
   const deployer = deployerOf([service, ...workloads]);
   const formerHosts = otherHostsOf(ingress, settings.host, service.metadata.name);

@@ -2,7 +2,6 @@ import { dump } from "js-yaml";
 import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
 import type { Job } from "../base/job.ts";
-import type { Program } from "../base/process.ts";
 import { asMap, type YamlMap } from "../base/yaml.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
@@ -11,6 +10,7 @@ import { ListedObject } from "../kubernetes/objects.ts";
 import { HELM_RELEASE } from "../kubernetes/ownership.ts";
 import { DEFAULT_GRPC_PORT } from "../milvus/grpc-port.ts";
 import { loadBalancerValues } from "../milvus/values.ts";
+import type { Access } from "./access.ts";
 import { observeInstallation } from "./installation.ts";
 
 /** Milvus Operator's own resource (milvus-operator, apis/milvus.io/v1beta1). */
@@ -30,7 +30,11 @@ type MissingSettings = Pick<Settings, "release" | "namespace" | "backendConfigNa
  * @throws ActionError when it is not to be installed, the namespace doesn't exist, or
  *   another tool deploys Milvus there
  */
-export async function observeMissing(settings: Settings, job: Job, api: ApiServer, helm: Program) {
+export async function observeMissing(
+  settings: Settings,
+  job: Job,
+  { api, helm }: Pick<Access, "api" | "helm">,
+) {
   const { namespace, install } = settings;
   if (!(await api.hasNamespace(namespace))) throw noNamespace(namespace, await allMilvusReleases(api));
   const deployer = await findDeployer(settings, api);
@@ -39,7 +43,7 @@ export async function observeMissing(settings: Settings, job: Job, api: ApiServe
     const here = await milvusReleases(namespace, api);
     throw noRelease(settings, here.length > 0 ? here : await allMilvusReleases(api));
   }
-  return await observeInstallation(settings, job, helm);
+  return await observeInstallation(settings, job, await helm());
 }
 
 /**

@@ -47,7 +47,7 @@ export const kubectl: Tool = {
  * @throws ActionError naming the input to change
  */
 export async function provideKubectl(
-  request: ToolRequest & { clusterVersion?: () => string | undefined | Promise<string> },
+  request: ToolRequest & { clusterVersion?: () => string | undefined | Promise<string | undefined> },
 ): Promise<ProvidedTool> {
   return await provide(kubectl, request, async () => fitCluster(await request.clusterVersion?.()));
 }
