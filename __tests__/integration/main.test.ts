@@ -90,8 +90,8 @@ test("a cancelled run ends although a program that it has started ignores the ru
   onTestFinished(() => rm(directory, { recursive: true }));
   const note = join(directory, "pid");
   // Signals that a shell ignores stay ignored in the program that takes its place.
-  const helm = `#!/bin/sh\ntrap '' INT TERM\necho $$ > ${note}\nkill -INT $PPID\nexec sleep 600\n`;
-  await writeFile(join(directory, "helm"), helm, { mode: 0o755 });
+  const kubectl = `#!/bin/sh\ntrap '' INT TERM\necho $$ > ${note}\nkill -INT $PPID\nexec sleep 600\n`;
+  await writeFile(join(directory, "kubectl"), kubectl, { mode: 0o755 });
   const { output, status } = start("", {
     ...(await reportFiles()),
     PATH: `${directory}:${process.env.PATH}`,
