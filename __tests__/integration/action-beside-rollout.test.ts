@@ -1,81 +1,134 @@
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
+import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { chartWith } from "./support/charts.ts";
 import { inputsFor, useCluster } from "./support/cluster.ts";
-import type { StepResult } from "./support/job.ts";
+import type { Step } from "./support/job.ts";
 
 const INGRESS = "my-release-milvus";
-/**
- * The value with the time after which the query node's pods are ready. Those of the proxy are ready at once.
- */
-const QUERY_NODE_READY = "queryNodeReady";
+const SERVICE = "my-release-milvus";
+const BACKEND_CONFIG = "my-release-backendconfig";
+const LIMIT = { timeout: 100_000 };
+const READY_AFTER = "local-gke/ready-after";
+const MODES = { cluster: { cluster: { enabled: true } }, standalone: {} };
 
 const cluster = useCluster();
-/** A chart whose query node takes its time from revision 2 on. */
+/**
+ * A chart with the value `readyAfter`: how long the pods of each component take from revision 2 on. Those of
+ * other components are ready at once.
+ */
 let chart: string;
 beforeAll(async () => {
   chart = await chartWith(
     cluster,
     "templates/_helpers.tpl",
     "        checksum/config:",
-    `        {{- if and (eq .component "querynode") .root.Values.${QUERY_NODE_READY} .root.Release.IsUpgrade }}\n` +
-      `        local-gke/ready-after: {{ .root.Values.${QUERY_NODE_READY} }}\n` +
+    "        {{- $readyAfter := get (default dict .root.Values.readyAfter) .component }}\n" +
+      "        {{- if and $readyAfter .root.Release.IsUpgrade }}\n" +
+      `        ${READY_AFTER}: {{ $readyAfter }}\n` +
       "        {{- end }}\n        checksum/config:",
   );
 });
 
-async function deploy(namespace: string, ready: string, inputs: Record<string, string>): Promise<StepResult> {
-  await cluster.installSmall(namespace, {
-    cluster: { enabled: true },
-    etcd: { enabled: false },
-    [QUERY_NODE_READY]: ready,
-  });
+/** Installs a release whose new pods of one component aren't ready by themselves, and starts the action. */
+async function startWithout(
+  component: string,
+  mode: keyof typeof MODES,
+  namespace: string,
+  inputs: Record<string, string> = {},
+): Promise<Step> {
+  await cluster.installSmall(namespace, { ...MODES[mode], readyAfter: { [component]: "1h" } });
   const job = await cluster.job();
-  return job.main({ ...inputsFor(namespace), chart, ...inputs });
+  return job.start({ ...inputsFor(namespace), chart, keep_layer4: "true", ...inputs });
 }
 
-test("the load balancer is made as soon as the pods behind the Service are replaced", async () => {
-  const namespace = "beside-rollout";
-  const result = await deploy(namespace, "5s", { keep_layer4: "true" });
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
+test.each([
+  { mode: "cluster", component: "proxy" },
+  { mode: "standalone", component: "standalone" },
+] as const)(
+  "the load balancer is made before the new pods behind the Service are ready: $mode mode",
+  async ({ mode, component }) => {
+    const namespace = `beside-${mode}`;
+    const step = await startWithout(component, mode, namespace);
+    const where = ["-n", namespace];
+    await cluster.kubectl("wait", `ingress/${INGRESS}`, "--for=create", ...where, "--timeout=100s");
+    // Helm waits for these pods.
+    const pods = ["pods", "-l", `component=${component}`];
+    await cluster.kubectl("annotate", ...pods, `${READY_AFTER}=1ms`, "--overwrite", ...where);
+    const { errors, lines } = await step.ended;
+    expect(errors, lines.join("\n")).toEqual([]);
+    expect(lines).toContain("The load balancer's objects were applied beside the rollout.");
+    const writes = await cluster.writes(namespace);
+    expect(writes.filter((write) => write === `patch backendconfigs/${BACKEND_CONFIG}`)).toHaveLength(1);
+  },
+);
 
-  const writes = await cluster.writes(namespace);
-  const ingress = writes.indexOf(`patch ingresses/${INGRESS}`);
-  // Helm writes it once more when all pods are ready.
-  const revision = writes.lastIndexOf("update secrets/sh.helm.release.v1.my-release.v2");
-  expect(ingress, writes.join("\n")).toBeGreaterThan(-1);
-  expect(ingress).toBeLessThan(revision);
-  expect(result.lines).toContain("The load balancer's objects were applied beside the rollout.");
+test("a readiness gate that is closed holds the load balancer back", async () => {
+  const namespace = "beside-gate";
+  await cluster.installSmall(namespace);
+  // With this one's load balancer in use, a new pod has to be healthy before its gate opens.
+  const backend = { service: { name: SERVICE, port: { number: 19530 } } };
+  await cluster.apply({
+    apiVersion: "networking.k8s.io/v1",
+    kind: "Ingress",
+    metadata: { name: "other", namespace, annotations: { "kubernetes.io/ingress.class": "gce" } },
+    spec: {
+      rules: [{ host: "other.milvus.io", http: { paths: [{ path: "/", pathType: "Prefix", backend }] } }],
+    },
+  });
+  await cluster.setFaultIn(namespace, "unhealthy-backends", true);
+  const job = await cluster.job();
+  const step = job.start({ ...inputsFor(namespace), keep_layer4: "true" });
+  const pods = ["get", "pods", "-n", namespace, "-o", "json"];
+  await vi.waitFor(
+    async () => expect(await cluster.kubectl(...pods)).toContain('"ReadinessGatesNotReady"'),
+    LIMIT,
+  );
+  const ingresses = await cluster.kubectl("get", "ingresses", "-n", namespace, "-o", "name");
+  expect(ingresses.trim()).toBe("ingress.networking.k8s.io/other");
+  await cluster.setFaultIn(namespace, "unhealthy-backends", false);
+  // The other one's health check lacks the BackendConfig that this run makes.
+  await cluster.setTime("readinessGateMs", 0);
+  const { errors, lines } = await step.ended;
+  await cluster.setTime("readinessGateMs", DEFAULT_TIMING.readinessGateMs);
+  expect(errors, lines.join("\n")).toEqual([]);
 });
 
-test("a rollout that fails takes the load balancer back that was made beside it", async () => {
-  const namespace = "taken-back";
-  const result = await deploy(namespace, "1h", { keep_layer4: "true", helm_timeout: "20s" });
-  expect(result.exitCode).toBe(1);
+test.each([
+  { mode: "cluster", component: "querynode" },
+  { mode: "standalone", component: "standalone" },
+] as const)(
+  "a rollout that fails takes the load balancer back that was made beside it: $mode mode",
+  async ({ mode, component }) => {
+    const namespace = `taken-back-${mode}`;
+    const { ended } = await startWithout(component, mode, namespace, { helm_timeout: "20s" });
+    const result = await ended;
+    expect(result.exitCode).toBe(1);
 
-  const writes = await cluster.writes(namespace);
-  expect(writes, result.lines.join("\n")).toContain(`patch ingresses/${INGRESS}`);
-  const [error = ""] = result.errors;
-  expect(error).toMatch(
-    /What this run had made of the load balancer is deleted again: Ingress my-release-milvus, /,
-  );
-  expect(error).toContain("Release my-release was rolled back to revision 1.");
-  expect(error).toMatch(/The layer-4 load balancer.* still stands/);
-  const left = await cluster.kubectl(
-    "get",
-    "ingresses,backendconfigs,secrets",
-    "-n",
-    namespace,
-    "-o",
-    "name",
-  );
-  expect(
-    left
-      .trim()
-      .split("\n")
-      .filter((name) => !name.includes("sh.helm.release")),
-  ).toEqual([]);
-  expect(await cluster.revisions(namespace)).toEqual(["superseded", "failed", "deployed"]);
-});
+    const writes = await cluster.writes(namespace);
+    expect(writes, result.lines.join("\n")).toContain(`patch ingresses/${INGRESS}`);
+    const [error = ""] = result.errors;
+    expect(error).toMatch(
+      /What this run had made of the load balancer is deleted again: Ingress my-release-milvus, /,
+    );
+    expect(error).toContain("Release my-release was rolled back to revision 1.");
+    expect(error).toMatch(/The layer-4 load balancer.* still stands/);
+    const left = await cluster.kubectl(
+      "get",
+      "ingresses,backendconfigs,secrets",
+      "-n",
+      namespace,
+      "-o",
+      "name",
+    );
+    expect(
+      left
+        .trim()
+        .split("\n")
+        .filter((name) => !name.includes("sh.helm.release")),
+    ).toEqual([]);
+    expect(await cluster.revisions(namespace)).toEqual(["superseded", "failed", "deployed"]);
+  },
+);
 
 test("the health check of a load balancer is mended before pods wait for it", async () => {
   const namespace = "mended-first";

@@ -1,6 +1,6 @@
 import { messageOf } from "../base/errors.ts";
 import { info } from "../base/log.ts";
-import { replacementOf } from "../helm/replaced-pods.ts";
+import { type NewPods, replacementOf } from "../helm/replaced-pods.ts";
 import type { ApiServer } from "../kubernetes/api.ts";
 import type { KubernetesObject, Pod } from "../kubernetes/objects.ts";
 import { objectChangeKey, type RunReport, recordOutcome } from "../report/run-report.ts";
@@ -19,24 +19,26 @@ export interface BesideRollout {
 }
 
 /**
- * Makes the load balancer as soon as the pods behind Milvus's Service are replaced and ready. Google needs
- * minutes for it, and so do the other pods of the release.
+ * Makes the load balancer as soon as the new pods behind Milvus's Service exist and none has to wait for it.
+ * Google needs minutes for it, and so do the pods to get ready.
  *
- * @param labels those of the pods
+ * @param newPods those behind the Service
  * @param made the objects that `make` has created so far
  */
 export function loadBalancerBesideRollout(
-  labels: Record<string, string>,
+  newPods: NewPods,
   { report, api }: { report: RunReport; api: ApiServer },
   made: ReadonlyMap<unknown, KubernetesObject>,
   make: () => Promise<void>,
 ): BesideRollout {
-  const isReplaced = replacementOf(labels);
+  const isReplaced = replacementOf(newPods);
   let making: Promise<boolean> | undefined;
   return {
     onPods: (pods) => {
       if (!isReplaced(pods) || making) return;
-      info("The pods behind Milvus's Service are replaced: the load balancer is made beside the other pods.");
+      info(
+        "The new pods behind Milvus's Service exist. The load balancer is made beside the rest of the rollout.",
+      );
       // What fails here is tried again after the rollout, and is an error then.
       making = make().then(
         () => true,

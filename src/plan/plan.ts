@@ -1,4 +1,5 @@
 import { parseManifest } from "../helm/manifest.ts";
+import type { NewPods } from "../helm/replaced-pods.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { FileManifest } from "../kubernetes/manifest-documents.ts";
 import { refuseOwnObjects } from "../kubernetes/manifest-files.ts";
@@ -26,11 +27,8 @@ export interface Plan {
   files: readonly FileManifest[];
   /** What becomes of the Cloud Armor policy of allowed_ranges. */
   clientPolicy: PolicyAction | undefined;
-  /**
-   * The labels of the pods after which the load balancer's objects are made;
-   * undefined: after the whole rollout.
-   */
-  awaitedPods: Record<string, string> | undefined;
+  /** The pods after which the load balancer's objects are made; undefined: after the whole rollout. */
+  awaitedPods: NewPods | undefined;
   /** What changes at Google, outside the cluster. */
   google: ObjectChange[];
   /** The warning that everybody on the Internet can use Milvus without authentication. */
@@ -68,7 +66,8 @@ export function makePlan(
     awaitedPods:
       change && !observed.ingress
         ? awaitedPods(
-            parseManifest(change.manifest).values(),
+            [...parseManifest(change.manifest).values()],
+            observed.workloads,
             observed.service.metadata.name,
             change,
             loadBalancer,
