@@ -47,6 +47,7 @@ class Pods extends EventEmitter<{ change: [] }> implements Endpoints {
       node: "node-0",
       port: 19530,
       ports,
+      isReady: true,
     }));
   }
 
@@ -400,10 +401,12 @@ describe("in a cluster", () => {
 
     /** The annotation by which a test knows its new pod: creation times count in whole seconds. */
     const ROUND = "local-gke/round";
+    const NEVER_READY = { "local-gke/ready-after": "1h" };
+    const READY_AT_ONCE = { "local-gke/ready-after": null };
     let round = 0;
     interface Pod {
       metadata: { annotations?: Record<string, string> };
-      status: { conditions: { type: string; reason: string; message: string }[] };
+      status: { podIP?: string; conditions: { type: string; reason: string; message: string }[] };
     }
 
     beforeAll(async () => {
@@ -419,6 +422,27 @@ describe("in a cluster", () => {
         reason: "LoadBalancerNegReady",
         message: `Pod does not belong to any NEG. Marking condition "${READINESS_GATE}" to True.`,
       });
+      await rolledOut();
+    });
+
+    it("that isn't ready has its gate open all the same while no load balancer uses its group", async () => {
+      cloud.removeBackend("neg");
+      expect(await replacePod(NEVER_READY)).toMatchObject({ reason: "LoadBalancerNegReady" });
+      const { conditions } = (await newPod()).status;
+      expect(conditions).not.toContainEqual(
+        expect.objectContaining({ type: "ContainersReady", status: "True" }),
+      );
+    });
+
+    it("that isn't ready is in the group, where it is unhealthy", async () => {
+      expect(await replacePod(NEVER_READY)).toMatchObject({ reason: "LoadBalancerNegNotReady" });
+      await vi.waitFor(async () => {
+        const { podIP: ipAddress } = (await newPod()).status;
+        expect(cloud.checkedEndpoints(serviceFor({}))).toContainEqual(
+          expect.objectContaining({ ipAddress, passed: false }),
+        );
+      }, 100_000);
+      await replacePod(READY_AT_ONCE);
       await rolledOut();
     });
 
@@ -451,9 +475,9 @@ describe("in a cluster", () => {
     });
 
     /** Replaces the proxy's pod, and returns the first condition of the new pod's readiness gate. */
-    async function replacePod(): Promise<object | undefined> {
+    async function replacePod(annotations = {}): Promise<object | undefined> {
       round += 1;
-      const template = { metadata: { annotations: { [ROUND]: String(round) } } };
+      const template = { metadata: { annotations: { [ROUND]: String(round), ...annotations } } };
       const patch = JSON.stringify({ spec: { template } });
       await kubectlRun("patch", "deployment/my-release-milvus-proxy", "-p", patch);
       return vi.waitFor(async () => {

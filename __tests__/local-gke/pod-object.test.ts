@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   acceptsClients,
   configFiles,
+  isEndpoint,
   isReady,
   portBehind,
   selects,
@@ -48,6 +49,16 @@ describe("a pod", () => {
     expect(isReady({ ...pod, metadata: { deletionTimestamp: new Date() } })).toBe(false);
     expect(isReady({ ...pod, status: { conditions: [{ type: "Ready", status: "False" }] } })).toBe(false);
     expect(isReady({})).toBe(false);
+  });
+
+  it.each([
+    ["has an address", { podIP: "10.0.0.1", phase: "Pending" }, true],
+    ["has no address", { phase: "Pending" }, false],
+    ["was evicted", { podIP: "10.0.0.1", phase: "Failed" }, false],
+    ["has completed", { podIP: "10.0.0.1", phase: "Succeeded" }, false],
+  ])("that isn't ready is an endpoint by its address: it %s", (_, status, expected) => {
+    expect(isEndpoint({ status })).toBe(expected);
+    expect(isEndpoint({ status, metadata: { deletionTimestamp: new Date() } })).toBe(false);
   });
 
   it("reads user.yaml after default.yaml, or the only file of a custom ConfigMap", () => {

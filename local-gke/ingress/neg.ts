@@ -30,7 +30,7 @@ interface Group {
 /** The cluster state that the NEG controller needs. */
 export interface NegInventory {
   service(namespace: string, name: string): V1Service | undefined;
-  /** Number of pods that serve a port of a Service. */
+  /** Number of pods behind a port of a Service, ready or not. */
   endpoints(namespace: string, service: string, portName: string): number;
 }
 

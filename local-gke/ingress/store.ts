@@ -168,12 +168,12 @@ export class Store {
     return this.#managedCertificates.get(name, namespace);
   }
 
-  /** Number of pods that serve a port of a Service. */
+  /** Number of pods behind a port of a Service, ready or not. */
   endpoints(namespace: string, service: string, portName: string): number {
     return this.#slices(namespace, service)
       .filter((slice) => slice.ports?.some((port) => (port.name ?? "") === portName))
       .flatMap((slice) => slice.endpoints ?? [])
-      .filter((endpoint) => endpoint.conditions?.ready !== false)
+      .filter((endpoint) => endpoint.conditions?.terminating !== true)
       .reduce((sum, endpoint) => sum + endpoint.addresses.length, 0);
   }
 

@@ -141,8 +141,7 @@ class ServiceController {
   }
 
   #podFor(namespace: string, service: string, port: number): number | undefined {
-    const all = this.#endpoints.of({ namespace, service, port });
-    const pods = all.filter(({ waitsForReadinessGate }) => !waitsForReadinessGate);
+    const pods = this.#endpoints.of({ namespace, service, port }).filter(({ isReady }) => isReady);
     const pod = pods[this.#turn++ % pods.length];
     return pod?.ports.get(pod.port);
   }

@@ -19,12 +19,12 @@ export interface Endpoint {
   port: number;
   /** Maps container ports to ports of 127.0.0.1. A missing port refuses connections. */
   ports: ReadonlyMap<number, number>;
-  /** Its containers are ready, but it waits for the load balancer's health check. */
-  waitsForReadinessGate?: boolean;
+  /** Whether its containers are ready and its readiness gates open. */
+  isReady: boolean;
 }
 
 /** The network endpoint groups. */
 export interface Endpoints extends EventEmitter<{ change: [] }> {
-  /** The pods behind a Service's port whose containers are ready. */
+  /** The pods behind a Service's port, ready or not, as GKE attaches them to a network endpoint group. */
   of(port: ServicePortReference): Endpoint[];
 }

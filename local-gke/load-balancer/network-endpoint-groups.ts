@@ -21,6 +21,7 @@ import {
   acceptsClients,
   configFiles,
   hasReadyContainers,
+  isEndpoint,
   isReady,
   portBehind,
   selects,
@@ -86,8 +87,7 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
     if (!service) return [];
     const endpoints: Endpoint[] = [];
     for (const { pod, served } of this.#members.values()) {
-      if (pod.metadata?.namespace !== namespace || !hasReadyContainers(pod) || !selects(service, pod))
-        continue;
+      if (pod.metadata?.namespace !== namespace || !isEndpoint(pod) || !selects(service, pod)) continue;
       const port = portBehind(service, number, pod);
       if (port === undefined) continue;
       endpoints.push({
@@ -96,7 +96,7 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
         node: pod.spec?.nodeName ?? "",
         port,
         ports: served?.ports ?? new Map(),
-        waitsForReadinessGate: !isReady(pod),
+        isReady: isReady(pod),
       });
     }
     return endpoints;

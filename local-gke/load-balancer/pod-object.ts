@@ -19,6 +19,15 @@ export function hasReadyContainers(pod: V1Pod): boolean {
   return conditionIsTrue(pod, "ContainersReady") && !pod.metadata?.deletionTimestamp;
 }
 
+/**
+ * Whether a pod belongs to the endpoints of its Services, ready or not (ingress-gce, pkg/neg/types,
+ * EndpointsDataFromEndpointSlices, leaves out only those that are terminating).
+ */
+export function isEndpoint({ metadata, status }: V1Pod): boolean {
+  const hasEnded = status?.phase === "Failed" || status?.phase === "Succeeded";
+  return Boolean(status?.podIP) && !hasEnded && !metadata?.deletionTimestamp;
+}
+
 export function conditionIsTrue(pod: V1Pod, type: string): boolean {
   return pod.status?.conditions?.some((each) => each.type === type && each.status === "True") === true;
 }
