@@ -29,7 +29,7 @@ beforeAll(async () => {
   );
 });
 
-/** Installs a release whose new pods of one component aren't ready by themselves, and starts the action. */
+/** Installs a release whose new pods of one component are never ready by themselves, and starts the action. */
 async function startWithout(
   component: string,
   mode: keyof typeof MODES,
@@ -64,7 +64,8 @@ test.each([
 
 test("a readiness gate that is closed holds the load balancer back", async () => {
   const namespace = "beside-gate";
-  await cluster.installSmall(namespace);
+  // Time for a load balancer that isn't held back.
+  await cluster.installSmall(namespace, { readyAfter: { standalone: "3s" } });
   // With this one's load balancer in use, a new pod has to be healthy before its gate opens.
   const backend = { service: { name: SERVICE, port: { number: 19530 } } };
   await cluster.apply({
@@ -77,7 +78,7 @@ test("a readiness gate that is closed holds the load balancer back", async () =>
   });
   await cluster.setFaultIn(namespace, "unhealthy-backends", true);
   const job = await cluster.job();
-  const step = job.start({ ...inputsFor(namespace), keep_layer4: "true" });
+  const step = job.start({ ...inputsFor(namespace), chart, keep_layer4: "true" });
   const pods = ["get", "pods", "-n", namespace, "-o", "json"];
   await vi.waitFor(
     async () => expect(await cluster.kubectl(...pods)).toContain('"ReadinessGatesNotReady"'),
