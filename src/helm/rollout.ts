@@ -3,13 +3,14 @@ import { formatDuration } from "../base/duration.ts";
 import { ActionError, messageOf } from "../base/errors.ts";
 import { info } from "../base/log.ts";
 import { symptomIn } from "../base/symptom.ts";
-import type { ApiServer } from "../kubernetes/api.ts";
+import type { ApiServer, Selector } from "../kubernetes/api.ts";
 import { Event, oldestFirst, Pod } from "../kubernetes/objects.ts";
-import { type Collection, type Follower, follow } from "../kubernetes/watch.ts";
+import { type Follower, follow } from "../kubernetes/watch.ts";
 import { FAILED_CREATE, MissingPods } from "./missing-pods.ts";
-import { followTrouble, patienceWith, type RolloutLimit, type Trouble, timeIn } from "./patience.ts";
-import { describePods, isAboutScaleUp, type PodProblem, problemOfPod } from "./pod-problem.ts";
+import type { RolloutLimit } from "./patience.ts";
+import type { PodProblem } from "./pod-problem.ts";
 import { POD_SYMPTOMS } from "./pod-symptoms.ts";
+import { WatchedPods } from "./watched-pods.ts";
 
 const LOG_LINES = 25;
 const AFTERWARDS =
@@ -76,12 +77,6 @@ function creationError(
   });
 }
 
-interface WatchedPod {
-  pod: Pod;
-  trouble: Trouble | undefined;
-  timer: NodeJS.Timeout | undefined;
-}
-
 /**
  * Watches a release's pods during an upgrade. A pod that can't get ready ends the upgrade early: Helm would
  * wait until its limit and then say only that it timed out.
@@ -95,15 +90,12 @@ export function watchRollout(
   limit: RolloutLimit,
   onPods: (pods: readonly Pod[]) => void = () => {},
 ): Rollout {
-  const pods = new Map<string, WatchedPod>();
-  /** The newest event of the cluster autoscaler about each pod. */
-  const scaleUps = new Map<string, Event>();
   const failed = new AbortController();
   const ended = new AbortController();
 
   const lastWords = (pod: string, container: string) =>
     api.log(namespace, pod, container, { lines: LOG_LINES, previous: true }).catch(messageOf);
-  const giveUp = async (name: string, problem: PodProblem, patience: number) => {
+  const failFor = async (name: string, problem: PodProblem, patience: number) => {
     const { container, restarts } = problem;
     // A container that has never started has no log.
     const log = container && restarts > 0 ? await lastWords(name, container) : "";
@@ -111,6 +103,10 @@ export function watchRollout(
     if (log) info(`The last lines of container ${container} of pod ${namespace}/${name}:\n${log}`);
     failed.abort(podError(`${namespace}/${name}`, release, problem, patience, log));
   };
+  const pods = new WatchedPods({
+    limit,
+    giveUp: (name, problem, patience) => void failFor(name, problem, patience),
+  });
   const missing = new MissingPods({
     release,
     limit,
@@ -126,91 +122,64 @@ export function watchRollout(
       failed.abort(creationError(`${kind} ${namespace}/${name}`, release, problem, patience));
     },
   });
-  const see = (pod: Pod) => {
-    const { name } = pod.metadata;
-    const before = pods.get(name);
-    clearTimeout(before?.timer);
-    const now = performance.now();
-    const problem = problemOfPod(pod, scaleUps.get(name));
-    const trouble = followTrouble(before?.trouble, problem, limit, now);
-    const patience = problem && patienceWith(problem, limit);
-    const timer =
-      trouble && problem && patience !== undefined
-        ? setTimeout(() => void giveUp(name, problem, patience), patience - timeIn(trouble, now))
-        : undefined;
-    pods.set(name, { pod, trouble, timer });
-  };
-  const allPods = () => [...pods.values()].map(({ pod }) => pod);
-  const forget = (name: string) => {
-    clearTimeout(pods.get(name)?.timer);
-    pods.delete(name);
-  };
-  const seeEvent = (event: Event) => {
-    if (!isAboutScaleUp(event)) return;
-    const { name } = event.involvedObject;
-    scaleUps.set(name, event);
-    const watched = pods.get(name);
-    if (watched) see(watched.pod);
-  };
 
   const podFollower: Follower = {
     onList: (items) => {
-      const listed = items.map((item) => v.parse(Pod, item));
-      const names = new Set(listed.map(({ metadata }) => metadata.name));
-      for (const name of [...pods.keys()]) if (!names.has(name)) forget(name);
-      for (const pod of listed) see(pod);
-      onPods(allPods());
+      pods.seeAll(items.map((item) => v.parse(Pod, item)));
+      onPods(pods.all());
     },
     onChange: (type, item) => {
       const pod = v.parse(Pod, item);
-      if (type === "DELETED") forget(pod.metadata.name);
-      else see(pod);
-      onPods(allPods());
-    },
-  };
-  const eventFollower: Follower = {
-    onList: (items) => {
-      for (const event of oldestFirst(items.map((item) => v.parse(Event, item)))) seeEvent(event);
-    },
-    onChange: (type, item) => {
-      if (type !== "DELETED") seeEvent(v.parse(Event, item));
-    },
-  };
-  const creationFollower: Follower = {
-    onList: (items) => {
-      for (const item of items) missing.see(v.parse(Event, item));
-    },
-    onChange: (type, item) => {
-      if (type !== "DELETED") missing.see(v.parse(Event, item));
+      if (type === "DELETED") pods.forget(pod.metadata.name);
+      else pods.see(pod);
+      onPods(pods.all());
     },
   };
   // Without a watch the upgrade only fails later, at Helm's own limit.
-  const watch = (what: string, collection: Collection, follower: Follower) =>
-    follow(api, collection, follower, ended.signal, (trouble) => info(trouble.message)).catch(
-      (error: unknown) => info(`${what} can't be watched: ${messageOf(error)}`),
-    );
+  const watch = (what: string, kind: "Pod" | "Event", selector: Selector, follower: Follower) =>
+    follow(api, { kind, namespace, selector }, follower, ended.signal, (trouble) =>
+      info(trouble.message),
+    ).catch((error: unknown) => info(`${what} can't be watched: ${messageOf(error)}`));
   const ofRelease = `labelSelector=app.kubernetes.io/instance=${release}` as const;
   const ofPods = "fieldSelector=involvedObject.kind=Pod";
   const ofCreations = `fieldSelector=reason=${FAILED_CREATE}` as const;
   const watching = [
-    watch("The release's pods", { kind: "Pod", namespace, selector: ofRelease }, podFollower),
-    watch("The events of the release's pods", { kind: "Event", namespace, selector: ofPods }, eventFollower),
+    watch("The release's pods", "Pod", ofRelease, podFollower),
+    watch(
+      "The events of the release's pods",
+      "Event",
+      ofPods,
+      eventFollower((event) => pods.seeEvent(event)),
+    ),
     watch(
       "Pods that can't be created",
-      { kind: "Event", namespace, selector: ofCreations },
-      creationFollower,
+      "Event",
+      ofCreations,
+      eventFollower((event) => missing.see(event)),
     ),
   ];
 
   return {
     failed: failed.signal,
-    describe: () => [describePods(allPods(), scaleUps), ...missing.describe()].join("; "),
+    describe: () => [pods.describe(), ...missing.describe()].join("; "),
     missing: () => missing.describe(),
     close: async () => {
       ended.abort();
-      for (const name of [...pods.keys()]) forget(name);
+      pods.close();
       missing.close();
       await Promise.all(watching);
+    },
+  };
+}
+
+/** Hands each event on, those of a list by age: the newest one comes last. */
+function eventFollower(see: (event: Event) => void): Follower {
+  return {
+    onList: (items) => {
+      for (const event of oldestFirst(items.map((item) => v.parse(Event, item)))) see(event);
+    },
+    onChange: (type, item) => {
+      if (type !== "DELETED") see(v.parse(Event, item));
     },
   };
 }

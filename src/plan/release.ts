@@ -76,20 +76,7 @@ export function planRelease(settings: Settings, observed: Observed, kept: YamlMa
   const { release, service, deployer } = observed;
   const requested = requestedValues(settings);
   const effective = mergeValues(release.computedValues, requested);
-  refuseSubchart(release, observed, settings.backendConfigName);
-  refuseOtherChart(release, chartNameIn({ chart: settings.chart, repository: settings.chartRepository }));
-  refuseUnsupportedValues(effective, requested, release);
-  // A release that isn't installed yet can have any name.
-  if (release.status !== NOT_INSTALLED) {
-    refuseRenaming(release.computedValues, effective, service.metadata.name);
-    // A failed upgrade may have changed the Service.
-    const deployed = release.status === "deployed" ? release.computedValues : undefined;
-    refuseLayer4Leftovers(effective, deployed, service);
-    if (deployed) refuseEditedPort(service, deployed);
-  }
-
-  const port = grpcPort(service, effective);
-  refuseOldProtocols(service, release.computedValues, effective, port);
+  const port = checkedPort(settings, observed, requested, effective);
   const complete = loadBalancerValues(effective, port, settings.backendConfigName);
   const hasLayer4 = [service.spec.type, valueAt(release.computedValues, "service", "type")].includes(
     "LoadBalancer",
@@ -101,23 +88,17 @@ export function planRelease(settings: Settings, observed: Observed, kept: YamlMa
   const own = joinValues(kept, release.values);
   const hasKept = Object.keys(kept).length > 0;
   const given = layValues(own, requested, release.computedValues, hasDefaultIn(release));
-  const upgraded = joinValues(given, overlay);
   const reasons = [
-    ...diffValues(own, upgraded).map(({ path }) => `value ${path} changes`),
-    ...(chartVersion === release.chartVersion
-      ? []
-      : [`chart ${release.chartVersion} becomes ${chartVersion}`]),
-    ...(release.status === "deployed" || release.status === NOT_INSTALLED
-      ? []
-      : [`revision ${release.revision} is ${release.status}`]),
+    ...diffValues(own, joinValues(given, overlay)).map(({ path }) => `value ${path} changes`),
+    ...releaseReasons(release, chartVersion),
     ...driftOf(observed, overlay),
   ];
   const isChanging = reasons.length > 0 || keepsLayer4;
   const recorded = [...parseManifest(release.base?.manifest ?? "").values()];
   const replicas = isChanging ? keptReplicas(observed.workloads, recorded, requested) : NO_REPLICAS;
-  const first = joinValues(overlay, replicas.values);
-  const last = joinValues(complete, replicas.values);
-  const after = joinValues(given, first);
+  const firstOverlay = joinValues(overlay, replicas.values);
+  const lastOverlay = joinValues(complete, replicas.values);
+  const after = joinValues(given, firstOverlay);
   return {
     port,
     chartVersion,
@@ -135,18 +116,58 @@ export function planRelease(settings: Settings, observed: Observed, kept: YamlMa
         ? {
             reasons,
             changes: diffValues(release.values, after),
-            values: valuesFor(settings, given, first, hasKept),
+            values: valuesFor(settings, given, firstOverlay, hasKept),
           }
         : undefined,
     switchOver:
       keepsLayer4 && !deployer
         ? {
             reasons: ["value service.type changes"],
-            changes: diffValues(after, joinValues(given, last)),
-            values: valuesFor(settings, given, last, hasKept),
+            changes: diffValues(after, joinValues(given, lastOverlay)),
+            values: valuesFor(settings, given, lastOverlay, hasKept),
           }
         : undefined,
   };
+}
+
+/**
+ * Checks that the release can be put behind the load balancer. Returns its gRPC port.
+ *
+ * @param requested the values of the inputs
+ * @param effective all values that the release would have with them
+ */
+function checkedPort(
+  settings: Settings,
+  observed: Observed,
+  requested: YamlMap,
+  effective: YamlMap,
+): GrpcPort {
+  const { release, service } = observed;
+  refuseSubchart(release, observed, settings.backendConfigName);
+  refuseOtherChart(release, chartNameIn({ chart: settings.chart, repository: settings.chartRepository }));
+  refuseUnsupportedValues(effective, requested, release);
+  // A release that isn't installed yet can have any name.
+  if (release.status !== NOT_INSTALLED) {
+    refuseRenaming(release.computedValues, effective, service.metadata.name);
+    // A failed upgrade may have changed the Service.
+    const deployed = release.status === "deployed" ? release.computedValues : undefined;
+    refuseLayer4Leftovers(effective, deployed, service);
+    if (deployed) refuseEditedPort(service, deployed);
+  }
+  const port = grpcPort(service, effective);
+  refuseOldProtocols(service, release.computedValues, effective, port);
+  return port;
+}
+
+/** Returns why the release needs an upgrade whatever its values: another chart version, or a failed revision. */
+function releaseReasons(release: Release, chartVersion: string): string[] {
+  const isSound = release.status === "deployed" || release.status === NOT_INSTALLED;
+  return [
+    ...(chartVersion === release.chartVersion
+      ? []
+      : [`chart ${release.chartVersion} becomes ${chartVersion}`]),
+    ...(isSound ? [] : [`revision ${release.revision} is ${release.status}`]),
+  ];
 }
 
 function layer4Stays({ tool, object }: Deployer): string {
