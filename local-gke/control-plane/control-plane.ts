@@ -39,6 +39,11 @@ export interface ControlPlane {
 const POLL_MS = 25;
 const READY_LIMIT_MS = 120_000;
 
+/** What the containers of all pods log. */
+const FIRST_LINE = "Welcome to use Milvus!";
+/** Milvus logs this if TLS is on while its HTTP server shares the gRPC port (milvus-io/milvus#46312). */
+const PANIC = "panic: proxy server(http) and external grpc server share the same port, tls mode must be 0";
+
 /**
  * Starts etcd, the API server, the controller manager, the scheduler and KWOK. Returns once the API server
  * and a node are ready. On failure, it ends every program that it has started.
@@ -52,6 +57,12 @@ export async function startControlPlane(directory: string, tokenReviewUrl: strin
   const files = filesIn(directory);
   const token = randomUUID();
   const endpoint = `127.0.0.1:${ports["kube-apiserver"]}`;
+  await mkdir(files.etcdData, { mode: 0o700 });
+  const adminKubeconfig = kubeconfig({
+    server: `https://${endpoint}`,
+    caCertificate: pki.caCertificate,
+    token,
+  });
   const contents: [path: string, content: string][] = [
     [files.caCertificate, pki.caCertificate],
     [files.servingCertificate, pki.servingCertificate],
@@ -59,63 +70,20 @@ export async function startControlPlane(directory: string, tokenReviewUrl: strin
     [files.serviceAccountKey, pki.serviceAccountKey],
     [files.tokens, `${token},admin,admin,system:masters\n`],
     [files.tokenReview, kubeconfig({ server: tokenReviewUrl })],
-    [
-      files.kubeconfig,
-      kubeconfig({ server: `https://${endpoint}`, caCertificate: pki.caCertificate, token }),
-    ],
+    [files.kubeconfig, adminKubeconfig],
     [files.auditPolicy, JSON.stringify(AUDIT_POLICY)],
-    [files.containerLog, containerLog("Welcome to use Milvus!")],
-    // Milvus logs this if TLS is on while its HTTP server shares the gRPC port (milvus-io/milvus#46312).
-    [
-      files.previousContainerLog,
-      containerLog(
-        "Welcome to use Milvus!",
-        "panic: proxy server(http) and external grpc server share the same port, tls mode must be 0",
-      ),
-    ],
+    [files.containerLog, containerLog(FIRST_LINE)],
+    [files.previousContainerLog, containerLog(FIRST_LINE, PANIC)],
   ];
-  await mkdir(files.etcdData, { mode: 0o700 });
   await Promise.all(contents.map(([path, content]) => writeFile(path, content, { mode: 0o600 })));
 
   const args = argumentsOf(directory, ports);
-  const children = new Map<ProgramName, Child>();
-  const death = Promise.withResolvers<never>();
-  const start = (names: readonly ProgramName[]) => {
-    for (const name of names) {
-      const child = startChild(name, programs[name], args[name], directory);
-      children.set(name, child);
-      // One that was replaced may die.
-      child.died.catch((error: unknown) => children.get(name) === child && death.reject(error));
-    }
-    return death.promise;
-  };
-  const stopped = new AbortController();
-  const stop = async () => {
-    stopped.abort();
-    await Promise.all([...children.values()].map((child) => child.kill()));
-  };
-  const interrupt = (server: Server, milliseconds: number) => {
-    const child = children.get(server);
-    if (!child) throw new Error(`${server} is interrupted already`);
-    // etcd, killed in the middle of a write, could lose what it has not synced.
-    if (server === "etcd") {
-      child.signal("SIGSTOP");
-      setTimeout(() => child.signal("SIGCONT"), milliseconds);
-      return;
-    }
-    children.delete(server);
-    const gone = child.kill();
-    setTimeout(async () => {
-      // Until then its port is in use.
-      await gone;
-      if (!stopped.signal.aborted) start([server]);
-    }, milliseconds);
-  };
+  const children = new Children((name) => startChild(name, programs[name], args[name], directory));
   const waiting = new AbortController();
   try {
     const server = { port: ports["kube-apiserver"], caCertificate: pki.caCertificate, token };
-    await Promise.race([apiServerReady(server, waiting.signal), start(SERVERS)]);
-    const died = start(CLIENTS);
+    await Promise.race([apiServerReady(server, waiting.signal), children.start(SERVERS)]);
+    const died = children.start(CLIENTS);
     await Promise.race([until(server, "/api/v1/nodes", waiting.signal, hasReadyNode), died]);
     died.catch(() => {});
     return {
@@ -123,14 +91,62 @@ export async function startControlPlane(directory: string, tokenReviewUrl: strin
       endpoint,
       caCertificate: pki.caCertificate,
       died,
-      interrupt,
-      stop,
+      interrupt: (name, milliseconds) => children.interrupt(name, milliseconds),
+      stop: () => children.stop(),
     };
   } catch (error) {
-    await stop();
+    await children.stop();
     throw error;
   } finally {
     waiting.abort();
+  }
+}
+
+/** The running programs of a control plane. */
+class Children {
+  readonly #startOne: (name: ProgramName) => Child;
+  readonly #running = new Map<ProgramName, Child>();
+  readonly #death = Promise.withResolvers<never>();
+  #isStopped = false;
+
+  constructor(startOne: (name: ProgramName) => Child) {
+    this.#startOne = startOne;
+  }
+
+  /** Starts programs. Rejects when one of all that were started ends. */
+  start(names: readonly ProgramName[]): Promise<never> {
+    for (const name of names) {
+      const child = this.#startOne(name);
+      this.#running.set(name, child);
+      child.died.catch((error: unknown) => {
+        // One that was replaced may die.
+        if (this.#running.get(name) === child) this.#death.reject(error);
+      });
+    }
+    return this.#death.promise;
+  }
+
+  interrupt(server: Server, milliseconds: number): void {
+    const child = this.#running.get(server);
+    if (!child) throw new Error(`${server} is interrupted already`);
+    // etcd, killed in the middle of a write, could lose what it has not synced.
+    if (server === "etcd") {
+      child.signal("SIGSTOP");
+      setTimeout(() => child.signal("SIGCONT"), milliseconds);
+      return;
+    }
+    this.#running.delete(server);
+    const gone = child.kill();
+    setTimeout(async () => {
+      // Until then its port is in use.
+      await gone;
+      if (!this.#isStopped) this.start([server]);
+    }, milliseconds);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await Promise.all([...this.#running.values()].map((child) => child.kill()));
   }
 }
 

@@ -68,6 +68,20 @@ const Kubeconfig = v.object({
 });
 const Status = v.object({ info: v.object({ status: v.string() }), config: v.optional(v.unknown()) });
 
+/** The inputs of every run. */
+const INPUTS = {
+  host: HOST,
+  release: RELEASE,
+  chart: OWN_CHART,
+  milvus_token: "root:Milvus",
+  keep_layer4: "false",
+  recover_pending: "1s",
+  gcloud_version: "none",
+  helm_timeout: "60s",
+  address_timeout: "60s",
+  backends_timeout: "60s",
+};
+
 /** Installs the smallest release and opens the gates in front of it. */
 export async function openBench(
   gke: LocalGke,
@@ -94,26 +108,12 @@ export async function openBench(
   ]);
   wire.lead(new URL(cluster.server).host);
   const directory = await mkdtemp(join(gke.directory, "faults-"));
-  const inputs = {
-    host: HOST,
-    release: RELEASE,
-    namespace,
-    chart: OWN_CHART,
-    milvus_token: "root:Milvus",
-    keep_layer4: "false",
-    recover_pending: "1s",
-    gcloud_version: "none",
-    helm_timeout: "60s",
-    address_timeout: "60s",
-    backends_timeout: "60s",
-    ...(through === "google" && THROUGH_GOOGLE),
-    ...(through === "kubeconfig" && {
-      kubeconfig: kubeconfigFor(apiServer.url, apiServer.certificate ?? "", user.token),
-    }),
-    ...(through === "wire" && {
-      kubeconfig: kubeconfigFor(`https://${wire.address}`, authority, user.token),
-    }),
+  const ways: Record<Cell["through"], Record<string, string>> = {
+    google: THROUGH_GOOGLE,
+    kubeconfig: { kubeconfig: kubeconfigFor(apiServer.url, apiServer.certificate ?? "", user.token) },
+    wire: { kubeconfig: kubeconfigFor(`https://${wire.address}`, authority, user.token) },
   };
+  const inputs = { ...INPUTS, namespace, ...ways[through] };
   const bench: Bench = {
     namespace,
     apiServer,

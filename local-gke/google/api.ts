@@ -83,20 +83,7 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
 
   const requests: string[] = [];
   const quotaProjects: string[] = [];
-  const failures = new Map<Fault, number>();
-  const rearm = (fault: Fault) => failures.delete(fault);
-  cloud.on("fault", rearm);
-
-  /** The outage that a request encounters: a 503 and a connection reset in turn. */
-  const outage = (base: string): "none" | "503" | "reset" => {
-    const fault = OUTAGES[base];
-    if (!fault || !cloud.faults.has(fault)) return "none";
-    const seen = failures.get(fault) ?? 0;
-    if (seen >= FAILURES) return "none";
-    failures.set(fault, seen + 1);
-    return seen % 2 === 0 ? "503" : "reset";
-  };
-
+  const outages = watchOutages(cloud);
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? "/", "http://localhost");
     const [base, api] = Object.entries(apis).find(([prefix]) => url.pathname.startsWith(prefix)) ?? [];
@@ -104,7 +91,7 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
     const quotaProject = request.headers["x-goog-user-project"];
     if (quotaProject) quotaProjects.push(`${request.method} ${url.pathname} ${quotaProject}`);
     const body = await text(request);
-    const outcome = base ? outage(base) : "none";
+    const outcome = base ? outages.next(base) : "none";
     if (outcome === "reset") {
       request.socket.destroy();
       return;
@@ -134,24 +121,10 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
   return {
     url,
     env: {
-      GOOGLE_APPLICATION_CREDENTIALS: files.federatedServiceAccount,
-      GOOGLE_GHA_CREDS_PATH: files.federatedServiceAccount,
-      CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE: files.federatedServiceAccount,
-      CLOUDSDK_CORE_PROJECT: cloud.projectId,
-      CLOUDSDK_PROJECT: cloud.projectId,
-      GCLOUD_PROJECT: cloud.projectId,
-      GCP_PROJECT: cloud.projectId,
-      GOOGLE_CLOUD_PROJECT: cloud.projectId,
+      ...credentialEnvironment(files, cloud.projectId),
       ACTIONS_ID_TOKEN_REQUEST_URL: identityTokenUrl,
       ACTIONS_ID_TOKEN_REQUEST_TOKEN: identities.requestToken,
-      GHA_ENDPOINT_OVERRIDE_container: `${url}/container/v1`,
-      GHA_ENDPOINT_OVERRIDE_compute: `${url}/compute/v1`,
-      GHA_ENDPOINT_OVERRIDE_dns: `${url}/dns/v1`,
-      GHA_ENDPOINT_OVERRIDE_resolver: resolver.address,
-      GHA_ENDPOINT_OVERRIDE_connectgateway: `${url}/connectgateway/v1`,
-      GHA_ENDPOINT_OVERRIDE_oauth2: `${url}/oauth2`,
-      GHA_ENDPOINT_OVERRIDE_sts: `${url}/sts/v1`,
-      GHA_ENDPOINT_OVERRIDE_iamcredentials: `${url}/iamcredentials/v1`,
+      ...endpointOverrides(url, resolver.address),
     },
     files,
     provider: identities.provider,
@@ -160,12 +133,62 @@ export async function startGoogleApi(options: GoogleApiOptions): Promise<GoogleA
     quotaProjects,
     async stop() {
       stopped.abort();
-      cloud.off("fault", rearm);
+      outages.stop();
       await resolver.stop();
       await gateway.stop();
       server.close();
       server.closeAllConnections();
       await once(server, "close");
     },
+  };
+}
+
+/** Decides which requests fail while a fault `unavailable-...` is set. */
+function watchOutages(cloud: Cloud): { next(base: string): "none" | "503" | "reset"; stop(): void } {
+  const failures = new Map<Fault, number>();
+  const rearm = (fault: Fault) => failures.delete(fault);
+  cloud.on("fault", rearm);
+  return {
+    /** The outage that a request to an API encounters: a 503 and a connection reset in turn. */
+    next(base) {
+      const fault = OUTAGES[base];
+      if (!fault || !cloud.faults.has(fault)) return "none";
+      const seen = failures.get(fault) ?? 0;
+      if (seen >= FAILURES) return "none";
+      failures.set(fault, seen + 1);
+      return seen % 2 === 0 ? "503" : "reset";
+    },
+    stop: () => void cloud.off("fault", rearm),
+  };
+}
+
+/** Returns the variables that google-github-actions/auth sets. */
+function credentialEnvironment(
+  { federatedServiceAccount: credentials }: CredentialFiles,
+  projectId: string,
+): Record<string, string> {
+  return {
+    GOOGLE_APPLICATION_CREDENTIALS: credentials,
+    GOOGLE_GHA_CREDS_PATH: credentials,
+    CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE: credentials,
+    CLOUDSDK_CORE_PROJECT: projectId,
+    CLOUDSDK_PROJECT: projectId,
+    GCLOUD_PROJECT: projectId,
+    GCP_PROJECT: projectId,
+    GOOGLE_CLOUD_PROJECT: projectId,
+  };
+}
+
+/** Returns the variables that lead the action to this server. */
+function endpointOverrides(url: string, resolver: string): Record<string, string> {
+  return {
+    GHA_ENDPOINT_OVERRIDE_container: `${url}/container/v1`,
+    GHA_ENDPOINT_OVERRIDE_compute: `${url}/compute/v1`,
+    GHA_ENDPOINT_OVERRIDE_dns: `${url}/dns/v1`,
+    GHA_ENDPOINT_OVERRIDE_resolver: resolver,
+    GHA_ENDPOINT_OVERRIDE_connectgateway: `${url}/connectgateway/v1`,
+    GHA_ENDPOINT_OVERRIDE_oauth2: `${url}/oauth2`,
+    GHA_ENDPOINT_OVERRIDE_sts: `${url}/sts/v1`,
+    GHA_ENDPOINT_OVERRIDE_iamcredentials: `${url}/iamcredentials/v1`,
   };
 }
