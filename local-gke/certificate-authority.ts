@@ -20,6 +20,7 @@ export interface CertificateRequest {
   days: number;
 }
 
+/** Issues certificates that only clients with its own certificate trust. */
 export class CertificateAuthority {
   /** The authority's own certificate, as PEM. */
   readonly certificate: string;

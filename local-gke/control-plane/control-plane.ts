@@ -39,7 +39,7 @@ export interface ControlPlane {
 const POLL_MS = 25;
 const READY_LIMIT_MS = 120_000;
 
-/** What the containers of all pods log. */
+/** The first line of every container's log. */
 const FIRST_LINE = "Welcome to use Milvus!";
 /** Milvus logs this if TLS is on while its HTTP server shares the gRPC port (milvus-io/milvus#46312). */
 const PANIC = "panic: proxy server(http) and external grpc server share the same port, tls mode must be 0";

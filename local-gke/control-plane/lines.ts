@@ -14,6 +14,7 @@ export function githubEnvLines(env: Record<string, string>): string {
     .join("");
 }
 
+/** Formats what `local-gke status` prints. */
 export function statusLines(
   all: readonly { name: string; directory: string; processes: number[]; state: State | undefined }[],
 ): string {

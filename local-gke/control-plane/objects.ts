@@ -25,6 +25,7 @@ export const INITIAL_OBJECTS: readonly Creation[] = [
   },
 ];
 
+/** Returns the Node that KWOK simulates. */
 export function newNode(name: string, pool: string) {
   const resources = { cpu: "64", memory: "256Gi", "ephemeral-storage": "1Ti", pods: "500" };
   return {

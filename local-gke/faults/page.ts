@@ -34,6 +34,7 @@ export interface Detection {
   longest: number | undefined;
 }
 
+/** Returns how fast runs reported the faults that last. */
 export function detectionIn(outcomes: readonly Outcome[]): Detection {
   const lasting = outcomes.filter(({ cell }) => cell.shownBy !== undefined);
   const times = lasting.flatMap(({ detection, wrong }) =>

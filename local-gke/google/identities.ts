@@ -37,6 +37,7 @@ export type CredentialFiles = Record<(typeof CREDENTIAL_KINDS)[number], string>;
 /** The same for every project of this process: the two take a quarter of a second to make. */
 let keys: Promise<[KeyPair, KeyPair]> | undefined;
 
+/** Makes the keys and secrets of a project's accounts. */
 export async function makeIdentities(projectId: string): Promise<Identities> {
   const newKey = () => promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
   keys ??= Promise.all([newKey(), newKey()]);

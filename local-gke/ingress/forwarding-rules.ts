@@ -18,6 +18,7 @@ export interface ForwardingRule {
   promoted: { address: string; isNeeded: boolean } | undefined;
 }
 
+/** Makes and deletes the forwarding rules of load balancers, as Google's controller does. */
 export class ForwardingRules {
   readonly #cloud: Cloud;
   readonly #compute: Compute;

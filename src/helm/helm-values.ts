@@ -11,6 +11,7 @@ export type HelmValues =
   /** All of the release's own values from now on. */
   | { kind: "instead"; values: YamlMap };
 
+/** A file of the input `values`. */
 export interface ValuesFile {
   /** As the user wrote it: Helm reads this. */
   text: string;

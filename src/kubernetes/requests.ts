@@ -20,6 +20,7 @@ const AWAY_PAUSES_MS = [500, 1000, 2000, 5000, 10_000, 15_000, 25_000, 30_000, 3
 
 export type PatchType = "apply-patch+yaml" | "json-patch+json" | "merge-patch+json";
 
+/** What a request to the API server has beside its method and path. */
 export interface ApiRequest {
   contentType?: "application/json" | `application/${PatchType}`;
   body?: object;

@@ -9,8 +9,8 @@ export interface GrpcPort {
   port: number;
 }
 
-/** The port at which Milvus serves gRPC by default, in its chart and with its operator. */
-export const DEFAULT_GRPC_PORT: GrpcPort = { name: "milvus", port: 19530 };
+/** The port of Milvus's Service by default, in its chart and with its operator. */
+export const DEFAULT_SERVICE_PORT: GrpcPort = { name: "milvus", port: 19530 };
 
 /**
  * Returns the Service's gRPC port. The values win over the live Service, because the upgrade may rename the

@@ -9,7 +9,7 @@ import { mergeValues, valueAt } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { requestedValues } from "../inputs/values.ts";
 import { Service } from "../kubernetes/objects.ts";
-import { DEFAULT_GRPC_PORT } from "../milvus/grpc-port.ts";
+import { DEFAULT_SERVICE_PORT } from "../milvus/grpc-port.ts";
 import type { ClusterState } from "./observed.ts";
 
 /**
@@ -69,8 +69,8 @@ export function serviceToCome(
       type: text("service", "type"),
       ports: [
         {
-          name: text("service", "portName") ?? DEFAULT_GRPC_PORT.name,
-          port: typeof port === "number" ? port : DEFAULT_GRPC_PORT.port,
+          name: text("service", "portName") ?? DEFAULT_SERVICE_PORT.name,
+          port: typeof port === "number" ? port : DEFAULT_SERVICE_PORT.port,
           targetPort: "milvus",
         },
       ],

@@ -8,7 +8,7 @@ import type { ApiServer } from "../kubernetes/api.ts";
 import { type Deployer, deployerOf } from "../kubernetes/deployers.ts";
 import { ListedObject } from "../kubernetes/objects.ts";
 import { HELM_RELEASE } from "../kubernetes/ownership.ts";
-import { DEFAULT_GRPC_PORT } from "../milvus/grpc-port.ts";
+import { DEFAULT_SERVICE_PORT } from "../milvus/grpc-port.ts";
 import { loadBalancerValues } from "../milvus/values.ts";
 import type { Access } from "./access.ts";
 import { observeInstallation } from "./installation.ts";
@@ -72,7 +72,7 @@ function deployedWithoutHelm(
   { release, namespace, backendConfigName }: MissingSettings,
   deployer: Deployer | "unknown",
 ): ActionError {
-  const service = asMap(loadBalancerValues({}, DEFAULT_GRPC_PORT, backendConfigName).service);
+  const service = asMap(loadBalancerValues({}, DEFAULT_SERVICE_PORT, backendConfigName).service);
   const isKnown = deployer !== "unknown";
   const title = `Milvus ${release} in namespace ${namespace}`;
   const what = isKnown

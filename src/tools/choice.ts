@@ -13,7 +13,11 @@ export interface Choice {
   newest: () => Promise<string>;
 }
 
-/** @throws ActionError when the text isn't a version, or not a supported one */
+/**
+ * Parses a version input.
+ *
+ * @throws ActionError when the text isn't a version, or not a supported one
+ */
 export function parseSupported(tool: Tool, text: string): Wanted {
   const wanted = parseWanted(text);
   if (!wanted) {
@@ -29,6 +33,9 @@ export function parseSupported(tool: Tool, text: string): Wanted {
 }
 
 /**
+ * Decides which versions this run accepts.
+ *
+ * @param fit what `auto` means
  * @throws ActionError when the newest release isn't supported; DownloadError when the mirror doesn't name one
  */
 export async function choose(wanted: Wanted, fit: Fit, publisher: Publisher): Promise<Choice> {

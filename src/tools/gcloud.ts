@@ -13,6 +13,7 @@ const CHANNEL = "dl/cloudsdk/channels/rapid";
 const snapshot = v.pipe(v.string(), v.parseJson(), v.object({ version: v.string() }));
 const versionOutput = v.pipe(v.string(), v.parseJson(), v.object({ "Google Cloud SDK": v.string() }));
 
+/** gcloud, from the files that `gcloud components update` downloads. */
 export const gcloud: Tool = {
   name: "gcloud",
   host: "https://dl.google.com",

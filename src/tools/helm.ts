@@ -4,6 +4,7 @@ import type { ProvidedTool, Tool, ToolRequest } from "./tool.ts";
 
 const FIRST_MAJOR = 3;
 
+/** Helm, from get.helm.sh. */
 export const helm: Tool = {
   name: "helm",
   host: "https://get.helm.sh",

@@ -15,6 +15,7 @@ export interface Patience {
   retryDelaysMs: readonly number[];
 }
 
+/** The patience of a run. Tests have less. */
 export const PATIENCE: Patience = { stallMs: 30_000, retryDelaysMs: [1_000, 4_000] };
 
 /** A host whose Retry-After is longer than this is not asked again. */

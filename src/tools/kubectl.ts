@@ -12,6 +12,7 @@ const versionOutput = v.pipe(
   v.object({ clientVersion: v.object({ gitVersion: v.string() }) }),
 );
 
+/** kubectl, from dl.k8s.io. */
 export const kubectl: Tool = {
   name: "kubectl",
   host: "https://dl.k8s.io",
@@ -52,6 +53,11 @@ export async function provideKubectl(
   return await provide(kubectl, request, async () => fitCluster(await request.clusterVersion?.()));
 }
 
+/**
+ * Returns the versions of kubectl that fit a cluster.
+ *
+ * @param clusterVersion as the cluster reports it; undefined if it is not known
+ */
 export function fitCluster(clusterVersion: string | undefined): Fit {
   const version = semver.coerce(clusterVersion);
   if (!version) {

@@ -45,6 +45,7 @@ export interface Fit {
   pointer: string;
 }
 
+/** A tool that this run uses. */
 export interface ProvidedTool extends Program {
   /** Without `v`. */
   version: string;
@@ -52,6 +53,7 @@ export interface ProvidedTool extends Program {
   why: string;
 }
 
+/** What the inputs say about a tool. */
 export interface ToolRequest {
   /** The input `<tool>_version`. */
   version: string;
@@ -77,6 +79,7 @@ export interface Found {
   origin: string;
 }
 
+/** Tells whether this action can work with a version of a tool. */
 export function isSupported(tool: Tool, version: string): boolean {
   return semver.satisfies(version, tool.supported.range, { includePrerelease: true });
 }

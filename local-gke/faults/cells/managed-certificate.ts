@@ -44,6 +44,7 @@ export async function leadHost(bench: Bench): Promise<void> {
   await pointHost(bench, await addressOf(bench));
 }
 
+/** Lets the host's DNS record point to an address. */
 export async function pointHost(bench: Bench, address: string): Promise<void> {
   await bench.control("PUT", `dns-records/${hostOf(bench)}`, { type: "A", values: [address] });
 }
