@@ -30,7 +30,7 @@ import { type Access, reachCluster } from "./observe/access.ts";
 import { backendInspector } from "./observe/backends.ts";
 import { observe } from "./observe/observe.ts";
 import { makePlan } from "./plan/plan.ts";
-import { type Endpoint, proveCertificate } from "./prove/certificate.ts";
+import { type LoadBalancerEndpoint, proveCertificate } from "./prove/certificate.ts";
 import { reportCertificate } from "./report/certificate.ts";
 import { describeCounts, hasChanges } from "./report/change-counts.ts";
 import { reportDns } from "./report/dns.ts";
@@ -235,7 +235,7 @@ async function waitUntilReachable(
  */
 async function prove(
   { settings, session, access, observed, plan, watch }: Deployment,
-  endpoint: Endpoint,
+  endpoint: LoadBalancerEndpoint,
 ): Promise<boolean> {
   const { certificate, formerHosts, ingressAddress } = observed;
   const { zone, clientPolicy } = observed.google;

@@ -5,14 +5,14 @@ import { ActionError, CancelledError, messageOf } from "./base/errors.ts";
 import { fail, warning } from "./base/log.ts";
 import { privateDirectory, removeCredentials } from "./gke/kubeconfig.ts";
 import { podIdentity } from "./gke/pod-identity.ts";
-import { secretsIn } from "./inputs/secrets.ts";
+import { secretsOf } from "./inputs/secrets.ts";
 import { readSettings, type Settings } from "./inputs/settings.ts";
 import { annotate } from "./report/annotations.ts";
 import { setOutputs } from "./report/outputs.ts";
 import type { RunReport } from "./report/run-report.ts";
 import type { Session } from "./report/session.ts";
-import { shortened, wantedSummary } from "./report/summary.ts";
-import { addressOf, symptomOf } from "./report/symptoms/symptom-of.ts";
+import { shortenedSummary, wantedSummary } from "./report/summary.ts";
+import { symptomAddress, symptomOf } from "./report/symptoms/symptom-of.ts";
 
 /** State whose presence marks the post step. */
 const STARTED = "started";
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
     keepState(STARTED, "true");
     const workspace = process.env.GITHUB_WORKSPACE ?? process.cwd();
     settings = readSettings(getInput, workspace, podIdentity(process.env));
-    for (const secret of secretsIn(settings)) setSecret(secret);
+    for (const secret of secretsOf(settings)) setSecret(secret);
     directory = await privateDirectory(process.env);
     keepState(DIRECTORY, directory);
     const session = { directory, workspace, environment: process.env, signal: cancelled, report };
@@ -96,7 +96,7 @@ function keepState(name: string, value: string): void {
 function writeReport(report: RunReport, settings: Settings | undefined, failure: string | undefined): void {
   const summary = wantedSummary(report, settings ?? { mode: "deploy", summary: "changes" }, failure);
   try {
-    setOutputs(report, shortened(summary));
+    setOutputs(report, shortenedSummary(summary));
   } catch (error) {
     fail(describe(outputsError(error), report));
   }
@@ -124,7 +124,7 @@ function describe(error: unknown, report: RunReport): string {
   if (error instanceof ActionError) {
     const symptom = symptomOf(error);
     if (!symptom) return error.message;
-    report.explanation = addressOf(symptom, process.env);
+    report.explanation = symptomAddress(symptom, process.env);
     return `${error.message}\nMore: ${report.explanation}`;
   }
   if (error instanceof CancelledError) {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { parse } from "yaml";
-import { secretsIn } from "../../src/inputs/secrets.ts";
+import { secretsOf } from "../../src/inputs/secrets.ts";
 import { readSettings } from "../../src/inputs/settings.ts";
 import { readManifests } from "../../src/kubernetes/manifest-files.ts";
 import {
@@ -51,7 +51,7 @@ function read(given: Record<string, string>): void {
 
 function readAll(given: Record<string, string>): void {
   const settings = readSettings((name) => given[name] ?? action.inputs[name]?.default ?? "", workspace);
-  for (const secret of secretsIn(settings)) expect(secret).not.toBe("");
+  for (const secret of secretsOf(settings)) expect(secret).not.toBe("");
 }
 
 test.each(NAMES)("%s is usable or refused, whatever it is", (name) => {

@@ -1,13 +1,13 @@
 import { dump } from "js-yaml";
 import { expect, test } from "vitest";
-import { secretsIn } from "../../src/inputs/secrets.ts";
+import { secretsOf } from "../../src/inputs/secrets.ts";
 import { readSettings } from "../../src/inputs/settings.ts";
 
 const REQUIRED = { host: "my-release.milvus.io", location: "us-central1", cluster_name: "milvus" };
 
-function secretsOf(inputs: Record<string, string>): string[] {
+function secretsWith(inputs: Record<string, string>): string[] {
   const all: Record<string, string> = { ...REQUIRED, ...inputs };
-  return secretsIn(readSettings((name) => all[name] ?? "", "/"));
+  return secretsOf(readSettings((name) => all[name] ?? "", "/"));
 }
 
 const KUBECONFIG = {
@@ -42,11 +42,11 @@ const IN_KUBECONFIG = ["bearer-token", "a-password", "S0VZIERBVEE=", "the-id-tok
 test("a kubeconfig's credentials are secret, and so is its whole text if it is one line", () => {
   const [yaml, json] = [dump(KUBECONFIG), JSON.stringify(KUBECONFIG)];
   const base64 = Buffer.from(yaml).toString("base64");
-  expect(secretsOf({ kubeconfig: yaml })).toEqual(IN_KUBECONFIG);
-  expect(secretsOf({ kubeconfig: json })).toEqual([json, ...IN_KUBECONFIG]);
-  expect(secretsOf({ kubeconfig: base64 })).toEqual([base64, ...IN_KUBECONFIG]);
-  expect(secretsOf({ kubeconfig: "/home/runner/.kube/config" })).toEqual([]);
-  expect(secretsOf({ kubeconfig: "users: [\ntoken: x" })).toEqual([]);
+  expect(secretsWith({ kubeconfig: yaml })).toEqual(IN_KUBECONFIG);
+  expect(secretsWith({ kubeconfig: json })).toEqual([json, ...IN_KUBECONFIG]);
+  expect(secretsWith({ kubeconfig: base64 })).toEqual([base64, ...IN_KUBECONFIG]);
+  expect(secretsWith({ kubeconfig: "/home/runner/.kube/config" })).toEqual([]);
+  expect(secretsWith({ kubeconfig: "users: [\ntoken: x" })).toEqual([]);
 });
 
 const PEM =
@@ -62,20 +62,20 @@ const IN_KEY_FILE = [JSON.stringify(PEM).slice(1, -1), "first line of key", "sec
 
 test("the key in credentials_json is secret line by line, and so is the whole text if it is one line", () => {
   const json = JSON.stringify(KEY_FILE);
-  expect(secretsOf({ credentials_json: json })).toEqual([json, ...IN_KEY_FILE]);
-  expect(secretsOf({ credentials_json: JSON.stringify(KEY_FILE, undefined, 2) })).toEqual(IN_KEY_FILE);
+  expect(secretsWith({ credentials_json: json })).toEqual([json, ...IN_KEY_FILE]);
+  expect(secretsWith({ credentials_json: JSON.stringify(KEY_FILE, undefined, 2) })).toEqual(IN_KEY_FILE);
   const federated = {
     type: "external_account",
     subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
     credential_source: { url: "https://issuer.example", headers: { Authorization: "Bearer of-this-job" } },
   };
-  expect(secretsOf({ credentials_json: JSON.stringify(federated, undefined, 2) })).toEqual([
+  expect(secretsWith({ credentials_json: JSON.stringify(federated, undefined, 2) })).toEqual([
     "Bearer of-this-job",
   ]);
 });
 
 test("milvus_token is secret, and so is the decoded password of chart_repository", () => {
-  expect(secretsOf({ chart_repository: "https://ci:p%3Ass@charts.example" })).toEqual(["p:ss"]);
-  expect(secretsOf({ milvus_token: "a:b" })).toEqual(["a:b"]);
-  expect(secretsOf({})).toEqual([]);
+  expect(secretsWith({ chart_repository: "https://ci:p%3Ass@charts.example" })).toEqual(["p:ss"]);
+  expect(secretsWith({ milvus_token: "a:b" })).toEqual(["a:b"]);
+  expect(secretsWith({})).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Outcome, PlanReport, RunReport } from "../../src/report/run-report.ts";
-import { shortened, summaryOf, wantedSummary } from "../../src/report/summary.ts";
+import { shortenedSummary, summaryOf, wantedSummary } from "../../src/report/summary.ts";
 
 const EMPTY: RunReport = { changes: 0, steps: [] };
 const READY: RunReport = {
@@ -462,7 +462,7 @@ describe("the first line", () => {
 
   test("stays when the output is shortened", () => {
     const long = `## Verdict\n\n${"x\n".repeat(100_000)}`;
-    expect(shortened(long).length).toBeLessThanOrEqual(64_000);
-    expect(shortened(long)).toMatch(/^## Verdict\n/);
+    expect(shortenedSummary(long).length).toBeLessThanOrEqual(64_000);
+    expect(shortenedSummary(long)).toMatch(/^## Verdict\n/);
   });
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ActionError } from "../../src/base/errors.ts";
 import { readSettings } from "../../src/inputs/settings.ts";
-import { addressOf, symptomOf } from "../../src/report/symptoms/symptom-of.ts";
+import { symptomAddress, symptomOf } from "../../src/report/symptoms/symptom-of.ts";
 
 const refused = new ActionError("helm upgrade of release r in namespace n failed.", {
   symptom: "webhook-silent",
@@ -88,5 +88,5 @@ test.each<[what: string, environment: NodeJS.ProcessEnv, address: string]>([
     "docs/troubleshooting.md#quota",
   ],
 ])("its address has %s", (_, environment, address) => {
-  expect(addressOf("quota", environment)).toBe(address);
+  expect(symptomAddress("quota", environment)).toBe(address);
 });

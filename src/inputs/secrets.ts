@@ -18,7 +18,7 @@ const SHORTEST = 8;
  * Returns the texts in the inputs that the runner must mask in the job's log. The runner masks a text of
  * several lines line by line: common lines are therefore left out here.
  */
-export function secretsIn({
+export function secretsOf({
   milvusToken,
   githubToken,
   chartLogin,

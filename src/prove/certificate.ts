@@ -8,7 +8,7 @@ import type { LoadBalancerWatch } from "../loadbalancer/watch.ts";
 import { type Session, step } from "../report/session.ts";
 
 /** Where the load balancer is. */
-export interface Endpoint {
+export interface LoadBalancerEndpoint {
   address: string;
   /** `host:port` to dial. */
   dial: string;
@@ -39,7 +39,7 @@ export async function proveCertificate(
   >,
   session: Session,
   watch: LoadBalancerWatch,
-  { address, dial, dns, elsewhere }: Endpoint,
+  { address, dial, dns, elsewhere }: LoadBalancerEndpoint,
 ): Promise<boolean> {
   const { report, environment, signal } = session;
   const { certificateTimeout: limit, certificatePresentedTimeout, waitFor, dnsZone } = settings;

@@ -5,7 +5,7 @@ import { keepComment } from "../github/comment.ts";
 import { pullRequestOf } from "../github/pull-request.ts";
 import type { Settings } from "../inputs/settings.ts";
 import type { RunReport } from "./run-report.ts";
-import { shortened, wantedSummary } from "./summary.ts";
+import { shortenedSummary, wantedSummary } from "./summary.ts";
 
 /**
  * Writes what the run has found into a comment on the job's pull request. Later runs edit that comment. If it
@@ -60,7 +60,7 @@ export function commentText(
   origin: string | undefined,
 ): string {
   const { mode, namespace, release } = settings;
-  const summary = shortened(wantedSummary(report, { mode, summary: "changes" }, failure)).trimEnd();
+  const summary = shortenedSummary(wantedSummary(report, { mode, summary: "changes" }, failure)).trimEnd();
   const about = [`Milvus release \`${namespace}/${release}\``, ...(origin === undefined ? [] : [origin])];
   return `${summary}\n\n<sub>${about.join(", ")}</sub>\n`;
 }

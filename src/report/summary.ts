@@ -42,7 +42,7 @@ export function wantedSummary(
 }
 
 /** Returns the summary for the output `summary`, which workflows put into comments. */
-export function shortened(summary: string): string {
+export function shortenedSummary(summary: string): string {
   if (summary.length <= MAX_OUTPUT) return summary;
   const cut = summary.slice(0, MAX_OUTPUT - CUT.length);
   return `${cut.slice(0, cut.lastIndexOf("\n"))}${CUT}`;

@@ -26,14 +26,14 @@ const LONGEST_RETRY_AFTER_MS = 60_000;
  * retry won't change), `unreachable` (no complete answer) and `unverified` (the content is not what was
  * published).
  */
-export type Obstacle = "missing" | "refused" | "unreachable" | "unverified";
+export type DownloadObstacle = "missing" | "refused" | "unreachable" | "unverified";
 
 /** A download that failed for good. The message names the URL and the answer. */
 export class DownloadError extends Error {
   override readonly name = "DownloadError";
-  readonly obstacle: Obstacle;
+  readonly obstacle: DownloadObstacle;
 
-  constructor(obstacle: Obstacle, message: string, cause?: unknown) {
+  constructor(obstacle: DownloadObstacle, message: string, cause?: unknown) {
     super(message, { cause });
     this.obstacle = obstacle;
   }

@@ -3,7 +3,7 @@ import { ActionError, messageOf } from "../base/errors.ts";
 import { info, warning } from "../base/log.ts";
 import { choose, newestPublished, parseSupported } from "./choice.ts";
 import { install } from "./download.ts";
-import { DownloadError, type Obstacle, PATIENCE } from "./http.ts";
+import { DownloadError, type DownloadObstacle, PATIENCE } from "./http.ts";
 import { findInCache, findOnPath } from "./installed.ts";
 import { parseMirror } from "./mirror.ts";
 import { platformOf } from "./platform.ts";
@@ -87,7 +87,7 @@ async function alternativesTo(version: string, publisher: Publisher): Promise<st
 
 function notDownloaded({ tool, base, authorization }: Publisher, error: DownloadError): ActionError {
   const elsewhere = `set ${tool.name}_mirror to a host that has the same files as ${tool.host}`;
-  const fixes: Record<Obstacle, string> = {
+  const fixes: Record<DownloadObstacle, string> = {
     missing: `Check ${tool.name}_version, or ${elsewhere}.`,
     refused: authorization
       ? `Check the user and password in ${tool.name}_mirror, and what ${base} lets them read.`

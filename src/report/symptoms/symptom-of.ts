@@ -44,7 +44,7 @@ export function symptomOf(error: ActionError): string | undefined {
  * Returns where a symptom is explained: in the repository and version that the workflow's `uses` names,
  * else in the action's own folder.
  */
-export function addressOf(symptom: string, environment: NodeJS.ProcessEnv): string {
+export function symptomAddress(symptom: string, environment: NodeJS.ProcessEnv): string {
   const page = `docs/troubleshooting.md#${symptom}`;
   const { GITHUB_ACTION_REPOSITORY: repository, GITHUB_ACTION_REF: ref } = environment;
   const server = environment.GITHUB_SERVER_URL ?? "https://github.com";
