@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { allOf } from "../base/async.ts";
-import { getComputeResource } from "./compute-requests.ts";
+import { getResource } from "./compute-requests.ts";
 import { BackendService, type EndpointHealth, GroupHealth, type Scope } from "./compute-resources.ts";
 import { type GoogleProject, requestOf } from "./google-api.ts";
 import { refusedOperation } from "./operation.ts";
@@ -26,7 +26,7 @@ export async function endpointsOf(
     permission: scope === "global" ? "compute.backendServices.get" : "compute.regionBackendServices.get",
     role: "roles/compute.viewer",
   } as const;
-  const body = await getComputeResource(path, project, operation);
+  const body = await getResource(path, project, operation);
   if (body === undefined) return undefined;
   // There is a group in each of the cluster's zones.
   const groups = await allOf(

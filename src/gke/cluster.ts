@@ -9,7 +9,7 @@ import {
   offeredEndpoints,
 } from "./endpoint-choice.ts";
 import { baseUrl } from "./endpoints.ts";
-import { failureOf, type GoogleAccess, getResource } from "./google-api.ts";
+import { failureOf, type GoogleAccess, getGoogleResource } from "./google-api.ts";
 
 export type { EndpointChoice } from "./endpoint-choice.ts";
 
@@ -45,9 +45,9 @@ export async function lookUpCluster(
   const parent = `${base}/projects/${cluster.projectId}/locations`;
   let answer: unknown;
   try {
-    answer = await getResource(`${parent}/${cluster.location}/clusters/${cluster.name}`, access);
+    answer = await getGoogleResource(`${parent}/${cluster.location}/clusters/${cluster.name}`, access);
   } catch (error) {
-    throw await clusterError(error, cluster, () => getResource(`${parent}/-/clusters`, access));
+    throw await clusterError(error, cluster, () => getGoogleResource(`${parent}/-/clusters`, access));
   }
   const resource = parseCluster(answer, cluster);
   requireUsable(resource, cluster);

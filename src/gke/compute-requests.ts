@@ -18,7 +18,7 @@ const PAUSE = 1000;
  * @param path what follows `projects/<project>/`
  * @throws ActionError if the request fails
  */
-export async function getComputeResource(
+export async function getResource(
   path: string,
   project: GoogleProject,
   operation: GoogleOperation,

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { pause } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
-import { getComputeResource, isAlreadyThere, isInUse, isMissing, runOperation } from "./compute-requests.ts";
+import { getResource, isAlreadyThere, isInUse, isMissing, runOperation } from "./compute-requests.ts";
 import { Address, type Scope, SHARED, SslCertificate, Subnetworks } from "./compute-resources.ts";
 import type { GoogleProject } from "./google-api.ts";
 import { refusedOperation } from "./operation.ts";
@@ -32,7 +32,7 @@ export async function getAddress(
 ): Promise<Address | undefined> {
   const deadline = performance.now() + RESERVING_LIMIT;
   for (;;) {
-    const body = await getComputeResource(`${scope}/addresses/${name}`, project, {
+    const body = await getResource(`${scope}/addresses/${name}`, project, {
       service: "compute",
       task: `read the static address ${name}`,
       permission: addressPermission(scope, "get"),
@@ -125,7 +125,7 @@ export async function proxyOnlySubnets(
   let page: string | undefined;
   do {
     const query = page === undefined ? "" : `?pageToken=${encodeURIComponent(page)}`;
-    const body = await getComputeResource(`regions/${region}/subnetworks${query}`, host, {
+    const body = await getResource(`regions/${region}/subnetworks${query}`, host, {
       service: "compute",
       task: `list the subnets in ${region}`,
       permission: "compute.subnetworks.list",
@@ -154,7 +154,7 @@ export async function getSslCertificate(
   name: string,
   project: GoogleProject,
 ): Promise<SslCertificate | undefined> {
-  const body = await getComputeResource(`${scope}/sslCertificates/${name}`, project, {
+  const body = await getResource(`${scope}/sslCertificates/${name}`, project, {
     service: "compute",
     task: `read the SSL certificate ${name}`,
     permission: scope === "global" ? "compute.sslCertificates.get" : "compute.regionSslCertificates.get",

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { ActionError } from "../base/errors.ts";
 import { type ClusterName, describeCluster } from "./cluster-resource.ts";
 import { baseUrl, endpointOverride } from "./endpoints.ts";
-import { failureOf, type GoogleAccess, getResource } from "./google-api.ts";
+import { failureOf, type GoogleAccess, getGoogleResource } from "./google-api.ts";
 
 /** The response of generateCredentials. */
 const GatewayCredentials = v.object({ endpoint: v.pipe(v.string(), v.url()) });
@@ -49,7 +49,7 @@ export async function gatewayServer(membership: string, access: GoogleAccess): P
   const url = `${gatewayUrl(location, access)}/${membership}:generateCredentials`;
   let answer: unknown;
   try {
-    answer = await getResource(url, access);
+    answer = await getGoogleResource(url, access);
   } catch (error) {
     throw gatewayError(error, membership, project);
   }

@@ -93,7 +93,7 @@ export type GoogleResult = { body: unknown; failure?: undefined } | { failure: F
  *
  * @throws the library's own error; {@link failureOf} reads it
  */
-export async function getResource(
+export async function getGoogleResource(
   url: string,
   access: Pick<GoogleAccess, "token" | "quotaProject">,
 ): Promise<unknown> {
@@ -101,7 +101,7 @@ export async function getResource(
 }
 
 /**
- * Sends a request about a project's resource, with the retries of {@link getResource}. The request may arrive
+ * Sends a request about a project's resource, with the retries of {@link getGoogleResource}. The request may arrive
  * twice, so it must allow that: Compute Engine's have a `requestId`, changes of Cloud DNS name the records
  * that they expect.
  *

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import { type ActionError, OvertakenError } from "../base/errors.ts";
 import { type RuleChange, ruleChanges, rulesFor } from "./allowed-ranges.ts";
-import { getComputeResource, isAlreadyThere, isInUse, isMissing, runOperation } from "./compute-requests.ts";
+import { getResource, isAlreadyThere, isInUse, isMissing, runOperation } from "./compute-requests.ts";
 import { SecurityPolicy } from "./compute-resources.ts";
 import type { Failure, GoogleProject } from "./google-api.ts";
 import { refusedOperation } from "./operation.ts";
@@ -24,7 +24,7 @@ export async function getSecurityPolicy(
   name: string,
   project: GoogleProject,
 ): Promise<SecurityPolicy | undefined> {
-  const body = await getComputeResource(`${POLICIES}/${name}`, project, {
+  const body = await getResource(`${POLICIES}/${name}`, project, {
     service: "compute",
     task: `read the Cloud Armor policy ${name}`,
     permission: "compute.securityPolicies.get",
