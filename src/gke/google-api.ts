@@ -101,9 +101,9 @@ export async function getGoogleResource(
 }
 
 /**
- * Sends a request about a project's resource, with the retries of {@link getGoogleResource}. The request may arrive
- * twice, so it must allow that: Compute Engine's have a `requestId`, changes of Cloud DNS name the records
- * that they expect.
+ * Sends a request about a project's resource, with the retries of {@link getGoogleResource}. It may arrive
+ * twice and must allow that: Compute Engine's requests have a `requestId`, changes of Cloud DNS name the
+ * records that they expect.
  *
  * @param path what follows `projects/<project>/`
  * @throws the reason of the project's signal

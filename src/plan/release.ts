@@ -159,7 +159,7 @@ function checkedPort(
   return port;
 }
 
-/** Returns why the release needs an upgrade whatever its values: another chart version, or a failed revision. */
+/** Returns why the release needs an upgrade whatever its values are: its chart version, or its status. */
 function releaseReasons(release: Release, chartVersion: string): string[] {
   const isSound = release.status === "deployed" || release.status === NOT_INSTALLED;
   return [
