@@ -28,7 +28,9 @@ export interface FrontendNames {
 const FRONTEND_LABELS = 36;
 const NEG_LABELS = 38;
 
-/** Returns the ids of a cluster in names of resources at Google. All follow from the UID of its kube-system. */
+/**
+ * Returns the ids of a cluster in names of resources at Google. All follow from the UID of its kube-system.
+ */
 export function clusterIds(kubeSystemUid: string): ClusterIds {
   return { uid: kubeSystemUid, frontend: base36(kubeSystemUid, 8), backend: hex(kubeSystemUid, 16) };
 }

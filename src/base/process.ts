@@ -38,7 +38,7 @@ export interface RunOptions {
   onErrorLine?: (line: string) => void;
   /** Ends the program: with SIGINT if that has cancelled the job, otherwise with SIGTERM. */
   signal?: AbortSignal | undefined;
-  /** Leaves the program to finish if this process has to end before it. All others end with this process. */
+  /** If this process ends first, the program goes on. All other programs end with this process. */
   outlives?: boolean;
   /**
    * In a process group of its own: a terminal's Ctrl-C then reaches the program only through `signal`, and

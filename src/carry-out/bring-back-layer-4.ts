@@ -18,11 +18,11 @@ import { untilForgotten } from "./forgotten-address.ts";
 import { upgradeService } from "./service-upgrade.ts";
 
 /**
- * Gives the release its layer-4 load balancer back while the layer-7 one serves, leads clients by name there,
- * and waits until they no longer come to the layer-7 one.
+ * Gives the release its layer-4 load balancer back while the layer-7 one serves, points the host's name at
+ * it, and waits until clients of the name no longer come to the layer-7 one.
  *
  * @returns the release as it is then, and the addresses of the layer-4 load balancer
- * @throws ActionError when that can't be made, or clients by name still come to the layer-7 one
+ * @throws ActionError when there is no layer-4 load balancer, or clients still come to the layer-7 one
  */
 export async function bringBackLayer4(
   settings: Settings,
@@ -58,7 +58,7 @@ export async function bringBackLayer4(
   return { release: { ...release, revision: upgraded, status: "deployed" }, addresses };
 }
 
-/** Helm has waited for the address. */
+/** Returns the addresses of the Service, which Helm has waited for. */
 async function addressesOf(api: ApiServer, namespace: string, name: string): Promise<string[]> {
   const found = await api.get("Service", namespace, name);
   const { addresses } = (found !== undefined && layer4Of(v.parse(Service, found))) || { addresses: [] };
@@ -95,7 +95,10 @@ async function leaveLayer7(
   );
 }
 
-/** Returns the error with why Google gives the Service no load balancer, and that clients still have the old one. */
+/**
+ * Returns the error with why Google gives the Service no load balancer, and that clients still have the old
+ * one.
+ */
 async function stillStanding(
   error: unknown,
   api: ApiServer,
@@ -105,7 +108,7 @@ async function stillStanding(
   if (!(error instanceof ActionError)) return error;
   const { items } = await api
     .list("Event", namespace, `fieldSelector=involvedObject.name=${service}`)
-    // They only explain the error.
+    // The events only explain the error.
     .catch(() => ({ items: [] }));
   const warning = oldestFirst(items.map((item) => v.parse(Event, item)))
     .filter(({ type, involvedObject: { kind } }) => type === "Warning" && kind === "Service")

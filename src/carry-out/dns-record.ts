@@ -94,7 +94,7 @@ export async function pointHost(
  * Removes a host's DNS record if this action made it.
  *
  * @param address the load balancer's, if known
- * @param staying addresses of load balancers that stay, with a record that leads there
+ * @param staying addresses of load balancers that stay: a record that points to one of them stays, too
  * @throws ActionError when the zone may not be changed
  */
 export async function forgetHost(

@@ -8,19 +8,19 @@ import type { MovedRecord } from "./dns-record.ts";
 /** Longest wait for resolvers to forget an address, in milliseconds: twice Cloud DNS's default TTL. */
 const LONGEST_WAIT_MS = 600_000;
 
-/** What still leads clients by name to a load balancer. */
+/** What still leads clients of the host's name to a load balancer. */
 export type WayByName =
   | { by: "DNS"; address: string }
-  /** `time`: what the milliseconds are. */
+  /** `time` says in words what the milliseconds are, e.g. `the record's TTL`. */
   | { by: "resolvers"; milliseconds: number; time: string };
 
 /**
- * Waits until clients by name no longer come to a load balancer: resolvers may give its address for the
- * TTL of the host's record.
+ * Waits until clients of the host's name no longer come to a load balancer: resolvers may give its address
+ * for the TTL of the host's record.
  *
  * @param leaving the load balancer's addresses, and what the log says of it while it stays
  * @param moved the move of the host's record, if resolvers may still give its former address
- * @returns what leads them there for longer than this waits; undefined: nothing
+ * @returns what still leads them there after the longest wait; undefined: nothing
  */
 export async function untilForgotten(
   host: string,

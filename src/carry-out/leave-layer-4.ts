@@ -7,10 +7,10 @@ import type { MovedRecord } from "./dns-record.ts";
 import { untilForgotten } from "./forgotten-address.ts";
 
 /**
- * Waits until clients by name no longer come to the layer-4 load balancer.
+ * Waits until clients of the host's name no longer come to the layer-4 load balancer.
  *
  * @param moved the move of the host's record, if resolvers may still give its former address
- * @returns false if DNS leads them there for longer, or somebody else has to change the record first
+ * @returns false if they still come: the wait would be too long, or somebody else has to change the record
  */
 export async function leaveLayer4(
   { host }: Pick<Settings, "host">,

@@ -26,7 +26,7 @@ export interface RecordChange {
   action: "keep" | "create" | "change";
   deletions: RecordSet[];
   additions: RecordSet[];
-  /** The addresses that the A record has before the change. Of a kept record: what it had before that. */
+  /** The addresses in the A record before this change. For `keep`: before the last change. */
   before: string | undefined;
   /** For how many seconds resolvers may still give `before`, or that there is no record. */
   staleSeconds: number;
@@ -51,7 +51,7 @@ const NEW_TTL = 300;
 /** How long resolvers cache that a name doesn't exist, in seconds: the SOA minimum of Cloud DNS zones. */
 const NEGATIVE_TTL = 300;
 
-/** How long Cloud DNS may need to serve a change, in seconds. It usually takes a few. */
+/** How long Cloud DNS may need to serve a change, in seconds. Usually a few are enough. */
 const SERVING_TIME = 60;
 
 const HERITAGE = "milvus-gke-load-balancer";
@@ -84,8 +84,8 @@ export function problemOfZone(
 
 /**
  * Decides how to set a host's A record. A missing record is created. An existing record is changed only if
- * the TXT record names the owner; it keeps its TTL. The same change notes the former address in the TXT
- * record, and until when resolvers may give it: the next run may need to know.
+ * the TXT record names the owner; it keeps its TTL. The same change also writes into the TXT record the
+ * former address and the time until which resolvers may give it: the next run may need both.
  *
  * @param records the zone's records, from {@link readRecords}
  * @param now milliseconds since 1970
@@ -183,7 +183,7 @@ export function decideRemoval(
   return { deletions: [], kept };
 }
 
-/** Returns where the A record that an owner keeps leads; undefined when it keeps none. */
+/** Returns the address in the A record of a host if the owner made that record. */
 export function ownTarget(
   records: readonly RecordSet[],
   { host, owner }: Pick<HostRecord, "host" | "owner">,
@@ -205,7 +205,7 @@ export function ownershipName(host: string): string {
   return `_${HERITAGE}.${qualified(host)}`;
 }
 
-/** The address that an A record had, and until when resolvers may give it, in milliseconds since 1970. */
+/** The address that an A record had. Resolvers may give it until a time, in milliseconds since 1970. */
 interface FormerAddress {
   address: string;
   until: number;

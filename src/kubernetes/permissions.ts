@@ -51,7 +51,7 @@ export async function refuseMissingRights(
   const scopes = [...Map.groupBy(needed, ({ namespace }) => namespace)];
   const unnamed = await allOf(
     scopes.map(async ([namespace, rights]) => {
-      // Of the whole cluster no rules can be asked for.
+      // The API server names rules for one namespace only, not for the whole cluster.
       const rules = namespace === "" ? [] : await api.rulesIn(namespace);
       return rights.filter((right) => !rules.some((rule) => gives(rule, right)));
     }),

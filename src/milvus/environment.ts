@@ -5,7 +5,7 @@ import { normalizedSetting } from "./setting-names.ts";
 /** An environment variable of Milvus's containers. It wins over `user.yaml`. */
 export interface Variable {
   name: string;
-  /** Undefined when something else than the values says it, such as a Secret. */
+  /** Undefined when it comes from elsewhere than the values, such as a Secret. */
   value: string | undefined;
   /** The component whose `extraEnv` has it. */
   component: string;

@@ -55,10 +55,9 @@ export interface Access {
 /**
  * Finds or installs kubectl and connects to the cluster. Beside that, downloads Helm if the runner has none.
  *
- * @param whileConnecting called when kubectl has been started, which takes longer than
- *   anything done in this process
- * @throws ActionError when kubectl, Helm's download or the cluster can't be had, or the job's Helm keeps
- *   releases elsewhere
+ * @param whileConnecting called when kubectl has been started: this process has time until it answers
+ * @throws ActionError when kubectl or Helm can't be downloaded, the cluster can't be reached, or the job's
+ *   Helm keeps releases elsewhere than in the cluster
  */
 export async function reachCluster(
   settings: AccessSettings,

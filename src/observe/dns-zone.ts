@@ -67,7 +67,7 @@ export interface OwnRecord {
  * Returns the host's record in a zone, as far as this action made it.
  *
  * @param address the load balancer's, if known
- * @param staying addresses of load balancers that stay, with a record that leads there
+ * @param staying addresses of load balancers that stay: a record that points to one of them stays, too
  */
 export async function observeOwnRecord(
   host: string,

@@ -3,8 +3,8 @@ import type { Program } from "../base/process.ts";
 import { ApiServer } from "../kubernetes/api.ts";
 
 /**
- * Opens a connection to the API server with the kubectl on PATH, while that one is asked for its version:
- * nearly always the run uses it. Opens the connection again if the run uses another kubectl.
+ * Opens a connection to the API server with the kubectl on PATH while that tells its version, because nearly
+ * every run uses it. If the run uses another kubectl, opens the connection again with that one.
  *
  * @param choosing settles with the kubectl that the run uses
  * @param context what directs kubectl to the cluster
@@ -30,7 +30,7 @@ export async function openApi(
       () => {},
     );
   };
-  // Of a kubectl that the run doesn't use, no error counts.
+  // Errors of a kubectl that the run doesn't use don't count.
   opening?.catch(() => {});
   whileOpening();
   let kubectl: Program;

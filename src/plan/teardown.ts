@@ -31,7 +31,7 @@ export interface TeardownPlan {
   objects: ObjectReference[];
   /** The user's own objects that deployments have applied, the last one first. */
   manifests: KubernetesObject[];
-  /** The upgrade that gives the release its former values back, and what comes before. */
+  /** The upgrade that gives the release its former values back, and what has to happen before it. */
   restore: { release: Release; upgrade: UpgradePlan; wayBack: WayBack | undefined } | undefined;
   /** The Cloud Armor policy to delete. */
   clientPolicy: ClientPolicy | undefined;
@@ -149,8 +149,8 @@ function deletion(kind: string, name: string): ObjectChange {
 }
 
 /**
- * Plans the upgrade that gives the release its former values back, or notes why there is none. Who has scaled
- * the release since keeps the number of pods.
+ * Plans the upgrade that gives the release its former values back, or notes why there is none. If somebody
+ * has scaled the release since, the number of pods stays.
  */
 function planRestoreOf(
   settings: Pick<Settings, "keepLayer4">,
@@ -188,7 +188,9 @@ function planRestoreOf(
   };
 }
 
-/** Undefined when the release gets no layer-4 load balancer, no layer-7 one serves, or the user wants none. */
+/**
+ * Undefined when the release gets no layer-4 load balancer, no layer-7 one serves, or the user wants none.
+ */
 function wayBackOf(
   { keepLayer4 }: Pick<Settings, "keepLayer4">,
   { services, ingressAddress, ownRecord, layer4Addresses }: TeardownState,
@@ -234,7 +236,7 @@ function noteOfStranger(object: KubernetesObject): string | undefined {
   return `${kind} ${name} was not made by this action (its fields are managed by ${managers})`;
 }
 
-/** Says of an object that is deleted whose it was before; undefined when nothing in it tells of anybody else. */
+/** Warns that an object which is deleted was once somebody else's; undefined when nothing in it says so. */
 function noteOfTaken(object: KubernetesObject): string | undefined {
   const note = noteOfStranger(object);
   if (note !== undefined) return `${note}: it is deleted all the same, because adopt is true.`;
@@ -244,7 +246,10 @@ function noteOfTaken(object: KubernetesObject): string | undefined {
   return `${kind} ${metadata.namespace}/${metadata.name} was somebody else's before this action took it over: it is deleted, with what it has kept of theirs (${kept.replaceAll(",", ", ")}).`;
 }
 
-/** A Secret that somebody else keeps is never deleted here. */
+/**
+ * Tells whether adopt lets a teardown delete somebody else's object. Secrets that others keep are not
+ * deleted.
+ */
 function mayAdopt(
   { kind, metadata: { name } }: KubernetesObject,
   { adopt, certificate, tlsSecret }: TeardownSettings,
