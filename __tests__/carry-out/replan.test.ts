@@ -1,14 +1,10 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ActionError, OvertakenError } from "../../src/base/errors.ts";
 import { replanWhenOvertaken } from "../../src/carry-out/replan.ts";
 import { LostApiServerError, ReleaseBusyError } from "../../src/helm/error.ts";
+import { captureLog } from "../support/job-log.ts";
 
-beforeEach(() => {
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+captureLog();
 
 /** Work that fails so often, and then succeeds. */
 function failing(times: number, error: Error) {

@@ -16,17 +16,18 @@ import { userYamlChanges } from "../../src/milvus/user-yaml-changes.ts";
 import { shownField } from "../../src/plan/shown-fields.ts";
 import { annotate } from "../../src/report/annotations.ts";
 import { summaryOf } from "../../src/report/summary.ts";
-import { captureLog, hostileText, LIMIT_MS, RUNS, refusalOf, tryEach } from "../support/hostile.ts";
+import { hostileText, LIMIT_MS, RUNS, refusalOf, tryEach } from "../support/hostile.ts";
+import { captureLog } from "../support/job-log.ts";
 
 vi.setConfig({ testTimeout: LIMIT_MS });
 
-const takeLog = captureLog();
+const log = captureLog();
 
 /** Returns what work writes to the job's log. */
 function logOf(work: () => void): string {
-  takeLog();
+  log.text = "";
   work();
-  return takeLog();
+  return log.text;
 }
 
 /** Returns the lines that the runner obeys (actions/runner, ActionCommand.TryParseV2 and TryParse). */
@@ -42,10 +43,10 @@ function movesTerminal(text: string): boolean {
 describe("whatever a text from the cluster is", () => {
   test("the log has no workflow command, no escape sequence and no end of it", () => {
     const check = (text: string) => {
-      const log = logOf(() => info(text));
-      expect(commandsIn(log)).toEqual([]);
-      expect(movesTerminal(log)).toBe(false);
-      expect(log.length).toBeLessThan(100_000);
+      const written = logOf(() => info(text));
+      expect(commandsIn(written)).toEqual([]);
+      expect(movesTerminal(written)).toBe(false);
+      expect(written.length).toBeLessThan(100_000);
     };
     tryEach(check);
     fc.assert(fc.property(hostileText, check), { numRuns: RUNS });
@@ -57,10 +58,10 @@ describe("whatever a text from the cluster is", () => {
         () => warning(text),
         () => annotate([{ file: text.slice(0, 500), line: 1, message: text.slice(0, 500) }]),
       ]) {
-        const log = logOf(work);
-        expect(log.match(/\n/g)).toHaveLength(1);
-        expect(log).toMatch(/^::(warning|error)[ :]/);
-        expect(log.length).toBeLessThan(300_000);
+        const written = logOf(work);
+        expect(written.match(/\n/g)).toHaveLength(1);
+        expect(written).toMatch(/^::(warning|error)[ :]/);
+        expect(written.length).toBeLessThan(300_000);
       }
     };
     tryEach(check);

@@ -7,16 +7,8 @@ import { parse } from "yaml";
 import { secretsOf } from "../../src/inputs/secrets.ts";
 import { readSettings } from "../../src/inputs/settings.ts";
 import { readManifests } from "../../src/kubernetes/manifest-files.ts";
-import {
-  captureLog,
-  HOSTILE,
-  hostileText,
-  LIMIT_MS,
-  RUNS,
-  refusalOf,
-  textOf,
-  tryEach,
-} from "../support/hostile.ts";
+import { HOSTILE, hostileText, LIMIT_MS, RUNS, refusalOf, textOf, tryEach } from "../support/hostile.ts";
+import { captureLog } from "../support/job-log.ts";
 
 vi.setConfig({ testTimeout: LIMIT_MS });
 
@@ -35,17 +27,16 @@ beforeAll(() => {
   workspace = mkdtempSync(join(tmpdir(), "fuzz-"));
 });
 afterAll(() => rmSync(workspace, { recursive: true }));
-const takeLog = captureLog();
+const log = captureLog();
 
 /** Reads the inputs as the action does. Few warnings are all that it may print. */
 function read(given: Record<string, string>): void {
-  takeLog();
+  log.text = "";
   try {
     readAll(given);
   } finally {
-    const printed = takeLog();
-    expect(printed.length).toBeLessThan(200_000);
-    expect(printed).toMatch(/^(::warning title=Milvus on GKE::[^\r\n]*\n){0,20}$/);
+    expect(log.text.length).toBeLessThan(200_000);
+    expect(log.text).toMatch(/^(::warning title=Milvus on GKE::[^\r\n]*\n){0,20}$/);
   }
 }
 

@@ -1,11 +1,11 @@
-import { beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import type { Fault } from "../../local-gke/cloud.ts";
 import { ManagedZone as LocalZone } from "../../local-gke/dns/managed-zone.ts";
 import { getManagedZone, readRecords, removeHostRecord, setHostRecord } from "../../src/gke/cloud-dns.ts";
-import { googleCredentials } from "../../src/gke/credentials.ts";
 import type { GoogleProject } from "../../src/gke/google-api.ts";
 import type { HostRecord } from "../../src/gke/host-record.ts";
-import { CLUSTER, type Google, startGoogle } from "../support/google.ts";
+import { type Google, projectOf, startGoogle } from "../support/google.ts";
+import { captureLog } from "../support/job-log.ts";
 
 const HOST = "my-release.milvus.io";
 const OWNERSHIP = `_milvus-gke-load-balancer.${HOST}`;
@@ -20,25 +20,20 @@ let local: LocalZone;
 /** What somebody else does before the request of that number. */
 let meanwhile: Record<number, () => void>;
 
+captureLog();
 beforeEach(async () => {
   google = await startGoogle();
   local = new LocalZone({ ...zone, delegated: true }, google.cloud.dns);
   google.cloud.managedZones.set(zone.name, local);
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
-  const credentials = await googleCredentials({}, google.environment);
-  const { value: token } = await credentials.accessToken();
-  vi.restoreAllMocks();
   meanwhile = {};
   let requests = 0;
+  const plain = await projectOf(google);
   project = {
-    projectId: CLUSTER.projectId,
-    universe: "googleapis.com",
-    environment: google.environment,
-    accessToken: async () => {
+    ...plain,
+    accessToken: () => {
       meanwhile[requests++]?.();
-      return token;
+      return plain.accessToken();
     },
-    signal: new AbortController().signal,
   };
 });
 

@@ -1,10 +1,10 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Fault } from "../../local-gke/cloud.ts";
 import { type Cluster, type EndpointChoice, lookUpCluster } from "../../src/gke/cluster.ts";
 import { gatewayUrl, membershipOf } from "../../src/gke/connect-gateway.ts";
-import { googleCredentials } from "../../src/gke/credentials.ts";
 import { unreachableCluster } from "../../src/gke/unreachable-cluster.ts";
-import { CLUSTER, type Google, startGoogle } from "../support/google.ts";
+import { CLUSTER, type Google, projectOf, startGoogle } from "../support/google.ts";
+import { captureLog } from "../support/job-log.ts";
 
 const CA = Buffer.from("-----BEGIN CERTIFICATE-----").toString("base64");
 const REQUEST = "GET /container/v1/projects/my-project/locations/us-central1/clusters/my-cluster";
@@ -14,16 +14,16 @@ interface Route {
   fleetMembership?: string;
 }
 
+captureLog();
+
 async function lookUp(google: Google, route: EndpointChoice | Route = "auto", cluster = CLUSTER) {
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
-  const credentials = await googleCredentials({}, google.environment);
-  const token = await credentials.accessToken();
-  vi.restoreAllMocks();
+  const { accessToken } = await projectOf(google);
+  const token = await accessToken();
   google.requests.length = 0;
   return await lookUpCluster(
     cluster,
     typeof route === "string" ? { endpoint: route } : route,
-    access(google, token.value),
+    access(google, token),
   );
 }
 

@@ -10,9 +10,9 @@ import {
   releaseAddress,
   reserveAddress,
 } from "../../src/gke/compute.ts";
-import { googleCredentials } from "../../src/gke/credentials.ts";
 import type { GoogleProject } from "../../src/gke/google-api.ts";
-import { CLUSTER, startGoogle } from "../support/google.ts";
+import { CLUSTER, projectOf, startGoogle } from "../support/google.ts";
+import { captureLog } from "../support/job-log.ts";
 
 const PREFIX = "/compute/v1/projects/my-project/";
 
@@ -353,19 +353,11 @@ describe("an SSL certificate", () => {
   });
 });
 
+captureLog();
+
 test("with local GKE's API, an address is reserved once, is in use, and is released", async () => {
   const google = await startGoogle();
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
-  const credentials = await googleCredentials({}, google.environment);
-  const { value } = await credentials.accessToken();
-  vi.restoreAllMocks();
-  const project: GoogleProject = {
-    projectId: CLUSTER.projectId,
-    universe: "googleapis.com",
-    environment: google.environment,
-    accessToken: async () => value,
-    signal: new AbortController().signal,
-  };
+  const project = await projectOf(google);
   const region = `regions/${CLUSTER.location}` as const;
   const network = `projects/${CLUSTER.projectId}/global/networks/default`;
   const subnetwork = `projects/${CLUSTER.projectId}/${region}/subnetworks/default`;

@@ -1,18 +1,16 @@
 import { readFileSync, watch } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { CredentialFiles } from "../../local-gke/google/identities.ts";
 import { connectToCluster } from "../../src/gke/connect.ts";
 import { privateDirectory } from "../../src/gke/kubeconfig.ts";
 import { CLUSTER, type Google, startGoogle, temporaryDirectory } from "../support/google.ts";
+import { captureLog } from "../support/job-log.ts";
 
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const log = captureLog();
 
 async function connect(google: Google, projectId: string | undefined, environment = google.environment) {
-  const log = vi.spyOn(process.stdout, "write").mockReturnValue(true);
   const directory = await privateDirectory(google.environment);
   const warnings: string[] = [];
   const connection = await connectToCluster(
@@ -22,7 +20,7 @@ async function connect(google: Google, projectId: string | undefined, environmen
     environment,
     (message) => warnings.push(message),
   );
-  return { ...connection, tokenFile: join(directory, "token"), warnings, log };
+  return { ...connection, tokenFile: join(directory, "token"), warnings };
 }
 
 test("credentials, cluster, kubeconfig: four requests in all", async () => {
@@ -69,7 +67,7 @@ test("GOOGLE_CLOUD_QUOTA_PROJECT wins over the file's, and nothing is sent witho
 
 test("a token that lives a second is replaced by masked ones while the job runs", async () => {
   const google = await startGoogle({ expiresInSeconds: 1 });
-  const { tokenFile, warnings, log, stop } = await connect(google, "my-project");
+  const { tokenFile, warnings, stop } = await connect(google, "my-project");
   const seen = new Set([readFileSync(tokenFile, "utf8")]);
   const replaced = Promise.withResolvers<void>();
   const watcher = watch(dirname(tokenFile), () => {
@@ -80,7 +78,7 @@ test("a token that lives a second is replaced by masked ones while the job runs"
   watcher.close();
   stop();
   expect(warnings).toEqual([]);
-  for (const token of seen) expect(log).toHaveBeenCalledWith(`::add-mask::${token}\n`);
+  for (const token of seen) expect(log.text.split("\n")).toContain(`::add-mask::${token}`);
 });
 
 test("a project that is not set anywhere is refused, naming project_id", async () => {

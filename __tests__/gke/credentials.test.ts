@@ -1,19 +1,14 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, type MockInstance, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Fault } from "../../local-gke/cloud.ts";
 import type { CredentialFiles } from "../../local-gke/google/identities.ts";
 import { findCredentials } from "../../src/gke/credential-source.ts";
 import { googleCredentials } from "../../src/gke/credentials.ts";
 import { type Google, startGoogle, temporaryDirectory } from "../support/google.ts";
+import { captureLog } from "../support/job-log.ts";
 
-let log: MockInstance<typeof process.stdout.write>;
-beforeEach(() => {
-  log = vi.spyOn(process.stdout, "write").mockReturnValue(true);
-});
-afterEach(() => {
-  log.mockRestore();
-});
+const log = captureLog();
 
 const SCOPES = [
   "https://www.googleapis.com/auth/cloud-platform",
@@ -49,7 +44,7 @@ describe("each kind of credentials gives a masked token with its expiry", () => 
     expect(token.expires).toBeLessThanOrEqual(after + 1_800_000);
     expect(google.lastScopes()).toEqual(expect.arrayContaining(SCOPES));
     expect(google.requests).toEqual(requests);
-    expect(log).toHaveBeenCalledWith(`::add-mask::${token.value}\n`);
+    expect(log.text.split("\n")).toContain(`::add-mask::${token.value}`);
   });
 
   test("the metadata server", async () => {
@@ -212,7 +207,7 @@ describe("gcloud's login", () => {
     expect(await readFile(join(directory, "calls"), "utf8")).toBe(call);
     expect(await credentials.accessToken()).toEqual(token);
     expect(await readFile(join(directory, "calls"), "utf8")).toBe(call + call);
-    expect(log).toHaveBeenCalledWith("::add-mask::ya29.gcloud\n");
+    expect(log.text.split("\n")).toContain("::add-mask::ya29.gcloud");
   });
 
   test.each([

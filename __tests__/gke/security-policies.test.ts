@@ -1,9 +1,8 @@
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import type { SecurityPolicy } from "../../src/gke/compute-resources.ts";
-import { googleCredentials } from "../../src/gke/credentials.ts";
 import type { GoogleProject } from "../../src/gke/google-api.ts";
 import {
   changeSecurityPolicy,
@@ -11,27 +10,19 @@ import {
   deleteSecurityPolicy,
   getSecurityPolicy,
 } from "../../src/gke/security-policies.ts";
-import { CLUSTER, type Google, startGoogle } from "../support/google.ts";
+import { type Google, projectOf, startGoogle } from "../support/google.ts";
+import { captureLog } from "../support/job-log.ts";
 
 const NAME = "milvus-default-my-release-milvus-1a2b3c4d";
 const WANTED = { name: NAME, description: "mine" };
 const RANGES = Array.from({ length: 12 }, (_, index) => `203.0.${100 + index}.0/24`);
 
+captureLog();
+
 /** The project of a stand-in for Google, and what it was asked for. */
 async function startProject(faults: Parameters<typeof startGoogle>[0] = {}) {
   const google = await startGoogle(faults);
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
-  const credentials = await googleCredentials({}, google.environment);
-  const { value } = await credentials.accessToken();
-  vi.restoreAllMocks();
-  const project: GoogleProject = {
-    projectId: CLUSTER.projectId,
-    universe: "googleapis.com",
-    environment: google.environment,
-    accessToken: async () => value,
-    signal: new AbortController().signal,
-  };
-  return { google, project };
+  return { google, project: await projectOf(google) };
 }
 
 /** Lets the answers to rule changes get lost on the way: the requests have their effect, and come again. */

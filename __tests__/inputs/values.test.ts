@@ -1,8 +1,11 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSettings } from "../../src/inputs/settings.ts";
+import { captureLog } from "../support/job-log.ts";
+
+const log = captureLog();
 
 let workspace: string;
 beforeAll(async () => {
@@ -48,16 +51,8 @@ describe("values_files", () => {
   });
 
   test("warns of the first placeholders, and says how many more there are", async () => {
-    let log = "";
-    vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-      log += String(text);
-      return true;
-    });
-    onTestFinished(() => {
-      vi.restoreAllMocks();
-    });
     await read(Array.from({ length: 1000 }, (_, n) => `a${n}: "\${NAME}"\n`).join(""));
-    const warnings = log.trimEnd().split("\n");
+    const warnings = log.text.trimEnd().split("\n");
     expect(warnings).toHaveLength(6);
     expect(warnings[0]).toMatch(
       /^::warning title=Milvus on GKE::values_files: values\.yaml: the value a0 is a placeholder/,

@@ -1,16 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  onTestFinished,
-  test,
-  vi,
-} from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { parse } from "yaml";
 import { callApi } from "../../local-gke/control-plane/api.ts";
 import { DEPLOYER } from "../../local-gke/control-plane/tokens.ts";
@@ -23,16 +13,12 @@ import { unreachableCluster } from "../../src/gke/unreachable-cluster.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
 import { refuseMissingRights } from "../../src/kubernetes/permissions.ts";
 import { LOAD_BALANCER, RELEASE, rightsIn } from "../../src/kubernetes/rights.ts";
+import { captureLog } from "../support/job-log.ts";
 import { CHART, type HelmName, inputsFor, useCluster } from "./support/cluster.ts";
 
 const cluster = useCluster();
 
-beforeEach(() => {
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+captureLog();
 
 const connections: Connection[] = [];
 afterAll(() => {

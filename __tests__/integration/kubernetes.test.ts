@@ -2,17 +2,7 @@ import { mkdir, stat } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import * as v from "valibot";
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  onTestFinished,
-  test,
-  vi,
-} from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { kubeconfig } from "../../local-gke/control-plane/kubeconfig.ts";
 import { makePki } from "../../local-gke/control-plane/pki.ts";
 import { processesOf, signalProcess } from "../../local-gke/control-plane/processes.ts";
@@ -27,6 +17,7 @@ import { whileNothingIsLost } from "../../src/loadbalancer/reasons-to-stop.ts";
 import { waitForBackends } from "../../src/loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "../../src/loadbalancer/watch.ts";
 import { ApiLab, failure } from "../support/api-lab.ts";
+import { captureLog } from "../support/job-log.ts";
 
 let lab: ApiLab;
 
@@ -35,11 +26,8 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.stop());
 
-beforeEach(() => {
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
-});
+const log = captureLog();
 afterEach(() => {
-  vi.restoreAllMocks();
   lab.gateway.intercept = undefined;
 });
 
@@ -1073,10 +1061,7 @@ describe("the pods of a release while it is being upgraded", () => {
   test("it goes on when the account may not see them", async () => {
     const { api } = await lab.open({ flags: ["--as=nobody"] });
     const { rollout } = watch(api, "default", 3000);
-    await vi.waitFor(
-      () => expect(String(vi.mocked(process.stdout.write).mock.calls)).toContain("can't be watched"),
-      100_000,
-    );
+    await vi.waitFor(() => expect(log.text).toContain("can't be watched"), 100_000);
     expect(rollout.describe()).toBe("0 of 0 pods are ready");
     expect(rollout.failed.aborted).toBe(false);
   });

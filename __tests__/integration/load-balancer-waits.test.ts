@@ -1,7 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { waitForAddress, waitForBackends } from "../../src/loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "../../src/loadbalancer/watch.ts";
 import { ApiLab, failure } from "../support/api-lab.ts";
+import { captureLog } from "../support/job-log.ts";
 
 const NAME = "my-release-milvus";
 const CLASS = "kubernetes.io/ingress.class";
@@ -24,12 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.stop());
 
-beforeEach(() => {
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const log = captureLog();
 
 /** Makes an Ingress of a class in a namespace of its own, and watches it. */
 async function watched(ingressClass: string) {
@@ -117,9 +113,7 @@ test("backends that Google finds healthy end the wait although the annotation is
     "k8s1-neg": "HEALTHY",
   });
   expect(asked).toEqual(["k8s1-neg"]);
-  expect(String(vi.mocked(process.stdout.write).mock.calls)).toContain(
-    "Backend k8s1-neg is healthy, says Google's Compute Engine API.",
-  );
+  expect(log.text).toContain("Backend k8s1-neg is healthy, says Google's Compute Engine API.");
 });
 
 test("Google isn't asked about backends that the annotation finds healthy", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { adopt, adoptFields } from "../../src/kubernetes/adopt.ts";
 import type { ApiServer, Manifest } from "../../src/kubernetes/api.ts";
 import { managedFields } from "../../src/kubernetes/managed-fields.ts";
@@ -17,6 +17,7 @@ import {
   type Verb,
 } from "../../src/kubernetes/rights.ts";
 import { ApiLab, failure } from "../support/api-lab.ts";
+import { captureLog } from "../support/job-log.ts";
 
 let lab: ApiLab;
 
@@ -26,11 +27,8 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.stop());
 
-beforeEach(() => {
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
-});
+captureLog();
 afterEach(() => {
-  vi.restoreAllMocks();
   lab.gateway.intercept = undefined;
 });
 

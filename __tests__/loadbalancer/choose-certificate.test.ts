@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import * as v from "valibot";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { SslCertificate } from "../../src/gke/compute-resources.ts";
 import { Secret } from "../../src/kubernetes/objects.ts";
 import {
@@ -15,17 +15,10 @@ import type { ChosenCertificate } from "../../src/loadbalancer/chosen-certificat
 import { makeAuthority, makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { secretHashOf } from "../../src/loadbalancer/presented-certificates.ts";
 import { certificateWith, DAY, selfSigned } from "../support/certificates.ts";
+import { captureLog } from "../support/job-log.ts";
 import { HOST, settings } from "../support/observed.ts";
 
-let log = "";
-beforeEach(() => {
-  log = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    log += String(text);
-    return true;
-  });
-});
-afterEach(() => vi.restoreAllMocks());
+const log = captureLog();
 
 /** What is chosen where this action writes nothing. */
 const NOTHING_NEW = { newPair: undefined, newAuthority: undefined, authority: undefined, move: undefined };
@@ -112,7 +105,7 @@ describe("a certificate that this action makes", async () => {
         secretHash: hashOf(live.certificate),
       });
     }
-    expect(log).toContain("The certificate in Secret my-release-milvus-tls stays: it is valid until ");
+    expect(log.text).toContain("The certificate in Secret my-release-milvus-tls stays: it is valid until ");
   });
 
   test.each([20, 0, -3])("is renewed under the same authority with %i days left", async (days) => {
@@ -134,8 +127,8 @@ describe("a certificate that this action makes", async () => {
   test("gets another authority with another host", async () => {
     const other = await makeAuthority("other.example.com", Date.now());
     const chosen = await chooseMade(await madeBy(other, 300, "other.example.com"), other);
-    expect(log).toContain(`is replaced: it is not for ${HOST} `);
-    expect(log).toContain(
+    expect(log.text).toContain(`is replaced: it is not for ${HOST} `);
+    expect(log.text).toContain(
       `The authority in Secret my-release-milvus-tls-ca signs no more certificates: it is not an authority for ${HOST}.`,
     );
     expectRenewed(chosen, chosen.newAuthority?.certificate ?? "");
@@ -177,7 +170,7 @@ describe("a certificate that this action makes", async () => {
     const { newPair } = await choose({}, secretWith(await live()));
     expect(newPair && problemOf(newPair, HOST, Date.now())).toBeUndefined();
     expect(newPair).toBeDefined();
-    expect(log).toMatch(message);
+    expect(log.text).toMatch(message);
   });
 });
 
@@ -268,7 +261,9 @@ describe("a certificate from an input that is no longer set", async () => {
   test("is replaced by one that this action makes", async () => {
     const { newPair } = await choose({}, secretWith(await certificateWith(request, authority), OURS));
     expect(newPair).toBeDefined();
-    expect(log).toContain("is replaced: it came from the input tls_certificate, which is no longer set.");
+    expect(log.text).toContain(
+      "is replaced: it came from the input tls_certificate, which is no longer set.",
+    );
   });
 
   test("stays until its end if an authority has signed it and somebody else owns the Secret", async () => {
@@ -276,7 +271,7 @@ describe("a certificate from an input that is no longer set", async () => {
     const from = Date.now() - DAY;
     const soon = await certificateWith({ subject: `CN=${HOST}`, names: [HOST], days: 11, from }, authority);
     expect((await choose({}, secretWith(soon, THEIRS))).newPair).toBeUndefined();
-    expect(log).toContain("it expires in 9 days. The owner of that Secret must renew it.");
+    expect(log.text).toContain("it expires in 9 days. The owner of that Secret must renew it.");
     expect((await choose({}, secretWith(soon, OURS))).newPair).toBeDefined();
     const over = await certificateWith(
       { subject: `CN=${HOST}`, names: [HOST], days: 1, from: from - DAY },
@@ -318,9 +313,9 @@ describe("a certificate from the inputs", () => {
 
   test("is named when it ends soon: only its owner can renew it", async () => {
     await choose(inputs(await lasting(31)));
-    expect(log).not.toContain("::warning");
+    expect(log.text).not.toContain("::warning");
     await choose(inputs(await lasting(9)));
-    expect(log).toMatch(/::warning.*input tls_certificate: it expires in \d days\. Give a newer one/);
+    expect(log.text).toMatch(/::warning.*input tls_certificate: it expires in \d days\. Give a newer one/);
   });
 
   test("is written again with another chain or key", async () => {
@@ -328,7 +323,7 @@ describe("a certificate from the inputs", () => {
     expect((await choose(inputs(mine), secretWith(other))).newPair).toBeDefined();
     const mixed = { certificate: mine.certificate, privateKey: other.privateKey };
     expect((await choose(inputs(mine), secretWith(mixed))).newPair?.privateKey).toBe(mine.privateKey);
-    expect(log).not.toContain(mine.privateKey.split("\n")[1]);
+    expect(log.text).not.toContain(mine.privateKey.split("\n")[1]);
   });
 });
 
@@ -349,10 +344,10 @@ describe("a certificate in a Secret of the user's", () => {
     const { certificate } = live;
     const chosen = { ...NOTHING_NEW, certificate, secretHash: hashOf(certificate) };
     expect(await choose(secret, secretWith(live))).toEqual(chosen);
-    expect(log).toBe("");
+    expect(log.text).toBe("");
     const soon = await lasting(10);
     expect((await choose(secret, secretWith(soon))).newPair).toBeUndefined();
-    expect(log).toMatch(
+    expect(log.text).toMatch(
       /^::warning title=Milvus on GKE::The certificate in Secret default\/my-release-milvus-tls: it expires in (9|10) days\./,
     );
   });
@@ -406,7 +401,7 @@ describe("pre-shared certificates", () => {
       { ...atGoogle(), name: "b", expireTime: later },
       { ...atGoogle(), name: "c", expireTime, managed },
     ]);
-    expect(log.match(/::warning.*/g)).toEqual([
+    expect(log.text.match(/::warning.*/g)).toEqual([
       expect.stringMatching(/The pre-shared certificate a expires in \d days\. Make a newer one/),
     ]);
   });

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { Cloud, type Fault } from "../../local-gke/cloud.ts";
 import { type GoogleApi, startGoogleApi } from "../../local-gke/google/api.ts";
+import { googleCredentials } from "../../src/gke/credentials.ts";
+import type { GoogleProject } from "../../src/gke/google-api.ts";
 
 /** The cluster that the stand-in has. */
 export const CLUSTER = { projectId: "my-project", location: "us-central1", name: "my-cluster" };
@@ -51,6 +53,19 @@ export async function startGoogle(
     environment: { HOME: directory, RUNNER_TEMP: directory, ...api.env },
     lastToken: () => `ya29.token-${issued}`,
     lastScopes: () => lastScopes,
+  };
+}
+
+/** Returns the stand-in's project with a token that the stand-in has issued. */
+export async function projectOf({ environment }: Google): Promise<GoogleProject> {
+  const credentials = await googleCredentials({}, environment);
+  const { value } = await credentials.accessToken();
+  return {
+    projectId: CLUSTER.projectId,
+    universe: "googleapis.com",
+    environment,
+    accessToken: async () => value,
+    signal: new AbortController().signal,
   };
 }
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterEach, beforeEach, expect, vi } from "vitest";
+import { expect } from "vitest";
 import { ActionError, messageOf } from "../../src/base/errors.ts";
 
 /** How many texts each property is tried with. `npm run fuzz` tries more. */
@@ -134,26 +134,4 @@ export function tryEach(work: (text: string) => unknown): void {
     // A limit for what takes ever longer: the longest take a tenth of that on a busy machine.
     if (seconds > 20) throw new Error(`${name} took ${seconds} s`);
   }
-}
-
-/**
- * Captures what the tests of a file write to the job's log. Returns a function
- * that takes what has come since.
- */
-export function captureLog(): () => string {
-  let printed = "";
-  beforeEach(() => {
-    vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-      printed += String(text);
-      return true;
-    });
-  });
-  afterEach(() => {
-    vi.restoreAllMocks();
-  });
-  return () => {
-    const taken = printed;
-    printed = "";
-    return taken;
-  };
 }

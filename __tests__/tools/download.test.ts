@@ -5,12 +5,13 @@ import { createServer as createTlsServer } from "node:https";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { parseGoogHash, parseSum } from "../../src/tools/checksum.ts";
 import { type Download, downloadInto, install } from "../../src/tools/download.ts";
 import { DownloadError, parseRetryAfter } from "../../src/tools/http.ts";
 import { selfSigned } from "../support/certificates.ts";
+import { captureLog } from "../support/job-log.ts";
 import {
   aFolder,
   aMirror,
@@ -26,12 +27,7 @@ const SCRIPT = scriptPrinting("v3.22.0");
 const FILE = "/helm.tar.gz";
 const IMPATIENT = { patience: { stallMs: 150, retryDelaysMs: [0, 0] } };
 
-beforeEach(() => {
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const log = captureLog();
 
 function helmAt(mirror: Mirror): Download {
   return {
@@ -350,9 +346,7 @@ describe("a download is retried", () => {
       [`${FILE}.sha256sum`]: sha256(archive),
     });
     await install(helmAt(mirror), IMPATIENT);
-    expect(vi.mocked(process.stdout.write).mock.calls.flat()).toContain(
-      `${mirror.url}${FILE} answered 429 Too Many Requests. Trying again in 1 s.\n`,
-    );
+    expect(log.text).toContain(`${mirror.url}${FILE} answered 429 Too Many Requests. Trying again in 1 s.\n`);
   });
 
   test("not if the host's Retry-After is long", async () => {

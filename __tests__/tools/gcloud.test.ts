@@ -2,10 +2,11 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { access, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ActionError, CancelledError } from "../../src/base/errors.ts";
 import { type GcloudSearch, gcloud, startGcloud } from "../../src/tools/gcloud.ts";
 import { type Platform, platformOf } from "../../src/tools/platform.ts";
+import { captureLog } from "../support/job-log.ts";
 import {
   aFolder,
   aMirror,
@@ -23,15 +24,7 @@ const NEWEST = "/dl/cloudsdk/channels/rapid/components-2.json";
 const IMPATIENT = { stallMs: 150, retryDelaysMs: [0] };
 const CREDENTIALS = "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE";
 
-let log = "";
-beforeEach(() => {
-  log = "";
-  const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    log += String(text);
-    return true;
-  });
-  return () => write.mockRestore();
-});
+const log = captureLog();
 
 interface Job extends Runner {
   /** What later steps find in front of their PATH. */
@@ -122,7 +115,7 @@ async function failureOf(work: () => unknown): Promise<string> {
 
 /** Ends the deploy once the search is over. */
 async function finishLate(search: GcloudSearch, credentialsFile?: string): Promise<void> {
-  await vi.waitFor(() => expect(log).toMatch(/gcloud .*\(.*\): /), { timeout: 100_000 });
+  await vi.waitFor(() => expect(log.text).toMatch(/gcloud .*\(.*\): /), { timeout: 100_000 });
   await search.finish(credentialsFile);
 }
 
@@ -132,7 +125,7 @@ describe("the runner's own gcloud", () => {
     const { link, wasStarted } = await sdkOnPath(job, "300.0.0");
     const mirror = await aGcloudHost();
     await finishLate(startGcloud({ version: "auto", mirror: mirror.url }));
-    expect(log).toContain(`gcloud 300.0.0 (${link}): on PATH`);
+    expect(log.text).toContain(`gcloud 300.0.0 (${link}): on PATH`);
     expect(await wasStarted()).toBe(false);
     expect(mirror.requests).toEqual([]);
     expect(await job.addedToPath()).toBe("");
@@ -143,7 +136,7 @@ describe("the runner's own gcloud", () => {
     const marker = join(await aFolder(), "started");
     const path = await job.addToPath("gcloud", `#!/bin/sh\necho yes > '${marker}'\n`);
     await finishLate(startGcloud({ version: "auto", mirror: "http://nobody.invalid" }));
-    expect(log).toContain(`gcloud (${path}): on PATH`);
+    expect(log.text).toContain(`gcloud (${path}): on PATH`);
     expect(await isThere(marker)).toBe(false);
   });
 
@@ -154,7 +147,7 @@ describe("the runner's own gcloud", () => {
       const { link, wasStarted } = await sdkOnPath(job, "528.0.0");
       const mirror = await aGcloudHost();
       await startGcloud({ version, mirror: mirror.url }).finish();
-      expect(log).toContain(`gcloud 528.0.0 (${link})`);
+      expect(log.text).toContain(`gcloud 528.0.0 (${link})`);
       expect(await wasStarted()).toBe(false);
       expect(mirror.requests).toEqual([]);
       expect(await job.addedToPath()).toBe("");
@@ -168,7 +161,7 @@ describe("the runner's own gcloud", () => {
       scriptPrinting('{"Google Cloud SDK": "528.0.0", "bq": "2.1.18"}'),
     );
     await startGcloud({ version: "528.0.0", mirror: "http://nobody.invalid" }).finish();
-    expect(log).toContain(`gcloud 528.0.0 (${path})`);
+    expect(log.text).toContain(`gcloud 528.0.0 (${path})`);
   });
 
   test("is not taken if another version is requested", async () => {
@@ -207,10 +200,10 @@ describe("a downloaded gcloud", () => {
       const added = await job.addedToPath();
       await writeFile(process.env.GITHUB_PATH ?? "", "");
       vi.stubEnv("PATH", "");
-      log = "";
+      log.text = "";
       await finishLate(startGcloud({ version, mirror: "http://nobody.invalid" }));
       expect(await job.addedToPath()).toBe(added);
-      expect(log).toContain("in the tool cache");
+      expect(log.text).toContain("in the tool cache");
     },
   );
 
@@ -270,8 +263,8 @@ describe("at the end of the deploy", () => {
     await asked.promise;
     await search.finish("/temp/credentials.json");
     await closed.promise;
-    expect(log).toContain("::notice::gcloud was not installed yet");
-    expect(log).not.toContain("::warning");
+    expect(log.text).toContain("::notice::gcloud was not installed yet");
+    expect(log.text).not.toContain("::warning");
     expect(await cached(job.toolCache)).toEqual([]);
     expect(await job.addedToPath()).toBe("");
     expect(await job.exported()).toBe("");
@@ -289,7 +282,7 @@ describe("at the end of the deploy", () => {
     await vi.waitFor(async () => expect(await isThere(half)).toBe(true), { timeout: 100_000 });
     expect(await cached(job.toolCache)).toHaveLength(1);
     await search.finish();
-    expect(log).toContain("::notice::gcloud was not installed yet");
+    expect(log.text).toContain("::notice::gcloud was not installed yet");
     expect(await cached(job.toolCache)).toEqual([]);
   });
 
@@ -308,7 +301,7 @@ describe("at the end of the deploy", () => {
       const finished = search.finish();
       deployed.resolve();
       await finished;
-      expect(log).toContain(`Waiting for gcloud, as gcloud_version is ${version}.`);
+      expect(log.text).toContain(`Waiting for gcloud, as gcloud_version is ${version}.`);
       expect(await job.addedToPath()).toContain("564.0.0");
     },
   );
@@ -336,7 +329,7 @@ describe("at the end of the deploy", () => {
     }
     await closed.promise;
     expect(await cached(job.toolCache, "528.0.0")).toEqual([]);
-    expect(log.replace(/^::debug::.*\n/gm, "")).toBe("");
+    expect(log.text.replace(/^::debug::.*\n/gm, "")).toBe("");
   });
 
   test("a gcloud that hangs when it is run for its version does not delay the end", async () => {
@@ -346,7 +339,7 @@ describe("at the end of the deploy", () => {
     const search = startGcloud({ version: "528.0.0", mirror: "http://nobody.invalid" });
     await vi.waitFor(async () => expect(await isThere(started)).toBe(true), { timeout: 100_000 });
     await search.abandon();
-    expect(log).toBe("");
+    expect(log.text).toBe("");
   });
 
   test("a cancelled job rejects with the cancellation", async () => {
@@ -370,7 +363,7 @@ describe("at the end of the deploy", () => {
     await search.finish("/temp/credentials.json");
     await search.abandon();
     expect(mirror.requests).toEqual([]);
-    expect([await job.addedToPath(), await job.exported(), log]).toEqual(["", "", ""]);
+    expect([await job.addedToPath(), await job.exported(), log.text]).toEqual(["", "", ""]);
   });
 });
 
@@ -428,12 +421,12 @@ describe("a gcloud that can't be installed", () => {
     const job = await aJob();
     const { url } = await aMirror({});
     const search = startGcloud({ version: "auto", mirror: url });
-    await vi.waitFor(() => expect(log).not.toBe(""), { timeout: 100_000 });
+    await vi.waitFor(() => expect(log.text).not.toBe(""), { timeout: 100_000 });
     await search.finish("/temp/credentials.json");
-    expect(log).toContain(`::warning title=Milvus on GKE::gcloud could not be downloaded`);
-    expect(log).toContain(`${url}${NEWEST} answered 404`);
-    expect(log).toContain("Later steps have no gcloud");
-    expect(log).not.toContain("::notice");
+    expect(log.text).toContain(`::warning title=Milvus on GKE::gcloud could not be downloaded`);
+    expect(log.text).toContain(`${url}${NEWEST} answered 404`);
+    expect(log.text).toContain("Later steps have no gcloud");
+    expect(log.text).not.toContain("::notice");
     expect([await job.addedToPath(), await job.exported()]).toEqual(["", ""]);
   });
 

@@ -1,13 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { ActionError } from "../../src/base/errors.ts";
 import { helm, provideHelm } from "../../src/tools/helm.ts";
 import { kubectl, provideKubectl } from "../../src/tools/kubectl.ts";
 import { parseMirror } from "../../src/tools/mirror.ts";
 import { platformOf } from "../../src/tools/platform.ts";
 import type { Tool } from "../../src/tools/tool.ts";
+import { captureLog } from "../support/job-log.ts";
 import {
   aFolder,
   aMirror,
@@ -21,15 +22,7 @@ import {
 
 const PLATFORM = platformOf(process.platform, process.arch);
 
-let log = "";
-beforeEach(() => {
-  log = "";
-  const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    log += String(text);
-    return true;
-  });
-  return () => write.mockRestore();
-});
+const log = captureLog();
 
 function kubectlPrinting(version: string): string {
   return scriptPrinting(JSON.stringify({ clientVersion: { gitVersion: version } }));
@@ -154,7 +147,7 @@ describe("the runner's own tool", () => {
       clusterVersion: () => "v1.35.1",
     });
     expect(why).toBe("on PATH, within one minor version of the cluster's 1.35");
-    expect(log).toBe(`kubectl 1.35.4 (${path}): ${why}.\n`);
+    expect(log.text).toBe(`kubectl 1.35.4 (${path}): ${why}.\n`);
   });
 
   test("is chosen for latest if it is the newest", async () => {
@@ -245,8 +238,8 @@ describe("a downloaded tool", () => {
     const mirror = await aHelmHost();
     const provided = await provideHelm({ version: "auto", mirror: mirror.url });
     expect(provided.version).toBe("3.22.0");
-    expect(log).toContain(`${own} `);
-    expect(log).toContain(says);
+    expect(log.text).toContain(`${own} `);
+    expect(log.text).toContain(says);
   });
 
   test("replaces one on PATH that is in the range but not supported", async () => {
@@ -279,7 +272,7 @@ describe("a tool that does not print its version", () => {
     const mirror = await aHelmHost();
     const provided = await provideHelm({ version: "auto", mirror: mirror.url, patience });
     expect(provided.version).toBe("3.22.0");
-    expect(log).toContain(`${own} is ignored: it did not print its version within 1 s.`);
+    expect(log.text).toContain(`${own} is ignored: it did not print its version within 1 s.`);
     const shim = Number(await readFile(pid, "utf8"));
     await vi.waitFor(() => expect(() => process.kill(shim, 0)).toThrow("ESRCH"), 100_000);
   });
@@ -306,11 +299,11 @@ describe("a host that can't be reached", () => {
     const path = await runner.addToPath("kubectl", kubectlPrinting("v1.33.9"));
     const provided = await provideKubectl({ version: "auto", mirror: nobody, clusterVersion });
     expect(provided).toMatchObject({ name: "kubectl", path, version: "1.33.9" });
-    expect(log).toMatch(
+    expect(log.text).toMatch(
       /^::warning title=Milvus on GKE::kubectl could not be downloaded; nothing was unpacked\./m,
     );
-    expect(log).toContain(`${nobody}/release/stable-1.35.txt can't be read`);
-    expect(log).toContain(`kubectl 1.33.9 on PATH (${path}) is used.`);
+    expect(log.text).toContain(`${nobody}/release/stable-1.35.txt can't be read`);
+    expect(log.text).toContain(`kubectl 1.33.9 on PATH (${path}) is used.`);
   });
 
   test("may also be one behind a proxy that refuses", async () => {
@@ -320,8 +313,8 @@ describe("a host that can't be reached", () => {
       "/release/stable-1.35.txt": (response) => response.writeHead(403).end(),
     });
     expect(await provideKubectl({ version: "auto", mirror: url, clusterVersion })).toMatchObject({ path });
-    expect(log).toContain("answered 403 Forbidden");
-    expect(log).toContain("If a proxy answers in its place");
+    expect(log.text).toContain("answered 403 Forbidden");
+    expect(log.text).toContain("If a proxy answers in its place");
   });
 
   test.each([
@@ -336,7 +329,7 @@ describe("a host that can't be reached", () => {
     const message = await failureOf(provideKubectl({ version, mirror: nobody, clusterVersion }));
     expect(message).toContain("kubectl could not be downloaded");
     expect(message).toContain(`Check that the runner reaches ${nobody}`);
-    expect(log).not.toContain("::warning");
+    expect(log.text).not.toContain("::warning");
   });
 
   test.each<[string, (mirror: Mirror) => void, string]>([
@@ -380,13 +373,13 @@ describe("a mirror that requires a password", () => {
       mirror: within(mirror, "ci%40example:p%3A%C3%A4%25"),
     });
     expect(version).toBe("4.3.1");
-    const masks = log.split("\n").filter((line) => line.startsWith("::add-mask::"));
+    const masks = log.text.split("\n").filter((line) => line.startsWith("::add-mask::"));
     expect(masks).toEqual([
       "::add-mask::p:ä%25",
       `::add-mask::${Buffer.from("ci@example:p:ä%").toString("base64")}`,
     ]);
-    expect(log.replace(/^::add-mask::.*$/gm, "")).not.toMatch(/p:ä|p%3A|ci@example|ci%40/);
-    expect(log).toContain(`the newest release at ${mirror.url}`);
+    expect(log.text.replace(/^::add-mask::.*$/gm, "")).not.toMatch(/p:ä|p%3A|ci@example|ci%40/);
+    expect(log.text).toContain(`the newest release at ${mirror.url}`);
   });
 
   test.each([
@@ -411,7 +404,7 @@ test.each<[input: string, base: string, authorization: string | undefined, maske
   ["https://u:100%@mirror.example", "https://mirror.example", "Basic dToxMDAl", ["100%25", "dToxMDAl"]],
 ])("the mirror %s", (input, base, authorization, masked) => {
   expect(parseMirror(input)).toEqual({ base, authorization });
-  expect(log).toBe(masked.map((secret) => `::add-mask::${secret}\n`).join(""));
+  expect(log.text).toBe(masked.map((secret) => `::add-mask::${secret}\n`).join(""));
 });
 
 describe("a tool is not provided", () => {
@@ -446,7 +439,7 @@ describe("a tool is not provided", () => {
     const { url } = await aMirror({});
     const message = await failureOf(provideHelm({ version: "3.22.9", mirror: url }));
     expect(message).toContain("helm 3.22.9 is not published");
-    expect(log).toContain(`${url}/helm-latest-version answered 404`);
+    expect(log.text).toContain(`${url}/helm-latest-version answered 404`);
   });
 
   test("if the newest release is named but not published yet", async () => {
