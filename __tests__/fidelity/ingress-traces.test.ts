@@ -1,21 +1,18 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { ApiextensionsV1Api, type KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Cloud } from "../../local-gke/cloud.ts";
 import { kubeConfigFrom } from "../../local-gke/control-plane/client.ts";
-import { type ControlPlane, startControlPlane } from "../../local-gke/control-plane/control-plane.ts";
+import type { ControlPlane } from "../../local-gke/control-plane/control-plane.ts";
 import { makePki } from "../../local-gke/control-plane/pki.ts";
 import { type Controllers, startControllers } from "../../local-gke/ingress/controllers.ts";
 import { type KeyPair, Lab, type Recording } from "../integration/support/ingress-lab.ts";
+import { aControlPlane } from "../support/control-plane.ts";
 import { HTTPS_RULE, SCENARIOS, type Scenario } from "./ingress-traces.ts";
 
 // A twentieth of the real waits: what took ten seconds takes half a second.
 const BACKOFF_BASE_MS = 0.25;
 const SLOW_INSERT_MS = 100;
 
-let directory: string;
 let controlPlane: ControlPlane;
 let controllers: Controllers;
 let cloud: Cloud;
@@ -25,9 +22,8 @@ let keyPairs: [KeyPair, KeyPair];
 let together: Map<Scenario, Promise<Recording>>;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "ingress-traces-"));
   // Of the local GKE only the control plane: its data path would have an opinion on the backends' health.
-  controlPlane = await startControlPlane(directory, "http://127.0.0.1:9");
+  controlPlane = await aControlPlane();
   kubeConfig = kubeConfigFrom(controlPlane.kubeconfig);
   keyPairs = await Promise.all([keyPair(), keyPair()]);
   cloud = new Cloud("127.98.76");
@@ -46,7 +42,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await controllers?.stop();
   await controlPlane?.stop();
-  await rm(directory, { recursive: true, force: true });
 });
 
 describe("the stand-in writes what the real controllers wrote", () => {

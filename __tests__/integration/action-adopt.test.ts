@@ -3,16 +3,8 @@ import { certificateWith, DAY } from "../support/certificates.ts";
 import { secretWith } from "./support/certificates.ts";
 import { HOST, useCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
-import {
-  BACKEND_CONFIG,
-  backendConfig,
-  CERTIFICATE,
-  expectAdopted,
-  INGRESS,
-  ingressOfThePage,
-  managersOf,
-  OBJECTS,
-} from "./support/page.ts";
+import { BACKEND_CONFIG, CERTIFICATE, INGRESS } from "./support/names.ts";
+import { backendConfig, expectAdopted, ingressOfThePage, managersOf, OBJECTS } from "./support/page.ts";
 import { planOf } from "./support/results.ts";
 
 const cluster = useCluster(() => ({ allow_anonymous: "true" }));

@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import { parse } from "yaml";
 import { processesOf } from "../../local-gke/control-plane/processes.ts";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { milvusPython } from "../../local-gke/milvus/python.ts";
@@ -16,15 +15,14 @@ import { makeCertificate } from "../../src/loadbalancer/make-certificate.ts";
 import { type Authority, certificateWith, DAY, encrypted, selfSigned } from "../support/certificates.ts";
 import { applySecret, certificatesAtGoogle, secretWith, trusting } from "./support/certificates.ts";
 import { CHART, HOST, hostOf, type JobOptions, useCluster } from "./support/cluster.ts";
+import { documentedInputs, withSecrets } from "./support/documented.ts";
 import type { Job, Step, StepResult } from "./support/job.ts";
+import { CERTIFICATE, FIELD_MANAGER, INGRESS } from "./support/names.ts";
 import { expectFailure, expectSuccess, planOf, warningsOf } from "./support/results.ts";
 import { handshake } from "./support/tls.ts";
 import { traces } from "./support/traces.ts";
 
-const DOCUMENT = await readFile(join(import.meta.dirname, "../../docs/certificates.md"), "utf8");
-const TLS_SECRET = "my-release-milvus-tls";
-/** The field manager of this action. */
-const OURS = "milvus-gke-load-balancer";
+const DOCUMENTED = documentedInputs("certificates.md");
 const CALL = "::group::Call Milvus through the load balancer";
 
 const cluster = useCluster(
@@ -110,12 +108,12 @@ async function argumentsOf(job: Job, step: Step): Promise<string> {
 
 /** The annotations of a namespace's Ingress. */
 async function annotationsOf(namespace: string): Promise<Record<string, string>> {
-  return (await cluster.get(namespace, "ingress", "my-release-milvus")).metadata.annotations ?? {};
+  return (await cluster.get(namespace, "ingress", INGRESS)).metadata.annotations ?? {};
 }
 
 /** The hosts that a namespace's Ingress routes. */
 async function hostsOf(namespace: string): Promise<unknown[]> {
-  const { spec } = await cluster.get(namespace, "ingress", "my-release-milvus");
+  const { spec } = await cluster.get(namespace, "ingress", INGRESS);
   const { rules }: { rules: { host: string }[] } = JSON.parse(JSON.stringify(spec));
   return rules.map(({ host }) => host);
 }
@@ -149,14 +147,14 @@ describe.concurrent("self-managed", () => {
 
     const second = await cluster.expectUnchanged(namespace);
     expect(second.outputs).toMatchObject({ ca_certificate: authority, certificate_expires });
-    expect(second.lines.join("\n")).toContain(`The certificate in Secret ${TLS_SECRET} stays`);
+    expect(second.lines.join("\n")).toContain(`The certificate in Secret ${CERTIFICATE} stays`);
 
     // Somebody restores both Secrets from a backup, near the end of the certificate.
-    const kept = await keyPairIn(namespace, `${TLS_SECRET}-ca`);
+    const kept = await keyPairIn(namespace, `${CERTIFICATE}-ca`);
     const old = await makeCertificate(hostOf(namespace), kept, Date.now() - (397 - 20) * DAY);
     for (const [name, pair] of [
-      [`${TLS_SECRET}-ca`, kept],
-      [TLS_SECRET, old],
+      [`${CERTIFICATE}-ca`, kept],
+      [CERTIFICATE, old],
     ] as const) {
       const secret = JSON.stringify(secretWith(namespace, name, pair));
       await cluster.kubectlWith(secret, "replace", "--force", "-f", "-");
@@ -166,7 +164,7 @@ describe.concurrent("self-managed", () => {
     expect(third.lines.join("\n")).toMatch(/is replaced: it expires in (19|20) days/);
     expect(third.outputs).toMatchObject({ ca_certificate: authority, changed: "true" });
     const changes: { kind: string; name: string }[] = planOf(third).objects;
-    expect(changes).not.toContainEqual(expect.objectContaining({ name: `${TLS_SECRET}-ca` }));
+    expect(changes).not.toContainEqual(expect.objectContaining({ name: `${CERTIFICATE}-ca` }));
     expect(warningsOf(third)).toEqual([]);
     // Clients that have the first run's file go on.
     const [renewed] = await presentsUnder(third, authority);
@@ -189,7 +187,7 @@ describe.concurrent("self-managed", () => {
     const host = hostOf(namespace);
     await cluster.installSmall(namespace);
     const old = await selfSigned(host, 46);
-    await applySecret(cluster, secretWith(namespace, TLS_SECRET, old), OURS);
+    await applySecret(cluster, secretWith(namespace, CERTIFICATE, old), FIELD_MANAGER);
     const announced = await cluster.deploy(namespace);
     await presents(announced, old.certificate);
     const { ca_certificate: both = "" } = announced.outputs;
@@ -204,7 +202,7 @@ describe.concurrent("self-managed", () => {
     expect((await cluster.expectUnchanged(namespace)).outputs.ca_certificate).toBe(both);
 
     const late = await selfSigned(host, 21);
-    await applySecret(cluster, secretWith(namespace, TLS_SECRET, late), OURS);
+    await applySecret(cluster, secretWith(namespace, CERTIFICATE, late), FIELD_MANAGER);
     const moved = await cluster.deploy(namespace);
     expect(moved.outputs.ca_certificate).toBe(next + late.certificate);
     expect(warningsOf(moved)).toEqual([
@@ -535,9 +533,7 @@ describe.concurrent("google-managed", () => {
     await pointAt(host, "127.0.0.9");
     const step = await cluster.start(namespace, { ...GOOGLES, wait_for: "certificate" });
     await step.line(/^Google reports FailedNotVisible for insist\.milvus\.io/);
-    const { status } = JSON.parse(
-      JSON.stringify(await cluster.get(namespace, "ingress", "my-release-milvus")),
-    );
+    const { status } = JSON.parse(JSON.stringify(await cluster.get(namespace, "ingress", INGRESS)));
     await pointAt(host, status.loadBalancer.ingress[0].ip);
     const result = expectSuccess(await step.ended);
     expect(result.outputs).toMatchObject({ certificate_status: "Active" });
@@ -552,7 +548,7 @@ describe.concurrent("google-managed", () => {
     await pointAt(host, "127.0.0.9");
     const inputs = { ...GOOGLES, wait_for: "certificate", certificate_timeout: "10s" };
     const { error, outputs, lines } = await cluster.failure(namespace, inputs);
-    expect(error).toContain(`ManagedCertificate ${namespace}/${TLS_SECRET} is not Active after 10s.`);
+    expect(error).toContain(`ManagedCertificate ${namespace}/${CERTIFICATE} is not Active after 10s.`);
     const { address } = outputs;
     expect(error).toContain(
       `it is Provisioning (FailedNotVisible); ${host} points to 127.0.0.9; the load balancer is at ${address}: make its A record ${host}. 300 IN A ${address}`,
@@ -633,7 +629,7 @@ describe.concurrent("google-managed", () => {
     const [presented] = await handshake(address, next);
     expect(presented?.subjectAltName).toBe(`DNS:${next}`);
     expect(await managedCertificates(namespace)).toEqual([
-      expect.stringMatching(new RegExp(`^${TLS_SECRET}-[0-9a-f]{8}$`)),
+      expect.stringMatching(new RegExp(`^${CERTIFICATE}-[0-9a-f]{8}$`)),
     ]);
     await cluster.expectUnchanged(namespace, inputs);
     await eventuallyPresentsOne(namespace);
@@ -712,7 +708,7 @@ describe("google-managed, when Google refuses", () => {
     await cluster.setFault("managed-certificate-permanent-failure", true);
     try {
       const { error } = expectFailure(await step.ended);
-      expect(error).toContain(`Google can no longer issue ManagedCertificate ${namespace}/${TLS_SECRET}.`);
+      expect(error).toContain(`Google can no longer issue ManagedCertificate ${namespace}/${CERTIFICATE}.`);
       expect(error).toContain("ProvisioningFailedPermanently");
     } finally {
       await cluster.setFault("managed-certificate-permanent-failure", false);
@@ -757,20 +753,15 @@ describe("the workflows of docs/certificates.md", () => {
   });
 
   test("are all here", () => {
-    expect([...documented().keys()]).toEqual(Object.keys(WORKFLOWS));
+    expect([...DOCUMENTED.keys()]).toEqual(Object.keys(WORKFLOWS));
   });
 
-  test.each([...documented()])("%s", async (section, inputs) => {
+  test.each([...DOCUMENTED])("%s", async (section, inputs) => {
     const { secrets = async () => ({}), makes } = WORKFLOWS[section] ?? { makes: [] };
-    const given: Record<string, string> = await secrets();
-    const resolved = Object.entries(inputs).map(([name, value]) => [
-      name,
-      String(value).replace(/\$\{\{ secrets\.(\w+) \}\}/g, (_, secret: string) => given[secret] ?? ""),
-    ]);
     const job = await cluster.job();
     const { outputs } = expectSuccess(
       await job.main({
-        ...Object.fromEntries(resolved),
+        ...withSecrets(inputs, await secrets()),
         namespace,
         chart: CHART,
         mode: "plan",
@@ -780,16 +771,6 @@ describe("the workflows of docs/certificates.md", () => {
     const { objects }: { objects: { kind: string; action: string }[] } = JSON.parse(outputs.plan ?? "{}");
     expect(objects.filter(({ action }) => action === "create").map(({ kind }) => kind)).toEqual(makes);
   });
-
-  /** Returns the inputs of the action's step in each section of the document that has a workflow. */
-  function documented(): Map<string, Record<string, unknown>> {
-    const found = new Map<string, Record<string, unknown>>();
-    for (const section of DOCUMENT.split(/^## /m).slice(1)) {
-      const [, yaml] = /^```yaml\n(.*?)^```$/ms.exec(section) ?? [];
-      if (yaml) found.set(section.split("\n")[0] ?? "", parse(yaml).jobs.milvus.steps.at(-1).with);
-    }
-    return found;
-  }
 });
 
 test("a certificate that is Active gets a limit of its own until the load balancer presents it", async () => {

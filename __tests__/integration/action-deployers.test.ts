@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { CHART, useCluster } from "./support/cluster.ts";
+import { SERVICE } from "./support/names.ts";
 import { expectSuccess } from "./support/results.ts";
-
-const SERVICE = "my-release-milvus";
 
 const cluster = useCluster(() => ({ wait_for: "none" }));
 

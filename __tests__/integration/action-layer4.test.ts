@@ -1,12 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { parseManifest } from "../../src/helm/manifest.ts";
 import { type HelmName, useCluster } from "./support/cluster.ts";
+import { DATA_NODE, QUERY_NODE, SERVICE } from "./support/names.ts";
 
 const cluster = useCluster();
 
-const QUERY_NODE = "my-release-milvus-querynode";
-const DATA_NODE = "my-release-milvus-datanode";
-const COMPONENTS = { cluster: { enabled: true }, etcd: { enabled: false } };
+const COMPONENTS = { cluster: { enabled: true } };
 
 /** The lines of the step that removes the layer-4 load balancer. */
 function removalIn(lines: readonly string[]): string[] {
@@ -29,7 +28,7 @@ describe.each<HelmName>(["helm3", "helm4"])("%s: a chart that renders a new toke
     const recorded = [...parseManifest(manifest).values()];
     const { data } = await cluster.get(namespace, "secret", "my-release-etcd-jwt-token");
     expect(recorded.find(({ kind }) => kind === "Secret")?.data).toEqual(data);
-    const { spec } = await cluster.get(namespace, "service", "my-release-milvus");
+    const { spec } = await cluster.get(namespace, "service", SERVICE);
     expect(spec).toMatchObject({ type: "ClusterIP" });
     const revisions = await cluster.kubectl("get", "controllerrevisions", "-n", namespace, "-o", "name");
     expect(revisions.trim().split("\n")).toHaveLength(2);

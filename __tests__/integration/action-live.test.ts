@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { type HelmName, useCluster } from "./support/cluster.ts";
+import { PROXY, QUERY_NODE } from "./support/names.ts";
 import { planOf } from "./support/results.ts";
 
 const cluster = useCluster(() => ({ wait_for: "none" }));
 
-const QUERY_NODE = "my-release-milvus-querynode";
-const PROXY = "my-release-milvus-proxy";
 /** Values of a release with several components, each of one pod. */
 const COMPONENTS = { cluster: { enabled: true } };
 

@@ -4,10 +4,9 @@ import { stringify } from "yaml";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { accountWith } from "./support/account.ts";
 import { type Files, HOST, useCluster } from "./support/cluster.ts";
-import { BACKEND_CONFIG, INGRESS } from "./support/page.ts";
+import { BACKEND_CONFIG, FRONTEND_CONFIG, INGRESS } from "./support/names.ts";
 import { changesIn } from "./support/results.ts";
 
-const FRONTEND_CONFIG = "my-release-frontendconfig";
 /** Far more than Google's controllers take here. */
 const LIMIT = { timeout: 100_000, interval: 50 };
 const FRONTEND_CONFIG_ANNOTATION = "networking.gke.io/v1beta1.FrontendConfig";

@@ -5,15 +5,8 @@ import { promisify } from "node:util";
 import { describe, expect, onTestFailed, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { CHART, HOST, useCluster } from "./support/cluster.ts";
-import {
-  BACKEND_CONFIG,
-  backendConfig,
-  CERTIFICATE,
-  expectAdopted,
-  INGRESS,
-  ingressOfThePage,
-  MANAGED_CERTIFICATES,
-} from "./support/page.ts";
+import { BACKEND_CONFIG, CERTIFICATE, INGRESS } from "./support/names.ts";
+import { backendConfig, expectAdopted, ingressOfThePage, MANAGED_CERTIFICATES } from "./support/page.ts";
 import { expectSuccess, planOf } from "./support/results.ts";
 
 // The page's values may have switched authentication off.

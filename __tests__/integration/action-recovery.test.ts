@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { killProcessesOf, killProgramOf } from "../../local-gke/control-plane/processes.ts";
 import { CHART, HELM, type HelmName, useCluster } from "./support/cluster.ts";
 import type { Job, Step } from "./support/job.ts";
+import { STANDALONE } from "./support/names.ts";
 import { CRASH, podTemplate, readyAfter, untilRevision, untilRollout } from "./support/pods.ts";
 import { expectFailure, expectSuccess } from "./support/results.ts";
 
@@ -13,7 +14,6 @@ const HELMS = ["helm3", "helm4"] as const;
 const KILLS = 3;
 /** Within this time after its start an upgrade or a rollback of a small release has ended. */
 const MOMENTS_MS = 1500;
-const DEPLOYMENT = "deployment/my-release-milvus-standalone";
 
 /** Puts a small release behind the load balancer, without waiting for that. */
 async function settle(namespace: string, helm: HelmName): Promise<void> {
@@ -46,7 +46,14 @@ describe.concurrent("an upgrade that fails", () => {
     expect(await cluster.revisions(namespace)).toEqual(["superseded", "superseded", "failed", "deployed"]);
     expect(await cluster.values(namespace)).toEqual(values);
     expect(await podTemplate(cluster, namespace)).toEqual(template);
-    const ready = await cluster.kubectl("get", "-n", namespace, DEPLOYMENT, "-o", "jsonpath={.status}");
+    const ready = await cluster.kubectl(
+      "get",
+      "-n",
+      namespace,
+      `deployment/${STANDALONE}`,
+      "-o",
+      "jsonpath={.status}",
+    );
     expect(JSON.parse(ready)).toMatchObject({ replicas: 1, readyReplicas: 1, updatedReplicas: 1 });
 
     const next = await cluster.expectUnchanged(namespace, { wait_for: "none" }, { helm });

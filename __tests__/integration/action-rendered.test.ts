@@ -5,10 +5,9 @@ import { run } from "../../src/base/process.ts";
 import { chartWith } from "./support/charts.ts";
 import { CHART, HELM, type HelmName, useCluster } from "./support/cluster.ts";
 import type { Inputs } from "./support/job.ts";
+import { SERVICE, STANDALONE } from "./support/names.ts";
 
 const HELMS = ["helm3", "helm4"] as const;
-const SERVICE = "my-release-milvus";
-const STANDALONE = "my-release-milvus-standalone";
 /** A template of the chart in which an environment variable has its place. */
 const IMAGE_LINE = "          imagePullPolicy:";
 

@@ -10,7 +10,8 @@ import {
   trusting,
 } from "./support/certificates.ts";
 import { hostOf, type JobOptions, useCluster } from "./support/cluster.ts";
-import { CERTIFICATE, INGRESS, MANAGED_CERTIFICATES } from "./support/page.ts";
+import { CERTIFICATE, INGRESS } from "./support/names.ts";
+import { MANAGED_CERTIFICATES } from "./support/page.ts";
 import { handshake, type Watched, watchHandshakes } from "./support/tls.ts";
 
 const PRE_SHARED = "ingress.gcp.kubernetes.io/pre-shared-cert";

@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { authorityIn } from "../../src/loadbalancer/certificate.ts";
 import { CHART, type HelmName, useCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
+import { CERTIFICATE, QUERY_NODE } from "./support/names.ts";
 import { serveCharts } from "./support/repository.ts";
 import { expectSuccess } from "./support/results.ts";
 
@@ -62,7 +63,7 @@ describe.each<{ helm: HelmName; recover: string }>([
   });
 
   test("the authority in a run's outputs has signed what is served", async () => {
-    const { data } = await cluster.get(namespace, "secret", "my-release-milvus-tls");
+    const { data } = await cluster.get(namespace, "secret", CERTIFICATE);
     const authority = authorityIn(Buffer.from(data?.["tls.crt"] ?? "", "base64").toString());
     for (const { exitCode, outputs } of results) {
       if (exitCode === 0) expect(outputs.ca_certificate).toBe(authority);
@@ -141,13 +142,12 @@ describe("what somebody else does between a run's plan and its upgrade is notice
   test("another number of pods", async () => {
     const namespace = "scaled-meanwhile";
     await cluster.installSmall(namespace, { cluster: { enabled: true } });
-    const queryNode = "my-release-milvus-querynode";
     const { lines, outputs } = await runWith(namespace, { wait_for: "none" }, () =>
-      cluster.kubectl("scale", `deployment/${queryNode}`, "-n", namespace, "--replicas=3"),
+      cluster.kubectl("scale", `deployment/${QUERY_NODE}`, "-n", namespace, "--replicas=3"),
     );
     expect(outputs).toMatchObject({ changed: "true", release_revision: "2" });
-    expect(lines).toContain(`Why: Deployment ${queryNode}: spec.replicas`);
-    const { spec } = await cluster.get(namespace, "deployment", queryNode);
+    expect(lines).toContain(`Why: Deployment ${QUERY_NODE}: spec.replicas`);
+    const { spec } = await cluster.get(namespace, "deployment", QUERY_NODE);
     expect(spec).toMatchObject({ replicas: 3 });
   });
 });

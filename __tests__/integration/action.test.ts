@@ -10,12 +10,12 @@ import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { CAN_SHOW_PAGES, showPage } from "../../scripts/job-page.ts";
 import { type HelmName, HOST, useCluster } from "./support/cluster.ts";
 import type { Job, StepResult } from "./support/job.ts";
+import { FIELD_MANAGER } from "./support/names.ts";
 import { expectFailure, expectSuccess, planOf } from "./support/results.ts";
 import { filesBelow, traces } from "./support/traces.ts";
 
 const cluster = useCluster();
 
-const FIELD_MANAGER = "milvus-gke-load-balancer";
 const ANNOTATIONS = {
   "cloud.google.com/app-protocols": '{"milvus":"HTTP2"}',
   "cloud.google.com/backend-config": '{"default":"my-release-backendconfig"}',

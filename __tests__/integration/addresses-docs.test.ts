@@ -1,12 +1,10 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { parse } from "yaml";
 import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
 import { CHART, useCluster } from "./support/cluster.ts";
+import { documentedInputs } from "./support/documented.ts";
+import { expectSuccess } from "./support/results.ts";
 
-const DOCUMENT = await readFile(join(import.meta.dirname, "../../docs/addresses-and-dns.md"), "utf8");
-const ACTION = "OWNER/milvus-gke-load-balancer@v1";
+const DOCUMENTED = [...documentedInputs("addresses-and-dns.md")];
 
 const cluster = useCluster();
 beforeAll(async () => {
@@ -16,23 +14,6 @@ beforeAll(async () => {
   const dnsName = "internal.example.com";
   await cluster.control("PUT", "dns-zones/my-private-zone", { dnsName, visibility: "private" });
 });
-
-interface Step {
-  uses?: string;
-  with: Record<string, string | boolean>;
-}
-
-/** Returns the inputs of the action's step in each section of the document that has a workflow. */
-function documented(): [section: string, inputs: Record<string, string>][] {
-  return DOCUMENT.split(/^## /m).flatMap((section): [string, Record<string, string>][] => {
-    const [, yaml] = /^```yaml\n(.*?)^```$/ms.exec(section) ?? [];
-    if (!yaml) return [];
-    const steps: Step[] = parse(yaml).jobs.milvus.steps;
-    const inputs = steps.find(({ uses }) => uses === ACTION)?.with ?? {};
-    const texts = Object.entries(inputs).map(([name, value]) => [name, String(value)]);
-    return [[section.split("\n")[0] ?? "", Object.fromEntries(texts)]];
-  });
-}
 
 /** The teardown waits for the record's TTL. A user lowers it the day before. */
 async function lowerTtl(): Promise<void> {
@@ -45,12 +26,10 @@ async function lowerTtl(): Promise<void> {
 }
 
 describe("the workflows of docs/addresses-and-dns.md, one after the other", () => {
-  test.each(documented())("%s", async (_, inputs) => {
+  test.each(DOCUMENTED)("%s", async (_, inputs) => {
     const local = { chart: CHART, milvus_token: "root:Milvus", gcloud_version: "none" };
     if (inputs.mode === "teardown") await lowerTtl();
-    const result = await (await cluster.job()).main({ ...inputs, ...local });
-    expect(result.errors, result.lines.join("\n")).toEqual([]);
-    expect(result.exitCode).toBe(0);
+    const result = expectSuccess(await (await cluster.job()).main({ ...inputs, ...local }));
     if (inputs.mode === "teardown") return;
     const { address } = result.outputs;
     const state = Object(await cluster.control("GET", "state"));
@@ -61,7 +40,7 @@ describe("the workflows of docs/addresses-and-dns.md, one after the other", () =
   });
 
   test("the last one has taken away what the first ones made", async () => {
-    expect(documented().at(-1)?.[1].mode).toBe("teardown");
+    expect(DOCUMENTED.at(-1)?.[1].mode).toBe("teardown");
     const state = Object(await cluster.control("GET", "state"));
     expect(state.staticAddresses).toEqual([expect.objectContaining({ name: "my-internal-address" })]);
     expect(state.loadBalancers).toEqual([expect.objectContaining({ ingress: "internal/my-release-milvus" })]);

@@ -1,12 +1,13 @@
 import { chmod, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { parse } from "yaml";
 import { credentialFilesIn } from "../../local-gke/google/identities.ts";
 import { CHART, useCluster } from "./support/cluster.ts";
+import { documentedInputs, withSecrets } from "./support/documented.ts";
 import { canMountServiceAccount, mountServiceAccount } from "./support/mounted-service-account.ts";
+import { expectSuccess, planOf } from "./support/results.ts";
 
-const DOCUMENT = await readFile(join(import.meta.dirname, "../../docs/authentication.md"), "utf8");
+const DOCUMENTED = documentedInputs("authentication.md");
 /** What google-github-actions/auth sets, which a job without it doesn't have. */
 const WITHOUT_AUTH = Object.fromEntries(
   [
@@ -86,48 +87,26 @@ async function pathWithGcloud(): Promise<string> {
   );
 }
 
-/** Returns the inputs of the action's step in each section of the document that has a workflow. */
-function documented(): Map<string, Record<string, string>> {
-  const found = new Map<string, Record<string, string>>();
-  for (const section of DOCUMENT.split(/^## /m).slice(1)) {
-    const [, yaml] = /^```yaml\n(.*?)^```$/ms.exec(section) ?? [];
-    if (!yaml) continue;
-    const { steps } = parse(yaml).jobs.milvus;
-    found.set(section.split("\n")[0] ?? "", steps.at(-1).with);
-  }
-  return found;
-}
-
 test("every workflow of the document is run here", () => {
-  expect([...documented().keys()]).toEqual(Object.keys(WAYS));
+  expect([...DOCUMENTED.keys()]).toEqual(Object.keys(WAYS));
 });
 
-test.for([...documented()])("%s", async ([way, documentedInputs], { skip }) => {
+test.for([...DOCUMENTED])("%s", async ([way, documentedWay], { skip }) => {
   if (way === IN_CLUSTER && !canMountServiceAccount()) skip();
   const { environment = {}, secrets = {} } = (await WAYS[way]?.()) ?? {};
-  const inputs = Object.fromEntries(
-    Object.entries(documentedInputs).map(([name, value]) => [
-      name,
-      value.replace(/\$\{\{ secrets\.(\w+) \}\}/g, (_, secret: string) => secrets[secret] ?? ""),
-    ]),
-  );
   const job = await cluster.job({ environment });
-  const { exitCode, errors, outputs, lines } = await job.main({
-    ...inputs,
-    chart: CHART,
-    mode: "plan",
-    gcloud_version: "none",
-  });
-  expect(errors).toEqual([]);
-  expect(exitCode).toBe(0);
-  expect(outputs.changed).toBe("false");
-  const ownPod = lines.filter((line) =>
+  const inputs = withSecrets(documentedWay, secrets);
+  const result = expectSuccess(
+    await job.main({ ...inputs, chart: CHART, mode: "plan", gcloud_version: "none" }),
+  );
+  expect(result.outputs.changed).toBe("false");
+  const ownPod = result.lines.filter((line) =>
     line.startsWith("No input names a cluster: the one of this runner's pod"),
   );
   expect(ownPod).toEqual(
     way === IN_CLUSTER ? [expect.stringMatching(/, as system:serviceaccount:default:runner\.$/)] : [],
   );
-  expect(JSON.parse(outputs.plan ?? "")).toMatchObject({
+  expect(planOf(result)).toMatchObject({
     upgrade: expect.arrayContaining([expect.any(String)]),
   });
 });

@@ -2,7 +2,7 @@ import { mkdir, stat } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import * as v from "valibot";
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { kubeconfig } from "../../local-gke/control-plane/kubeconfig.ts";
 import { makePki } from "../../local-gke/control-plane/pki.ts";
 import { processesOf, signalProcess } from "../../local-gke/control-plane/processes.ts";
@@ -16,20 +16,12 @@ import { secretHashOf } from "../../src/loadbalancer/presented-certificates.ts";
 import { whileNothingIsLost } from "../../src/loadbalancer/reasons-to-stop.ts";
 import { waitForBackends } from "../../src/loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "../../src/loadbalancer/watch.ts";
-import { ApiLab, failure } from "../support/api-lab.ts";
+import { failure, useApiLab } from "../support/api-lab.ts";
 import { captureLog } from "../support/job-log.ts";
 
-let lab: ApiLab;
-
-beforeAll(async () => {
-  lab = await ApiLab.start();
-});
-afterAll(() => lab?.stop());
+const lab = useApiLab();
 
 const log = captureLog();
-afterEach(() => {
-  lab.gateway.intercept = undefined;
-});
 
 const secret = (namespace: string, name: string, data: Record<string, string> = {}) => ({
   apiVersion: "v1",
@@ -225,7 +217,7 @@ describe("a way that leads nowhere", () => {
       /^kubectl \(\/nonexistent\/kubectl\) could not be started/,
     ],
   ])("%s is refused at once, and no program is left", async (_, { config, ...options }, message) => {
-    const folder = await privateDirectory({ RUNNER_TEMP: lab.directory });
+    const folder = await privateDirectory({ RUNNER_TEMP: lab.controlPlane.directory });
     const opening = lab.open({ ...options, folder, ...(config && { config: await config() }) });
     expect(await failure(opening)).toMatch(message);
     expect(processesOf(folder)).toEqual([]);
@@ -244,7 +236,7 @@ describe("kubectl proxy", () => {
   });
 
   test("is not started where the folder's path is too long for a socket", async () => {
-    const folder = join(await privateDirectory({ RUNNER_TEMP: lab.directory }), "d".repeat(80));
+    const folder = join(await privateDirectory({ RUNNER_TEMP: lab.controlPlane.directory }), "d".repeat(80));
     await mkdir(folder);
     expect(await failure(lab.open({ folder }))).toMatch(
       / is too long for a socket in it\.\nWhat to do: set RUNNER/,

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { waitForAddress, waitForBackends } from "../../src/loadbalancer/waits.ts";
 import { LoadBalancerWatch } from "../../src/loadbalancer/watch.ts";
-import { ApiLab, failure } from "../support/api-lab.ts";
+import { failure, useApiLab } from "../support/api-lab.ts";
 import { captureLog } from "../support/job-log.ts";
 
 const NAME = "my-release-milvus";
@@ -19,11 +19,7 @@ const REQUIREMENT = {
 /** The certificate is in no Secret. */
 const AT_GOOGLE = { secretHash: undefined };
 
-let lab: ApiLab;
-beforeAll(async () => {
-  lab = await ApiLab.start();
-});
-afterAll(() => lab?.stop());
+const lab = useApiLab();
 
 const log = captureLog();
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { adopt, adoptFields } from "../../src/kubernetes/adopt.ts";
 import type { ApiServer, Manifest } from "../../src/kubernetes/api.ts";
 import { managedFields } from "../../src/kubernetes/managed-fields.ts";
@@ -16,21 +16,13 @@ import {
   TEARDOWN,
   type Verb,
 } from "../../src/kubernetes/rights.ts";
-import { ApiLab, failure } from "../support/api-lab.ts";
+import { failure, useApiLab } from "../support/api-lab.ts";
 import { captureLog } from "../support/job-log.ts";
 
-let lab: ApiLab;
-
-beforeAll(async () => {
-  lab = await ApiLab.start();
-  await lab.createCrds();
-});
-afterAll(() => lab?.stop());
+const lab = useApiLab();
+beforeAll(() => lab.createCrds());
 
 captureLog();
-afterEach(() => {
-  lab.gateway.intercept = undefined;
-});
 
 const REAL = { dryRun: false };
 const DRY_RUN = { dryRun: true };

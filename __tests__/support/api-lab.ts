@@ -1,11 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
-import { expect, onTestFinished } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, onTestFinished } from "vitest";
 import { binary } from "../../local-gke/binaries/binaries.ts";
 import { kubeConfigFrom } from "../../local-gke/control-plane/client.ts";
-import { type ControlPlane, startControlPlane } from "../../local-gke/control-plane/control-plane.ts";
 import { kubeconfig } from "../../local-gke/control-plane/kubeconfig.ts";
 import { MARK } from "../../local-gke/control-plane/processes.ts";
 import { createCrds } from "../../local-gke/ingress/crds.ts";
@@ -13,28 +11,48 @@ import { ActionError } from "../../src/base/errors.ts";
 import { type Output, run } from "../../src/base/process.ts";
 import { privateDirectory } from "../../src/gke/kubeconfig.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
+import { aControlPlane } from "./control-plane.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 
-/** A real API server, and ways to it. */
-export class ApiLab {
-  readonly directory: string;
-  readonly controlPlane: ControlPlane;
-  readonly gateway: Gateway;
-  readonly #kubectl: string;
+interface Running {
+  kubectl: string;
+  controlPlane: Awaited<ReturnType<typeof aControlPlane>>;
+  gateway: Gateway;
+}
+
+/** Returns an API server that this test file has to itself, from before its tests until they have ended. */
+export function useApiLab(): ApiLab {
+  const lab = new ApiLab();
+  beforeAll(() => lab.start());
+  afterEach(() => {
+    lab.gateway.intercept = undefined;
+  });
+  afterAll(() => lab.stop());
+  return lab;
+}
+
+/** A real API server, and ways to it. No controller of Google's changes what a test makes there. */
+class ApiLab {
+  #running: Running | undefined;
   #namespaces = 0;
   #configs = 0;
 
-  private constructor(directory: string, controlPlane: ControlPlane, gateway: Gateway, kubectl: string) {
-    this.directory = directory;
-    this.controlPlane = controlPlane;
-    this.gateway = gateway;
-    this.#kubectl = kubectl;
+  get controlPlane(): Running["controlPlane"] {
+    return this.#own.controlPlane;
   }
 
-  static async start(): Promise<ApiLab> {
+  get gateway(): Gateway {
+    return this.#own.gateway;
+  }
+
+  get #own(): Running {
+    if (!this.#running) throw new Error("the API server is there once the hooks of useApiLab have run");
+    return this.#running;
+  }
+
+  async start(): Promise<void> {
     const kubectl = await binary("kubectl");
-    const directory = await mkdtemp(join(tmpdir(), "kubernetes-"));
-    const controlPlane = await startControlPlane(directory, "http://127.0.0.1:9");
+    const controlPlane = await aControlPlane();
     const { users } = v.parse(
       v.object({ users: v.tuple([v.object({ user: v.object({ token: v.string() }) })]) }),
       JSON.parse(await readFile(controlPlane.kubeconfig, "utf8")),
@@ -44,13 +62,12 @@ export class ApiLab {
       ca: controlPlane.caCertificate,
       token: users[0].user.token,
     });
-    return new ApiLab(directory, controlPlane, gateway, kubectl);
+    this.#running = { kubectl, controlPlane, gateway };
   }
 
   async stop(): Promise<void> {
-    await this.gateway.stop();
-    await this.controlPlane.stop();
-    await rm(this.directory, { recursive: true, force: true });
+    await this.#running?.gateway.stop();
+    await this.#running?.controlPlane.stop();
   }
 
   /** Makes the kinds that come with GKE's HTTP load balancing. */
@@ -62,7 +79,7 @@ export class ApiLab {
   /** Runs kubectl with all rights and returns what it printed. */
   async kubectl(args: string[], input?: string): Promise<string> {
     const env = { KUBECONFIG: this.controlPlane.kubeconfig };
-    const program = { name: "kubectl", path: this.#kubectl, env };
+    const program = { name: "kubectl", path: this.#own.kubectl, env };
     const { exitCode, stdout, stderr }: Output = await run(program, args, {
       ...(input !== undefined && { input }),
     });
@@ -79,7 +96,7 @@ export class ApiLab {
   /** Returns the path of a kubeconfig with this content. */
   async writeConfig(content: string): Promise<string> {
     this.#configs += 1;
-    const path = join(this.directory, `kubeconfig-${this.#configs}`);
+    const path = join(this.controlPlane.directory, `kubeconfig-${this.#configs}`);
     await writeFile(path, content);
     return path;
   }
@@ -97,10 +114,10 @@ export class ApiLab {
   async open(
     options: { config?: string; flags?: string[]; path?: string; folder?: string } = {},
   ): Promise<{ api: ApiServer; folder: string }> {
-    const folder = options.folder ?? (await privateDirectory({ RUNNER_TEMP: this.directory }));
+    const folder = options.folder ?? (await privateDirectory({ RUNNER_TEMP: this.controlPlane.directory }));
     const program = {
       name: "kubectl",
-      path: options.path ?? this.#kubectl,
+      path: options.path ?? this.#own.kubectl,
       env: { KUBECONFIG: options.config ?? this.controlPlane.kubeconfig, [MARK]: folder },
       leadingArgs: options.flags ?? [],
     };

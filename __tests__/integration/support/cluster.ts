@@ -13,6 +13,7 @@ import { type Output, run } from "../../../src/base/process.ts";
 import { type ApiRequest, AuditLog, isWrite } from "./audit-log.ts";
 import { borrow, giveBack } from "./borrowed.ts";
 import { type Inputs, Job, type Step, type StepResult } from "./job.ts";
+import { STANDALONE } from "./names.ts";
 import { expectFailure, expectSuccess, type Failure } from "./results.ts";
 
 export const CHART = join(import.meta.dirname, "../../../local-gke/chart/milvus");
@@ -213,7 +214,7 @@ export class TestCluster {
   }
 
   /** Waits until a Deployment of a namespace, by default the one pod of a small release, is available. */
-  async available(namespace: string, deployment = "my-release-milvus-standalone"): Promise<void> {
+  async available(namespace: string, deployment = STANDALONE): Promise<void> {
     const flags = ["--for=condition=Available", "--timeout=300s", "-n", namespace];
     await this.kubectl("wait", `deployment/${deployment}`, ...flags);
   }

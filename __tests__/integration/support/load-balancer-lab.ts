@@ -1,8 +1,5 @@
 import { EventEmitter, once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { connect } from "node:tls";
 import {
   CoreV1Api,
@@ -16,10 +13,10 @@ import * as v from "valibot";
 import { expect, vi } from "vitest";
 import { Cloud } from "../../../local-gke/cloud.ts";
 import { kubeConfigFrom } from "../../../local-gke/control-plane/client.ts";
-import { startControlPlane } from "../../../local-gke/control-plane/control-plane.ts";
 import { type Controllers, startControllers, type Timing } from "../../../local-gke/ingress/controllers.ts";
 import type { Endpoint, Endpoints } from "../../../local-gke/load-balancer/endpoints.ts";
 import { serveLoadBalancers } from "../../../local-gke/load-balancer/load-balancers.ts";
+import { aControlPlane } from "../../support/control-plane.ts";
 
 // Far more than anything takes.
 const LIMIT_MS = 100_000;
@@ -74,11 +71,8 @@ export class LoadBalancerLab {
 
   /** @param network as of {@link Cloud} */
   static async start(network: string, timing: Partial<Timing>): Promise<LoadBalancerLab> {
-    const directory = await mkdtemp(join(tmpdir(), "load-balancer-lab-"));
-    const stops = [() => rm(directory, { recursive: true, force: true })];
-    // Nobody presents a token that the API server would have to ask about.
-    const { kubeconfig, stop } = await startControlPlane(directory, "http://127.0.0.1:9");
-    stops.push(stop);
+    const { kubeconfig, stop } = await aControlPlane();
+    const stops = [stop];
     const cloud = new Cloud(network);
     const loadBalancers = await serveLoadBalancers(cloud, new NoEndpoints());
     stops.push(loadBalancers.stop);

@@ -1,11 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { expect } from "vitest";
 import { type ApiObject, HOST, type TestCluster } from "./cluster.ts";
+import { BACKEND_CONFIG, CERTIFICATE, FIELD_MANAGER, INGRESS, SERVICE } from "./names.ts";
 
-const FIELD_MANAGER = "milvus-gke-load-balancer";
-export const INGRESS = "my-release-milvus";
-export const BACKEND_CONFIG = "my-release-backendconfig";
-export const CERTIFICATE = "my-release-milvus-tls";
 export const OBJECTS = { Ingress: INGRESS, BackendConfig: BACKEND_CONFIG, Secret: CERTIFICATE };
 export const MANAGED_CERTIFICATES = "networking.gke.io/managed-certificates";
 /** What `kubectl apply` leaves on an object. */
@@ -25,7 +22,7 @@ export const ingressOfThePage = (namespace: string, metadata: object, spec: obje
             {
               path: "/",
               pathType: "Prefix",
-              backend: { service: { name: INGRESS, port: { number: 19530 } } },
+              backend: { service: { name: SERVICE, port: { number: 19530 } } },
             },
           ],
         },
@@ -52,7 +49,7 @@ export async function expectAdopted(cluster: TestCluster, namespace: string): Pr
   const ingress = await read("Ingress", INGRESS);
   const backend = await read("BackendConfig", BACKEND_CONFIG);
   const secret = await read("Secret", CERTIFICATE);
-  const service = await read("Service", INGRESS);
+  const service = await read("Service", SERVICE);
   for (const object of [ingress, backend, secret]) {
     expect(managersOf(object)).toContain(FIELD_MANAGER);
     expect(managersOf(object)).not.toContainEqual(expect.stringMatching(/^(kubectl|before-first-apply)/));

@@ -1,6 +1,7 @@
 import type { TestCluster } from "./cluster.ts";
+import { STANDALONE } from "./names.ts";
 
-const DEPLOYMENT = "deployment/my-release-milvus-standalone";
+const DEPLOYMENT = `deployment/${STANDALONE}`;
 
 /** Values with which pods crash again and again. */
 export const CRASH = "annotations:\n  local-gke/pod: crash-loop\n";
