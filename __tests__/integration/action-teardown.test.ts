@@ -1,50 +1,24 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { load } from "js-yaml";
 import { beforeAll, describe, expect, test } from "vitest";
 import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
-import { CHART, HELM, hostOf, inputsFor, useCluster } from "./support/cluster.ts";
-import type { StepResult } from "./support/job.ts";
-
-type Inputs = Record<string, string>;
+import { CHART, HELM, hostOf, useCluster } from "./support/cluster.ts";
+import { INGRESS } from "./support/names.ts";
+import { readyAfter, untilRevision } from "./support/pods.ts";
+import { planOf } from "./support/results.ts";
 
 const ZONE = "milvus-io";
+const RESTORE = { restore_layer4: "true" };
+/** The way back to layer 4. */
+const BACK = { ...RESTORE, mode: "teardown" };
 const KINDS = "all,configmaps,secrets,ingresses,backendconfigs,frontendconfigs,managedcertificates";
-const INGRESS = "my-release-milvus";
 
-const cluster = useCluster();
+const cluster = useCluster((namespace) => ({ host: hostOf(namespace), wait_for: "address" }));
 beforeAll(() => cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" }));
-
-function inputs(namespace: string, more: Inputs = {}): Inputs {
-  return { ...inputsFor(namespace), host: hostOf(namespace), wait_for: "address", ...more };
-}
-
-/** Runs the action, which must succeed. */
-async function succeed(given: Inputs): Promise<StepResult> {
-  const result = await (await cluster.job()).main(given);
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
-  expect(result.exitCode).toBe(0);
-  return result;
-}
-
-/** Runs the action, which must fail, and returns its one error. */
-async function fail(given: Inputs): Promise<{ error: string; result: StepResult }> {
-  const result = await (await cluster.job()).main(given);
-  expect(result.exitCode, result.lines.join("\n")).toBe(1);
-  expect(result.errors).toHaveLength(1);
-  const [error = ""] = result.errors;
-  expect(error).not.toContain("that this action does not know");
-  return { error, result };
-}
 
 async function installed(namespace: string, values: object = {}): Promise<void> {
   await cluster.installSmall(namespace, values);
-  await available(namespace);
-}
-
-async function available(namespace: string): Promise<void> {
-  const flags = ["--for=condition=Available", "deployment/my-release-milvus-standalone", "--timeout=300s"];
-  await cluster.kubectl("wait", ...flags, "-n", namespace);
+  await cluster.available(namespace);
 }
 
 /** What makes an object what it is: neither what the cluster writes by itself nor Helm's own records. */
@@ -77,16 +51,6 @@ async function lookAt(namespace: string): Promise<object> {
   };
 }
 
-async function writeManifest(workspace: string, namespace: string): Promise<void> {
-  const object = {
-    apiVersion: "v1",
-    kind: "ConfigMap",
-    metadata: { name: "mine", namespace },
-    data: { a: "b" },
-  };
-  await writeFile(join(workspace, "mine.yaml"), JSON.stringify(object));
-}
-
 const names = async (namespace: string) => Object.keys(await objectsOf(namespace)).sort();
 
 describe.concurrent("a teardown", () => {
@@ -94,18 +58,22 @@ describe.concurrent("a teardown", () => {
     const namespace = "way-back";
     await installed(namespace);
     const before = await lookAt(namespace);
-    const given = inputs(namespace, {
+    const given = {
       static_ip_name: namespace,
       create_static_ip: "true",
       dns_zone: ZONE,
       allow_http: "true",
       frontend_config: "redirectToHttps: { enabled: true }",
       manifests: "mine.yaml",
-    });
-    const job = await cluster.job();
-    await writeManifest(job.workspace, namespace);
-    const deployed = await job.main({ ...given, wait_for: "ready" });
-    expect(deployed.errors, deployed.lines.join("\n")).toEqual([]);
+    };
+    const manifest = {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "mine", namespace },
+      data: { a: "b" },
+    };
+    const options = { files: { "mine.yaml": manifest } };
+    await cluster.deploy(namespace, { ...given, wait_for: "ready" }, options);
     expect(await names(namespace)).toEqual(
       expect.arrayContaining([
         "BackendConfig/my-release-backendconfig",
@@ -117,11 +85,10 @@ describe.concurrent("a teardown", () => {
       ]),
     );
 
-    const back = { ...given, mode: "teardown", restore_layer4: "true", delete_static_ip: "true" };
-    const first = await job.main(back);
-    expect(first.errors, first.lines.join("\n")).toEqual([]);
+    const back = { ...given, ...BACK, delete_static_ip: "true" };
+    const first = await cluster.deploy(namespace, back, options);
     expect(first.outputs).toMatchObject({ changed: "true", release_revision: "3", host: hostOf(namespace) });
-    expect(JSON.parse(first.outputs.plan ?? "")).toMatchObject({
+    expect(planOf(first)).toMatchObject({
       upgrade: expect.arrayContaining(["value service.type becomes as it was in revision 1"]),
       objects: [
         { kind: "Ingress", name: INGRESS },
@@ -137,9 +104,7 @@ describe.concurrent("a teardown", () => {
     expect(first.summary).toContain("Ingress");
     expect(await lookAt(namespace)).toEqual(before);
 
-    const second = await job.main(back);
-    expect(second.errors, second.lines.join("\n")).toEqual([]);
-    expect(second.outputs).toMatchObject({ changed: "false" });
+    await cluster.expectUnchanged(namespace, back, options);
     expect(await cluster.revisions(namespace)).toEqual(["superseded", "superseded", "deployed"]);
     expect(await lookAt(namespace)).toEqual(before);
   });
@@ -148,10 +113,10 @@ describe.concurrent("a teardown", () => {
     const namespace = "load-balancer-only";
     await installed(namespace);
     const untouched = await names(namespace);
-    const given = inputs(namespace, { static_ip_name: namespace, create_static_ip: "true" });
-    await succeed(given);
+    const given = { static_ip_name: namespace, create_static_ip: "true" };
+    await cluster.deploy(namespace, given);
     const [values, revisions] = [await cluster.values(namespace), await cluster.revisions(namespace)];
-    const { outputs, lines } = await succeed({ ...given, mode: "teardown" });
+    const { outputs, lines } = await cluster.teardown(namespace, given);
     expect(outputs.changed).toBe("true");
     expect(lines.join("\n")).toContain(`The static address ${namespace} stays reserved`);
     expect(await cluster.values(namespace)).toEqual(values);
@@ -163,14 +128,14 @@ describe.concurrent("a teardown", () => {
     expect(await names(namespace)).toEqual(untouched);
 
     // The same inputs bring it back, at the same address.
-    const again = await succeed(given);
+    const again = await cluster.deploy(namespace, given);
     expect(again.outputs).toMatchObject({ changed: "true", release_revision: "2" });
   });
 
   test("what the user has set since stays", async () => {
     const namespace = "set-since";
     await installed(namespace);
-    await succeed(inputs(namespace, { values: "annotations: { example.com/owner: me }" }));
+    await cluster.deploy(namespace, { values: "annotations: { example.com/owner: me }" });
     await cluster.helm(
       "upgrade",
       "my-release",
@@ -182,7 +147,7 @@ describe.concurrent("a teardown", () => {
       "log.level=debug",
     );
     const before = await cluster.values(namespace);
-    await succeed(inputs(namespace, { mode: "teardown", restore_layer4: "true" }));
+    await cluster.teardown(namespace, RESTORE);
     const { service, extraConfigFiles, ...others } = before;
     expect(service).toMatchObject({ type: "ClusterIP" });
     const text = String(Object(extraConfigFiles)["user.yaml"]);
@@ -198,21 +163,20 @@ describe.concurrent("a teardown", () => {
   test("an Ingress that doesn't go is named with its finalizers at the limit; the next run goes on", async () => {
     const namespace = "hanging";
     await installed(namespace);
-    await succeed(inputs(namespace));
+    await cluster.deploy(namespace);
     const patch = (finalizers: string) =>
       cluster.kubectl("patch", "ingress", INGRESS, "-n", namespace, "--type=json", `--patch=${finalizers}`);
     await patch('[{"op":"add","path":"/metadata/finalizers/-","value":"example.com/hold"}]');
-    const back = inputs(namespace, { mode: "teardown", restore_layer4: "true" });
-    const { error, result } = await fail({ ...back, address_timeout: "2s" });
+    const { error, outputs } = await cluster.failure(namespace, { ...BACK, address_timeout: "2s" });
     expect(error).toContain(`Ingress ${namespace}/${INGRESS} is still there after 2.0s.`);
     expect(error).toContain("example.com/hold");
-    expect(result.outputs.changed).toBe("true");
+    expect(outputs.changed).toBe("true");
     // What it refers to, and the release, wait for it.
     expect(await names(namespace)).toEqual(expect.arrayContaining(["Secret/my-release-milvus-tls"]));
     expect(await cluster.revisions(namespace)).toHaveLength(2);
 
     await patch('[{"op":"remove","path":"/metadata/finalizers"}]');
-    await succeed(back);
+    await cluster.teardown(namespace, RESTORE);
     expect(await names(namespace)).not.toContain("Secret/my-release-milvus-tls");
     expect(await cluster.values(namespace)).toMatchObject({ service: { type: "LoadBalancer" } });
   });
@@ -220,15 +184,14 @@ describe.concurrent("a teardown", () => {
   test("an uninstalled release is not restored", async () => {
     const namespace = "uninstalled";
     await installed(namespace);
-    await succeed(inputs(namespace));
+    await cluster.deploy(namespace);
     await cluster.helm("uninstall", "my-release", "-n", namespace, "--keep-history");
-    const back = inputs(namespace, { mode: "teardown", restore_layer4: "true" });
-    const { lines, outputs } = await succeed(back);
+    const { lines, outputs } = await cluster.teardown(namespace, RESTORE);
     expect(outputs.changed).toBe("true");
     expect(lines.join("\n")).toContain("my-release (uninstalled)");
     expect(await names(namespace)).not.toContain(`Ingress/${INGRESS}`);
     await cluster.helm("uninstall", "my-release", "-n", namespace);
-    expect((await succeed(back)).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, BACK);
   });
 
   test("a deployment that has failed half-way is undone", async () => {
@@ -236,44 +199,39 @@ describe.concurrent("a teardown", () => {
     await installed(namespace);
     const before = await lookAt(namespace);
     const broken = { values: 'annotations: { "local-gke/pod": crash-loop }', rollback_on_failure: "false" };
-    await fail(inputs(namespace, { ...broken, helm_timeout: "30s" }));
+    await cluster.failure(namespace, { ...broken, helm_timeout: "30s" });
     expect(await cluster.revisions(namespace)).toEqual(["deployed", "failed"]);
-    const back = inputs(namespace, { mode: "teardown", restore_layer4: "true" });
-    await succeed(back);
+    await cluster.teardown(namespace, RESTORE);
     expect(await lookAt(namespace)).toEqual(before);
-    expect((await succeed(back)).outputs.changed).toBe("false");
+    await cluster.expectUnchanged(namespace, BACK);
   });
 
   test("a pending release is refused before anything is removed, and recovered when that is asked for", async () => {
     const namespace = "pending";
     await installed(namespace);
-    await succeed(inputs(namespace));
-    const upgrading = (await cluster.job()).start(
-      inputs(namespace, { values: "annotations: { local-gke/ready-after: 1h }" }),
-    );
-    const created = ["--for=create", "secret/sh.helm.release.v1.my-release.v3", "--timeout=300s"];
-    await cluster.kubectl("wait", ...created, "-n", namespace);
+    await cluster.deploy(namespace);
+    const upgrading = await cluster.start(namespace, { values: readyAfter("1h") });
+    await untilRevision(cluster, namespace, 3);
     upgrading.kill("SIGKILL");
     await upgrading.ended;
     const before = await names(namespace);
-    const back = inputs(namespace, { mode: "teardown", restore_layer4: "true" });
-    const { error } = await fail(back);
+    const { error } = await cluster.refusal(namespace, BACK);
     expect(error).toContain(`Revision 3 of release my-release in namespace ${namespace} is pending-upgrade`);
     expect(error).toContain("recover_pending");
     expect(await names(namespace)).toEqual(before);
-    await succeed({ ...back, recover_pending: "1s" });
+    await cluster.teardown(namespace, { ...RESTORE, recover_pending: "1s" });
     expect(await cluster.values(namespace)).toMatchObject({ service: { type: "LoadBalancer" } });
   });
 
   test("after so many upgrades that Helm has forgotten the former revision, layer 4 comes back all the same", async () => {
     const namespace = "forgotten";
     await installed(namespace);
-    await succeed(inputs(namespace));
+    await cluster.deploy(namespace);
     for (const round of ["r1", "r2"]) {
       const flags = ["--reuse-values", "--set", `annotations.round=${round}`, "--history-max", "2"];
       await cluster.helm("upgrade", "my-release", CHART, "-n", namespace, ...flags);
     }
-    const { lines } = await succeed(inputs(namespace, { mode: "teardown", restore_layer4: "true" }));
+    const { lines } = await cluster.teardown(namespace, RESTORE);
     expect(lines.join("\n")).toContain("has no revision from before this action");
     const { service, extraConfigFiles, annotations } = await cluster.values(namespace);
     expect(service).toEqual({ type: "LoadBalancer" });
@@ -297,8 +255,8 @@ if (HELM === "helm4") {
         namespace,
         "--from-literal=tls.crt=x",
       );
-      const given = inputs(namespace, { dns_zone: ZONE });
-      const { outputs } = await succeed(given);
+      const given = { dns_zone: ZONE };
+      const { outputs } = await cluster.deploy(namespace, given);
       // Meanwhile somebody has made the BackendConfig theirs, and the record another load balancer's.
       await cluster.kubectlWith(
         JSON.stringify({
@@ -314,9 +272,8 @@ if (HELM === "helm4") {
         deletions: [{ ...record, rrdatas: [outputs.address ?? ""] }],
         additions: [{ ...record, rrdatas: ["192.0.2.1"] }],
       });
-      const gone = await succeed({
+      const gone = await cluster.teardown(namespace, {
         ...given,
-        mode: "teardown",
         tls_secret: "theirs",
         certificate: "secret",
         adopt: "true",
@@ -342,10 +299,10 @@ if (HELM === "helm4") {
         }),
         ...["apply", "--server-side", "--field-manager=milvus-gke-load-balancer", "-f", "-"],
       );
-      const given = inputs(namespace, { certificate: "google-managed" });
-      await succeed(given);
+      const given = { certificate: "google-managed" };
+      await cluster.deploy(namespace, given);
       expect(await names(namespace)).toContain("ManagedCertificate/my-release-milvus-tls");
-      await succeed({ ...given, mode: "teardown" });
+      await cluster.teardown(namespace, given);
       const left = await names(namespace);
       expect(left).toContain("ManagedCertificate/other-milvus-tls");
       expect(left).not.toContain("ManagedCertificate/my-release-milvus-tls");
@@ -354,8 +311,7 @@ if (HELM === "helm4") {
     test("what another load balancer of the namespace needs stays", async () => {
       const namespace = "siblings";
       await installed(namespace);
-      const given = inputs(namespace);
-      await succeed(given);
+      await cluster.deploy(namespace);
       const backend = (name: string) => ({ service: { name, port: { number: 80 } } });
       const others = [
         {
@@ -382,7 +338,7 @@ if (HELM === "helm4") {
         ...["apply", "-n", namespace, "-f", "-"],
       );
 
-      const { lines, outputs } = await succeed({ ...given, mode: "teardown" });
+      const { lines, outputs } = await cluster.teardown(namespace);
       expect(lines).toEqual(
         expect.arrayContaining([
           `BackendConfig ${namespace}/my-release-backendconfig is left alone: Ingress other needs it.`,
@@ -397,7 +353,7 @@ if (HELM === "helm4") {
         expect.arrayContaining(["BackendConfig/my-release-backendconfig", "Secret/my-release-milvus-tls"]),
       );
       await cluster.kubectl("delete", "ingress", "other", "-n", namespace);
-      await succeed({ ...given, mode: "teardown" });
+      await cluster.teardown(namespace);
       expect((await names(namespace)).join()).not.toMatch(/my-release-(backendconfig|milvus-tls)/);
     });
 
@@ -412,30 +368,24 @@ if (HELM === "helm4") {
       };
       const apply = ["apply", "--server-side", "--field-manager=argocd-controller", "-f", "-"];
       await cluster.kubectlWith(JSON.stringify(ingress), ...apply);
-      const before = await cluster.snapshot(namespace);
-      const given = inputs(namespace, { mode: "teardown" });
-      const { error, result } = await fail(given);
+      const { error } = await cluster.refusal(namespace, { mode: "teardown" });
       expect(error).toContain(`Ingress ${namespace}/${INGRESS} was not made by this action`);
       expect(error).toContain("argocd-controller");
       expect(error).toContain("adopt: true");
-      expect(result.outputs.changed).toBe("false");
-      expect(await cluster.snapshot(namespace)).toEqual(before);
-      await succeed({ ...given, adopt: "true" });
+      await cluster.teardown(namespace, { adopt: "true" });
       expect(await names(namespace)).not.toContain(`Ingress/${INGRESS}`);
     });
 
     test("an address that another load balancer uses is not released", async () => {
       const namespace = "teardown-shared";
       await installed(namespace);
-      const given = inputs(namespace, { static_ip_name: namespace });
+      const given = { static_ip_name: namespace };
       const { address } = Object(await cluster.control("PUT", `static-addresses/${namespace}`));
-      await succeed(given);
+      await cluster.deploy(namespace, given);
       await cluster.control("PUT", "forwarding-rules/somebody-elses", { address });
-      const before = await cluster.snapshot(namespace);
-      const { error, result } = await fail({ ...given, mode: "teardown", delete_static_ip: "true" });
+      const teardown = { ...given, mode: "teardown", delete_static_ip: "true" };
+      const { error } = await cluster.refusal(namespace, teardown);
       expect(error).toContain(`The static address ${namespace} (${address}) is used by something else.`);
-      expect(result.outputs.changed).toBe("false");
-      expect(await cluster.snapshot(namespace)).toEqual(before);
       await cluster.control("DELETE", "forwarding-rules/somebody-elses");
     });
   });
