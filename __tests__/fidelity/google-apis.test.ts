@@ -3,7 +3,7 @@ import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from "v
 import type { Fault } from "../../local-gke/cloud.ts";
 import type { State } from "../../local-gke/control-plane/state.ts";
 import { selfSigned } from "../../local-gke/milvus/certificate.ts";
-import { inputsFor, useCluster } from "../integration/support/cluster.ts";
+import { useCluster } from "../integration/support/cluster.ts";
 
 /*
  * Google's Compute and Cloud DNS APIs and public DNS of a local GKE, used from
@@ -264,8 +264,7 @@ describe("addresses", () => {
 test("a backend service tells the health of its pods, group by group", async () => {
   const namespace = "health-at-google";
   await cluster.installSmall(namespace);
-  const { exitCode } = await (await cluster.job()).main(inputsFor(namespace));
-  expect(exitCode).toBe(0);
+  await cluster.deploy(namespace);
   const { backends }: { backends: Record<string, string> } = JSON.parse(
     JSON.stringify(await control("GET", "state")),
   );

@@ -14,7 +14,8 @@ import { ApiServer } from "../../src/kubernetes/api.ts";
 import { refuseMissingRights } from "../../src/kubernetes/permissions.ts";
 import { LOAD_BALANCER, RELEASE, rightsIn } from "../../src/kubernetes/rights.ts";
 import { captureLog } from "../support/job-log.ts";
-import { CHART, type HelmName, inputsFor, useCluster } from "./support/cluster.ts";
+import { CHART, type HelmName, useCluster } from "./support/cluster.ts";
+import { expectSuccess } from "./support/results.ts";
 
 const cluster = useCluster();
 
@@ -263,8 +264,7 @@ describe("tokens that end while the job runs", () => {
       onLine: seen.resolve,
       signal: watching.signal,
     });
-    const job = await cluster.job();
-    const step = job.start(inputsFor("outlive"));
+    const step = await cluster.start("outlive");
     const actionsFirst = /^::add-mask::(ya29\..*)$/.exec(await step.line(/^::add-mask::ya29\./))?.[1] ?? "";
 
     await Promise.all([refused(first), step.line(/^::group::Wait for the address/)]);
@@ -278,8 +278,7 @@ describe("tokens that end while the job runs", () => {
     await watch;
     for (const output of await Promise.all(installs)) succeeded(output);
     expect(await readFile(tokenFile, "utf8")).not.toBe(first);
-    const { errors, outputs } = await step.ended;
-    expect(errors).toEqual([]);
+    const { outputs } = expectSuccess(await step.ended);
     expect(outputs.milvus_version).toMatch(/\d/);
   });
 });

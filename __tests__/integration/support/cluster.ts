@@ -268,7 +268,10 @@ export class TestCluster {
     return this.expectUnchanged(namespace, { ...inputs, mode: "plan" }, options);
   }
 
-  /** Runs the action, which must succeed, say that it has changed nothing, and write nothing. */
+  /**
+   * Runs the action, which must succeed, say that it has changed nothing, and write nothing. A run that waits
+   * for Google's controllers may nudge them by a write.
+   */
   async expectUnchanged(namespace: string, inputs?: Inputs, options?: JobOptions): Promise<StepResult> {
     const writes = await this.writes(namespace);
     const result = await this.deploy(namespace, inputs, options);
