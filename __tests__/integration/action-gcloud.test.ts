@@ -10,7 +10,7 @@ import { gcloud } from "../../src/tools/gcloud.ts";
 import { platformOf } from "../../src/tools/platform.ts";
 import { aFolder, aMirror, type Mirror, type Route, scriptPrinting } from "../support/runner.ts";
 import { HELM, useCluster } from "./support/cluster.ts";
-import type { Job, StepResult } from "./support/job.ts";
+import type { Inputs, Job, StepResult } from "./support/job.ts";
 import { expectFailure, expectSuccess } from "./support/results.ts";
 
 const VERSION = "564.0.0";
@@ -59,7 +59,7 @@ function aGcloudHost(archive: Route): Promise<Mirror> {
   return aMirror({ [NEWEST]: JSON.stringify({ version: VERSION, components: [] }), [ARCHIVE]: archive });
 }
 
-function inputs(version: string, mirror: Mirror, namespace = "gcloud"): Record<string, string> {
+function inputs(version: string, mirror: Mirror, namespace = "gcloud"): Inputs {
   return cluster.inputs(namespace, { gcloud_version: version, gcloud_mirror: mirror.url });
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { useCluster } from "./support/cluster.ts";
-import type { StepResult } from "./support/job.ts";
+import type { Inputs, StepResult } from "./support/job.ts";
 import { expectSuccess } from "./support/results.ts";
 
 const cluster = useCluster();
@@ -19,7 +19,7 @@ interface Watched {
 }
 
 /** Runs the action once, with a kubectl and a helm that note how they are started. */
-async function watched(inputs: Record<string, string>): Promise<Watched> {
+async function watched(inputs: Inputs): Promise<Watched> {
   const directory = await mkdtemp(join(cluster.gke.directory, "watched-"));
   const [started, list] = [join(directory, "started"), join(directory, "loaded")];
   const real = { kubectl: cluster.tools.kubectl, helm: cluster.tools.helm4 };
@@ -57,7 +57,7 @@ test("a plan loads less than 1.25 MB, and less than 1.05 MB if no input names th
   const inputs = cluster.inputs("loaded", { mode: "plan" });
   const google = await watched(inputs);
   const { kubeconfig } = cluster.gke;
-  const own = await watched({ ...inputs, cluster_name: "", location: "", kubeconfig });
+  const own = await watched({ ...inputs, cluster_name: undefined, location: undefined, kubeconfig });
   expect(haveGrpc(google.loaded)).toBe(false);
   expect(bytesOf(google.loaded)).toBeLessThan(1_250_000);
   expect(bytesOf(own.loaded)).toBeLessThan(1_050_000);

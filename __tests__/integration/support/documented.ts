@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import type { Inputs } from "./job.ts";
 
 const ACTION = "OWNER/milvus-gke-load-balancer@v1";
 
@@ -11,9 +10,9 @@ interface Step {
 }
 
 /** Returns the inputs of the action's step in each section of a page of docs/ that has a workflow. */
-export function documentedInputs(page: string): Map<string, Inputs> {
+export function documentedInputs(page: string): Map<string, Record<string, string>> {
   const document = readFileSync(join(import.meta.dirname, "../../../docs", page), "utf8");
-  const found = new Map<string, Inputs>();
+  const found = new Map<string, Record<string, string>>();
   for (const section of document.split(/^## /m)) {
     const [, yaml] = /^```yaml\n(.*?)^```$/ms.exec(section) ?? [];
     if (!yaml) continue;
@@ -26,7 +25,10 @@ export function documentedInputs(page: string): Map<string, Inputs> {
 }
 
 /** Returns inputs with secrets of the repository in their places. */
-export function withSecrets(inputs: Inputs, secrets: Record<string, string>): Inputs {
+export function withSecrets(
+  inputs: Record<string, string>,
+  secrets: Record<string, string>,
+): Record<string, string> {
   const put = (value: string) =>
     value.replace(/\$\{\{ secrets\.(\w+) \}\}/g, (_, name: string) => secrets[name] ?? "");
   return Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, put(value)]));

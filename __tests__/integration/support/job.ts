@@ -15,8 +15,8 @@ interface ActionYaml {
 }
 const action: ActionYaml = parse(readFileSync(join(ACTION, "action.yml"), "utf8"));
 
-/** The inputs of a step, by name. */
-export type Inputs = Record<string, string>;
+/** The inputs of a step, by name. One that is undefined has the default of action.yml, as one that is left out. */
+export type Inputs = Record<string, string | undefined>;
 
 /** What a step left behind, as the runner reads it. */
 export interface StepResult {
