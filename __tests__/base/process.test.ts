@@ -98,14 +98,32 @@ describe("run", () => {
   test.each([
     ["SIGINT", new CancelledError("SIGINT")],
     ["SIGTERM", new CancelledError("SIGTERM")],
+    // Helm records a failure on SIGINT and SIGTERM only.
+    ["SIGTERM", new CancelledError("SIGHUP")],
+    ["SIGTERM", new CancelledError("SIGPIPE")],
     ["SIGTERM", undefined],
-  ])("passes %s on and waits for the program to end by itself", async (signal, reason) => {
+  ])("sends %s and waits for the program to end by itself", async (signal, reason) => {
     const controller = new AbortController();
     const output = await run(node, ["-e", UNTIL_SIGNALLED], {
       signal: controller.signal,
       onLine: () => controller.abort(reason),
     });
     expect(output).toEqual({ exitCode: 0, stdout: "", stderr: signal });
+  });
+
+  test.each([
+    [false, "ends with"],
+    [true, "outlives"],
+  ])("outlives: %j: a program %s the process that runs it", async (outlives) => {
+    const module = JSON.stringify(join(import.meta.dirname, "../../src/base/process.ts"));
+    const script = `
+      import { run } from ${module};
+      const onLine = (pid) => { console.error(pid); process.exit(); };
+      await run({ name: "sh", path: "/bin/sh" }, ["-c", "echo $$; exec sleep 60"], { onLine, outlives: ${outlives} });`;
+    const { stderr } = await run(node, ["--input-type=module", "-e", script]);
+    const pid = Number(stderr);
+    if (outlives) expect(process.kill(pid, "SIGKILL")).toBe(true);
+    else await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow("ESRCH"), { timeout: 10_000 });
   });
 
   test("does not wait for a child that an ended wrapper left running", async () => {

@@ -102,6 +102,16 @@ test("Ctrl-C cancels in order: Helm records the upgrade as failed, and nothing i
   expect(await cluster.revisions("laptop-cancelled")).toEqual(["deployed", "failed"]);
 });
 
+test("a run whose log nobody reads any more ends, and leaves nothing behind", async () => {
+  const which = ["--namespace", "laptop", "--cluster-name", "my-cluster", "--location", "us-central1"];
+  const command = [process.execPath, PROGRAM, "--host", HOST, ...which, "--chart", CHART, "--mode", "plan"];
+  const own = environment();
+  const shell = { name: "sh", path: "/bin/sh", env: { ...own, PATH: `${own.PATH}:${process.env.PATH}` } };
+  const { stdout } = await run(shell, ["-c", '"$0" "$@" 2>&1 | head -n 1', ...command]);
+  expect(stdout).toContain("▸ Tools and cluster");
+  expect((await readdir(home)).filter((name) => name.startsWith("milvus"))).toEqual([]);
+});
+
 test("a terminal has colours and a spinner, and its Ctrl-C cancels the run", async () => {
   await cluster.installSmall("laptop-terminal");
   const which = [
