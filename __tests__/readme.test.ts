@@ -25,7 +25,7 @@ function tableBelow(heading: string, text = readme): string[][] {
   );
 }
 
-/** Returns what the YAML of a document is. */
+/** Returns the parsed YAML blocks of a document. */
 function yamlBlocks(text: string): Block[] {
   return [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, block]) => parse(block ?? ""));
 }
@@ -189,7 +189,7 @@ describe.each(guides)("docs/%s", (name) => {
   const text = read(`docs/${name}`);
 
   test.runIf(text.includes("```yaml"))("its workflows, and the parts of them, set inputs that exist", () => {
-    // What is for kubectl is no part of a workflow.
+    // Blocks for kubectl are not part of a workflow.
     const blocks = yamlBlocks(text).filter((block) => !("apiVersion" in block));
     const parts = blocks.filter((block) => !Array.isArray(block) && !("jobs" in block));
     const set = [...stepsOf(blocks).map((step) => step.with ?? {}), ...parts].flatMap(Object.keys);

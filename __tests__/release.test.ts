@@ -8,7 +8,7 @@ import { type Output, run } from "../src/base/process.ts";
 const PROJECT = join(import.meta.dirname, "..");
 const SCRIPT = join(PROJECT, ".github/release.sh");
 
-/** Notes its arguments. It knows the state of the release that GH_DRAFT says. */
+/** A stand-in for gh. It notes its arguments, and takes the state of the release from GH_DRAFT. */
 const GH = `#!/usr/bin/env bash
 echo "$*" >> "$HOME/asked"
 case "$*" in

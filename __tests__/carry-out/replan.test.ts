@@ -6,7 +6,7 @@ import { captureLog } from "../support/job-log.ts";
 
 captureLog();
 
-/** Work that fails so often, and then succeeds. */
+/** Work that fails this many times, and then succeeds. */
 function failing(times: number, error: Error) {
   let left = times;
   return vi.fn(async () => {

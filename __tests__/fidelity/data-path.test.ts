@@ -589,7 +589,7 @@ async function dial(port: number): Promise<void> {
   socket.destroy();
 }
 
-/** Returns the subject of the certificate that a client is shown which asks for this name. */
+/** Returns the subject of the certificate that a client gets when it asks for this name. */
 async function presented(servername: string | undefined): Promise<string> {
   const socket = connectTls({
     host: address,

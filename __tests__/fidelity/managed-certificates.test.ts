@@ -30,7 +30,7 @@ afterAll(() => lab?.stop());
 /**
  * Makes a namespace with an Ingress `milvus` of a host and the ManagedCertificate `milvus` that it refers to.
  */
-async function managedFront(name: string, domains: string[], annotations: Record<string, string> = {}) {
+async function managedIngress(name: string, domains: string[], annotations: Record<string, string> = {}) {
   const namespace = await lab.namespace(name);
   const [host = ""] = domains;
   await Promise.all([
@@ -105,7 +105,7 @@ describe("from the Ingress to a certificate that is trusted", () => {
     pointAt("unattached.milvus.io", "127.97.76.250");
     await namespace.createManagedCertificate("milvus", ["unattached.milvus.io"]);
     await hasStatus(namespace, "Provisioning: unattached.milvus.io=Provisioning");
-    const other = await managedFront("attached", ["attached.milvus.io"]);
+    const other = await managedIngress("attached", ["attached.milvus.io"]);
     await hasStatus(other, "Provisioning: attached.milvus.io=FailedNotVisible");
     expect(await namespace.certificateStatus("milvus")).toBe(
       "Provisioning: unattached.milvus.io=Provisioning",
@@ -199,7 +199,7 @@ describe("what DNS and the authority say", () => {
       // Reserved, so that it is wrong from the first look on.
       const address = lab.cloud.reserveAddress(name);
       const mend = given.wrong(host, address);
-      const namespace = await managedFront(name, [host], { [STATIC_IP]: name });
+      const namespace = await managedIngress(name, [host], { [STATIC_IP]: name });
       await hasStatus(namespace, given.status.replace("HOST", host));
       await expect(namespace.address("milvus")).resolves.toBe(address);
       await expect(lab.handshake(address, host)).rejects.toThrow(NO_CERTIFICATE);
@@ -211,7 +211,7 @@ describe("what DNS and the authority say", () => {
 
   test("each domain counts", async () => {
     const domains = ["a.several.milvus.io", "b.several.milvus.io"];
-    const namespace = await managedFront("several", domains);
+    const namespace = await managedIngress("several", domains);
     const address = await namespace.address("milvus");
     pointAt("a.several.milvus.io", address);
     await hasStatus(
@@ -228,7 +228,7 @@ describe("what DNS and the authority say", () => {
   test("a permanent failure is final: only another ManagedCertificate becomes Active", async () => {
     const host = "permanent.milvus.io";
     lab.cloud.setFault("managed-certificate-permanent-failure", true);
-    const namespace = await managedFront("permanent", [host]);
+    const namespace = await managedIngress("permanent", [host]);
     const address = await namespace.address("milvus");
     pointAt(host, address);
     await hasStatus(namespace, `ProvisioningFailedPermanently: ${host}=FailedNotVisible`);
@@ -270,7 +270,7 @@ describe("what the controller does to ManagedCertificates and Ingresses that cha
   test("the names of others in pre-shared-cert stay", async () => {
     lab.cloud.setSslCertificate({ name: "by-hand", ...(await selfSigned("by-hand.milvus.io")) });
     const host = "others.milvus.io";
-    const namespace = await managedFront("others", [host], { [PRE_SHARED]: "by-hand" });
+    const namespace = await managedIngress("others", [host], { [PRE_SHARED]: "by-hand" });
     const address = await namespace.address("milvus");
     pointAt(host, address);
     await hasStatus(namespace, `Active: ${host}=Active`);
@@ -289,7 +289,7 @@ describe("what the controller does to ManagedCertificates and Ingresses that cha
   });
 
   test("other domains in a ManagedCertificate in use: refused until the Ingress has let go of the old ones", async () => {
-    const namespace = await managedFront("domains", ["old.domains.milvus.io"], {
+    const namespace = await managedIngress("domains", ["old.domains.milvus.io"], {
       "kubernetes.io/ingress.allow-http": "true",
     });
     const address = await namespace.address("milvus");
@@ -355,7 +355,7 @@ describe("what the controller does to ManagedCertificates and Ingresses that cha
 
   test("when everything is deleted nothing is left at Google", async () => {
     const host = "deleted.milvus.io";
-    const namespace = await managedFront("deleted", [host]);
+    const namespace = await managedIngress("deleted", [host]);
     pointAt(host, await namespace.address("milvus"));
     await hasStatus(namespace, `Active: ${host}=Active`);
     const { status } = await namespace.managedCertificate("milvus");

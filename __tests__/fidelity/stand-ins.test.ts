@@ -118,7 +118,7 @@ test("Identity-Aware Proxy refuses what one namespace's load balancer gets", asy
 });
 
 describe("a token", () => {
-  /** Who the API server says that a token with these scopes is. */
+  /** Returns who a token with these scopes is, according to the API server. */
   async function whoHas(scopes: string[]): Promise<string> {
     const { origin } = new URL(cluster.gke.env.GHA_ENDPOINT_OVERRIDE_compute ?? "");
     const url = `${origin}/computeMetadata/v1/instance/service-accounts/default/token?scopes=${scopes}`;

@@ -17,7 +17,7 @@ const zone = { name: "milvus", dnsName: "milvus.io.", visibility: "public" } as 
 let google: Google;
 let project: GoogleProject;
 let local: LocalZone;
-/** What somebody else does before the request of that number. */
+/** What somebody else does before the request with that number. */
 let meanwhile: Record<number, () => void>;
 
 captureLog();

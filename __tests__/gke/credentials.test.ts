@@ -179,7 +179,7 @@ describe("missing or unreadable credentials", () => {
 });
 
 describe("gcloud's login", () => {
-  /** Puts a program that answers as gcloud does on PATH, alone. */
+  /** Makes a stand-in for gcloud the only program on PATH. */
   async function installGcloud(script: string): Promise<string> {
     const directory = await temporaryDirectory();
     await writeFile(join(directory, "gcloud"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });

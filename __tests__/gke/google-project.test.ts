@@ -5,7 +5,7 @@ import { googleProject } from "../../src/gke/google-project.ts";
 const HOUR_MS = 3_600_000;
 const JOB = { environment: {}, signal: new AbortController().signal };
 
-/** A project whose credentials give tokens that live so long, `token-1` first. */
+/** A project with tokens of this lifetime. The first one is `token-1`. */
 function project(lifetime: number, known?: AccessToken, fails: (fetched: number) => boolean = () => false) {
   let fetched = 0;
   const credentials = {

@@ -25,7 +25,7 @@ async function startProject(faults: Parameters<typeof startGoogle>[0] = {}) {
   return { google, project: await projectOf(google) };
 }
 
-/** Lets the answers to rule changes get lost on the way: the requests have their effect, and come again. */
+/** Loses the answers to rule changes: the requests have their effect, and are sent again. */
 async function losingAnswers(google: Google, project: GoogleProject) {
   const target = google.environment.GHA_ENDPOINT_OVERRIDE_compute ?? "";
   const seen = new Set<string>();

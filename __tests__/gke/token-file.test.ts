@@ -23,7 +23,7 @@ describe("renewal", () => {
   });
 
   /**
-   * A token service whose tokens all live as long; counts from 1, which is the one that the file begins with.
+   * A token service with tokens of this lifetime. It counts them from 1: the file begins with that one.
    */
   async function keep(lifetime: number, fails: (fetched: number) => boolean = () => false) {
     const directory = await temporaryDirectory();

@@ -5,7 +5,7 @@ const object = (kind: string, name: string, rest: object = {}, apiVersion = "app
   JSON.stringify({ apiVersion, kind, metadata: { name }, ...rest });
 const workload = (kind: string, name: string, template: object, rest: object = {}) =>
   object(kind, name, { spec: { template, ...rest } });
-/** As Helm writes it. */
+/** A manifest in Helm's form. */
 const manifest = (...objects: string[]) =>
   objects.map((each) => `---\n# Source: milvus/templates/x.yaml\n${each}\n`).join("");
 const kept = { metadata: { name: "data", annotations: { "helm.sh/resource-policy": "keep" } } };

@@ -4,7 +4,8 @@ import { isMap, type YamlMap } from "../../src/base/yaml.ts";
 import { diffValues, joinValues, mergeValues, valueAt } from "../../src/helm/values.ts";
 
 /**
- * Values as a chart has them; few keys, so that two trees often meet, and some that every object inherits.
+ * Values of a chart. There are few keys, so that two trees often have the same ones, and some that every
+ * object inherits.
  */
 const { tree: values } = fc.letrec<{ tree: YamlMap; node: unknown }>((tie) => ({
   tree: fc.dictionary(fc.constantFrom("a", "b", "c.d", "toString", "__proto__"), tie("node"), { maxKeys: 4 }),

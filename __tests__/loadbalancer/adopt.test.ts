@@ -10,7 +10,7 @@ import { HOST, liveObject, settings } from "../support/observed.ts";
 /** The names of all objects are `x`. */
 const SETTINGS = settings({ ingress_name: "x", backend_config_name: "x", tls_secret: "x" });
 
-/** Decides with what the objects have beyond Milvus's page. */
+/** Decides about objects that have more than those of Milvus's page. */
 function decide(objects: readonly KubernetesObject[], manifests: readonly Manifest[], adopt: boolean) {
   const kept = keptOf(SETTINGS, "my-release-milvus", objects, Date.now());
   return adoptOrRefuse(objects, manifests, { host: HOST, authoritySecret: "x-ca" }, kept, adopt);
@@ -21,7 +21,7 @@ const by = (manager: string, operation = "Update") => [
 ];
 const PERSON = by("kubectl-client-side-apply");
 
-/** An object of the name `x` with what a person, or somebody else, has put into it. */
+/** An object `x` whose content a person, or another program, has set. */
 function live(kind: string, content: object, metadata: object = {}) {
   return liveObject({
     kind,

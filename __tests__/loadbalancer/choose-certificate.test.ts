@@ -60,7 +60,7 @@ const choose = (
 const chooseMade = (live: KeyPair | undefined, authority?: KeyPair, owner: object = OURS) =>
   choose({}, live && secretWith(live, owner), undefined, authority && secretWith(authority, OURS));
 
-/** A certificate of this action's that ends in this many days. */
+/** A certificate that this action made and that ends in this many days. */
 const madeBy = (authority: KeyPair, days: number, host = HOST) =>
   makeCertificate(host, authority, Date.now() - (397 - days) * DAY + 7_200_000);
 
@@ -178,7 +178,7 @@ describe("another authority", async () => {
   const authority = await makeAuthority(HOST, Date.now());
   const ending = await makeAuthority(HOST, Date.now() - (3650 - 50) * DAY);
 
-  /** What needs one: a certificate that ends in some days, and the authority in its Secret. */
+  /** The cases that need a renewal: a certificate that ends in some days, and the authority in its Secret. */
   const CASES: [string, (days: number) => Promise<[live: KeyPair, kept: KeyPair | undefined]>][] = [
     ["a certificate that is its own authority", async (days) => [await lasting(days), undefined]],
     ["an authority whose Secret is gone", async (days) => [await madeBy(authority, days), undefined]],

@@ -44,7 +44,7 @@ const base64 = (text: string) => Buffer.from(text).toString("base64");
 const { certificate, privateKey } = await selfSigned(HOST);
 const data = { "tls.crt": base64(certificate), "tls.key": base64(privateKey) };
 
-/** The Ingress that a person has made, with this beyond what Milvus's page has. */
+/** The Ingress of Milvus's page as a person has made it, with these additions. */
 function handMade(annotations: Record<string, string> = {}, spec: object = {}): KubernetesObject {
   const names = Object.keys(annotations).map((name) => [`f:${name}`, {}]);
   const fieldsV1 = { "f:spec": {}, "f:metadata": { "f:annotations": Object.fromEntries(names) } };

@@ -102,7 +102,7 @@ describe("needs", () => {
 });
 
 describe("transitionalReferences", () => {
-  /** What the Ingress names of each kind, Google's controller having added its own name. */
+  /** The certificates of each kind that the Ingress names. Google's controller has added one. */
   const live = {
     "self-managed": references({ secrets: ["t"] }),
     secret: references({ secrets: ["s"] }),

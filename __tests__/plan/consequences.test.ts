@@ -32,7 +32,7 @@ const INTERNAL =
 const RESTRICTED =
   "Milvus's layer-4 load balancer admits 10.0.0.0/8, 192.0.2.0/24 only; the new one admits everybody (allowed_ranges restricts it, or a Cloud Armor policy of yours: securityPolicy in backend_config).";
 
-/** The release as the page's reader has it, with a Service that says more. */
+/** The release of a reader of Milvus's page, whose Service has more annotations. */
 function withService(annotations: Record<string, string>, loadBalancerSourceRanges: string[]): Observed {
   const seen = observed({ ...STARTING, service: { type: "LoadBalancer", loadBalancerSourceRanges } });
   const { metadata, spec: given } = seen.service;
@@ -50,12 +50,12 @@ const userYaml = (text: string) => ({ extraConfigFiles: { "user.yaml": text } })
 const AT_ONCE = { keep_layer4: "false" };
 const KEEP = { keep_layer4: "true" };
 
-/** With an Ingress that leads another host to Milvus. */
+/** The same with an Ingress that leads another host to Milvus. */
 function routing(seen: Observed, host: string): Observed {
   return { ...seen, formerHosts: [host] };
 }
 
-/** Beside an Ingress of another name, which leads to this Service. */
+/** The same with an Ingress of another name, which leads to this Service. */
 function beside(seen: Observed, service: string): Observed {
   const rules = [
     { host: "milvus.example.com", http: { paths: [{ backend: { service: { name: service } } }] } },
@@ -73,8 +73,8 @@ function after(inputs: Record<string, string>, values: YamlMap): YamlMap {
   return upgrade ? mergeValues(values, givenValues(upgrade.values)) : values;
 }
 
-/** With a load balancer. */
-function fronted(annotations: Record<string, string>): Observed {
+/** The release with a load balancer. */
+function withLoadBalancer(annotations: Record<string, string>): Observed {
   const finalizers = ["networking.gke.io/ingress-finalizer-V2"];
   const ingress = liveObject({
     kind: "Ingress",
@@ -84,9 +84,9 @@ function fronted(annotations: Record<string, string>): Observed {
   return observed(after({}, STARTING), {}, [ingress]);
 }
 
-/** With a certificate that comes under another authority. */
+/** The release with a certificate that moves to another authority. */
 function moving(move: AuthorityMove): Observed {
-  const seen = fronted({});
+  const seen = withLoadBalancer({});
   return { ...seen, certificate: { ...seen.certificate, move } };
 }
 
@@ -182,21 +182,21 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
     routing(observed(after({}, STARTING)), "old.example.com"),
     ["old.example.com no longer leads to Milvus after this run: its clients get HTTP 404 from then on."],
   ],
-  ["another class", { load_balancer: "internal" }, fronted({}), [MOVES]],
-  ["HTTP for the first time", { allow_http: "true" }, fronted({}), [MOVES]],
+  ["another class", { load_balancer: "internal" }, withLoadBalancer({}), [MOVES]],
+  ["HTTP for the first time", { allow_http: "true" }, withLoadBalancer({}), [MOVES]],
   [
     "HTTP for the first time, at a reserved address",
     { allow_http: "true", static_ip_name: "mine" },
-    fronted({}),
+    withLoadBalancer({}),
     [],
   ],
   [
     "HTTP again, at the address that has become static",
     { allow_http: "true" },
-    fronted({ "ingress.kubernetes.io/static-ip": "k8s2-fr-x" }),
+    withLoadBalancer({ "ingress.kubernetes.io/static-ip": "k8s2-fr-x" }),
     [],
   ],
-  ["HTTP no more", {}, fronted({ "ingress.kubernetes.io/forwarding-rule": "k8s2-fr-x" }), []],
+  ["HTTP no more", {}, withLoadBalancer({ "ingress.kubernetes.io/forwarding-rule": "k8s2-fr-x" }), []],
   [
     "an Ingress of another name",
     {},
@@ -205,7 +205,7 @@ test.each<[string, Record<string, string>, Observed, string[]]>([
       "Ingress by-hand leads to Milvus too: it stays beside the new one, with its load balancer (ingress_name: by-hand keeps that one instead).",
     ],
   ],
-  ["an Ingress of another name beside ours", {}, beside(fronted({}), "my-release-milvus"), []],
+  ["an Ingress of another name beside ours", {}, beside(withLoadBalancer({}), "my-release-milvus"), []],
   ["an Ingress that leads elsewhere", {}, beside(observed(after({}, STARTING)), "other"), []],
   [
     "another authority at a later renewal",

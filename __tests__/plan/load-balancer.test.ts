@@ -16,7 +16,7 @@ const PRE_SHARED = "ingress.gcp.kubernetes.io/pre-shared-cert";
 type Kind = "self-managed" | "google-managed" | "secret" | "pre-shared";
 const KINDS: Kind[] = ["self-managed", "google-managed", "secret", "pre-shared"];
 
-/** The inputs with which each kind is asked for, `secret` with a Secret of the user's. */
+/** The inputs that ask for each kind. For `secret` the Secret is the user's. */
 const INPUTS: Record<Kind, Record<string, string>> = {
   "self-managed": { certificate: "self-managed" },
   "google-managed": { certificate: "google-managed" },
@@ -68,7 +68,7 @@ function ingressOf({ manifests }: LoadBalancerPlan): Manifest {
 }
 
 /** The objects of a load balancer that serves a certificate of this kind. */
-function frontWith(kind: Kind): KubernetesObject[] {
+function loadBalancerWith(kind: Kind): KubernetesObject[] {
   const objects: KubernetesObject[] = {
     "self-managed": [secret(TLS, "milvus-gke-load-balancer")],
     "google-managed": [managedCertificate(TLS, { certificateName: "mcrt-1", certificateStatus: "Active" })],
@@ -100,7 +100,7 @@ describe("a change between an external and an internal load balancer", () => {
   const INTERNAL = { load_balancer: "internal", location: "us-central1" };
 
   test("removes the certificate names that Google's controller wrote, which nobody else removes", () => {
-    const first = plan({ ...INPUTS["self-managed"], ...INTERNAL }, frontWith("google-managed"), PAIR);
+    const first = plan({ ...INPUTS["self-managed"], ...INTERNAL }, loadBalancerWith("google-managed"), PAIR);
     expect(ingressOf(first).metadata.annotations).toMatchObject({ [PRE_SHARED]: "" });
     expect(first.finalIngress?.metadata.annotations).not.toHaveProperty([PRE_SHARED]);
 
@@ -112,7 +112,7 @@ describe("a change between an external and an internal load balancer", () => {
   });
 
   test("names the region's certificates at once", () => {
-    const next = plan({ ...INPUTS["pre-shared"], ...INTERNAL }, frontWith("google-managed"));
+    const next = plan({ ...INPUTS["pre-shared"], ...INTERNAL }, loadBalancerWith("google-managed"));
     expect(presented(ingressOf(next))).toEqual(["", "", "b,a"]);
     expect(next.finalIngress).toBeUndefined();
   });
@@ -151,7 +151,7 @@ describe("a change of the kind of certificate", () => {
     ["pre-shared", "secret", [], ["mine", "", ""], undefined, []],
     ["pre-shared", "pre-shared", [], ["", "", "b,a"], undefined, []],
   ])("%s to %s", (from, to, certificates, during, finally_, orphans) => {
-    const live = frontWith(from);
+    const live = loadBalancerWith(from);
     const objects = to === "secret" && from !== "secret" ? [...live, MINE] : live;
     const hasPair = objects.some(({ kind, metadata }) => kind === "Secret" && metadata.name === TLS);
     const next = plan(INPUTS[to], objects, to === "self-managed" && !hasPair ? PAIR : undefined);
@@ -193,8 +193,8 @@ describe("a Google-managed certificate", () => {
 
   /** A self-managed load balancer that has been on its way to Google's certificate since an earlier run. */
   function onTheWay(status: typeof ACTIVE, preShared?: string): KubernetesObject[] {
-    const self = frontWith("self-managed").filter(({ kind }) => kind !== "Ingress");
-    const before = plan(google, frontWith("self-managed"));
+    const self = loadBalancerWith("self-managed").filter(({ kind }) => kind !== "Ingress");
+    const before = plan(google, loadBalancerWith("self-managed"));
     return [...self, managedCertificate(TLS, status), applied(ingressOf(before), preShared)];
   }
 
@@ -212,7 +212,7 @@ describe("a Google-managed certificate", () => {
     const next = plan(google, objects);
     const [secrets, managed] = during;
     expect(presented(ingressOf(next))?.slice(0, 2)).toEqual([secrets, managed]);
-    // What is in the annotation is Google's controller's alone.
+    // This action sets nothing in the annotation: it is Google's controller's.
     expect(ingressOf(next).metadata.annotations).not.toHaveProperty([PRE_SHARED]);
     expect(presented(next.finalIngress)).toEqual(finally_);
     expect(orphansOf(next)).toEqual([`Secret ${TLS}`]);
@@ -236,7 +236,7 @@ describe("a Google-managed certificate", () => {
 
   test("for another host is a second one; the first is deleted once the second is served", () => {
     const inputs = { ...google, host: "new.example.com" };
-    const live = frontWith("google-managed");
+    const live = loadBalancerWith("google-managed");
     const first = plan(inputs, live);
     const name = first.names.managedCertificate ?? "";
     expect(name).toMatch(new RegExp(`^${TLS}-[0-9a-f]{8}$`));
@@ -268,7 +268,7 @@ describe("a Google-managed certificate", () => {
 
 describe("orphans", () => {
   test("a Secret is an orphan after a change of tls_secret", () => {
-    const next = plan({ tls_secret: "other" }, frontWith("self-managed"), PAIR);
+    const next = plan({ tls_secret: "other" }, loadBalancerWith("self-managed"), PAIR);
     expect(presented(ingressOf(next))).toEqual(["other", "", ""]);
     expect(orphansOf(next)).toEqual([`Secret ${TLS}`]);
   });
@@ -280,7 +280,7 @@ describe("orphans", () => {
     [{ tls_secret: "other" }, [`Secret ${TLS}`, `Secret ${AUTHORITY}`]],
     [INPUTS["self-managed"], []],
   ])("the authority of a certificate goes with it: %o", (inputs, orphans) => {
-    const live = [...frontWith("self-managed"), secret(AUTHORITY, "milvus-gke-load-balancer")];
+    const live = [...loadBalancerWith("self-managed"), secret(AUTHORITY, "milvus-gke-load-balancer")];
     expect(orphansOf(plan(inputs, live))).toEqual(orphans);
   });
 
@@ -288,7 +288,7 @@ describe("orphans", () => {
     const { certificate, privateKey } = await selfSigned(HOST);
     const inputs = { tls_certificate: certificate, tls_private_key: privateKey };
     const orphans = (manager: string) =>
-      orphansOf(plan(inputs, [...frontWith("self-managed"), secret(AUTHORITY, manager)]));
+      orphansOf(plan(inputs, [...loadBalancerWith("self-managed"), secret(AUTHORITY, manager)]));
     expect(orphans("milvus-gke-load-balancer")).toEqual([`Secret ${AUTHORITY}`]);
     expect(orphans("kubectl")).toEqual([]);
   });
@@ -314,29 +314,29 @@ describe("orphans", () => {
       managedCertificate("my-release-2-milvus-tls"),
       secret("others", "x"),
     ];
-    expect(plan(INPUTS["pre-shared"], [...frontWith("self-managed"), ...others]).orphans).toMatchObject([
-      { kind: "Secret", namespace: "default", name: TLS, uid: `uid-of-${TLS}` },
-    ]);
+    expect(
+      plan(INPUTS["pre-shared"], [...loadBalancerWith("self-managed"), ...others]).orphans,
+    ).toMatchObject([{ kind: "Secret", namespace: "default", name: TLS, uid: `uid-of-${TLS}` }]);
   });
 
   test("another host replaces the former one at once if its certificate is served at once", () => {
-    const next = plan({ ...INPUTS["pre-shared"], host: "new.example.com" }, frontWith("pre-shared"));
+    const next = plan({ ...INPUTS["pre-shared"], host: "new.example.com" }, loadBalancerWith("pre-shared"));
     expect(hostsOf(ingressOf(next))).toEqual(["new.example.com"]);
     expect(next.finalIngress).toBeUndefined();
   });
 
   test("objects that another Ingress names are no orphans", () => {
     const other = v.parse(Ingress, { metadata: { name: "other" }, spec: { tls: [{ secretName: TLS }] } });
-    const live = [...frontWith("self-managed"), secret(AUTHORITY, "milvus-gke-load-balancer")];
+    const live = [...loadBalancerWith("self-managed"), secret(AUTHORITY, "milvus-gke-load-balancer")];
     const seen = { ...observed({}, {}, live), otherIngresses: [other] };
     const next = planLoadBalancer(settings(INPUTS["pre-shared"]), seen, PORT);
     expect(orphansOf(next)).toEqual([]);
   });
 
   test("a run that ended before it replaced Google's certificate leaves an orphan", () => {
-    const [certificate] = frontWith("google-managed");
+    const [certificate] = loadBalancerWith("google-managed");
     const inputs = INPUTS["self-managed"];
-    const before = plan(inputs, frontWith("google-managed"), PAIR);
+    const before = plan(inputs, loadBalancerWith("google-managed"), PAIR);
     const live = [secret(TLS, "milvus-gke-load-balancer"), applied(ingressOf(before), "mcrt-1")];
     const next = plan(inputs, certificate ? [...live, certificate] : live);
     expect(presented(ingressOf(next))).toEqual([TLS, "", ""]);
@@ -346,7 +346,7 @@ describe("orphans", () => {
   test("a FrontendConfig is an orphan without frontend_config", () => {
     const inputs = { frontend_config: "sslPolicy: modern" };
     const config = liveObject({ kind: "FrontendConfig", metadata: { name: "my-release-frontendconfig" } });
-    const live = [...frontWith("self-managed"), config];
+    const live = [...loadBalancerWith("self-managed"), config];
     expect(kindsOf(plan(inputs, live))).toEqual(["BackendConfig", "FrontendConfig", "Ingress"]);
     expect(plan(inputs, live).orphans).toEqual([]);
     expect(kindsOf(plan({}, live))).toEqual(["BackendConfig", "Ingress"]);
@@ -355,7 +355,7 @@ describe("orphans", () => {
 });
 
 test("the Ingress no longer names a missing certificate, which would hold up the others", () => {
-  const [, ingress] = frontWith("self-managed");
+  const [, ingress] = loadBalancerWith("self-managed");
   if (!ingress) throw new Error("there is no Ingress");
   expect(presented(ingressOf(plan(INPUTS["google-managed"], [ingress])))).toEqual(["", TLS, ""]);
 });

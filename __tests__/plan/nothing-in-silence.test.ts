@@ -15,7 +15,7 @@ const TLS = "common:\n  security:\n    tlsMode: 1\nproxy:\n  http:\n    port: 80
 
 type Rendered = Parameters<typeof liveObject>[0];
 
-/** What makes a chart another one than that of the release: a fork, a post-renderer. */
+/** How a chart differs from that of the release: as a fork, or by a post-renderer. */
 interface Fork {
   image?: string | undefined;
   text?: string | undefined;
@@ -112,7 +112,10 @@ function edited(object: Rendered, edits: Edits): Rendered {
   };
 }
 
-/** Applies a manifest as Helm does: what it no longer has goes, what only the cluster has stays. */
+/**
+ * Applies a manifest as Helm does: removes what the manifest no longer has, and leaves what only the cluster
+ * has.
+ */
 function applied(live: unknown, stored: unknown, wanted: unknown): unknown {
   if (isMap(wanted)) {
     const [now, old] = [isMap(live) ? live : {}, isMap(stored) ? stored : {}];
@@ -225,7 +228,7 @@ test("whatever an upgrade changes in the cluster is listed, or refused; and no p
   expect(Math.min(outcomes.listed, outcomes.refused)).toBeGreaterThan(100);
 });
 
-/** Leaves what tells objects apart out of an applied object. */
+/** Returns an applied object whose metadata has only labels and annotations. */
 function withoutNames(object: unknown): unknown {
   const { labels, annotations } = Object(Object(object).metadata);
   return { ...Object(object), metadata: { labels, annotations } };

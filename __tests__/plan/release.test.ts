@@ -10,7 +10,7 @@ import { planRelease, type ReleasePlan, type UpgradePlan } from "../../src/plan/
 import { DEFAULTS, observed, STARTING, settings } from "../support/observed.ts";
 
 /**
- * Does what an upgrade says to the release's values, as `helm upgrade` does with
+ * Applies an upgrade to the release's values, as `helm upgrade` does with
  * `--reset-then-reuse-values` or `--reset-values`.
  */
 function applied(values: YamlMap, upgrade: UpgradePlan | undefined): YamlMap {
@@ -23,7 +23,7 @@ function upgraded(values: YamlMap, plan: ReleasePlan): YamlMap {
   return applied(values, plan.upgrade);
 }
 
-/** Without an upgrade for the layer-4 load balancer alone. */
+/** Then no second upgrade removes the layer-4 load balancer. */
 const AT_ONCE = { keep_layer4: "false" };
 
 function reasons(plan: ReleasePlan): string[] {

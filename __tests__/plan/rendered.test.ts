@@ -69,7 +69,7 @@ const LINES = "log:\n  maxSize: 104857600\n";
 const STORED = [deployment(), configMap(LINES, ""), service("LoadBalancer")];
 const WANTED = [deployment({ checksum: "b" }), configMap(LINES, TLS), service("ClusterIP", ANNOTATIONS)];
 
-/** Plans the upgrade of a release that was rendered to one manifest and would be rendered to others. */
+/** Plans the upgrade of a release from its stored manifest and the manifests that it would be rendered to. */
 function planned(
   stored: object[],
   baselines: object[][],

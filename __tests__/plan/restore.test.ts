@@ -257,7 +257,7 @@ function settingsIn(text: unknown): YamlMap {
   return isMap(settings) ? settings : {};
 }
 
-/** Without the maps that hold nothing: they say nothing to Milvus. */
+/** Returns values without empty maps, which mean nothing to Milvus. */
 function withoutEmpty(tree: YamlMap): YamlMap {
   return Object.fromEntries(
     Object.entries(tree).flatMap(([key, value]) => {

@@ -11,7 +11,7 @@ export const FLAGS = [
   ...["--location", "europe-west4", "--host", "milvus.acme.example"],
 ];
 
-/** Remembers what it has created, and notes its arguments. */
+/** A stand-in for gcloud. It remembers what it has created, and notes its arguments. */
 const GCLOUD = `#!/usr/bin/env bash
 echo "$*" >> "$HOME/asked"
 key=$(echo "$*" | sed -E 's/ (describe|create-oidc|create) / /; s/(@| --).*//; s/[^a-z0-9]/-/g')

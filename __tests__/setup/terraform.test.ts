@@ -48,7 +48,7 @@ const resources = (): Resource[] =>
       ),
     );
 
-/** Evaluates expressions as far as these files have them. */
+/** Evaluates the kinds of expressions that these files have. */
 class Evaluation {
   readonly #variables: Record<string, string | undefined>;
 
@@ -63,7 +63,7 @@ class Evaluation {
       .map(({ attributes }) => v.parse(Attributes, this.text(attributes)));
   }
 
-  /** A value with all that it refers to. */
+  /** Returns a value with everything that it refers to filled in. */
   text(value: unknown): unknown {
     if (typeof value === "string")
       return value.replaceAll(/\$\{([\w.[\]*]+)\}/g, (_, name) => this.#of(name));
@@ -120,7 +120,7 @@ class Evaluation {
   }
 }
 
-/** Those of the flags in machine.ts. */
+/** The values of the flags in machine.ts. */
 const VARIABLES = {
   ...{ project: "my-project", repository_id: "456", owner_id: "123", cluster: "my-cluster" },
   ...{ location: "europe-west4", host: "milvus.acme.example", branch: "main" },
@@ -235,7 +235,7 @@ test("every variable is used, and has a description and a type", async () => {
 });
 
 /**
- * Returns the lines that `terraform fmt` would write in another way, as far as indentation and alignment go.
+ * Returns the lines whose indentation or alignment `terraform fmt` would change.
  */
 function misformatted(text: string): string[] {
   const lines = text.split("\n");

@@ -3,7 +3,7 @@ import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import type { KeyPair } from "../../src/loadbalancer/certificate.ts";
 
-/** The moment at which the tests' certificates are good, if nothing else is said. */
+/** The moment at which the tests' certificates are valid, unless a test says otherwise. */
 export const NOW = Date.UTC(2026, 0, 15, 12);
 export const DAY = 86_400_000;
 

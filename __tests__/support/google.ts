@@ -12,7 +12,7 @@ export const CLUSTER = { projectId: "my-project", location: "us-central1", name:
 
 export interface Google extends GoogleApi {
   cloud: Cloud;
-  /** A job's environment on which nothing of this machine's own shows through. */
+  /** A job's environment without anything of this machine. */
   environment: NodeJS.ProcessEnv;
   /** The value of the last token issued. */
   lastToken(): string;

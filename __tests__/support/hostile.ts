@@ -131,7 +131,7 @@ export function tryEach(work: (text: string) => unknown): void {
       throw new Error(`${name}: ${messageOf(error)}`, { cause: error });
     }
     const seconds = (performance.now() - started) / 1000;
-    // A limit for what takes ever longer: the longest take a tenth of that on a busy machine.
+    // A limit for work that never ends: the longest takes a tenth of that on a busy machine.
     if (seconds > 20) throw new Error(`${name} took ${seconds} s`);
   }
 }

@@ -18,7 +18,7 @@ import { NOTHING_KEPT } from "../../src/loadbalancer/kept.ts";
 import { otherHostsOf } from "../../src/loadbalancer/references.ts";
 import type { Observed } from "../../src/observe/observed.ts";
 
-/** What of a chart's defaults plans depend on. */
+/** The defaults of Milvus's chart that plans depend on. */
 export const DEFAULTS: YamlMap = {
   customConfigMap: "",
   ingress: { enabled: false },

@@ -14,7 +14,7 @@ const execute = promisify(execFile);
 /** What the runner's own tools are unpacked with. */
 const UNPACKERS = ["tar", "gzip", "unzip"];
 
-/** The folders that a workflow runner gives to an action, new for this test, and what is on its PATH. */
+/** New folders for a test, as a workflow runner gives them to an action, and its PATH. */
 export interface Runner {
   toolCache: string;
   /** The one folder on PATH. */
