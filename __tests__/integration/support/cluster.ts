@@ -85,7 +85,7 @@ interface Borrowed {
 interface Found {
   namespaces: string[];
   /** The names of {@link COMMON_KINDS}. */
-  common: string;
+  common: string[];
 }
 
 /** How a job differs from others. */
@@ -128,7 +128,7 @@ export class TestCluster {
   readonly #options: () => JobOptions;
   readonly #jobs: Job[] = [];
   #borrowed: Borrowed | undefined;
-  #found: Found = { namespaces: [], common: "" };
+  #found: Found = { namespaces: [], common: [] };
 
   constructor(inputs: (namespace: string) => Inputs, options: () => JobOptions) {
     this.#inputs = inputs;
@@ -153,8 +153,7 @@ export class TestCluster {
     const tools = await binaries(["kubectl", "helm3", "helm4"]);
     const gke = await borrow();
     this.#borrowed = { gke, tools, auditLog: await AuditLog.open(gke.directory) };
-    const [namespaces, common] = await Promise.all([this.#namespaces(), this.#common()]);
-    this.#found = { namespaces, common };
+    this.#found = await this.#find();
   }
 
   /** Ends whatever a test has left running, and gives the cluster back. */
@@ -178,8 +177,8 @@ export class TestCluster {
    */
   async #cleanUp(): Promise<string[]> {
     await this.control("DELETE", "settings");
-    const [namespaces, common] = await Promise.all([this.#namespaces(), this.#common()]);
-    const differing = differenceOf(this.#found.common.split("\n"), common.split("\n"));
+    const { namespaces, common } = await this.#find();
+    const differing = differenceOf(this.#found.common, common);
     if (differing.length > 0) throw new Error(`these came or went: ${differing.join(", ")}`);
     // GKE's own Services stay.
     const where = "metadata.namespace!=kube-system,metadata.namespace!=default";
@@ -189,12 +188,11 @@ export class TestCluster {
     return namespaces.filter((name) => !this.#found.namespaces.includes(name));
   }
 
-  async #namespaces(): Promise<string[]> {
-    return (await this.kubectl("get", "namespaces", "-o", "name")).trim().split("\n");
-  }
-
-  async #common(): Promise<string> {
-    return this.kubectl("get", COMMON_KINDS, "-n", "default", "-o", "name");
+  async #find(): Promise<Found> {
+    const names = await this.kubectl("get", `namespaces,${COMMON_KINDS}`, "-n", "default", "-o", "name");
+    const isNamespace = (name: string) => name.startsWith("namespace/");
+    const all = names.trim().split("\n");
+    return { namespaces: all.filter(isNamespace), common: all.filter((name) => !isNamespace(name)) };
   }
 
   /**
@@ -208,7 +206,8 @@ export class TestCluster {
   async installSmall(namespace: string, values: object = {}, helm = HELM, chart = CHART): Promise<void> {
     const starting = join(dirname(CHART), "starting-values.yaml");
     const flags = ["-n", namespace, "--create-namespace", "--values", starting, "--values", "-", UNVALIDATED];
-    const small = { cluster: { enabled: false }, etcd: { enabled: false }, ...values };
+    const standalone = { persistence: { enabled: false } };
+    const small = { cluster: { enabled: false }, etcd: { enabled: false }, standalone, ...values };
     const args = ["install", "my-release", chart, ...flags];
     succeeded(args, await run(this.#program(helm), args, { input: JSON.stringify(small) }));
   }
