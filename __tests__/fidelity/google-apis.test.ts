@@ -221,7 +221,7 @@ describe("addresses", () => {
       status: "IN_USE",
       users: [`${URLS}/${GLOBAL}/forwardingRules/${name}`],
     });
-    await cluster.kubectl("delete", "ingress", "web", "--timeout=300s");
+    await cluster.kubectl("delete", "ingress/web", "service/web", "--timeout=300s");
     expect((await compute("GET", path)).body.status).toBe("RESERVED");
   });
 

@@ -308,6 +308,7 @@ describe.concurrent("manifests", () => {
     const changed = await cluster.deploy(namespace, inputs, { files });
     expect(changesIn(changed)).toEqual(["change ConfigMap notes"]);
     expect((await cluster.get(namespace, "ConfigMap", "notes")).data).toEqual({ a: "2" });
+    await cluster.kubectl("delete", "customresourcedefinition", "alerts.example.com");
   });
 
   test("fields that somebody else manages are refused, and taken with adopt", async () => {

@@ -1,6 +1,6 @@
 import { chmod, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { credentialFilesIn } from "../../local-gke/google/identities.ts";
 import { CHART, useCluster } from "./support/cluster.ts";
 import { documentedInputs, withSecrets } from "./support/documented.ts";
@@ -26,6 +26,7 @@ const IN_CLUSTER = "A runner in the cluster";
 
 const cluster = useCluster();
 beforeAll(() => cluster.install("default"));
+afterAll(() => cluster.helm("uninstall", "my-release", "-n", "default"));
 
 interface Setting {
   environment?: Record<string, string>;
