@@ -58,7 +58,8 @@ export default defineConfig({
           // A limit for what hangs; property tests take seconds on a busy machine.
           testTimeout: 60_000,
           expect: POLL,
-          maxWorkers: 2,
+          // Some of the files wait more than they work.
+          maxWorkers: 3,
         },
       },
       {
