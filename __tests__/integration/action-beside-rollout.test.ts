@@ -1,12 +1,11 @@
 import { beforeAll, expect, test, vi } from "vitest";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { chartWith } from "./support/charts.ts";
-import { inputsFor, useCluster } from "./support/cluster.ts";
-import type { Step } from "./support/job.ts";
+import { useCluster } from "./support/cluster.ts";
+import type { Inputs, Step } from "./support/job.ts";
+import { BACKEND_CONFIG, INGRESS, SERVICE } from "./support/names.ts";
+import { expectFailure, expectSuccess } from "./support/results.ts";
 
-const INGRESS = "my-release-milvus";
-const SERVICE = "my-release-milvus";
-const BACKEND_CONFIG = "my-release-backendconfig";
 const LIMIT = { timeout: 100_000 };
 const READY_AFTER = "local-gke/ready-after";
 const MODES = { cluster: { cluster: { enabled: true } }, standalone: {} };
@@ -34,11 +33,10 @@ async function startWithout(
   component: string,
   mode: keyof typeof MODES,
   namespace: string,
-  inputs: Record<string, string> = {},
+  inputs: Inputs = {},
 ): Promise<Step> {
   await cluster.installSmall(namespace, { ...MODES[mode], readyAfter: { [component]: "1h" } });
-  const job = await cluster.job();
-  return job.start({ ...inputsFor(namespace), chart, keep_layer4: "true", ...inputs });
+  return cluster.start(namespace, { chart, keep_layer4: "true", ...inputs });
 }
 
 test.each([
@@ -54,8 +52,7 @@ test.each([
     // Helm waits for these pods.
     const pods = ["pods", "-l", `component=${component}`];
     await cluster.kubectl("annotate", ...pods, `${READY_AFTER}=1ms`, "--overwrite", ...where);
-    const { errors, lines } = await step.ended;
-    expect(errors, lines.join("\n")).toEqual([]);
+    const { lines } = expectSuccess(await step.ended);
     expect(lines).toContain("The load balancer's objects were applied beside the rollout.");
     const writes = await cluster.writes(namespace);
     expect(writes.filter((write) => write === `patch backendconfigs/${BACKEND_CONFIG}`)).toHaveLength(1);
@@ -77,8 +74,7 @@ test("a readiness gate that is closed holds the load balancer back", async () =>
     },
   });
   await cluster.setFaultIn(namespace, "unhealthy-backends", true);
-  const job = await cluster.job();
-  const step = job.start({ ...inputsFor(namespace), chart, keep_layer4: "true" });
+  const step = await cluster.start(namespace, { chart, keep_layer4: "true" });
   const pods = ["get", "pods", "-n", namespace, "-o", "json"];
   await vi.waitFor(
     async () => expect(await cluster.kubectl(...pods)).toContain('"ReadinessGatesNotReady"'),
@@ -89,9 +85,9 @@ test("a readiness gate that is closed holds the load balancer back", async () =>
   await cluster.setFaultIn(namespace, "unhealthy-backends", false);
   // The other one's health check lacks the BackendConfig that this run makes.
   await cluster.setTime("readinessGateMs", 0);
-  const { errors, lines } = await step.ended;
+  const result = await step.ended;
   await cluster.setTime("readinessGateMs", DEFAULT_TIMING.readinessGateMs);
-  expect(errors, lines.join("\n")).toEqual([]);
+  expectSuccess(result);
 });
 
 test.each([
@@ -102,25 +98,17 @@ test.each([
   async ({ mode, component }) => {
     const namespace = `taken-back-${mode}`;
     const { ended } = await startWithout(component, mode, namespace, { helm_timeout: "20s" });
-    const result = await ended;
-    expect(result.exitCode).toBe(1);
+    const { error, lines } = expectFailure(await ended);
 
     const writes = await cluster.writes(namespace);
-    expect(writes, result.lines.join("\n")).toContain(`patch ingresses/${INGRESS}`);
-    const [error = ""] = result.errors;
+    expect(writes, lines.join("\n")).toContain(`patch ingresses/${INGRESS}`);
     expect(error).toMatch(
       /What this run had made of the load balancer is deleted again: Ingress my-release-milvus, /,
     );
     expect(error).toContain("Release my-release was rolled back to revision 1.");
     expect(error).toMatch(/The layer-4 load balancer.* still stands/);
-    const left = await cluster.kubectl(
-      "get",
-      "ingresses,backendconfigs,secrets",
-      "-n",
-      namespace,
-      "-o",
-      "name",
-    );
+    const kinds = "ingresses,backendconfigs,secrets";
+    const left = await cluster.kubectl("get", kinds, "-n", namespace, "-o", "name");
     expect(
       left
         .trim()
@@ -134,17 +122,14 @@ test.each([
 test("the health check of a load balancer is mended before pods wait for it", async () => {
   const namespace = "mended-first";
   await cluster.installSmall(namespace);
-  const given = inputsFor(namespace);
-  const first = await (await cluster.job()).main(given);
-  expect(first.errors, first.lines.join("\n")).toEqual([]);
+  await cluster.deploy(namespace);
   const wrong = '{"spec":{"healthCheck":{"requestPath":"/nowhere"}}}';
   await cluster.kubectl(
     ...["patch", "backendconfig", "my-release-backendconfig", "-n", namespace, "--type=merge", "-p", wrong],
   );
 
   const values = "annotations:\n  example.com/restarted: again\n";
-  const second = await (await cluster.job()).main({ ...given, values, helm_timeout: "60s" });
-  expect(second.errors, second.lines.join("\n")).toEqual([]);
+  await cluster.deploy(namespace, { values, helm_timeout: "60s" });
   const writes = await cluster.writes(namespace);
   const mended = writes.lastIndexOf("patch backendconfigs/my-release-backendconfig");
   expect(mended, writes.join("\n")).toBeLessThan(

@@ -3,31 +3,35 @@ import { killProcessesOf } from "../../local-gke/control-plane/processes.ts";
 import { certificateWith, DAY } from "../support/certificates.ts";
 import { applySecret, secretWith } from "./support/certificates.ts";
 import { type Clients, startClients, ZONE } from "./support/clients.ts";
-import { hostOf, inputsFor, useCluster } from "./support/cluster.ts";
+import { hostOf, useCluster } from "./support/cluster.ts";
 import type { Step } from "./support/job.ts";
+import { PROXY } from "./support/names.ts";
+import { readyAfter } from "./support/pods.ts";
+import { expectSuccess, planOf } from "./support/results.ts";
 
 const CALLS = 5;
 /** In seconds, far longer than the removal of the layer-4 load balancer takes. */
 const RECORD_TTL = 20;
+/** Inputs for the way back to layer 4. */
+const BACK = { mode: "teardown", restore_layer4: "true" };
 const LIMIT = { timeout: 100_000, interval: 100 };
 
-const cluster = useCluster();
+// Whether layer 4 stays is up to the default.
+const cluster = useCluster((namespace) => ({
+  host: hostOf(namespace),
+  dns_zone: ZONE,
+  keep_layer4: undefined,
+}));
 beforeAll(() => cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" }));
 
 /** Installs a release whose proxies are replaced one after the other, and starts its two clients. */
 async function served(namespace: string, ttl = 1): Promise<Clients> {
-  await cluster.installSmall(namespace, { cluster: { enabled: true }, etcd: { enabled: false } });
-  const proxies = ["--for=condition=Available", "deployment/my-release-milvus-proxy", "--timeout=300s"];
-  await cluster.kubectl("wait", ...proxies, "-n", namespace);
+  await cluster.installSmall(namespace, { cluster: { enabled: true } });
+  await cluster.available(namespace, PROXY);
   const clients = await startClients(cluster, namespace, ttl);
   await clients.calls(CALLS);
   expect(clients).toMatchObject({ byAddress: { last: ["old port"] }, byName: { last: ["old port"] } });
   return clients;
-}
-
-function inputs(namespace: string): Record<string, string> {
-  const { keep_layer4: _, ...given } = inputsFor(namespace);
-  return { ...given, host: hostOf(namespace), dns_zone: ZONE };
 }
 
 /** Waits until the run says where the new load balancer is. */
@@ -46,15 +50,14 @@ test("a first deployment with defaults", async () => {
   const namespace = "clients-deploy";
   const clients = await served(namespace, RECORD_TTL);
   await cluster.setTime("addressDelayMs", 600_000);
-  const step = (await cluster.job()).start(inputs(namespace));
+  const step = await cluster.start(namespace);
   await step.line(/^::group::Wait for the address/);
   await clients.calls(CALLS);
   await cluster.setTime("addressDelayMs", 40);
   clients.learn(await addressIn(step));
   await step.line(/^::group::Call Milvus/);
   clients.askDnsAgain();
-  const { errors, lines } = await step.ended;
-  expect(errors, lines.join("\n")).toEqual([]);
+  const { lines } = expectSuccess(await step.ended);
   await expectUnbroken(clients);
   expect(clients).toMatchObject({ byAddress: { last: ["new port"] }, byName: { last: ["new port"] } });
   expect(lines).toContain(`The layer-4 load balancer stays for the record's TTL, ${RECORD_TTL}s.`);
@@ -63,8 +66,7 @@ test("a first deployment with defaults", async () => {
 test("a record with a long TTL: the layer-4 load balancer stays for a later run", async () => {
   const namespace = "clients-long-ttl";
   const clients = await served(namespace, 3600);
-  const { errors, lines, outputs } = await (await cluster.job()).main(inputs(namespace));
-  expect(errors, lines.join("\n")).toEqual([]);
+  const { lines, outputs } = await cluster.deploy(namespace);
   expect(lines).toContain(
     "The layer-4 load balancer stays: resolvers may still give its address for the record's TTL, 1h. A run after that removes it.",
   );
@@ -72,13 +74,10 @@ test("a record with a long TTL: the layer-4 load balancer stays for a later run"
   await expectUnbroken(clients);
   expect(clients).toMatchObject({ byAddress: { last: ["old port, TLS"] } });
 
-  const teardown = { ...inputs(namespace), mode: "teardown", restore_layer4: "true" };
-  const back = await (await cluster.job()).main(teardown);
-  expect(back.errors, back.lines.join("\n")).toEqual([
-    expect.stringMatching(
-      /^The layer-7 load balancer at .* stays: resolvers may still give its address for the record's TTL, 1h\./,
-    ),
-  ]);
+  const { error } = await cluster.failure(namespace, BACK);
+  expect(error).toMatch(
+    /^The layer-7 load balancer at .* stays: resolvers may still give its address for the record's TTL, 1h\./,
+  );
   expect(await cluster.recordsAt(hostOf(namespace))).not.toMatchObject([{ values: [outputs.address] }]);
   expect(await cluster.cloudOf(namespace)).toMatchObject({ loadBalancers: [expect.anything()] });
 });
@@ -87,12 +86,11 @@ test("DNS by hand: the layer-4 load balancer stays while DNS leads there", async
   const namespace = "clients-dns-by-hand";
   const host = hostOf(namespace);
   const clients = await served(namespace);
-  const { dns_zone: _, ...given } = inputs(namespace);
-  const step = (await cluster.job()).start(given);
+  const given = { dns_zone: undefined };
+  const step = await cluster.start(namespace, given);
   const address = await addressIn(step);
   clients.learn(address);
-  const first = await step.ended;
-  expect(first.errors, first.lines.join("\n")).toEqual([]);
+  const first = expectSuccess(await step.ended);
   expect(first.outputs).toMatchObject({ release_revision: "2", address });
   expect(first.lines).toContainEqual(
     expect.stringMatching(
@@ -103,26 +101,21 @@ test("DNS by hand: the layer-4 load balancer stays while DNS leads there", async
 
   await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: [address], ttl: 1 });
   await vi.waitFor(() => expect(clients.byName.last).toEqual(["new port"]), LIMIT);
-  const second = await (await cluster.job()).main(given);
-  expect(second.errors, second.lines.join("\n")).toEqual([]);
+  const second = await cluster.deploy(namespace, given);
   expect(second.outputs).toMatchObject({ release_revision: "3", changed: "true" });
   await clients.calls(CALLS);
   expect(clients).toMatchObject({ byAddress: { last: ["new port"] }, byName: { last: ["new port"] } });
 
-  const teardown = { ...given, mode: "teardown", restore_layer4: "true" };
-  const third = await (await cluster.job()).main(teardown);
-  expect(third.errors, third.lines.join("\n")).toEqual([
-    expect.stringContaining(
-      `The layer-7 load balancer at ${address} stays: DNS leads clients of ${host} there.`,
-    ),
-  ]);
+  const third = await cluster.failure(namespace, { ...given, ...BACK });
+  expect(third.error).toContain(
+    `The layer-7 load balancer at ${address} stays: DNS leads clients of ${host} there.`,
+  );
   const line = third.lines.find((each) => each.startsWith("The layer-4 load balancer's address is ")) ?? "";
   const former = / is (.*)\.$/.exec(line)?.[1] ?? "";
   clients.learn(former);
   await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: [former], ttl: 1 });
   await vi.waitFor(() => expect(clients.byName.last).toEqual(["old port, TLS"]), LIMIT);
-  const fourth = await (await cluster.job()).main(teardown);
-  expect(fourth.errors, fourth.lines.join("\n")).toEqual([]);
+  const fourth = await cluster.deploy(namespace, { ...given, ...BACK });
   expect(fourth.outputs).toMatchObject({ release_revision: "5", changed: "true" });
   await expectUnbroken(clients);
   expect(clients).toMatchObject({ byAddress: { last: ["old port"] }, byName: { last: ["old port"] } });
@@ -133,15 +126,14 @@ describe.concurrent("while resolvers have the former address", () => {
     const namespace = "clients-killed-waiting";
     const clients = await served(namespace, RECORD_TTL);
     const job = await cluster.job();
-    const killed = job.start(inputs(namespace));
+    const killed = job.start(cluster.inputs(namespace));
     clients.learn(await addressIn(killed));
     await killed.line(/^::group::Call Milvus/);
     clients.askDnsAgain();
     await killed.line(/^::group::Wait until resolvers know the new address/);
     await killProcessesOf(job.directory);
     await killed.ended;
-    const { errors, lines } = await (await cluster.job()).main(inputs(namespace));
-    expect(errors, lines.join("\n")).toEqual([]);
+    const { lines } = await cluster.deploy(namespace);
     expect(lines).toContainEqual(
       expect.stringMatching(/^The layer-4 load balancer stays for the rest of the record's TTL, /),
     );
@@ -152,26 +144,23 @@ describe.concurrent("while resolvers have the former address", () => {
   test("a teardown restores the layer-4 load balancer, and then removes the layer-7 one", async () => {
     const namespace = "clients-teardown";
     const clients = await served(namespace, RECORD_TTL);
-    const given = inputs(namespace);
-    const deploying = (await cluster.job()).start(given);
+    const deploying = await cluster.start(namespace);
     const layer7 = await addressIn(deploying);
     clients.learn(layer7);
-    const deployed = await deploying.ended;
-    expect(deployed.errors, deployed.lines.join("\n")).toEqual([]);
+    expectSuccess(await deploying.ended);
 
-    const step = (await cluster.job()).start({ ...given, mode: "teardown", restore_layer4: "true" });
+    const step = await cluster.start(namespace, BACK);
     const line = await step.line(/^The layer-4 load balancer's address is /);
     const layer4 = / is (.*)\.$/.exec(line)?.[1] ?? "";
     clients.learn(layer4);
     clients.askDnsAgain();
-    const { errors, lines, outputs } = await step.ended;
-    expect(errors, lines.join("\n")).toEqual([]);
+    const result = expectSuccess(await step.ended);
     await expectUnbroken(clients);
     expect(clients).toMatchObject({ byAddress: { last: ["old port"] }, byName: { last: ["old port"] } });
-    expect(lines).toContain(
+    expect(result.lines).toContain(
       `The layer-7 load balancer at ${layer7} stays for the record's TTL, ${RECORD_TTL}s.`,
     );
-    expect(JSON.parse(outputs.plan ?? "")).toMatchObject({
+    expect(planOf(result)).toMatchObject({
       objects: expect.arrayContaining([
         { kind: "DNS record", name: hostOf(namespace), action: "change" },
         { kind: "Ingress", name: "my-release-milvus", action: "delete" },
@@ -185,9 +174,7 @@ describe.concurrent("while resolvers have the former address", () => {
     });
     expect(await cluster.recordsAt(hostOf(namespace))).toMatchObject([{ values: [layer4] }]);
 
-    const again = await (await cluster.job()).main({ ...given, mode: "teardown", restore_layer4: "true" });
-    expect(again.errors, again.lines.join("\n")).toEqual([]);
-    expect(again.outputs).toMatchObject({ changed: "false" });
+    await cluster.expectUnchanged(namespace, BACK);
     expect(await cluster.recordsAt(hostOf(namespace))).toMatchObject([{ values: [layer4] }]);
   });
 });
@@ -199,10 +186,8 @@ describe.concurrent("a run that fails", () => {
   ] as const)("%s", async (_, namespace, fault) => {
     const clients = await served(namespace);
     await cluster.setFaultIn(namespace, fault, true);
-    const { errors, lines } = await (await cluster.job()).main(inputs(namespace));
-    expect(errors, lines.join("\n")).toEqual([
-      expect.stringMatching(/The layer-4 load balancer.* still stands/),
-    ]);
+    const { error } = await cluster.failure(namespace);
+    expect(error).toMatch(/The layer-4 load balancer.* still stands/);
     await expectUnbroken(clients);
     const last = ["old port, TLS"];
     expect(clients).toMatchObject({ byAddress: { last }, byName: { last } });
@@ -218,10 +203,7 @@ describe.concurrent("a run that fails", () => {
       days: 200,
     });
     await applySecret(cluster, secretWith(namespace, "wrong", pair), "somebody");
-    const given = { ...inputs(namespace), certificate: "secret", tls_secret: "wrong" };
-    const { errors, exitCode, lines } = await (await cluster.job()).main(given);
-    expect(exitCode, lines.join("\n")).toBe(1);
-    expect(errors).toHaveLength(1);
+    await cluster.refusal(namespace, { certificate: "secret", tls_secret: "wrong" });
     await expectUnbroken(clients);
     const last = ["old port"];
     expect(clients).toMatchObject({ byAddress: { last }, byName: { last } });
@@ -230,15 +212,9 @@ describe.concurrent("a run that fails", () => {
   test("because the Helm upgrade fails", async () => {
     const namespace = "clients-upgrade";
     const clients = await served(namespace);
-    const values = "annotations:\n  local-gke/ready-after: 1h\n";
-    const { errors, lines } = await (await cluster.job()).main({
-      ...inputs(namespace),
-      values,
-      helm_timeout: "20s",
-    });
-    expect(errors, lines.join("\n")).toEqual([
-      expect.stringContaining("Release my-release was rolled back to revision 1."),
-    ]);
+    const inputs = { values: readyAfter("1h"), helm_timeout: "20s" };
+    const { error } = await cluster.failure(namespace, inputs);
+    expect(error).toContain("Release my-release was rolled back to revision 1.");
     await expectUnbroken(clients);
     const last = ["old port"];
     expect(clients).toMatchObject({ byAddress: { last }, byName: { last } });
@@ -248,10 +224,10 @@ describe.concurrent("a run that fails", () => {
 test("runs that are killed in the upgrade, in the wait for the address and while layer 4 goes, and the next one", async () => {
   const namespace = "clients-killed";
   const clients = await served(namespace);
-  const given = { ...inputs(namespace), recover_pending: "1s" };
+  const given = { recover_pending: "1s" };
   const killedAt = async (line: RegExp) => {
     const job = await cluster.job();
-    const step = job.start(given);
+    const step = job.start(cluster.inputs(namespace, given));
     await step.line(line);
     await killProcessesOf(job.directory);
     await step.ended;
@@ -263,10 +239,9 @@ test("runs that are killed in the upgrade, in the wait for the address and while
   await cluster.setTime("addressDelayMs", 40);
   await killedAt(/^::group::Remove the layer-4 load balancer/);
 
-  const step = (await cluster.job()).start(given);
+  const step = await cluster.start(namespace, given);
   clients.learn(await addressIn(step));
-  const { errors, lines } = await step.ended;
-  expect(errors, lines.join("\n")).toEqual([]);
+  expectSuccess(await step.ended);
   await expectUnbroken(clients);
   expect(clients).toMatchObject({ byAddress: { last: ["new port"] }, byName: { last: ["new port"] } });
 });

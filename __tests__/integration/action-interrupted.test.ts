@@ -1,38 +1,26 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
 import { killProcessesOf, processesOf } from "../../local-gke/control-plane/processes.ts";
-import { type HelmName, inputsFor, useCluster } from "./support/cluster.ts";
+import { type HelmName, useCluster } from "./support/cluster.ts";
 import { type HeldUpdate, holdUpdates } from "./support/hold.ts";
 import type { Job, Step } from "./support/job.ts";
+import { CRASH, podTemplate, readyAfter, untilRollout } from "./support/pods.ts";
+import { expectFailure } from "./support/results.ts";
 
 const cluster = useCluster();
 
 const HELMS = ["helm3", "helm4"] as const;
-const CRASH = "annotations:\n  local-gke/pod: crash-loop\n";
-const DEPLOYMENT = ["deployment/my-release-milvus-standalone", "-o"];
-
-/** Values with which pods get ready after this time. */
-function readyAfter(time: string): string {
-  return `annotations:\n  local-gke/ready-after: ${time}\n`;
-}
 
 /** Puts a small release behind the load balancer, without waiting for that. */
 async function settle(namespace: string, helm: HelmName): Promise<void> {
   await cluster.installSmall(namespace, {}, helm);
-  const result = await (await cluster.job({ helm })).main({ ...inputsFor(namespace), wait_for: "none" });
-  expect(result.errors, result.lines.join("\n")).toEqual([]);
-}
-
-async function podTemplate(namespace: string): Promise<unknown> {
-  return JSON.parse(
-    await cluster.kubectl("get", "-n", namespace, ...DEPLOYMENT, "jsonpath={.spec.template}"),
-  );
+  await cluster.deploy(namespace, { wait_for: "none" }, { helm });
 }
 
 /** Starts an upgrade that fails; it is rolled back to revision 2. */
 async function startFailing(namespace: string, helm: HelmName): Promise<{ job: Job; step: Step }> {
   const job = await cluster.job({ helm });
-  const step = job.start({ ...inputsFor(namespace), values: CRASH, helm_timeout: "30s" });
+  const step = job.start(cluster.inputs(namespace, { values: CRASH, helm_timeout: "30s" }));
   return { job, step };
 }
 
@@ -56,7 +44,7 @@ describe.concurrent("leaves neither programs nor credentials behind", () => {
   ])("%s", async (_, namespace, end) => {
     await cluster.installSmall(namespace);
     const job = await cluster.job({ environment: { NODE_OPTIONS: FAILING_ON_SIGUSR2 } });
-    const step = job.start({ ...inputsFor(namespace), mode: "plan" });
+    const step = job.start(cluster.inputs(namespace, { mode: "plan" }));
     await step.line(/^::group::Look and plan/);
     end(step);
     await step.ended;
@@ -98,17 +86,15 @@ describe("a rollback that is cancelled and killed", () => {
     { when: "after a change", namespace: "after-helm4", helm: "helm4", interrupt: afterChange },
   ])("$helm, $when: the next run goes on", async ({ namespace, helm, interrupt }) => {
     await settle(namespace, helm);
-    const [values, template] = [await cluster.values(namespace), await podTemplate(namespace)];
+    const [values, template] = [await cluster.values(namespace), await podTemplate(cluster, namespace)];
     await interrupt(namespace, helm);
     const statuses = ["superseded", "deployed", "failed", "pending-rollback"];
     expect(await cluster.revisions(namespace)).toEqual(statuses);
 
-    const inputs = { ...inputsFor(namespace), recover_pending: "1s", wait_for: "none" };
-    const next = await (await cluster.job({ helm })).main(inputs);
-    expect(next.errors, next.lines.join("\n")).toEqual([]);
+    await cluster.deploy(namespace, { recover_pending: "1s", wait_for: "none" }, { helm });
     expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");
     expect(await cluster.values(namespace)).toEqual(values);
-    expect(await podTemplate(namespace)).toEqual(template);
+    expect(await podTemplate(cluster, namespace)).toEqual(template);
   });
 });
 
@@ -116,24 +102,18 @@ describe("an upgrade that is cancelled", () => {
   test.each(HELMS)("%s: what only it has set is gone after the next run", async (helm) => {
     const namespace = `cancelled-${helm}`;
     await settle(namespace, helm);
-    const [values, template] = [await cluster.values(namespace), await podTemplate(namespace)];
+    const [values, template] = [await cluster.values(namespace), await podTemplate(cluster, namespace)];
 
-    const cancelled = (await cluster.job({ helm })).start({
-      ...inputsFor(namespace),
-      values: readyAfter("1h"),
-    });
-    const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
-    await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT[0] ?? "", "--timeout=300s");
+    const cancelled = await cluster.start(namespace, { values: readyAfter("1h") }, { helm });
+    await untilRollout(cluster, namespace);
     cancelled.kill("SIGINT");
     await cancelled.ended;
     expect(await cluster.revisions(namespace)).toEqual(["superseded", "deployed", "failed"]);
 
-    const inputs = { ...inputsFor(namespace), wait_for: "none" };
-    const next = await (await cluster.job({ helm })).main(inputs);
-    expect(next.errors, next.lines.join("\n")).toEqual([]);
+    await cluster.deploy(namespace, { wait_for: "none" }, { helm });
     expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");
     expect(await cluster.values(namespace)).toEqual(values);
-    expect(await podTemplate(namespace)).toEqual(template);
+    expect(await podTemplate(cluster, namespace)).toEqual(template);
   });
 });
 
@@ -150,7 +130,7 @@ describe.concurrent("a job that is cancelled in the middle of the upgrade", () =
       const before = await cluster.values(namespace);
 
       const job = await cluster.job({ helm });
-      const step = job.start({ ...inputsFor(namespace), values: readyAfter("1h") });
+      const step = job.start(cluster.inputs(namespace, { values: readyAfter("1h") }));
       // Helm is at work on the objects.
       const upgraded = [
         "--for=jsonpath={.spec.type}=ClusterIP",
@@ -159,19 +139,14 @@ describe.concurrent("a job that is cancelled in the middle of the upgrade", () =
       ];
       await cluster.kubectl("wait", ...upgraded, "-n", namespace);
       step.kill(signal);
-      const cancelled = await step.ended;
-      expect(cancelled.exitCode).toBe(1);
-      expect(cancelled.errors).toEqual([expect.stringContaining(`The job was cancelled (${signal}).`)]);
+      const { error } = expectFailure(await step.ended);
+      expect(error).toContain(`The job was cancelled (${signal}).`);
       expect(processesOf(job.directory)).toEqual([]);
       expect(await cluster.revisions(namespace)).toEqual(["deployed", "failed"]);
       expect((await job.post()).exitCode).toBe(0);
       expect(readdirSync(job.temp)).toEqual([]);
 
-      const next = await (await cluster.job({ helm })).main({
-        ...inputsFor(namespace),
-        values: readyAfter("1s"),
-      });
-      expect(next.errors, next.lines.join("\n")).toEqual([]);
+      const next = await cluster.deploy(namespace, { values: readyAfter("1s") }, { helm });
       expect(next.outputs).toMatchObject({ changed: "true", release_revision: String(ending.length) });
       expect(await cluster.revisions(namespace)).toEqual(ending);
       const { service: _, extraConfigFiles, ...values } = await cluster.values(namespace);
