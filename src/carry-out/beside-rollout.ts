@@ -12,8 +12,8 @@ export interface BesideRollout {
   /** Waits until nothing is under way any more, and returns whether the work is done. */
   settled(): Promise<boolean>;
   /**
-   * Undoes the work before the release is rolled back. Returns a sentence on it;
-   * undefined for nothing to undo.
+   * Undoes the work before the release is rolled back. Returns a sentence about that; undefined if there was
+   * nothing to undo.
    */
   takeBack(): Promise<string | undefined>;
 }

@@ -11,8 +11,8 @@ export interface NewPods {
 }
 
 /**
- * Returns a function that tells, of a release's pods as they are at each moment, whether a load balancer can
- * be made that no new pod has to wait for: all of them exist, and GKE's readiness gate is open for each. GKE
+ * Returns a function that takes a release's pods and tells whether a load balancer can be made now without
+ * holding up any new pod: all of them exist, and GKE's readiness gate is open for each. GKE
  * opens it soon after the pod's creation while no load balancer uses the Service, whether or not the pod is
  * ready (kubernetes/ingress-gce, pkg/neg/readiness/reflector.go). A pod without the gate never gets it. Pods
  * of a revision that was there at the first moment aren't new.
