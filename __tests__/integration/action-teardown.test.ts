@@ -223,6 +223,26 @@ describe.concurrent("a teardown", () => {
     expect(await cluster.values(namespace)).toMatchObject({ service: { type: "LoadBalancer" } });
   });
 
+  test("a layer-4 load balancer that can't be made leaves clients the layer-7 one", async () => {
+    const namespace = "layer4-refused";
+    await installed(namespace);
+    const { outputs } = await cluster.deploy(namespace);
+    await cluster.kubectl("create", "quota", "none", "-n", namespace, "--hard=services.loadbalancers=0");
+    const counted = "--for=jsonpath={.status.hard}";
+    await cluster.kubectl("wait", "quota/none", counted, "-n", namespace, "--timeout=100s");
+    const back = { ...BACK, keep_layer4: "true" };
+    const { error } = await cluster.failure(namespace, back);
+    expect(error).toContain("exceeded quota: none");
+    expect(error).toContain(`The layer-7 load balancer at ${outputs.address} still stands`);
+    expect(await names(namespace)).toContain(`Ingress/${INGRESS}`);
+    expect(await cluster.values(namespace)).toMatchObject({ service: { type: "ClusterIP" } });
+
+    await cluster.kubectl("delete", "quota", "none", "-n", namespace);
+    await cluster.deploy(namespace, back);
+    expect(await names(namespace)).not.toContain(`Ingress/${INGRESS}`);
+    expect(await cluster.values(namespace)).toMatchObject({ service: { type: "LoadBalancer" } });
+  });
+
   test("after so many upgrades that Helm has forgotten the former revision, layer 4 comes back all the same", async () => {
     const namespace = "forgotten";
     await installed(namespace);
