@@ -1,13 +1,14 @@
 // Measures the effects of killed pipelines on a release and its clients.
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { allOf } from "../src/base/async.ts";
 import { messageOf } from "../src/base/errors.ts";
 import { up } from "./cluster.ts";
 import { HELMS, type KillFigures, surviveKills } from "./resilience/kills.ts";
 import { sayOnStderr } from "./say.ts";
 import { table } from "./table.ts";
 
-const USAGE = `Usage: npm run resilience [-- --kills N] [--json FILE]   measures on a local GKE and prints a table
+const USAGE = `Usage: npm run resilience [-- --kills N] [--json FILE]   measures on local GKEs, one for each Helm, and prints a table
 
   --kills N     kills N runs (default 20) of each Helm version at random moments
   --json FILE   also writes the results to FILE; "-" prints them instead of the table`;
@@ -19,7 +20,8 @@ try {
     options: { kills: { type: "string", default: "20" }, json: { type: "string" } },
   }).values;
   if (!/^[1-9]\d*$/.test(kills)) throw new TypeError(`--kills: ${kills} is not a positive integer`);
-  const figures = await measure(Number(kills));
+  const count = Number(kills);
+  const figures = await allOf(HELMS.map((helm) => measure(helm, count)));
   if (json !== "-") process.stdout.write(`${tableOf(figures)}\n`);
   const text = `${JSON.stringify(figures, undefined, 2)}\n`;
   if (json === "-") process.stdout.write(text);
@@ -29,12 +31,11 @@ try {
   process.exitCode = 1;
 }
 
-async function measure(count: number): Promise<KillFigures[]> {
+/** Each Helm has a local GKE of its own. A kill leaves the processors idle most of the time. */
+async function measure(helm: (typeof HELMS)[number], count: number): Promise<KillFigures> {
   const gke = await up();
   try {
-    const figures: KillFigures[] = [];
-    for (const helm of HELMS) figures.push(await surviveKills(gke, helm, count, sayOnStderr));
-    return figures;
+    return await surviveKills(gke, helm, count, sayOnStderr);
   } finally {
     await gke.down();
   }

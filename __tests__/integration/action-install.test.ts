@@ -186,7 +186,7 @@ describe.concurrent("a chart that its repository has no more", () => {
     expect(result.outputs).toMatchObject({ changed: "true", chart_version: "5.0.19" });
     expect(result.lines).toContainEqual(
       expect.stringMatching(
-        /^::warning title=Milvus on GKE::Chart milvus 5\.0\.19 can.t be had from http.*not found.* goes on with the chart as Helm/,
+        /^::warning title=Milvus on GKE::Chart milvus 5\.0\.19 could not be downloaded from http.*not found.* goes on with the chart as Helm/,
       ),
     );
     await cluster.expectUnchanged(namespace, inputs());
