@@ -88,7 +88,8 @@ export function argumentsOf(directory: string, ports: Ports): Record<ProgramName
       "--leader-elect=false",
       "--secure-port=0",
       // The node lifecycle controller stays on: it removes the not-ready taint from new nodes.
-      "--controllers=*,-node-ipam-controller",
+      // EndpointSlices have taken the place of Endpoints, which nothing here reads.
+      "--controllers=*,-node-ipam-controller,-endpoints-controller,-endpointslice-mirroring-controller",
       `--service-account-private-key-file=${files.serviceAccountKey}`,
       `--root-ca-file=${files.caCertificate}`,
     ],

@@ -158,11 +158,15 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
   }
 
   async #readConfig(spec: V1PodSpec | undefined, namespace: string): Promise<string[]> {
-    const texts = configFiles(spec).map(async ({ configMap, key }) => {
-      const { data } = await this.#core.readNamespacedConfigMap({ name: configMap, namespace });
-      return data?.[key] ?? "";
+    const files = configFiles(spec);
+    // A pod has several files of one ConfigMap.
+    const names = [...new Set(files.map(({ configMap }) => configMap))];
+    const contents = names.map(async (name) => {
+      const { data } = await this.#core.readNamespacedConfigMap({ name, namespace });
+      return [name, data ?? {}] as const;
     });
-    return Promise.all(texts);
+    const found = new Map(await Promise.all(contents));
+    return files.map(({ configMap, key }) => found.get(configMap)?.[key] ?? "");
   }
 
   #end(pod: V1Pod): void {
