@@ -271,11 +271,11 @@ describe.each(HELMS)("%s: values that former upgrades have lost", (name) => {
     const overlay = { service: { type: "ClusterIP" } };
     const authorization = 'extraConfigFiles."user.yaml".common.security.authorizationEnabled 1';
     expect(await lost(overlay)).toEqual(
-      new Set([authorization, "externalS3 1", "minio 1", "pulsarv3 1", "woodpecker 1"]),
+      new Set([authorization, "externalS3 1", "minio 1", "pulsarv3 1", "standalone 1", "woodpecker 1"]),
     );
     const given = { minio: null, woodpecker: { enabled: true } };
     expect(await lost({ ...overlay, ...given })).toEqual(
-      new Set([authorization, "externalS3 1", "pulsarv3 1"]),
+      new Set([authorization, "externalS3 1", "pulsarv3 1", "standalone 1"]),
     );
   });
 });
