@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
+import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
 import { killProcessesOf } from "../../local-gke/control-plane/processes.ts";
 import { certificateWith, DAY } from "../support/certificates.ts";
 import { applySecret, secretWith } from "./support/certificates.ts";
@@ -38,6 +39,21 @@ async function served(namespace: string, ttl = 1): Promise<Clients> {
 async function addressIn(step: Step): Promise<string> {
   const line = await step.line(/^The load balancer's address is /);
   return / is (.*)\.$/.exec(line)?.[1] ?? "";
+}
+
+/** Leaves out the minute beyond the TTL for which a run also waits, by a change of what it has noted. */
+async function forgetSooner(namespace: string): Promise<void> {
+  const name = `_milvus-gke-load-balancer.${hostOf(namespace)}`;
+  const [record] = await cluster.recordsAt(name);
+  if (!record) throw new Error(`there is no record ${name}`);
+  const set = { name: `${name}.`, type: "TXT", ttl: record.ttl };
+  const until = new Date(Date.now() + 1000 * RECORD_TTL).toISOString();
+  await changeZoneRecords(cluster.gke, ZONE, {
+    deletions: [{ ...set, rrdatas: record.values }],
+    additions: [
+      { ...set, rrdatas: record.values.map((text) => text.replace(/until=[^,"]+/, `until=${until}`)) },
+    ],
+  });
 }
 
 async function expectUnbroken(clients: Clients): Promise<void> {
@@ -133,6 +149,7 @@ describe.concurrent("while resolvers have the former address", () => {
     await killed.line(/^::group::Wait until resolvers know the new address/);
     await killProcessesOf(job.directory);
     await killed.ended;
+    await forgetSooner(namespace);
     const { lines } = await cluster.deploy(namespace);
     expect(lines).toContainEqual(
       expect.stringMatching(/^The layer-4 load balancer stays for the rest of the record's TTL, /),
