@@ -39,7 +39,7 @@ describe.concurrent("an upgrade that fails", () => {
     expect(error).toContain("What to do:");
     const rows = summary.split("\n");
     expect(rows).toContain("| value `service.type` | `LoadBalancer` | `ClusterIP` | failed |");
-    expect(rows).toContain("| Ingress `my-release-milvus` |  | create | not reached |");
+    expect(rows).toContain("| Ingress `my-release-milvus` |  | create | taken back |");
     expect(rows).toContainEqual(expect.stringMatching(/^ {2}pods\[".*"\]:::broken$/));
     expect(rows[0]).toMatch(/^## Failed in step: Upgrade the Helm release \(/);
     if (CAN_SHOW_PAGES) {
