@@ -25,7 +25,7 @@ test.each<[what: string, error: Error, times: number, recoverPending: number | u
   ["another run is busy, and recover_pending is set", BUSY, 10, 60_000],
 ])("a run plans again when %s", async (_, error, times, recoverPending) => {
   const work = failing(times, error);
-  await replanWhenOvertaken({ recoverPending }, work);
+  await replanWhenOvertaken({ recoverPending, mode: "deploy" }, work);
   expect(work).toHaveBeenCalledTimes(times + 1);
 });
 
@@ -36,6 +36,12 @@ test.each<[what: string, error: Error, calls: number, recoverPending: number | u
   ["something else failed", new ActionError("There is no namespace n in the cluster."), 1, 60_000],
 ])("a run ends when %s", async (_, error, calls, recoverPending) => {
   const work = failing(Number.POSITIVE_INFINITY, error);
-  await expect(replanWhenOvertaken({ recoverPending }, work)).rejects.toBe(error);
+  await expect(replanWhenOvertaken({ recoverPending, mode: "deploy" }, work)).rejects.toBe(error);
   expect(work).toHaveBeenCalledTimes(calls);
+});
+
+test("a plan waits for nobody: it ends when another run is busy", async () => {
+  const work = failing(Number.POSITIVE_INFINITY, BUSY);
+  await expect(replanWhenOvertaken({ recoverPending: 60_000, mode: "plan" }, work)).rejects.toBe(BUSY);
+  expect(work).toHaveBeenCalledTimes(1);
 });

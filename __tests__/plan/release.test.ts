@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isMap, type YamlMap } from "../../src/base/yaml.ts";
+import { ReleaseBusyError } from "../../src/helm/error.ts";
 import { givenValues } from "../../src/helm/helm-values.ts";
 import { type Release, releaseToInstall } from "../../src/helm/release.ts";
 import { refuseUnfinished } from "../../src/helm/release-state.ts";
@@ -388,6 +389,11 @@ describe("refused", () => {
       new RegExp(`[Rr]elease my-release in namespace default is ${status}; nothing was changed`),
     );
     expect(plan).toThrow(remedy);
+  });
+
+  test("a pending release is another run's: with recover_pending this one waits for it", () => {
+    const plan = () => refuseUnfinished(observed({}, { status: "pending-upgrade" }).release);
+    expect(plan).toThrow(ReleaseBusyError);
   });
 
   test.each([

@@ -12,6 +12,7 @@ import { compareManifests, type ManifestChange } from "../helm/manifest.ts";
 import type { RolloutLimit } from "../helm/patience.ts";
 import { untilSettled } from "../helm/pending.ts";
 import { NOT_INSTALLED, type Release, readRelease } from "../helm/release.ts";
+import { pendingRelease } from "../helm/release-state.ts";
 import { verbsOfUpgrade } from "../helm/rights.ts";
 import { rollback } from "../helm/rollback.ts";
 import { watchRollout } from "../helm/rollout.ts";
@@ -218,6 +219,7 @@ async function undoUpgrade(
  * `age`: its run was killed.
  *
  * @param age milliseconds after which a pending revision counts as left behind
+ * @throws ActionError when that revision is a first installation, or can't be rolled back
  */
 export async function recoverPending(
   settings: ReleaseSettings,
@@ -233,8 +235,11 @@ export async function recoverPending(
     const { revision, status, updated } = newest;
     const pending = `revision ${revision} of release ${name}, ${status} since ${updated}`;
     const isOld = Date.parse(updated) + age <= Date.now();
-    // A first installation has nothing to roll back to: the plan refuses it.
-    if (isOld && status === "pending-install") return;
+    if (isOld && status === "pending-install") {
+      // A first installation has nothing to roll back to. Planning again would not help.
+      const error = pendingRelease({ name, namespace, revision, status, pendingSince: updated });
+      throw new ActionError(error.message, { cause: error });
+    }
     if (isOld) {
       info(`No run is at work on ${pending} any more: it is older than ${formatDuration(age)}.`);
       return rollBackPending(settings, session, access, newest, pending);

@@ -10,10 +10,10 @@ const MAX_LOSSES = 3;
 
 /**
  * Replans when another run got in first, and a few times when Helm has lost the API server. Waits for a
- * running one only if recover_pending is set.
+ * running one only if recover_pending is set. A plan waits for nobody.
  */
 export async function replanWhenOvertaken(
-  { recoverPending }: Pick<Settings, "recoverPending">,
+  { recoverPending, mode }: Pick<Settings, "recoverPending" | "mode">,
   work: () => Promise<void>,
 ): Promise<void> {
   let losses = 0;
@@ -23,8 +23,9 @@ export async function replanWhenOvertaken(
     } catch (error) {
       if (error instanceof LostApiServerError) losses += 1;
       if (losses > MAX_LOSSES) throw error;
-      const isBusy = error instanceof ReleaseBusyError && recoverPending !== undefined;
-      if (triesLeft === 0 || !(isBusy || error instanceof RestartError)) throw error;
+      const mayWait = mode === "deploy" && recoverPending !== undefined;
+      const isWaitedFor = mayWait && error instanceof ReleaseBusyError;
+      if (triesLeft === 0 || !(isWaitedFor || error instanceof RestartError)) throw error;
       info(messageOf(error));
     }
   }

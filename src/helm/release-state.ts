@@ -1,4 +1,5 @@
 import { ActionError } from "../base/errors.ts";
+import { ReleaseBusyError } from "./error.ts";
 import { isPending } from "./history.ts";
 import type { Release } from "./release.ts";
 import { isUpgradable, NOT_INSTALLED } from "./release.ts";
@@ -44,10 +45,16 @@ export function refuseUnfinished(release: Release): void {
  * @param otherwise a sentence on what else can be done
  */
 export function pendingRelease(
-  { name, namespace, revision, status, pendingSince }: Release,
+  {
+    name,
+    namespace,
+    revision,
+    status,
+    pendingSince,
+  }: Pick<Release, "name" | "namespace" | "revision" | "status" | "pendingSince">,
   otherwise = "",
-): ActionError {
-  return new ActionError(
+): ReleaseBusyError {
+  return new ReleaseBusyError(
     `Revision ${revision} of release ${name} in namespace ${namespace} is ${status}; nothing was changed.`,
     {
       why: `another Helm run is at work on the release${pendingSince ? ` since ${pendingSince}` : ""}, or one was killed before it could record how it ended.`,
