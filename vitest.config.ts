@@ -37,8 +37,8 @@ const WITH_PROGRAMS = {
   hookTimeout: 600_000,
   expect: POLL,
   isolate: false,
-  // More than the processors that a small machine has: tests wait for their programs much of the time.
-  maxWorkers: 4,
+  // Tests also wait for their programs. A fourth file at a time makes two processors no faster.
+  maxWorkers: 3,
   maxConcurrency: 3,
   // After the unit tests, which end sooner when nothing runs beside them.
   sequence: { groupOrder: 1 },
