@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import {
   CoreV1Api,
   type Informer,
@@ -26,6 +27,8 @@ import {
   portBehind,
   selects,
 } from "./pod-object.ts";
+
+const START_AGAIN_MS = 100;
 
 /** One pod that accepts clients. */
 interface Member {
@@ -128,9 +131,19 @@ export class NetworkEndpointGroups extends EventEmitter<{ change: [] }> implemen
     }
     const member = { pod };
     this.#members.set(uid, member);
-    this.#start(member).catch((error: unknown) =>
-      console.error(`network endpoint groups: pod ${nameOf(pod)} could not start to listen: ${error}`),
-    );
+    void this.#keepStarting(member);
+  }
+
+  /** Tries again after a failure, as a kubelet does: a request to the API server may fail. */
+  async #keepStarting(member: Member): Promise<void> {
+    while (!member.ended) {
+      try {
+        return await this.#start(member);
+      } catch (error) {
+        console.error(`network endpoint groups: pod ${nameOf(member.pod)} does not listen yet: ${error}`);
+        await delay(START_AGAIN_MS);
+      }
+    }
   }
 
   async #start(member: Member): Promise<void> {
