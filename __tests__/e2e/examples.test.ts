@@ -204,7 +204,7 @@ describe.concurrent("examples", () => {
 
   test("internal.yml", async () => {
     await success("internal.yml", "push");
-    const ingress = await cluster.get("internal", "ingress", "my-release-milvus");
+    const ingress = await cluster.get("internal", "Ingress", "my-release-milvus");
     expect(ingress.metadata.annotations).toMatchObject({ "kubernetes.io/ingress.class": "gce-internal" });
   });
 
@@ -233,7 +233,7 @@ describe.concurrent("examples", () => {
     await expect
       .poll(() => answer(web.address, "attu.example.com", "/"))
       .toEqual({ status: 200, text: "<title>Attu</title>" });
-    const attu = await cluster.get("web", "backendconfig", "attu");
+    const attu = await cluster.get("web", "BackendConfig", "attu");
     expect(attu.spec).toMatchObject({ iap: { enabled: true } });
   });
 

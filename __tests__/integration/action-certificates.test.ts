@@ -80,7 +80,7 @@ async function presentsUnder(
 
 /** The certificate and the key in a Secret. */
 async function keyPairIn(namespace: string, name: string): Promise<KeyPair> {
-  const { data } = await cluster.get(namespace, "secret", name);
+  const { data } = await cluster.get(namespace, "Secret", name);
   const text = (key: string) => Buffer.from(data?.[key] ?? "", "base64").toString();
   return { certificate: text("tls.crt"), privateKey: text("tls.key") };
 }
@@ -108,12 +108,12 @@ async function argumentsOf(job: Job, step: Step): Promise<string> {
 
 /** The annotations of a namespace's Ingress. */
 async function annotationsOf(namespace: string): Promise<Record<string, string>> {
-  return (await cluster.get(namespace, "ingress", INGRESS)).metadata.annotations ?? {};
+  return (await cluster.get(namespace, "Ingress", INGRESS)).metadata.annotations ?? {};
 }
 
 /** The hosts that a namespace's Ingress routes. */
 async function hostsOf(namespace: string): Promise<unknown[]> {
-  const { spec } = await cluster.get(namespace, "ingress", INGRESS);
+  const { spec } = await cluster.get(namespace, "Ingress", INGRESS);
   const { rules }: { rules: { host: string }[] } = JSON.parse(JSON.stringify(spec));
   return rules.map(({ host }) => host);
 }
@@ -353,10 +353,8 @@ describe.concurrent("secret", () => {
 
   /** The versions of a namespace's Secrets but Helm's. */
   async function secretVersions(namespace: string): Promise<Record<string, string>> {
-    const { items }: { items: { metadata: { name: string; resourceVersion: string } }[] } = JSON.parse(
-      await cluster.kubectl("get", "secrets", "-n", namespace, "-o", "json"),
-    );
-    const own = items.filter(({ metadata }) => !metadata.name.startsWith("sh.helm."));
+    const secrets = await cluster.list(namespace, "Secret");
+    const own = secrets.filter(({ metadata }) => !metadata.name.startsWith("sh.helm."));
     return Object.fromEntries(own.map(({ metadata }) => [metadata.name, metadata.resourceVersion]));
   }
 
@@ -485,11 +483,6 @@ async function pointAt(host: string, address: string): Promise<void> {
   await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: [address] });
 }
 
-async function managedCertificates(namespace: string): Promise<string[]> {
-  const found = await cluster.kubectl("get", "managedcertificates", "-n", namespace, "-o", "name");
-  return found.split("\n").flatMap((line) => line.split("/")[1] ?? []);
-}
-
 const PRE_SHARED = "ingress.gcp.kubernetes.io/pre-shared-cert";
 const GOOGLES = { certificate: "google-managed" };
 
@@ -533,7 +526,7 @@ describe.concurrent("google-managed", () => {
     await pointAt(host, "127.0.0.9");
     const step = await cluster.start(namespace, { ...GOOGLES, wait_for: "certificate" });
     await step.line(/^Google reports FailedNotVisible for insist\.milvus\.io/);
-    const { status } = JSON.parse(JSON.stringify(await cluster.get(namespace, "ingress", INGRESS)));
+    const { status } = JSON.parse(JSON.stringify(await cluster.get(namespace, "Ingress", INGRESS)));
     await pointAt(host, status.loadBalancer.ingress[0].ip);
     const result = expectSuccess(await step.ended);
     expect(result.outputs).toMatchObject({ certificate_status: "Active" });
@@ -591,7 +584,7 @@ describe.concurrent("google-managed", () => {
     expect(internal.outputs.address).not.toBe(external.outputs.address);
     await presentsUnder(internal, internal.outputs.ca_certificate ?? "");
     expect(await annotationsOf(namespace)).not.toHaveProperty([PRE_SHARED]);
-    expect(await managedCertificates(namespace)).toEqual([]);
+    expect(await cluster.names(namespace, "ManagedCertificate")).toEqual([]);
     await cluster.expectUnchanged(namespace, inputs);
   });
 
@@ -619,7 +612,7 @@ describe.concurrent("google-managed", () => {
       expect(await hostsOf(namespace)).toEqual([next, former]);
       const [presented] = await handshake(address, former);
       expect(presented?.checkHost(former)).toBe(former);
-      expect(await managedCertificates(namespace)).toHaveLength(2);
+      expect(await cluster.names(namespace, "ManagedCertificate")).toHaveLength(2);
     }
 
     await pointAt(next, address);
@@ -628,7 +621,7 @@ describe.concurrent("google-managed", () => {
     expect(await hostsOf(namespace)).toEqual([next]);
     const [presented] = await handshake(address, next);
     expect(presented?.subjectAltName).toBe(`DNS:${next}`);
-    expect(await managedCertificates(namespace)).toEqual([
+    expect(await cluster.names(namespace, "ManagedCertificate")).toEqual([
       expect.stringMatching(new RegExp(`^${CERTIFICATE}-[0-9a-f]{8}$`)),
     ]);
     await cluster.expectUnchanged(namespace, inputs);
@@ -716,7 +709,7 @@ describe("google-managed, when Google refuses", () => {
     await pointAt(hostOf(namespace), address);
     const next = await cluster.deploy(namespace, GOOGLES);
     expect(next.outputs).toMatchObject({ certificate_status: "Active", changed: "true" });
-    expect(await managedCertificates(namespace)).toHaveLength(1);
+    expect(await cluster.names(namespace, "ManagedCertificate")).toHaveLength(1);
     await cluster.expectUnchanged(namespace, GOOGLES);
     await eventuallyPresentsOne(namespace);
   });

@@ -26,12 +26,11 @@ describe.each<HelmName>(["helm3", "helm4"])("%s: a chart that renders a new toke
     // What Helm has recorded is what is in the cluster.
     const manifest = await cluster.helm("get", "manifest", "my-release", "-n", namespace);
     const recorded = [...parseManifest(manifest).values()];
-    const { data } = await cluster.get(namespace, "secret", "my-release-etcd-jwt-token");
+    const { data } = await cluster.get(namespace, "Secret", "my-release-etcd-jwt-token");
     expect(recorded.find(({ kind }) => kind === "Secret")?.data).toEqual(data);
-    const { spec } = await cluster.get(namespace, "service", SERVICE);
+    const { spec } = await cluster.get(namespace, "Service", SERVICE);
     expect(spec).toMatchObject({ type: "ClusterIP" });
-    const revisions = await cluster.kubectl("get", "controllerrevisions", "-n", namespace, "-o", "name");
-    expect(revisions.trim().split("\n")).toHaveLength(2);
+    expect(await cluster.names(namespace, "ControllerRevision")).toHaveLength(2);
   });
 });
 
@@ -50,7 +49,7 @@ test("what others change between plan and removal: numbers of pods stay, edits a
   const kept = `Deployment ${QUERY_NODE} keeps its 3 replicas: Helm's record has 1, queryNode.replicas becomes 3.`;
   expect(lines).toContain(kept);
   expect(removalIn(lines)).toContain("Helm replaced no pods.");
-  const { spec } = await cluster.get(namespace, "deployment", QUERY_NODE);
+  const { spec } = await cluster.get(namespace, "Deployment", QUERY_NODE);
   expect(spec).toMatchObject({ replicas: 3 });
   expect(await cluster.values(namespace)).toMatchObject({ queryNode: { replicas: 3 } });
   expect(lines).toContainEqual(

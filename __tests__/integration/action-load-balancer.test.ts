@@ -25,11 +25,6 @@ async function annotationsOf(namespace: string): Promise<Record<string, string>>
   return (await cluster.get(namespace, "Ingress", INGRESS)).metadata.annotations ?? {};
 }
 
-async function namesOf(namespace: string, kind: string): Promise<string[]> {
-  const names = await cluster.kubectl("get", kind, "-n", namespace, "-o", "name");
-  return names.split("\n").flatMap((name) => name.split("/")[1] ?? []);
-}
-
 describe.concurrent("backend_config", () => {
   test("is laid over what this action makes, and taken away again", async () => {
     const namespace = "backend-config";
@@ -125,7 +120,7 @@ describe.concurrent("frontend_config and allow_http", () => {
       `change Ingress ${INGRESS}`,
       `delete FrontendConfig ${FRONTEND_CONFIG}`,
     ]);
-    expect(await namesOf(namespace, "frontendconfigs")).toEqual([]);
+    expect(await cluster.names(namespace, "FrontendConfig")).toEqual([]);
     expect(await annotationsOf(namespace)).toMatchObject({ "kubernetes.io/ingress.allow-http": "false" });
     expect(await annotationsOf(namespace)).not.toHaveProperty([FRONTEND_CONFIG_ANNOTATION]);
     await vi.waitFor(() => expect(fetch(`http://${first.outputs.address}/`)).rejects.toThrow(), LIMIT);
@@ -180,7 +175,7 @@ describe.concurrent("frontend_config and allow_http", () => {
     expect(error).toContain(`FrontendConfig ${namespace}/${FRONTEND_CONFIG} belongs to somebody else`);
     expect(error).toContain("argocd-controller");
     await cluster.deploy(namespace, { wait_for: "none" });
-    expect(await namesOf(namespace, "frontendconfigs")).toEqual([FRONTEND_CONFIG]);
+    expect(await cluster.names(namespace, "FrontendConfig")).toEqual([FRONTEND_CONFIG]);
   });
 });
 
@@ -300,8 +295,9 @@ describe.concurrent("manifests", () => {
         "create NetworkPolicy only-ours",
       ]),
     );
-    expect(await namesOf(namespace, "networkpolicies")).toEqual(["only-ours"]);
-    expect((await cluster.get(namespace, "alerts.example.com", "slow")).spec).toEqual({ severity: "high" });
+    expect(await cluster.names(namespace, "NetworkPolicy")).toEqual(["only-ours"]);
+    const severity = ["-n", namespace, "-o", "jsonpath={.spec.severity}"];
+    expect(await cluster.kubectl("get", "alerts.example.com", "slow", ...severity)).toBe("high");
     await cluster.expectUnchanged(namespace, inputs, { files });
 
     files["k8s/policies.yaml"] = [policy("only-ours"), configMap("notes", { a: "2" })];

@@ -122,7 +122,7 @@ describe.concurrent("a release that a killed run has left pending", () => {
     expect(next.outputs).toMatchObject({ changed: "true", release_revision: "4" });
     expect(await cluster.values(namespace)).toEqual(values);
     expect(JSON.stringify(await podTemplate(cluster, namespace))).not.toContain("ready-after");
-    const { metadata } = await cluster.get(namespace, "service", "my-release-milvus");
+    const { metadata } = await cluster.get(namespace, "Service", "my-release-milvus");
     expect(metadata.annotations).toMatchObject({ "cloud.google.com/neg": '{"ingress":true}' });
   });
 

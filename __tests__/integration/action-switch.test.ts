@@ -79,15 +79,6 @@ async function pointHere(host: string, address: string): Promise<void> {
   await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: [address] });
 }
 
-/** Names of a kind's objects in a namespace, Helm's own left out. */
-async function names(namespace: string, kind: string): Promise<string[]> {
-  const found = await cluster.kubectl("get", kind, "-n", namespace, "-o", "name");
-  return found
-    .split("\n")
-    .flatMap((line) => line.split("/")[1] ?? [])
-    .filter((name) => !name.startsWith("sh.helm."));
-}
-
 async function fingerprintAt(address: string, namespace: string): Promise<string> {
   const [certificate] = await handshake(address, hostOf(namespace));
   return certificate?.fingerprint256 ?? "";
@@ -96,9 +87,9 @@ async function fingerprintAt(address: string, namespace: string): Promise<string
 /** What there is of certificates because of a namespace's load balancer: objects, annotations, at Google. */
 async function remainsOf(namespace: string) {
   const [{ metadata }, secrets, managed, { sslCertificates, loadBalancers }] = await Promise.all([
-    cluster.get(namespace, "ingress", INGRESS),
-    names(namespace, "secrets"),
-    names(namespace, "managedcertificates"),
+    cluster.get(namespace, "Ingress", INGRESS),
+    cluster.names(namespace, "Secret"),
+    cluster.names(namespace, "ManagedCertificate"),
     googleState(cluster),
   ]);
   const certificates = (isOurs: boolean) =>
@@ -201,7 +192,7 @@ describe("from each kind of certificate to each other one, on one live load bala
   async function fingerprintOf(kind: Kind): Promise<string> {
     if (kind === "self-managed" || kind === "secret") {
       const name = kind === "secret" ? "mine" : CERTIFICATE;
-      const { data } = await cluster.get(namespace, "secret", name);
+      const { data } = await cluster.get(namespace, "Secret", name);
       return new X509Certificate(Buffer.from(data?.["tls.crt"] ?? "", "base64")).fingerprint256;
     }
     if (kind === "pre-shared") return new X509Certificate(shared.certificate).fingerprint256;
@@ -227,7 +218,7 @@ describe.concurrent("on the way to Google's certificate", () => {
     const { presented, ...watched } = await watch.stop();
     expectUnbroken({ presented, ...watched });
     expect(presented).toEqual([before]);
-    expect(await names(namespace, "secrets")).toEqual(["mine", CERTIFICATE, `${CERTIFICATE}-ca`]);
+    expect(await cluster.names(namespace, "Secret")).toEqual(["mine", CERTIFICATE, `${CERTIFICATE}-ca`]);
 
     // And back.
     const { outputs } = await cluster.deploy(namespace, INPUTS["self-managed"]);
@@ -235,7 +226,7 @@ describe.concurrent("on the way to Google's certificate", () => {
     expect(await fingerprintAt(address, namespace)).toBe(before);
     await vi.waitFor(async () => {
       expect(await certificatesAtGoogle(cluster, namespace)).toEqual([expect.stringMatching(/^k8s2-cr-/)]);
-      expect(await names(namespace, "managedcertificates")).toEqual([]);
+      expect(await cluster.names(namespace, "ManagedCertificate")).toEqual([]);
     }, 100_000);
   });
 
@@ -250,8 +241,8 @@ describe.concurrent("on the way to Google's certificate", () => {
     await step.line(/^::group::Wait for the certificate/);
     step.kill("SIGKILL");
     await step.ended;
-    expect(await names(namespace, "managedcertificates")).toEqual([CERTIFICATE]);
-    expect(await names(namespace, "secrets")).toEqual(["mine", CERTIFICATE, `${CERTIFICATE}-ca`]);
+    expect(await cluster.names(namespace, "ManagedCertificate")).toEqual([CERTIFICATE]);
+    expect(await cluster.names(namespace, "Secret")).toEqual(["mine", CERTIFICATE, `${CERTIFICATE}-ca`]);
     expect(await fingerprintAt(address, namespace)).toBe(before);
 
     await pointHere(host, address);
@@ -266,7 +257,7 @@ describe.concurrent("on the way to Google's certificate", () => {
     const watched = await watch.stop();
     expectUnbroken(watched);
     expect(watched.presented).toEqual([before, after]);
-    expect(await names(namespace, "secrets")).toEqual(["mine"]);
+    expect(await cluster.names(namespace, "Secret")).toEqual(["mine"]);
     await cluster.expectUnchanged(namespace, INPUTS["google-managed"]);
   });
 });

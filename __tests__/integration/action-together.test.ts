@@ -63,7 +63,7 @@ describe.each<{ helm: HelmName; recover: string }>([
   });
 
   test("the authority in a run's outputs has signed what is served", async () => {
-    const { data } = await cluster.get(namespace, "secret", CERTIFICATE);
+    const { data } = await cluster.get(namespace, "Secret", CERTIFICATE);
     const authority = authorityIn(Buffer.from(data?.["tls.crt"] ?? "", "base64").toString());
     for (const { exitCode, outputs } of results) {
       if (exitCode === 0) expect(outputs.ca_certificate).toBe(authority);
@@ -147,7 +147,7 @@ describe("what somebody else does between a run's plan and its upgrade is notice
     );
     expect(outputs).toMatchObject({ changed: "true", release_revision: "2" });
     expect(lines).toContain(`Why: Deployment ${QUERY_NODE}: spec.replicas`);
-    const { spec } = await cluster.get(namespace, "deployment", QUERY_NODE);
+    const { spec } = await cluster.get(namespace, "Deployment", QUERY_NODE);
     expect(spec).toMatchObject({ replicas: 3 });
   });
 });

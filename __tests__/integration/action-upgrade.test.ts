@@ -137,7 +137,7 @@ test("keep_layer4: the layer-4 load balancer goes once Milvus answers through th
   const values = JSON.stringify({ extraConfigFiles: { "user.yaml": userYaml } });
   const inputs = { keep_layer4: "true", values };
   const service = async () => {
-    const { type } = Object((await cluster.get(namespace, "service", "my-release-milvus")).spec);
+    const { type } = Object((await cluster.get(namespace, "Service", "my-release-milvus")).spec);
     return type;
   };
 

@@ -87,10 +87,10 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
   test("is put behind the load balancer, and log, outputs and summary say so", async () => {
     expectSuccess(first);
     const { address } = first.outputs;
-    const ingress = await cluster.get(namespace, "ingress", "my-release-milvus");
+    const ingress = await cluster.get(namespace, "Ingress", "my-release-milvus");
     const [certificate, authority] = await Promise.all(
       ["my-release-milvus-tls", "my-release-milvus-tls-ca"].map(async (name) => {
-        const { data } = await cluster.get(namespace, "secret", name);
+        const { data } = await cluster.get(namespace, "Secret", name);
         return Buffer.from(data?.["tls.crt"] ?? "", "base64").toString();
       }),
     );
@@ -143,16 +143,16 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
       common: { security: { authorizationEnabled: true, tlsMode: 1 } },
       proxy: { http: { port: 8080 } },
     });
-    const live = await cluster.get(namespace, "service", "my-release-milvus");
+    const live = await cluster.get(namespace, "Service", "my-release-milvus");
     expect(live.spec).toMatchObject({ type: "ClusterIP" });
     expect(live.metadata.annotations).toMatchObject(ANNOTATIONS);
   });
 
   test("has the objects of the page, owned by this action", async () => {
     const [backendConfig, secret, ingress] = await Promise.all([
-      cluster.get(namespace, "backendconfig", "my-release-backendconfig"),
-      cluster.get(namespace, "secret", "my-release-milvus-tls"),
-      cluster.get(namespace, "ingress", "my-release-milvus"),
+      cluster.get(namespace, "BackendConfig", "my-release-backendconfig"),
+      cluster.get(namespace, "Secret", "my-release-milvus-tls"),
+      cluster.get(namespace, "Ingress", "my-release-milvus"),
     ]);
     expect(backendConfig.spec).toEqual({
       timeoutSec: 3600,
@@ -228,7 +228,7 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
     expect(post.exitCode).toBe(0);
     expect(readdirSync(job.temp)).toEqual([]);
 
-    const secret = await cluster.get(namespace, "secret", "my-release-milvus-tls");
+    const secret = await cluster.get(namespace, "Secret", "my-release-milvus-tls");
     const key =
       Buffer.from(secret.data?.["tls.key"] ?? "", "base64")
         .toString()

@@ -96,7 +96,7 @@ test("no secret of a service account key's job is left anywhere", async () => {
   const post = await job.post();
   expect(post.exitCode).toBe(0);
 
-  const secret = await cluster.get("key", "secret", "my-release-milvus-tls");
+  const secret = await cluster.get("key", "Secret", "my-release-milvus-tls");
   const tlsKey = Buffer.from(secret.data?.["tls.key"] ?? "", "base64").toString();
   const secrets = [
     ...maskedTokens(main),

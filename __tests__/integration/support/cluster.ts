@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect } from "vitest";
 import { stringify } from "yaml";
 import { binaries } from "../../../local-gke/binaries/binaries.ts";
@@ -10,6 +11,7 @@ import type { Timing } from "../../../local-gke/ingress/timing.ts";
 import { installRelease, UNVALIDATED } from "../../../local-gke/release.ts";
 import { messageOf } from "../../../src/base/errors.ts";
 import { type Output, run } from "../../../src/base/process.ts";
+import { type ApiObject, ApiReader, type Kind } from "./api-reader.ts";
 import { type ApiRequest, AuditLog, isWrite } from "./audit-log.ts";
 import { borrow, giveBack } from "./borrowed.ts";
 import { type Inputs, Job, type Step, type StepResult } from "./job.ts";
@@ -20,7 +22,7 @@ export const CHART = join(import.meta.dirname, "../../../local-gke/chart/milvus"
 /** The host that every test's Ingress has: each has an address of its own. */
 export const HOST = "my-release.milvus.io";
 /** The kinds of objects that the action and Helm write. */
-const KINDS = "services,configmaps,secrets,ingresses,backendconfigs,deployments";
+const KINDS = ["Service", "ConfigMap", "Secret", "Ingress", "BackendConfig", "Deployment"] as const;
 /** Annotations that Google's controllers write. */
 const OF_CONTROLLERS = /^(ingress\.kubernetes\.io\/|cloud\.google\.com\/neg-status$)/;
 
@@ -34,37 +36,12 @@ export type HelmName = (typeof HELM_NAMES)[number];
 /** The Helm of tests that name none: TEST_HELM, else Helm 4. */
 export const HELM = helmNamed(process.env.TEST_HELM ?? "helm4");
 
-/** An object of the API server's, as far as tests look into it. */
-export interface ApiObject {
-  metadata: {
-    uid: string;
-    annotations?: Record<string, string>;
-    managedFields: { manager: string; fieldsV1: object }[];
-  };
-  type?: string;
-  data?: Record<string, string>;
-  spec?: object;
-}
-
 /** A set of records as the world sees it. */
 export interface DnsRecord {
   name: string;
   type: string;
   ttl: number;
   values: string[];
-}
-
-interface SnapshotObject {
-  kind: string;
-  metadata: {
-    name: string;
-    uid: string;
-    resourceVersion: string;
-    generation: number;
-    labels?: object;
-    annotations?: Record<string, string>;
-  };
-  spec?: object;
 }
 
 /** What tests read of the control API's state. */
@@ -79,12 +56,13 @@ interface Borrowed {
   gke: State;
   tools: Record<HelmName | "kubectl", string>;
   auditLog: AuditLog;
+  api: ApiReader;
 }
 
 /** What a test file finds in a cluster, by which it knows what it has left there. */
 interface Found {
   namespaces: string[];
-  /** The names of {@link COMMON_KINDS}. */
+  /** What is in no namespace, or in `default`, and could disturb another test file, as kind/name. */
   common: string[];
 }
 
@@ -100,12 +78,11 @@ export interface JobOptions {
 /** What a job's workspace has, by path: text, or documents that are written as YAML. */
 export type Files = Record<string, string | object>;
 
-/** What is in no namespace, or in `default`, and could disturb another test file. */
-const COMMON_KINDS = [
-  "nodes,customresourcedefinitions,clusterroles,clusterrolebindings,validatingwebhookconfigurations",
-  "services,secrets,configmaps,deployments,ingresses",
-].join(",");
-
+/** What is in no namespace and could disturb another test file. */
+const CLUSTER_KINDS = [
+  ...["Node", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"],
+  "ValidatingWebhookConfiguration",
+] as const;
 /**
  * Returns a local GKE that this test file has to itself, from before its tests until they have ended.
  *
@@ -152,7 +129,8 @@ export class TestCluster {
   async borrow(): Promise<void> {
     const tools = await binaries(["kubectl", "helm3", "helm4"]);
     const gke = await borrow();
-    this.#borrowed = { gke, tools, auditLog: await AuditLog.open(gke.directory) };
+    const auditLog = await AuditLog.open(gke.directory);
+    this.#borrowed = { gke, tools, auditLog, api: new ApiReader(gke.kubeconfig) };
     this.#found = await this.#find();
   }
 
@@ -189,10 +167,13 @@ export class TestCluster {
   }
 
   async #find(): Promise<Found> {
-    const names = await this.kubectl("get", `namespaces,${COMMON_KINDS}`, "-n", "default", "-o", "name");
-    const isNamespace = (name: string) => name.startsWith("namespace/");
-    const all = names.trim().split("\n");
-    return { namespaces: all.filter(isNamespace), common: all.filter((name) => !isNamespace(name)) };
+    const { api } = this.#own;
+    const [namespaces, ...common] = await Promise.all([
+      api.list("Namespace"),
+      ...CLUSTER_KINDS.map(async (kind) => namesOf(kind, await api.list(kind))),
+      ...KINDS.map(async (kind) => namesOf(kind, await api.list(kind, "default"))),
+    ]);
+    return { namespaces: namespaces.map(({ metadata }) => metadata.name), common: common.flat() };
   }
 
   /**
@@ -319,36 +300,53 @@ export class TestCluster {
     return succeeded(args, await run(this.#program(HELM), unvalidated, { input }));
   }
 
-  async get(namespace: string, kind: string, name: string): Promise<ApiObject> {
-    return JSON.parse(
-      await this.kubectl("get", kind, name, "-n", namespace, "-o", "json", "--show-managed-fields"),
-    );
+  get(namespace: string, kind: Kind, name: string): Promise<ApiObject> {
+    return this.#own.api.get(kind, namespace, name);
   }
 
-  /** The values that users have set on release my-release, as Helm has them. */
+  /** The objects of a kind in a namespace. */
+  list(namespace: string, kind: Kind): Promise<ApiObject[]> {
+    return this.#own.api.list(kind, namespace);
+  }
+
+  /** The names of a kind's objects in a namespace, without Helm's records. */
+  async names(namespace: string, kind: Kind): Promise<string[]> {
+    const names = (await this.list(namespace, kind)).map(({ metadata }) => metadata.name);
+    return names.filter((name) => !name.startsWith("sh.helm."));
+  }
+
+  /** The values that users have set on release my-release, from its last revision. */
   async values(namespace: string): Promise<Record<string, unknown>> {
-    return JSON.parse(await this.helm("get", "values", "my-release", "-n", namespace, "-o", "json"));
+    const { data } = (await this.#records(namespace)).at(-1) ?? {};
+    const record = Buffer.from(data?.release ?? "", "base64").toString();
+    return JSON.parse(gunzipSync(Buffer.from(record, "base64")).toString()).config ?? {};
   }
 
   /** The status of each revision of release my-release, the oldest first. */
   async revisions(namespace: string): Promise<string[]> {
-    const history = await this.helm("history", "my-release", "-n", namespace, "-o", "json");
-    return JSON.parse(history).map(({ status }: { status: string }) => status);
+    return (await this.#records(namespace)).map(({ metadata }) => metadata.labels?.status ?? "");
+  }
+
+  /** The Secrets in which Helm keeps the revisions of release my-release, the oldest first. */
+  async #records(namespace: string): Promise<ApiObject[]> {
+    const records = await this.#own.api.list("Secret", namespace, "owner=helm,name=my-release");
+    const revision = ({ metadata }: ApiObject) => Number(metadata.labels?.version);
+    return records.sort((a, b) => revision(a) - revision(b));
   }
 
   /**
    * Everything in a namespace that a run could change: two that are equal say that nothing has been written.
    */
   async snapshot(namespace: string): Promise<Record<string, string>> {
-    // Kubernetes itself writes that ConfigMap, some time after it has made the namespace.
-    const flags = ["--field-selector=metadata.name!=kube-root-ca.crt", "-n", namespace, "-o", "json"];
-    const list: { items: SnapshotObject[] } = JSON.parse(await this.kubectl("get", KINDS, ...flags));
-    return Object.fromEntries(
-      list.items.map((object) => [
-        `${object.kind}/${object.metadata.name} ${object.metadata.uid}`,
-        writtenPart(object),
-      ]),
+    const lists = await Promise.all(
+      KINDS.map(async (kind) =>
+        (await this.list(namespace, kind)).map((object) => [
+          `${kind}/${object.metadata.name} ${object.metadata.uid}`,
+          writtenPart(kind, object),
+        ]),
+      ),
     );
+    return Object.fromEntries(lists.flat());
   }
 
   /** All that the Google account of the jobs has asked the API server for since this test file began. */
@@ -440,12 +438,16 @@ export function hostOf(namespace: string): string {
  * Tells one write from another, but for those of Kubernetes's and Google's own
  * controllers, which may come late.
  */
-function writtenPart({ kind, metadata, spec }: SnapshotObject): string {
+function writtenPart(kind: Kind, { metadata, spec }: ApiObject): string {
   const { generation, labels, annotations = {}, resourceVersion } = metadata;
   if (kind === "Deployment") return `generation ${generation}`;
   if (kind !== "Service" && kind !== "Ingress") return resourceVersion;
   const given = Object.entries(annotations).filter(([name]) => !OF_CONTROLLERS.test(name));
   return JSON.stringify({ labels, annotations: given, spec });
+}
+
+function namesOf(kind: Kind, objects: ApiObject[]): string[] {
+  return objects.map(({ metadata }) => `${kind}/${metadata.name}`);
 }
 
 function differenceOf(before: string[], after: string[]): string[] {

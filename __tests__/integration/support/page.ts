@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { expect } from "vitest";
-import { type ApiObject, HOST, type TestCluster } from "./cluster.ts";
+import type { ApiObject, Kind } from "./api-reader.ts";
+import { HOST, type TestCluster } from "./cluster.ts";
 import { BACKEND_CONFIG, CERTIFICATE, FIELD_MANAGER, INGRESS, SERVICE } from "./names.ts";
 
 export const OBJECTS = { Ingress: INGRESS, BackendConfig: BACKEND_CONFIG, Secret: CERTIFICATE };
@@ -45,7 +46,7 @@ export function managersOf({ metadata }: ApiObject): string[] {
 
 /** Expects that all objects of the load balancer are this action's, and as it would have made it itself. */
 export async function expectAdopted(cluster: TestCluster, namespace: string): Promise<void> {
-  const read = (kind: string, name: string) => cluster.get(namespace, kind, name);
+  const read = (kind: Kind, name: string) => cluster.get(namespace, kind, name);
   const ingress = await read("Ingress", INGRESS);
   const backend = await read("BackendConfig", BACKEND_CONFIG);
   const secret = await read("Secret", CERTIFICATE);

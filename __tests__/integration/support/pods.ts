@@ -1,8 +1,6 @@
 import type { TestCluster } from "./cluster.ts";
 import { STANDALONE } from "./names.ts";
 
-const DEPLOYMENT = `deployment/${STANDALONE}`;
-
 /** Values with which pods crash again and again. */
 export const CRASH = "annotations:\n  local-gke/pod: crash-loop\n";
 
@@ -14,7 +12,7 @@ export function readyAfter(time: string): string {
 /** Waits until Helm waits for the pods of an upgrade with the values of {@link readyAfter} an hour. */
 export async function untilRollout(cluster: TestCluster, namespace: string): Promise<void> {
   const condition = "--for=jsonpath={.spec.template.metadata.annotations.local-gke/ready-after}=1h";
-  await cluster.kubectl("wait", condition, "-n", namespace, DEPLOYMENT, "--timeout=300s");
+  await cluster.kubectl("wait", condition, "-n", namespace, `deployment/${STANDALONE}`, "--timeout=300s");
 }
 
 /** Waits until Helm has begun to make a revision of release my-release. */
@@ -29,6 +27,6 @@ export async function untilRevision(
 
 /** What the pods of a small release are made from. */
 export async function podTemplate(cluster: TestCluster, namespace: string): Promise<unknown> {
-  const path = "jsonpath={.spec.template}";
-  return JSON.parse(await cluster.kubectl("get", DEPLOYMENT, "-n", namespace, "-o", path));
+  const { spec } = await cluster.get(namespace, "Deployment", STANDALONE);
+  return Object(spec).template;
 }
