@@ -137,9 +137,12 @@ export class TestCluster {
   /** Ends whatever a test has left running, and gives the cluster back. */
   async giveBack(): Promise<void> {
     if (!this.#borrowed) return;
-    for (const { directory } of this.#jobs) {
-      await killProcessesOf(directory);
-      await rm(directory, { recursive: true, force: true });
+    for (const job of this.#jobs) {
+      for (const lines of job.unfinished()) {
+        console.warn(`This job has not ended:\n${lines.join("\n")}`);
+      }
+      await killProcessesOf(job.directory);
+      await rm(job.directory, { recursive: true, force: true });
     }
     const made = await this.#cleanUp().catch((error: unknown) => {
       console.warn(`The next test file gets another cluster: ${messageOf(error)}`);

@@ -53,6 +53,8 @@ export class Job {
   readonly toolCache: string;
   readonly workspace: string;
   readonly #environment: Record<string, string>;
+  /** The output of the steps that run. */
+  readonly #running = new Set<string[]>();
   #inputs: Inputs = {};
   #state: Record<string, string> = {};
 
@@ -119,6 +121,11 @@ export class Job {
     return this.#launch("post", action.runs.post, Object.fromEntries(state)).ended;
   }
 
+  /** What each step has printed that has not ended. */
+  unfinished(): string[][] {
+    return [...this.#running];
+  }
+
   #launch(name: string, program: string, extra: Record<string, string>): Step {
     const files = {
       GITHUB_ENV: join(this.directory, `${name}.env`),
@@ -134,6 +141,7 @@ export class Job {
       stdio: ["ignore", "pipe", "pipe"],
     });
     const lines: string[] = [];
+    this.#running.add(lines);
     const watchers = new Set<() => void>();
     let over = false;
     const changed = () => {
@@ -149,6 +157,7 @@ export class Job {
       child.once("error", reject);
       child.once("close", (exitCode) => {
         over = true;
+        this.#running.delete(lines);
         changed();
         resolve({
           exitCode,
