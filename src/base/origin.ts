@@ -2,7 +2,7 @@
 const SHORT = 7;
 
 /**
- * Returns what names this run in records that outlive it: repository, commit and the run's page, e.g.
+ * Returns the name of this run for records that outlive it: repository, commit and the run's page, e.g.
  * `acme/search@1a2b3c4, https://github.com/acme/search/actions/runs/42`. Undefined outside of a workflow.
  *
  * @param environment the job's variables, as the runner sets them

@@ -1,4 +1,8 @@
-import { isMap } from "../base/yaml.ts";
+import * as v from "valibot";
+import { parseJson } from "../base/json.ts";
+import { isMap, type YamlMap } from "../base/yaml.ts";
+
+const JsonObject = v.custom<YamlMap>(isMap);
 
 /** A longer output is for programs. */
 const LONGEST = 120;
@@ -12,18 +16,11 @@ export function resultTable(outputs: Record<string, string>): string {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
 }
 
-/** Returns all outputs as JSON; those that are JSON objects themselves as such. */
+/** Returns all outputs as JSON. An output that is a JSON object itself is one in it, too. */
 export function resultJson(outputs: Record<string, string>): string {
-  const entries = Object.entries(outputs).map(([name, value]) => [name, objectIn(value) ?? value]);
+  const entries = Object.entries(outputs).map(([name, value]) => [
+    name,
+    parseJson(JsonObject, value) ?? value,
+  ]);
   return JSON.stringify(Object.fromEntries(entries), undefined, 2);
-}
-
-function objectIn(text: string): unknown {
-  if (!text.startsWith("{")) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isMap(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

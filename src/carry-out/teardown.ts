@@ -27,8 +27,8 @@ export async function removeObjects(
     );
     info(`${object.kind} ${object.namespace}/${object.name} is gone.`);
   };
-  // The Ingress goes first: its finalizer holds until Google's load balancer is gone, which uses the other
-  // objects.
+  // The Ingress goes first: Google's load balancer uses the other objects until it is gone, and the Ingress's
+  // finalizer holds as long.
   for (const object of objects) if (object.kind === "Ingress") await remove(object, addressTimeout);
   const others = objects.filter(({ kind }) => kind !== "Ingress");
   await allOf(others.map((object) => remove(object, DELETION_MS)));
@@ -45,7 +45,7 @@ export async function removeObjects(
   }
 }
 
-/** Releases the static address if that is asked for; logs what becomes of it. */
+/** Releases the static address if the inputs ask for it. Logs what becomes of it. */
 export async function releaseStaticAddress(
   { staticIpName }: Pick<Settings, "staticIpName">,
   { report }: Session,

@@ -4,7 +4,7 @@ import type { SecurityPolicy, SecurityRule } from "./compute-resources.ts";
 
 /** Limit of a rule with SRC_IPS_V1 (cloud.google.com/armor/quotas). */
 const RANGES_PER_RULE = 10;
-/** The priority of the rule that every policy has, for whom no other rule matches (compute API). */
+/** The priority of each policy's last rule: it is for clients that no other rule matches (compute API). */
 const DEFAULT_PRIORITY = 2_147_483_647;
 const FIRST_PRIORITY = 1000;
 const REFUSED = "deny(403)";
@@ -39,7 +39,7 @@ function readableName({ namespace, ingress }: Pick<PolicyUse, "namespace" | "ing
   return `milvus-${namespace}-${ingress}`.slice(0, LONGEST_READABLE_NAME);
 }
 
-/** Returns the description by which this action knows its own policy. */
+/** Returns the description by which this action recognizes its own policy. */
 export function policyDescription({ namespace, ingress }: Pick<PolicyUse, "namespace" | "ingress">): string {
   return `allowed_ranges of milvus-gke-load-balancer for Ingress ${namespace}/${ingress}`;
 }
