@@ -41,9 +41,9 @@ const ANY: Selector = "labelSelector=";
 
 describe("objects", () => {
   test("those that are there are returned whole, those that aren't are undefined", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
-    await lab.kubectl(["create", "secret", "generic", "there", "-n", namespace, "--from-literal=key=value"]);
+    await lab.apply(secret(namespace, "there", { key: "value" }));
     expect(await api.get("Secret", namespace, "there")).toMatchObject({
       apiVersion: "v1",
       kind: "Secret",
@@ -54,21 +54,25 @@ describe("objects", () => {
     expect(await api.get("Ingress", "no-such-namespace", "absent")).toBeUndefined();
     expect(await api.hasNamespace(namespace)).toBe(true);
     expect(await api.hasNamespace("no-such-namespace")).toBe(false);
-    const uid = await lab.kubectl(["get", "namespace", "kube-system", "--output=jsonpath={.metadata.uid}"]);
-    expect(await api.clusterUid()).toBe(uid);
+    expect(await api.get("Namespace", "", "kube-system")).toMatchObject({
+      metadata: { uid: await api.clusterUid() },
+    });
     expect(await (await lab.open({ flags: ["--as=nobody"] })).api.clusterUid()).toBeUndefined();
   });
 
   test("a list has those that a selector chooses, and the version from which a watch goes on", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const names = async (selector: Selector) =>
       (await api.list("Secret", namespace, selector)).items.map(nameOf);
     expect(await names(ANY)).toEqual([]);
-    for (const name of ["one", "two", "three"])
-      await lab.kubectl(["create", "secret", "generic", name, "-n", namespace]);
-    await lab.kubectl(["label", "secret", "one", "two", "-n", namespace, "component=proxy", "release=a"]);
-    await lab.kubectl(["label", "secret", "two", "-n", namespace, "component=query", "--overwrite"]);
+    const labelled = (name: string, labels: object) => {
+      const { metadata, ...rest } = secret(namespace, name);
+      return lab.apply({ ...rest, metadata: { ...metadata, labels } });
+    };
+    await labelled("one", { component: "proxy", release: "a" });
+    await labelled("two", { component: "query", release: "a" });
+    await labelled("three", {});
     expect(await names(ANY)).toEqual(["one", "three", "two"]);
     expect(await names("fieldSelector=metadata.name=two")).toEqual(["two"]);
     expect(await names("labelSelector=release=a,component in (proxy,standalone)")).toEqual(["one"]);
@@ -125,7 +129,7 @@ describe("a cluster whose HTTP load balancing is off", () => {
     ],
     ["apply", (api) => api.apply(backendConfig("default", {}), { dryRun: true })],
   ])("%s says so", async (_, ask) => {
-    const { api } = await lab.open();
+    const { api } = lab;
     expect(await failure(ask(api))).toMatch(
       /^The cluster has no BackendConfig; nothing was changed\.\nWhy: .*cloud\.google\.com\/v1.*\nWhat to do: .*HttpLoadBalancing=ENABLED/,
     );
@@ -304,7 +308,7 @@ describe("apply", () => {
   const version = ({ metadata }: KubernetesObject) => metadata.resourceVersion;
 
   test("creates, keeps and changes, and owns what it has applied", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const apply = (timeoutSec: number) =>
       api.apply(backendConfig(namespace, { timeoutSec, logging: { enable: true } }), { dryRun: false });
@@ -324,7 +328,7 @@ describe("apply", () => {
   });
 
   test("stores nothing in a dry run, and tells what would be", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const checked = await api.apply(secret(namespace, "s", { key: "value" }), { dryRun: true });
     expect(checked).toMatchObject({
@@ -356,7 +360,7 @@ describe("apply", () => {
       /Why: namespaces "no-such-namespace" not found/,
     ],
   ])("refuses %s", async (_, manifest, message) => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     expect(await failure(api.apply(manifest(namespace), { dryRun: true }))).toMatch(message);
     expect(await failure(api.apply(manifest(namespace), { dryRun: false }))).not.toContain(
@@ -365,7 +369,7 @@ describe("apply", () => {
   });
 
   test("names who else manages a field, and leaves it to them", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const theirs = backendConfig(namespace, { timeoutSec: 30 });
     await lab.kubectl(
@@ -395,53 +399,37 @@ describe("apply", () => {
   });
 
   test("of an object in deletion doesn't bring it back, and shows that it is leaving", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     await api.apply(secret(namespace, "s"), { dryRun: false });
-    const finalizers = (value: string) =>
-      lab.kubectl([
-        "patch",
-        "secret",
-        "s",
-        "-n",
-        namespace,
-        "--type=merge",
-        "-p",
-        `{"metadata":{"finalizers":${value}}}`,
-      ]);
-    await finalizers('["example.com/hold"]');
-    await lab.kubectl(["delete", "secret", "s", "-n", namespace, "--wait=false"]);
+    const its = { apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace } };
+    const hold = (...finalizers: string[]) =>
+      lab.patch({ ...its, metadata: { ...its.metadata, finalizers } });
+    await hold("example.com/hold");
+    await lab.delete(its);
     const applied = await api.apply(secret(namespace, "s", { key: "value" }), { dryRun: true });
     expect(applied.metadata.deletionTimestamp).toBeDefined();
-    await finalizers("[]");
+    await hold();
     expect(await api.get("Secret", namespace, "s")).toBeUndefined();
   });
 
   test("tells a quota and a leaving namespace from missing rights", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
-    await lab.kubectl(["create", "quota", "q", "-n", namespace, "--hard=count/secrets=0"]);
+    const quota = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace } };
+    await lab.apply({ ...quota, spec: { hard: { "count/secrets": "0" } } });
     const message = () => failure(api.apply(secret(namespace, "s"), { dryRun: true }));
     await vi.waitFor(
       async () => expect(await message()).toMatch(/Why: .*exceeded quota.*\nWhat to do: raise/),
       100_000,
     );
 
-    await lab.kubectl(["create", "configmap", "holder", "-n", namespace]);
-    const finalizers = (value: string) =>
-      lab.kubectl([
-        "patch",
-        "configmap",
-        "holder",
-        "-n",
-        namespace,
-        "--type=merge",
-        "-p",
-        `{"metadata":{"finalizers":${value}}}`,
-      ]);
-    await finalizers('["example.com/hold"]');
-    await lab.kubectl(["delete", "quota", "q", "-n", namespace]);
-    await lab.kubectl(["delete", "namespace", namespace, "--wait=false"]);
+    const metadata = { name: "holder", namespace };
+    const hold = (...finalizers: string[]) =>
+      lab.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { ...metadata, finalizers } });
+    await hold("example.com/hold");
+    await lab.delete(quota);
+    await lab.delete({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
     await vi.waitFor(
       async () =>
         expect(await message()).toMatch(
@@ -449,16 +437,20 @@ describe("apply", () => {
         ),
       100_000,
     );
-    await finalizers("[]");
+    await hold();
   });
 });
 
 describe("annotate", () => {
   test("sets an annotation beside others, also one of somebody else's", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
-    await lab.kubectl(["create", "service", "clusterip", "s", "-n", namespace, "--tcp=80"]);
-    await lab.kubectl(["annotate", "service", "s", "-n", namespace, "theirs=1", "synced=1"]);
+    await lab.apply({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "s", namespace, annotations: { theirs: "1", synced: "1" } },
+      spec: { ports: [{ port: 80 }] },
+    });
     await api.annotate("Service", namespace, "s", "synced", "2");
     expect(await api.get("Service", namespace, "s")).toMatchObject({
       metadata: { annotations: { theirs: "1", synced: "2" } },
@@ -466,7 +458,7 @@ describe("annotate", () => {
   });
 
   test("doesn't make an object that isn't there", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const annotating = api.annotate("Service", "default", "absent", "a", "b");
     expect(await failure(annotating)).toMatch(
       /does not annotate Service default\/absent\.\nWhy: services "absent" not found/,
@@ -510,13 +502,11 @@ function record(api: ApiServer, namespace: string) {
 }
 
 describe("follow", () => {
-  const create = (namespace: string, name: string) =>
-    lab.kubectl(["create", "secret", "generic", name, "-n", namespace]);
-  const remove = (namespace: string, name: string) =>
-    lab.kubectl(["delete", "secret", name, "-n", namespace]);
+  const create = (namespace: string, name: string) => lab.apply(secret(namespace, name));
+  const remove = (namespace: string, name: string) => lab.delete(secret(namespace, name));
 
   test("hands over what there is, then every change in its order", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     await create(namespace, "first");
     const { seen, troubles } = record(api, namespace);
@@ -538,7 +528,7 @@ describe("follow", () => {
   });
 
   test("a watch ends by itself when its time is over", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     await create(namespace, "there");
     const lines: string[] = [];
@@ -648,7 +638,7 @@ describe("follow", () => {
   });
 
   test.each(["onList", "onChange"])("what a listener throws ends it: %s", async (listener) => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const listed = Promise.withResolvers<void>();
     const troubles: string[] = [];
@@ -751,7 +741,7 @@ describe("the load balancer as the cluster shows it", () => {
       message,
       lastTimestamp: new Date(seconds * 1000).toISOString(),
     };
-    return lab.kubectl(["apply", "-f", "-"], JSON.stringify(event));
+    return lab.apply(event);
   }
 
   const ingress = (namespace: string) => ({
@@ -764,7 +754,7 @@ describe("the load balancer as the cluster shows it", () => {
   const messages = ({ state }: LoadBalancerWatch) => state.warnings.map(({ message }) => message);
 
   test("is what there was, then what happens; Warnings from before only explain", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     await api.apply(ingress(namespace), { dryRun: false });
     await complain(namespace, "older", "an older one");
@@ -805,7 +795,7 @@ describe("the load balancer as the cluster shows it", () => {
       return true;
     };
     for (const watch of lab.gateway.watches) watch.destroy();
-    await lab.kubectl(["delete", "ingress", INGRESS, "-n", namespace]);
+    await lab.delete(ingress(namespace));
     await complain(namespace, "missed", "one that was missed");
     const { lastSeen } = watch.state.warnings[0] ?? {};
     lab.gateway.intercept = undefined;
@@ -816,7 +806,7 @@ describe("the load balancer as the cluster shows it", () => {
   });
 
   test("a nudge changes the Ingress and nothing that anyone reads", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     await api.apply(ingress(namespace), { dryRun: false });
     const watch = await openWatch(api, namespace);
@@ -845,14 +835,14 @@ describe("the load balancer as the cluster shows it", () => {
     });
 
   test("work that doesn't look at it ends when an object of it is deleted, even one that a finalizer holds", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const { metadata, ...rest } = ingress(namespace);
     const held = { ...rest, metadata: { ...metadata, finalizers: ["example.com/held"] } };
-    await lab.kubectl(["create", "-f", "-"], JSON.stringify(held));
+    await lab.apply(held);
     const watch = await openWatch(api, namespace);
     const failed = failure(whileNothingIsLost(watch, new AbortController().signal, idle));
-    await lab.kubectl(["delete", "ingress", INGRESS, "-n", namespace, "--wait=false"]);
+    await lab.delete(held);
     expect(await failed).toContain(`Ingress ${namespace}/${INGRESS} was deleted while this action waited`);
   });
 
@@ -869,12 +859,11 @@ describe("the load balancer as the cluster shows it", () => {
   });
 
   test("a wait for a certificate ends when its Secret gets another one, not while the watch is behind", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const give = (certificate: string) => {
       const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: TLS_SECRET, namespace } };
-      const object = { ...secret, stringData: { "tls.crt": certificate } };
-      return lab.kubectl(["apply", "-f", "-"], JSON.stringify(object));
+      return lab.apply({ ...secret, stringData: { "tls.crt": certificate } });
     };
     await give("a former one");
     const watch = await openWatch(api, namespace);
@@ -928,8 +917,9 @@ describe("the pods of a release while it is being upgraded", () => {
     const { spec, ...rest } = pod(namespace, name);
     return { ...rest, spec: { ...spec, nodeSelector: { absent: "true" } } };
   };
-  const start = (...object: object[]) =>
-    lab.kubectl(["create", "-f", "-"], object.map((each) => JSON.stringify(each)).join("\n---\n"));
+  const start = async (...objects: Parameters<typeof lab.apply>[0][]) => {
+    for (const each of objects) await lab.apply(each);
+  };
 
   function watch(api: ApiServer, namespace: string, upgradeLimit: number) {
     const rollout = watchRollout(api, namespace, "my-release", {
@@ -948,7 +938,7 @@ describe("the pods of a release while it is being upgraded", () => {
   }
 
   test("a crash loop ends it, with the last lines from before the crash", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const { rollout, ended } = watch(api, namespace, 3000);
     await start(pod(namespace, "fine"), pod(namespace, "proxy", "crash-loop"));
@@ -967,7 +957,7 @@ describe("the pods of a release while it is being upgraded", () => {
   });
 
   test("an image that can't be pulled ends it", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const { ended } = watch(api, namespace, 3000);
     await start(pod(namespace, "proxy", "image-pull-back-off"));
@@ -977,7 +967,7 @@ describe("the pods of a release while it is being upgraded", () => {
   });
 
   test("a pod that no node takes ends it", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const { ended } = watch(api, namespace, 3000);
     await start(unschedulable(namespace, "proxy"));
@@ -987,7 +977,7 @@ describe("the pods of a release while it is being upgraded", () => {
   });
 
   test("a pod that mends in time, one that goes away and another release's don't", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const { rollout, ended } = watch(api, namespace, 10_000);
     const other = pod(namespace, "other", "crash-loop");
@@ -1021,7 +1011,7 @@ describe("the pods of a release while it is being upgraded", () => {
   });
 
   test("pods that can't be created end it, as no pod could tell", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const { rollout, ended } = watch(api, namespace, 3000);
     const labels = { app: "etcd" };
@@ -1030,7 +1020,11 @@ describe("the pods of a release while it is being upgraded", () => {
       namespace,
       annotations: { "meta.helm.sh/release-name": "my-release" },
     };
-    await lab.kubectl(["label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted"]);
+    await lab.patch({
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: namespace, labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
+    });
     const { spec } = pod(namespace, "etcd");
     await start({
       apiVersion: "apps/v1",

@@ -25,7 +25,7 @@ const log = captureLog();
 
 /** Makes an Ingress of a class in a namespace of its own, and watches it. */
 async function watched(ingressClass: string) {
-  const { api } = await lab.open();
+  const { api } = lab;
   const namespace = await lab.newNamespace();
   const ingress = {
     apiVersion: "networking.k8s.io/v1",
@@ -53,20 +53,20 @@ async function watched(ingressClass: string) {
     service: NAME,
   });
   onTestFinished(() => watch.close());
-  const annotate = (kind: string, annotations: Record<string, string>) =>
-    lab.kubectl([
-      ...["annotate", kind, NAME, "-n", namespace, "--overwrite"],
-      ...Object.entries(annotations).map(([name, value]) => `${name}=${value}`),
-    ]);
-  return { namespace, watch, annotate };
+  const its = { name: NAME, namespace };
+  const annotate = (annotations: object) =>
+    lab.patch({ apiVersion: ingress.apiVersion, kind: ingress.kind, metadata: { ...its, annotations } });
+  const annotateService = (annotations: object) =>
+    lab.patch({ apiVersion: "v1", kind: "Service", metadata: { ...its, annotations } });
+  return { namespace, watch, annotate, annotateService };
 }
 
 test("the class from before this run doesn't end a wait, one that replaces this run's does", async () => {
   const { namespace, watch, annotate } = await watched("nginx");
   const failed = failure(waitForAddress(watch, REQUIREMENT, AT_GOOGLE, LIMIT_MS, GOING_ON));
-  await annotate("ingress", { [CLASS]: "gce" });
+  await annotate({ [CLASS]: "gce" });
   await expect.poll(() => watch.state.hadClass).toBe(true);
-  await annotate("ingress", { [CLASS]: "gce-internal" });
+  await annotate({ [CLASS]: "gce-internal" });
   expect(await failed).toContain(
     `The load balancer of Ingress ${namespace}/${NAME} can't be made: something has changed the Ingress's class.\nWhy: the class was gce, and is gce-internal now`,
   );
@@ -89,11 +89,11 @@ test("a limit that ends without any controller says what to switch on", async ()
 });
 
 test("backends that Google finds healthy end the wait although the annotation is behind", async () => {
-  const { watch, annotate } = await watched("gce");
-  await annotate("service", {
+  const { watch, annotate, annotateService } = await watched("gce");
+  await annotateService({
     "cloud.google.com/neg-status": '{"network_endpoint_groups":{"19530":"k8s1-neg"}}',
   });
-  await annotate("ingress", {
+  await annotate({
     "ingress.kubernetes.io/https-forwarding-rule": "k8s2-fs-x",
     "ingress.kubernetes.io/backends": '{"k8s-be-30000--uid":"HEALTHY","k8s1-neg":"Unknown"}',
   });
@@ -113,11 +113,11 @@ test("backends that Google finds healthy end the wait although the annotation is
 });
 
 test("Google isn't asked about backends that the annotation finds healthy", async () => {
-  const { watch, annotate } = await watched("gce");
-  await annotate("service", {
+  const { watch, annotate, annotateService } = await watched("gce");
+  await annotateService({
     "cloud.google.com/neg-status": '{"network_endpoint_groups":{"19530":"k8s1-neg"}}',
   });
-  await annotate("ingress", {
+  await annotate({
     "ingress.kubernetes.io/https-forwarding-rule": "k8s2-fs-x",
     "ingress.kubernetes.io/backends": '{"k8s1-neg":"HEALTHY"}',
   });

@@ -1,3 +1,4 @@
+import { NetworkingV1Api, PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { adopt, adoptFields } from "../../src/kubernetes/adopt.ts";
 import type { ApiServer, Manifest } from "../../src/kubernetes/api.ts";
@@ -39,7 +40,7 @@ async function found(api: ApiServer, of: Manifest): Promise<KubernetesObject> {
 
 describe("any kind of object", () => {
   test("is applied and found wherever the API server has it", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const labels = { app: "it" };
     const deployment = manifest("apps/v1", "Deployment", namespace, {
@@ -104,7 +105,7 @@ describe("any kind of object", () => {
     ["v2", "Secret", "the API server has no v2, only v1.", "correct its apiVersion and kind."],
     ["v1", "Sekret", "the API server has no Sekret in v1.", "correct its apiVersion and kind."],
   ])("%s %s is none that the cluster knows", async (apiVersion, kind, why, fix) => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const unknown = manifest(apiVersion, kind, "default");
     expect(await api.find(unknown)).toBeUndefined();
     const message = await failure(api.apply(unknown, { dryRun: true, origin: "k8s/it.yaml, line 3" }));
@@ -115,7 +116,7 @@ describe("any kind of object", () => {
   });
 
   test("one that comes while this action runs is known then", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const widget = manifest("example.org/v1", "Gadget", "default", { spec: { size: 1 } });
     expect(await api.find(widget)).toBeUndefined();
     await api.apply(
@@ -152,7 +153,7 @@ describe("any kind of object", () => {
   });
 
   test("a refusal says where the manifest stands", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const wrong = manifest("v1", "ConfigMap", "default", { data: "text" });
     expect(await failure(api.apply(wrong, { dryRun: true, origin: "k8s/it.yaml, line 3" }))).toMatch(
       /^The API server refuses ConfigMap default\/it \(k8s\/it\.yaml, line 3\); nothing was changed\.\nWhy: /,
@@ -178,7 +179,7 @@ test.each<[Manifest["kind"], string, object]>([
 
 describe("fields of others", () => {
   test("are named with all who manage them, and taken over by force", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const configMap = (data: Record<string, string>) => manifest("v1", "ConfigMap", namespace, { data });
     await lab.kubectl(["apply", "-f", "-"], JSON.stringify(configMap({ a: "1", b: "1" })));
@@ -222,7 +223,7 @@ describe("manifests of the user's", () => {
     });
 
   test("may need each other: what no dry run can check yet is taken as written, then applied", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const files = [
       definition("one.example.com"),
       cluster("v1", "Namespace", "comes"),
@@ -256,7 +257,7 @@ describe("manifests of the user's", () => {
   });
 
   test("a definition that the cluster doesn't accept ends it at once", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const names = { kind: "Gizmo", plural: "gizmos", shortNames: ["widgets"] };
     const rival = definition("two.example.com", names);
     const gizmo = manifest("two.example.com/v1", "Gizmo", "default");
@@ -274,7 +275,7 @@ describe("manifests of the user's", () => {
   });
 
   test("a version that the definition doesn't serve is refused", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const files = [definition("three.example.com"), manifest("three.example.com/v9", "Widget", "default")];
     expect(await failure(dryRunManifests(api, files.map(at), { force: false }))).toContain(
       "The cluster does not know the kind of Widget it (it.yaml, 1); nothing was changed.",
@@ -282,7 +283,7 @@ describe("manifests of the user's", () => {
   });
 
   test("are refused with where they stand, and with whom they share fields", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const theirs = manifest("v1", "ConfigMap", namespace, { data: { key: "theirs" } });
     await lab.kubectl(["create", "-f", "-"], JSON.stringify(theirs));
@@ -313,11 +314,12 @@ describe("rights", () => {
         { apiGroups: ["networking.gke.io"], resources: ["frontendconfigs"], verbs: ["*"] },
       ],
     };
-    await lab.kubectl(["create", "-f", "-"], JSON.stringify(role));
-    await lab.kubectl([
-      ...["create", "rolebinding", "limited", "-n", namespace],
-      ...["--role=limited", "--user=limited"],
-    ]);
+    await lab.apply(role);
+    await lab.apply({
+      ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding", metadata: role.metadata },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "limited" },
+      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "limited" }],
+    });
     const { api } = await lab.open({ flags: ["--as=limited"] });
     await refuseMissingRights(api, rightsIn(namespace, RELEASE, LOAD_BALANCER, FRONTEND_CONFIG));
     const all = rightsIn(namespace, LOAD_BALANCER, MANAGED_CERTIFICATE, TEARDOWN, TEARDOWN);
@@ -327,7 +329,7 @@ describe("rights", () => {
   });
 
   test("of objects are those on their kinds, as the cluster names them", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const on = (apiVersion: string, kind: string, ...verbs: Verb[]) => ({
       apiVersion,
       kind,
@@ -353,7 +355,7 @@ describe("rights", () => {
 
 describe("delete", () => {
   const configured = async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const secret = manifest("v1", "Secret", namespace, { stringData: { key: "value" } });
     const { metadata } = await api.apply(secret, REAL);
@@ -382,22 +384,13 @@ describe("delete", () => {
 
   test("doesn't wait for finalizers", async () => {
     const { api, namespace, secret } = await configured();
-    const finalizers = (value: string) =>
-      lab.kubectl([
-        "patch",
-        "secret",
-        "it",
-        "-n",
-        namespace,
-        "--type=merge",
-        "-p",
-        `{"metadata":{"finalizers":${value}}}`,
-      ]);
-    await finalizers('["example.com/hold"]');
+    const hold = (...finalizers: string[]) =>
+      lab.patch({ apiVersion: "v1", kind: "Secret", metadata: { name: "it", namespace, finalizers } });
+    await hold("example.com/hold");
     expect(await api.delete("Secret", namespace, "it")).toBe(true);
     expect((await found(api, secret)).metadata.deletionTimestamp).toBeDefined();
     expect(await api.delete("Secret", namespace, "it")).toBe(true);
-    await finalizers("[]");
+    await hold();
     expect(await api.find(secret)).toBeUndefined();
   });
 
@@ -450,14 +443,14 @@ describe("adopt", () => {
 
   /** Writes what GKE's controllers write, in their ways. */
   async function control(namespace: string): Promise<void> {
-    const patch = async (manager: string, body: object, ...flags: string[]) => {
-      const args = ["patch", "ingress", "it", "-n", namespace, "--type=merge", `--field-manager=${manager}`];
-      await lab.kubectl([...args, "-p", JSON.stringify(body), ...flags]);
-    };
+    const networking = lab.kubeConfig.makeApiClient(NetworkingV1Api);
+    const its = { name: "it", namespace, fieldManager: "glbc" };
+    const options = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
     const annotations = { "ingress.kubernetes.io/backends": '{"b":"HEALTHY"}' };
-    await patch("glbc", { metadata: { annotations, finalizers: ["example.com/finalizer"] } });
+    const metadata = { annotations, finalizers: ["example.com/finalizer"] };
+    await networking.patchNamespacedIngress({ ...its, body: { metadata } }, options);
     const status = { loadBalancer: { ingress: [{ ip: "192.0.2.7" }] } };
-    await patch("glbc", { status }, "--subresource=status");
+    await networking.patchNamespacedIngressStatus({ ...its, body: { status } }, options);
   }
 
   test.each<[string, Owner["kind"], string[], Make]>([
@@ -514,7 +507,7 @@ describe("adopt", () => {
   ])(
     "adopt keeps of an object made by %s only what the manifest has and what controllers wrote",
     async (_, kind, who, make) => {
-      const { api } = await lab.open();
+      const { api } = lab;
       const namespace = await lab.newNamespace();
       await make(namespace, JSON.stringify(theirs(namespace)));
       await control(namespace);
@@ -550,7 +543,7 @@ describe("adopt", () => {
   );
 
   test("a forced apply alone keeps what others set", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     await apply(namespace, JSON.stringify(theirs(namespace)));
     const { metadata } = await api.apply(wanted(namespace), { dryRun: false, force: true });
@@ -559,12 +552,11 @@ describe("adopt", () => {
   });
 
   test("adopt makes an object without managed fields ours", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     await apply(namespace, JSON.stringify(theirs(namespace)));
     const ours = wanted(namespace);
-    const forget = '{"metadata":{"managedFields":[{}]}}';
-    await lab.kubectl(["patch", "ingress", "it", "-n", namespace, "--type=merge", "-p", forget]);
+    await lab.patch({ ...ours, metadata: { name: "it", namespace, managedFields: [{}] } });
     const before = await found(api, ours);
     expect(ownerOf(before)).toEqual({ kind: "other", managers: [], signs: [] });
     await adopt(api, ours, before);
@@ -575,7 +567,7 @@ describe("adopt", () => {
   });
 
   test("a dry run explains that a field is immutable", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     await lab.kubectl(["create", "secret", "generic", "it", "-n", namespace, "--from-literal=key=value"]);
     const ours = manifest("v1", "Secret", namespace, {
@@ -590,7 +582,7 @@ describe("adopt", () => {
   });
 
   test("adopt reverts what a person edited on an object of ours", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     const ours = wanted(namespace);
     await api.apply(ours, REAL);
@@ -628,7 +620,7 @@ describe("adopt", () => {
   });
 
   test("adoptFields rejects if the object is gone or may not be changed", async () => {
-    const { api } = await lab.open();
+    const { api } = lab;
     const namespace = await lab.newNamespace();
     await apply(namespace, JSON.stringify(theirs(namespace)));
     const before = await found(api, wanted(namespace));

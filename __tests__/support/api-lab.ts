@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CoreV1Api, type KubeConfig, KubernetesObjectApi, PatchStrategy } from "@kubernetes/client-node";
 import * as v from "valibot";
 import { afterAll, afterEach, beforeAll, expect, onTestFinished } from "vitest";
 import { binary } from "../../local-gke/binaries/binaries.ts";
@@ -18,6 +19,17 @@ interface Running {
   kubectl: string;
   controlPlane: Awaited<ReturnType<typeof aControlPlane>>;
   gateway: Gateway;
+  kubeConfig: KubeConfig;
+  objects: KubernetesObjectApi;
+  api: ApiServer;
+}
+
+/** An object, or the part of one that a patch changes. */
+interface Written {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; [field: string]: unknown };
+  [field: string]: unknown;
 }
 
 /** Returns an API server that this test file has to itself, from before its tests until they have ended. */
@@ -45,6 +57,15 @@ class ApiLab {
     return this.#own.gateway;
   }
 
+  get kubeConfig(): KubeConfig {
+    return this.#own.kubeConfig;
+  }
+
+  /** The way to the API server, with all rights, of tests that leave its program alone. */
+  get api(): ApiServer {
+    return this.#own.api;
+  }
+
   get #own(): Running {
     if (!this.#running) throw new Error("the API server is there once the hooks of useApiLab have run");
     return this.#running;
@@ -62,18 +83,43 @@ class ApiLab {
       ca: controlPlane.caCertificate,
       token: users[0].user.token,
     });
-    this.#running = { kubectl, controlPlane, gateway };
+    const kubeConfig = kubeConfigFrom(controlPlane.kubeconfig);
+    const objects = KubernetesObjectApi.makeApiClient(kubeConfig);
+    const folder = await privateDirectory({ RUNNER_TEMP: controlPlane.directory });
+    const env = { KUBECONFIG: controlPlane.kubeconfig, [MARK]: folder };
+    const api = await ApiServer.open({ name: "kubectl", path: kubectl, env }, folder);
+    this.#running = { kubectl, controlPlane, gateway, kubeConfig, objects, api };
   }
 
   async stop(): Promise<void> {
+    await this.#running?.api.close();
     await this.#running?.gateway.stop();
     await this.#running?.controlPlane.stop();
   }
 
   /** Makes the kinds that come with GKE's HTTP load balancing. */
   async createCrds(): Promise<void> {
-    const config = kubeConfigFrom(this.controlPlane.kubeconfig);
-    await createCrds(config, new AbortController().signal);
+    await createCrds(this.kubeConfig, new AbortController().signal);
+  }
+
+  /**
+   * Creates or changes an object in this process, as somebody who owns what it sets. To start kubectl takes
+   * longer than to be answered.
+   */
+  async apply(object: Written): Promise<void> {
+    const strategy = PatchStrategy.ServerSideApply;
+    await this.#own.objects.patch(object, undefined, undefined, "tests", true, strategy);
+  }
+
+  /** Changes what a merge patch names. */
+  async patch(object: Written): Promise<void> {
+    const strategy = PatchStrategy.MergePatch;
+    await this.#own.objects.patch(object, undefined, undefined, undefined, undefined, strategy);
+  }
+
+  /** Deletes an object, without waiting for what holds it. */
+  async delete(object: Written): Promise<void> {
+    await this.#own.objects.delete(object, undefined, undefined, 0);
   }
 
   /** Runs kubectl with all rights and returns what it printed. */
@@ -89,8 +135,9 @@ class ApiLab {
 
   async newNamespace(): Promise<string> {
     this.#namespaces += 1;
-    await this.kubectl(["create", "namespace", `test-${this.#namespaces}`]);
-    return `test-${this.#namespaces}`;
+    const name = `test-${this.#namespaces}`;
+    await this.kubeConfig.makeApiClient(CoreV1Api).createNamespace({ body: { metadata: { name } } });
+    return name;
   }
 
   /** Returns the path of a kubeconfig with this content. */
