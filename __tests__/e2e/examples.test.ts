@@ -70,6 +70,11 @@ beforeAll(async () => {
   flags = await runnerFlags(await mkdtemp(join(cluster.gke.directory, "examples-")), api);
 });
 afterAll(async () => {
+  await cluster.helm("uninstall", "my-release", "-n", "default");
+  const made = "ingresses,backendconfigs,frontendconfigs,managedcertificates";
+  await cluster.kubectl("delete", made, "--all", "-n", "default");
+  // The file of docs/addresses-and-dns.md has a namespace of that name too.
+  await cluster.kubectl("delete", "namespace", "internal");
   tunnel.close();
   github.closeAllConnections();
   github.close();

@@ -32,7 +32,7 @@ async function events(namespace: string, reason: string): Promise<string[]> {
 }
 
 test("a pod exits four times with back-off, runs, and is ready later", async () => {
-  const namespace = "slow-start";
+  const namespace = "crashing";
   const annotations = {
     "local-gke/crashes": "4",
     "local-gke/back-off-ms": "20",
@@ -52,14 +52,14 @@ test("a pod exits four times with back-off, runs, and is ready later", async () 
 });
 
 test("a node comes late for a pod that no node fits", async () => {
-  const namespace = "late-node";
-  const nodeSelector = { "cloud.google.com/gke-nodepool": "autoscaled-late" };
+  const namespace = "node-to-come";
+  const nodeSelector = { "cloud.google.com/gke-nodepool": "autoscaled-stand-in" };
   await cluster.setTime("nodeProvisionMs", 600_000);
   await cluster.installSmall(namespace, { nodeSelector });
   await vi.waitFor(async () => {
     expect(await events(namespace, "TriggeredScaleUp")).toEqual([
       expect.stringMatching(
-        /^pod triggered scale-up: \[\{https:\S+-autoscaled-late-grp 0->1 \(max: 3\)\}\]$/,
+        /^pod triggered scale-up: \[\{https:\S+-autoscaled-stand-in-grp 0->1 \(max: 3\)\}\]$/,
       ),
     ]);
   }, LIMIT);
@@ -68,6 +68,11 @@ test("a node comes late for a pod that no node fits", async () => {
   ]);
   await cluster.setTime("nodeProvisionMs", 0);
   await ready(namespace);
+
+  // Another test file may get the cluster as it was.
+  const deployment = ["deployment", "my-release-milvus-standalone", "-n", namespace];
+  await cluster.kubectl("delete", ...deployment, "--cascade=foreground");
+  await cluster.kubectl("delete", "node", "gke-my-cluster-autoscaled-stand-in-1");
 });
 
 test("an organization policy forbids the load balancers of one namespace", async () => {
