@@ -70,11 +70,15 @@ export default defineConfig({
           ...WITH_PROGRAMS,
         },
       },
-      // What the other tests do with Helm 4 only.
+      // A file runs with one Helm: with Helm 4, and once more with Helm 3 if it is about what Helm does.
       {
         test: {
           name: "helm3",
-          include: ["__tests__/integration/action-{install,milvus-page,plan,teardown,upgrade}.test.ts"],
+          include: [
+            "__tests__/integration/action.test.ts",
+            "__tests__/integration/action-{chart,install,interrupted,layer4,live,milvus-page,plan}.test.ts",
+            "__tests__/integration/action-{recovery,rendered,teardown,together,upgrade}.test.ts",
+          ],
           env: { TEST_HELM: "helm3" },
           ...WITH_PROGRAMS,
         },

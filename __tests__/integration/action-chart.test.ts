@@ -16,10 +16,9 @@ import { readHistory } from "../../src/helm/stored-release.ts";
 import { type Helm, upgrade } from "../../src/helm/upgrade.ts";
 import { joinValues } from "../../src/helm/values.ts";
 import { ApiServer } from "../../src/kubernetes/api.ts";
-import { CHART, HELM, type HelmName, useCluster } from "./support/cluster.ts";
+import { CHART, HELM, useCluster } from "./support/cluster.ts";
 import { type ChartRepository, serveNewerCharts } from "./support/repository.ts";
 
-const HELMS = ["helm3", "helm4"] as const;
 const VERSION = "5.0.19";
 const SMALL = { cluster: { enabled: false }, etcd: { enabled: false } };
 const NEVER = new AbortController().signal;
@@ -29,24 +28,22 @@ const cluster = useCluster();
 let directory: string;
 let api: ApiServer;
 let repository: ChartRepository;
+let helm: Helm;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(cluster.gke.directory, "charts-"));
   api = await ApiServer.open(program("kubectl"), directory);
   repository = await serveNewerCharts(cluster);
+  const { stdout } = await run(program(HELM), ["version", "--template", "{{.Version}}"]);
+  helm = { ...program(HELM), version: stdout.replace(/^v/, "") };
 });
 afterAll(async () => {
   repository?.close();
   await api?.close();
 });
 
-function program(name: HelmName | "kubectl") {
+function program(name: typeof HELM | "kubectl") {
   return { name, path: cluster.tools[name], env: { KUBECONFIG: cluster.gke.kubeconfig } };
-}
-
-async function helmOf(name: HelmName): Promise<Helm> {
-  const { stdout } = await run(program(name), ["version", "--template", "{{.Version}}"]);
-  return { ...program(name), version: stdout.replace(/^v/, "") };
 }
 
 async function releaseIn(namespace: string): Promise<Release> {
@@ -86,9 +83,9 @@ async function chartWithSubchart(): Promise<string> {
 }
 
 /** Installs a chart from a folder as `cluster.installSmall` does. */
-async function installChart(chart: string, namespace: string, values: object, helm: HelmName): Promise<void> {
+async function installChart(chart: string, namespace: string, values: object): Promise<void> {
   const args = ["install", "my-release", chart, "-n", namespace, "--create-namespace", "--values", "-"];
-  const { exitCode, stderr } = await run(program(helm), args, {
+  const { exitCode, stderr } = await run(helm, args, {
     // Pulsar's Job is rendered at an installation only.
     input: JSON.stringify({ ...SMALL, pulsarv3: { enabled: false }, ...values }),
   });
@@ -96,10 +93,10 @@ async function installChart(chart: string, namespace: string, values: object, he
   expect(exitCode).toBe(0);
 }
 
-describe.each(HELMS)("%s: a chart that its repository has no more", (name) => {
+describe("a chart that its repository has no more", () => {
   test("is taken from the release", async () => {
-    const [namespace, helm] = [`gone-${name}`, await helmOf(name)];
-    await cluster.installSmall(namespace, {}, name);
+    const namespace = "chart-gone";
+    await cluster.installSmall(namespace);
     const [values, release] = [await cluster.values(namespace), await releaseIn(namespace)];
     const chart = await chartFor(helm, reference(VERSION), release, directory);
     expect(chart).toMatchObject({ version: VERSION, origin: "release" });
@@ -119,10 +116,10 @@ describe.each(HELMS)("%s: a chart that its repository has no more", (name) => {
   });
 
   test("isn't, when the release uses a subchart of it", async () => {
-    const namespace = `subchart-${name}`;
-    await installChart(await chartWithSubchart(), namespace, { more: { enabled: true } }, name);
+    const namespace = "subchart-used";
+    await installChart(await chartWithSubchart(), namespace, { more: { enabled: true } });
     const before = await cluster.snapshot(namespace);
-    const finding = chartFor(await helmOf(name), reference(VERSION), await releaseIn(namespace), directory);
+    const finding = chartFor(helm, reference(VERSION), await releaseIn(namespace), directory);
     await expect(finding).rejects.toThrow(
       /^Chart milvus 5\.0\.19 could not be downloaded [\s\S]*\nThe chart that Helm keeps in release my-release can't take its place\.\nWhy: Helm keeps no subcharts, and the release uses more\.\nWhat to do: set chart_repository /,
     );
@@ -130,8 +127,8 @@ describe.each(HELMS)("%s: a chart that its repository has no more", (name) => {
   });
 
   test("is, when all its subcharts are disabled, and values that enable one are refused", async () => {
-    const [namespace, helm] = [`disabled-${name}`, await helmOf(name)];
-    await installChart(await chartWithSubchart(), namespace, { more: { enabled: false } }, name);
+    const namespace = "subcharts-disabled";
+    await installChart(await chartWithSubchart(), namespace, { more: { enabled: false } });
     const release = await releaseIn(namespace);
     const chart = await chartFor(helm, reference(VERSION), release, directory);
     expect(chart.origin).toBe("release");
@@ -152,71 +149,67 @@ test("a chart in the release that renders something else than the release has is
   // Without its dependency in Chart.yaml, Helm stores nothing that tells of the subchart.
   const chart = await chartWithSubchart();
   await writeFile(join(chart, "requirements.yaml"), "dependencies: []\n");
-  await installChart(chart, "unproven", {}, HELM);
-  const finding = chartFor(await helmOf(HELM), reference(VERSION), await releaseIn("unproven"), directory);
+  await installChart(chart, "unproven", {});
+  const finding = chartFor(helm, reference(VERSION), await releaseIn("unproven"), directory);
   await expect(finding).rejects.toThrow("Why: it renders another ConfigMap extra than revision 1 has.");
 });
 
-test("another version than the deployed one is only taken from where the user says", async () => {
-  await cluster.installSmall("other-version");
-  const [helm, release] = [await helmOf(HELM), await releaseIn("other-version")];
-  const find = (version: string) => chartFor(helm, reference(version), release, directory);
-  expect(await find("6.0.0")).toMatchObject({ version: "6.0.0", origin: "repository" });
-  await expect(find("5.0.18")).rejects.toThrow(
-    /^Chart milvus 5\.0\.18 could not be downloaded from http:[^\n]*\nWhy: [^\n]*\nWhat to do: check chart, /,
+test("a release is read as Helm itself shows it", async () => {
+  const namespace = "chart-read";
+  const chart = await mkdtemp(join(directory, "read-"));
+  await cp(CHART, chart, { recursive: true });
+  const defaults =
+    "\nreading: {gone: 1, empty: null, list: [null], below: {gone: 1, kept: 2, empty: null}}\nnothing: null\n";
+  await appendFile(join(chart, "values.yaml"), defaults);
+  const reading = {
+    gone: null,
+    added: null,
+    big: 104857600,
+    huge: 1e21,
+    below: { gone: null, added: null },
+  };
+  await installChart(chart, namespace, { reading, nothing: null, more: null });
+
+  const show = async (...what: string[]): Promise<unknown> => {
+    const args = ["get", ...what, "my-release", "-n", namespace, "-o", "json"];
+    return JSON.parse((await run(helm, args)).stdout);
+  };
+  const release = await releaseIn(namespace);
+  expect(release.values).toEqual(await show("values"));
+  // Helm 3 shows the nulls of a chart's defaults, Helm 4 doesn't. Templates see no difference.
+  const computed = JSON.parse(JSON.stringify(await show("values", "--all")), (key, value) =>
+    key === "empty" ? undefined : value,
   );
-  const path = { chart: CHART, repository: undefined, version: VERSION };
-  expect(await chartFor(helm, path, release, directory)).toEqual({
-    path: CHART,
-    name: "milvus",
-    version: VERSION,
-    origin: "path",
-  });
+  expect(release.computedValues).toEqual(computed);
+  const metadata = await show("metadata");
+  const { chart: chartName, chartVersion: version, appVersion, revision, status } = release;
+  expect(metadata).toMatchObject({ chart: chartName, version, appVersion, revision, status });
+  expect(release.serverSide).toBe(HELM === "helm4");
+  const manifest = await run(helm, ["get", "manifest", "my-release", "-n", namespace]);
+  expect(manifest.stdout.trim()).toBe(release.base?.manifest.trim());
 });
 
-describe.each(HELMS)("%s: a release", (name) => {
-  test("is read as Helm itself shows it", async () => {
-    const namespace = `read-${name}`;
-    const chart = await mkdtemp(join(directory, "read-"));
-    await cp(CHART, chart, { recursive: true });
-    const defaults =
-      "\nreading: {gone: 1, empty: null, list: [null], below: {gone: 1, kept: 2, empty: null}}\nnothing: null\n";
-    await appendFile(join(chart, "values.yaml"), defaults);
-    const reading = {
-      gone: null,
-      added: null,
-      big: 104857600,
-      huge: 1e21,
-      below: { gone: null, added: null },
-    };
-    await installChart(chart, namespace, { reading, nothing: null, more: null }, name);
+describe("a small release", () => {
+  const namespace = "chart-small";
+  beforeAll(() => cluster.installSmall(namespace));
 
-    const show = async (...args: string[]): Promise<unknown> => {
-      const helm = ["get", ...args, "my-release", "-n", namespace, "-o", "json"];
-      return JSON.parse((await run(program(name), helm)).stdout);
-    };
+  test("another version than the deployed one is only taken from where the user says", async () => {
     const release = await releaseIn(namespace);
-    expect(release.values).toEqual(await show("values"));
-    // Helm 3 shows the nulls of a chart's defaults, Helm 4 doesn't. Templates see no difference.
-    const computed = JSON.parse(JSON.stringify(await show("values", "--all")), (key, value) =>
-      key === "empty" ? undefined : value,
+    const find = (version: string) => chartFor(helm, reference(version), release, directory);
+    expect(await find("6.0.0")).toMatchObject({ version: "6.0.0", origin: "repository" });
+    await expect(find("5.0.18")).rejects.toThrow(
+      /^Chart milvus 5\.0\.18 could not be downloaded from http:[^\n]*\nWhy: [^\n]*\nWhat to do: check chart, /,
     );
-    expect(release.computedValues).toEqual(computed);
-    const metadata = await show("metadata");
-    const { chart: chartName, chartVersion: version, appVersion, revision, status } = release;
-    expect(metadata).toMatchObject({ chart: chartName, version, appVersion, revision, status });
-    expect(release.serverSide).toBe(name === "helm4");
-    const manifest = await run(program(name), ["get", "manifest", "my-release", "-n", namespace]);
-    expect(manifest.stdout.trim()).toBe(release.base?.manifest.trim());
+    const path = { chart: CHART, repository: undefined, version: VERSION };
+    expect(await chartFor(helm, path, release, directory)).toEqual({
+      path: CHART,
+      name: "milvus",
+      version: VERSION,
+      origin: "path",
+    });
   });
-});
 
-describe.each(HELMS)("%s: what an upgrade would do", (name) => {
-  const standalone = { kind: "Deployment", name: "my-release-milvus-standalone" };
-
-  test("is shown before anything is changed", async () => {
-    const [namespace, helm] = [`preview-${name}`, await helmOf(name)];
-    await cluster.installSmall(namespace, {}, name);
+  test("what an upgrade would do is shown before anything is changed", async () => {
     const [before, release] = [await cluster.snapshot(namespace), await releaseIn(namespace)];
     const chart = { path: CHART, name: "milvus", version: VERSION };
     const preview = async (values: YamlMap) => {
@@ -231,7 +224,7 @@ describe.each(HELMS)("%s: what an upgrade would do", (name) => {
       deletes: [],
     });
     expect(await preview({ extraConfigFiles: { "user.yaml": "common: {}" } })).toMatchObject({
-      restarts: [standalone],
+      restarts: [{ kind: "Deployment", name: "my-release-milvus-standalone" }],
     });
     const { creates, deletes } = await preview({
       etcd: { enabled: true },
@@ -242,20 +235,17 @@ describe.each(HELMS)("%s: what an upgrade would do", (name) => {
     // The claim with Milvus's data stays: the chart says so.
     expect(deletes).toEqual([{ kind: "ConfigMap", name: "my-release-milvus" }]);
     await expect(preview({ service: { annotations: ["a"] } })).rejects.toThrow(
-      /^Release my-release in namespace preview-\w+ can't be upgraded with chart 5\.0\.19 and these values; nothing was changed\.\nWhy: [\s\S]*service\.yaml/,
+      /^Release my-release in namespace chart-small can't be upgraded with chart 5\.0\.19 and these values; nothing was changed\.\nWhy: [\s\S]*service\.yaml/,
     );
     expect(await cluster.snapshot(namespace)).toEqual(before);
     expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
   });
-});
 
-describe.each(HELMS)("%s: values that former upgrades have lost", (name) => {
-  test("Milvus's page followed to the letter", async () => {
-    const namespace = `lost-${name}`;
-    await cluster.installSmall(namespace, {}, name);
+  // The last one: it upgrades the release.
+  test("values that upgrades lose when Milvus's page is followed to the letter", async () => {
     const pageStep = async (values: object) => {
       const args = ["upgrade", "my-release", CHART, "-n", namespace, "--values", "-"];
-      expect(await run(program(name), args, { input: JSON.stringify(values) })).toMatchObject({
+      expect(await run(helm, args, { input: JSON.stringify(values) })).toMatchObject({
         exitCode: 0,
       });
     };
@@ -280,7 +270,7 @@ describe.each(HELMS)("%s: values that former upgrades have lost", (name) => {
   });
 });
 
-describe.each(HELMS)("%s: a first installation", (name) => {
+describe("a first installation", () => {
   const given = (namespace: string, chart: LocalChart, values: YamlMap) => ({
     release: { name: "my-release", namespace },
     chart,
@@ -295,7 +285,7 @@ describe.each(HELMS)("%s: a first installation", (name) => {
   });
 
   test("of the newest chart that the repository has", async () => {
-    const [namespace, helm] = [`install-${name}`, await helmOf(name)];
+    const namespace = "chart-installed";
     await cluster.kubectl("create", "namespace", namespace);
     const chart = await fetchChart(helm, reference(undefined), directory);
     expect(chart.version).toBe("6.1.0");
@@ -320,12 +310,12 @@ describe.each(HELMS)("%s: a first installation", (name) => {
   });
 
   test("that fails or is ended is recorded as failed", async () => {
-    const [namespace, helm] = [`failing-${name}`, await helmOf(name)];
+    const namespace = "failing-install";
     await cluster.kubectl("create", "namespace", namespace);
     const values = { annotations: { "local-gke/ready-after": "1h" } };
     const request = given(namespace, { path: CHART, name: "milvus", version: VERSION }, values);
     await expect(install(helm, { ...request, timeout: 2000 })).rejects.toThrow(
-      /^helm install of release my-release in namespace failing-\w+ \(chart 5\.0\.19\) failed\.\nWhy: [\s\S]*\nWhat to do: the pods took longer than 2s/,
+      /^helm install of release my-release in namespace failing-install \(chart 5\.0\.19\) failed\.\nWhy: [\s\S]*\nWhat to do: the pods took longer than 2s/,
     );
     expect(await cluster.revisions(namespace)).toEqual(["failed"]);
 

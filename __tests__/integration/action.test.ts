@@ -8,13 +8,14 @@ import { parse, stringify } from "yaml";
 import { startConnectProxy } from "../../local-gke/connect-proxy.ts";
 import { listenOnFreePort } from "../../local-gke/listen.ts";
 import { CAN_SHOW_PAGES, showPage } from "../../scripts/job-page.ts";
-import { type HelmName, HOST, useCluster } from "./support/cluster.ts";
+import { HELM, HOST, useCluster } from "./support/cluster.ts";
 import type { Job, StepResult } from "./support/job.ts";
 import { FIELD_MANAGER } from "./support/names.ts";
 import { expectFailure, expectSuccess, planOf } from "./support/results.ts";
 import { filesBelow, traces } from "./support/traces.ts";
 
 const cluster = useCluster();
+const namespace = "first-run";
 
 const ANNOTATIONS = {
   "cloud.google.com/app-protocols": '{"milvus":"HTTP2"}',
@@ -26,9 +27,7 @@ const STORAGE_KEY = "marker-of-a-storage-key";
 /** In the release's user.yaml, which the output values_overlay may have. */
 const COMMENT = "Only people with an account may read our vectors";
 
-/**
- * The first run on a release that this Helm has installed, its post step, and what was to be seen meanwhile.
- */
+/** The first run on a release, its post step, and what was to be seen meanwhile. */
 interface FirstRun {
   before: Record<string, unknown>;
   job: Job;
@@ -40,11 +39,10 @@ interface FirstRun {
   caCertificateFile: string;
 }
 
-async function firstRun(helm: HelmName): Promise<FirstRun> {
-  const namespace = namespaceOf(helm);
-  await cluster.install(namespace, helm);
+async function firstRun(): Promise<FirstRun> {
+  await cluster.install(namespace);
   const before = await cluster.values(namespace);
-  const job = await cluster.job({ helm, environment: runNumber("1") });
+  const job = await cluster.job({ environment: runNumber("1") });
   const step = job.start(cluster.inputs(namespace, FIRST));
   await step.line(/Look and plan/);
   const credentials = filesBelow(job.temp);
@@ -63,27 +61,16 @@ function runNumber(run: string): Record<string, string> {
 }
 const FIRST_RUN = "acme/search@1a2b3c4, https://github.com/acme/search/actions/runs/1";
 
-function namespaceOf(helm: HelmName): string {
-  return `first-${helm}`;
-}
-
 const FIRST = { values: `externalS3:\n  accessKey: ${STORAGE_KEY}\n` };
 
-let firstRuns: Record<HelmName, FirstRun>;
+let run: FirstRun;
+let first: StepResult;
 beforeAll(async () => {
-  const [helm3, helm4] = await Promise.all([firstRun("helm3"), firstRun("helm4")]);
-  firstRuns = { helm3, helm4 };
+  run = await firstRun();
+  first = run.main;
 });
 
-describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's reader has it", (helm) => {
-  const namespace = namespaceOf(helm);
-  let run: FirstRun;
-  let first: StepResult;
-  beforeAll(() => {
-    run = firstRuns[helm];
-    first = run.main;
-  });
-
+describe("a release as the page's reader has it", () => {
   test("is put behind the load balancer, and log, outputs and summary say so", async () => {
     expectSuccess(first);
     const { address } = first.outputs;
@@ -185,7 +172,8 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
     expect(certificateVersion(certificate)).toBe(3);
   });
 
-  test.skipIf(!CAN_SHOW_PAGES)("has a page whose diagrams Mermaid draws", async () => {
+  // Helm has no part in it: once is enough.
+  test.skipIf(!CAN_SHOW_PAGES || HELM === "helm3")("has a page whose diagrams Mermaid draws", async () => {
     expect(await showPage(first.summary)).toEqual([
       expect.stringContaining("Clients"),
       expect.stringContaining("Call Milvus through the load balancer"),
@@ -252,7 +240,7 @@ describe.each<HelmName>(["helm3", "helm4"])("a release made by %s, as the page's
     const snapshot = await cluster.snapshot(namespace);
     expect(await cluster.writes(namespace)).toContain("patch ingresses/my-release-milvus");
     // The run that changed the objects is still the first one.
-    const second = await cluster.expectUnchanged(namespace, FIRST, { helm, environment: runNumber("2") });
+    const second = await cluster.expectUnchanged(namespace, FIRST, { environment: runNumber("2") });
     expect(second.outputs).toEqual({
       ...first.outputs,
       changed: "false",
@@ -282,148 +270,151 @@ function groupsOf({ lines }: StepResult): string[] {
 const LOOK = ["Tools and cluster", "Look and plan", "Check before changing anything"];
 /** Inputs that lead to no cluster of Google's. */
 const WITHOUT_GOOGLE = { location: "", cluster_name: "" };
-/** Where the tests go on with a first run's load balancer. */
-const NAMESPACE = namespaceOf("helm4");
 /** Nothing listens there. */
 const NOWHERE = "127.0.0.1:1";
 
-describe.concurrent("the wait ends where it is asked to", () => {
-  const inputs = { ...FIRST, verify_address: NOWHERE };
+// Helm has no part in what follows: once is enough.
+if (HELM === "helm4") {
+  describe.concurrent("the wait ends where it is asked to", () => {
+    const inputs = { ...FIRST, verify_address: NOWHERE };
 
-  test.each([
-    { what: "wait_for: none", extra: { wait_for: "none" }, groups: [], address: false },
-    {
-      what: "wait_for: address",
-      extra: { wait_for: "address" },
-      groups: ["Wait for the address"],
-      address: true,
-    },
-    {
-      what: "verify: false",
-      extra: { verify: "false" },
-      groups: ["Wait for the address", "Wait for healthy backends"],
-      address: true,
-    },
-  ])("$what", async ({ extra, groups, address }) => {
-    const result = await cluster.expectUnchanged(NAMESPACE, { ...inputs, ...extra });
-    expect(groupsOf(result)).toEqual([...LOOK, ...groups]);
-    expect("address" in result.outputs).toBe(address);
-    expect(result.outputs.ca_certificate).toContain("BEGIN CERTIFICATE");
+    test.each([
+      { what: "wait_for: none", extra: { wait_for: "none" }, groups: [], address: false },
+      {
+        what: "wait_for: address",
+        extra: { wait_for: "address" },
+        groups: ["Wait for the address"],
+        address: true,
+      },
+      {
+        what: "verify: false",
+        extra: { verify: "false" },
+        groups: ["Wait for the address", "Wait for healthy backends"],
+        address: true,
+      },
+    ])("$what", async ({ extra, groups, address }) => {
+      const result = await cluster.expectUnchanged(namespace, { ...inputs, ...extra });
+      expect(groupsOf(result)).toEqual([...LOOK, ...groups]);
+      expect("address" in result.outputs).toBe(address);
+      expect(result.outputs.ca_certificate).toContain("BEGIN CERTIFICATE");
+    });
+
+    test("verify_address is dialled instead of the address", async () => {
+      const { address = "" } = first.outputs;
+      let connections = 0;
+      const tunnel = createServer((near) => {
+        connections += 1;
+        const far = connect(443, address);
+        near.pipe(far).pipe(near);
+        for (const socket of [near, far]) socket.on("error", () => socket.destroy());
+      });
+      try {
+        const port = await listenOnFreePort(tunnel);
+        const result = await cluster.deploy(namespace, { ...inputs, verify_address: `127.0.0.1:${port}` });
+        expect(result.outputs.uri).toBe(`https://${address}:443`);
+        expect(connections).toBeGreaterThan(0);
+      } finally {
+        tunnel.close();
+      }
+    });
   });
 
-  test("verify_address is dialled instead of the address", async () => {
-    const { address = "" } = firstRuns.helm4.main.outputs;
-    let connections = 0;
-    const tunnel = createServer((near) => {
-      connections += 1;
-      const far = connect(443, address);
-      near.pipe(far).pipe(near);
-      for (const socket of [near, far]) socket.on("error", () => socket.destroy());
-    });
+  test("behind a proxy, Milvus is proven through it: no other way leads to the load balancer", async () => {
+    const { address = "" } = first.outputs;
+    const proxy = await startConnectProxy(() => address);
     try {
-      const port = await listenOnFreePort(tunnel);
-      const result = await cluster.deploy(NAMESPACE, { ...inputs, verify_address: `127.0.0.1:${port}` });
-      expect(result.outputs.uri).toBe(`https://${address}:443`);
-      expect(connections).toBeGreaterThan(0);
+      const kubeconfig = await readFile(cluster.gke.kubeconfig, "utf8");
+      const inputs = { ...FIRST, ...WITHOUT_GOOGLE, kubeconfig, verify_address: "milvus.invalid:443" };
+      const environment = { HTTPS_PROXY: proxy.url };
+      const result = await cluster.deploy(namespace, inputs, { google: false, environment });
+      expect(result.outputs.milvus_version).toMatch(/\d+\.\d+/);
+      expect(result.lines).toContain(`The check goes through the proxy ${proxy.url}, as HTTPS_PROXY says.`);
+      expect(proxy.connects).toContain("milvus.invalid:443");
     } finally {
-      tunnel.close();
+      proxy.stop();
     }
   });
-});
 
-test("behind a proxy, Milvus is proven through it: no other way leads to the load balancer", async () => {
-  const { address = "" } = firstRuns.helm4.main.outputs;
-  const proxy = await startConnectProxy(() => address);
-  try {
-    const kubeconfig = await readFile(cluster.gke.kubeconfig, "utf8");
-    const inputs = { ...FIRST, ...WITHOUT_GOOGLE, kubeconfig, verify_address: "milvus.invalid:443" };
-    const environment = { HTTPS_PROXY: proxy.url };
-    const result = await cluster.deploy(NAMESPACE, inputs, { google: false, environment });
-    expect(result.outputs.milvus_version).toMatch(/\d+\.\d+/);
-    expect(result.lines).toContain(`The check goes through the proxy ${proxy.url}, as HTTPS_PROXY says.`);
-    expect(proxy.connects).toContain("milvus.invalid:443");
-  } finally {
-    proxy.stop();
-  }
-});
+  describe.concurrent("ways to the cluster", () => {
+    const inputs = cluster.inputs(namespace, { ...FIRST, ...WITHOUT_GOOGLE, wait_for: "address" });
 
-describe.concurrent("ways to the cluster", () => {
-  const inputs = cluster.inputs(NAMESPACE, { ...FIRST, ...WITHOUT_GOOGLE, wait_for: "address" });
+    /** A kubeconfig whose current context leads nowhere; `other` is the local GKE. */
+    async function kubeconfig(): Promise<string> {
+      const config = parse(await readFile(cluster.gke.kubeconfig, "utf8"));
+      const [{ context }] = config.contexts;
+      config.clusters.push({ name: "nowhere", cluster: { server: `https://${NOWHERE}` } });
+      config.contexts = [
+        { name: "nowhere", context: { cluster: "nowhere", user: context.user } },
+        { name: "other", context },
+      ];
+      return stringify({ ...config, "current-context": "nowhere" });
+    }
 
-  /** A kubeconfig whose current context leads nowhere; `other` is the local GKE. */
-  async function kubeconfig(): Promise<string> {
-    const config = parse(await readFile(cluster.gke.kubeconfig, "utf8"));
-    const [{ context }] = config.contexts;
-    config.clusters.push({ name: "nowhere", cluster: { server: `https://${NOWHERE}` } });
-    config.contexts = [
-      { name: "nowhere", context: { cluster: "nowhere", user: context.user } },
-      { name: "other", context },
-    ];
-    return stringify({ ...config, "current-context": "nowhere" });
-  }
-
-  test("kubeconfig as a path, with a context", async () => {
-    const content = await kubeconfig();
-    const job = await cluster.job({ google: false, files: { config: content } });
-    const result = expectSuccess(await job.main({ ...inputs, kubeconfig: "config", context: "other" }));
-    expect(result.outputs.address).toBe(firstRuns.helm4.main.outputs.address);
-    await job.post();
-    expect(await readFile(join(job.workspace, "config"), "utf8")).toBe(content);
-  });
-
-  test("kubeconfig as content, which post removes", async () => {
-    const job = await cluster.job({ google: false });
-    const step = job.start({ ...inputs, kubeconfig: await kubeconfig(), context: "other" });
-    await step.line(/Look and plan/);
-    const file = filesBelow(job.temp).find((path) => basename(path) === "kubeconfig") ?? "";
-    expect(statSync(file).mode & 0o777).toBe(0o600);
-    const result = expectSuccess(await step.ended);
-    expect(result.outputs.address).toBe(firstRuns.helm4.main.outputs.address);
-    await job.post();
-    expect(readdirSync(job.temp)).toEqual([]);
-  });
-
-  test("a kubeconfig whose token ends soon is used, and said; one that has ended is refused", async () => {
-    const config = parse(await kubeconfig());
-    const withToken = (token: string) =>
-      stringify({
-        ...config,
-        users: config.users.map(({ name }: { name: string }) => ({ name, user: { token } })),
-      });
-    await cluster.kubectl("create", "serviceaccount", "soon");
-    const account = "--serviceaccount=default:soon";
-    await cluster.kubectl("create", "clusterrolebinding", "soon", "--clusterrole=cluster-admin", account);
-    const soon = (await cluster.kubectl("create", "token", "soon", "--duration=10m")).trim();
-    const job = await cluster.job({ google: false });
-    const result = await job.main({ ...inputs, kubeconfig: withToken(soon), context: "other" });
-    await cluster.kubectl("delete", "clusterrolebinding/soon", "serviceaccount/soon");
-    expectSuccess(result);
-    expect(result.lines).toContainEqual(
-      expect.stringMatching(
-        /^::warning title=Milvus on GKE::The credentials of the kubeconfig's context "other" end at \S+, in (9m|10m).*, and nothing renews them/,
-      ),
-    );
-
-    const claims = Buffer.from(JSON.stringify({ exp: 1_700_000_000 })).toString("base64url");
-    const ended = { ...inputs, kubeconfig: withToken(`h.${claims}.s`), context: "other" };
-    const { error } = expectFailure(await (await cluster.job({ google: false })).main(ended));
-    expect(error).toMatch(/^The credentials of .* "other" ended at 2023-11-14T22:13:20.000Z\.\nWhat to do:/);
-  });
-
-  test("a service account key in credentials_json and a cluster by its full name", async () => {
-    const job = await cluster.job({ environment: { GOOGLE_APPLICATION_CREDENTIALS: "" } });
-    const key = await readFile(join(cluster.gke.directory, "service-account-key.json"), "utf8");
-    const result = await job.main({
-      ...inputs,
-      credentials_json: key,
-      cluster_name: "projects/my-project/locations/us-central1/clusters/my-cluster",
+    test("kubeconfig as a path, with a context", async () => {
+      const content = await kubeconfig();
+      const job = await cluster.job({ google: false, files: { config: content } });
+      const result = expectSuccess(await job.main({ ...inputs, kubeconfig: "config", context: "other" }));
+      expect(result.outputs.address).toBe(first.outputs.address);
+      await job.post();
+      expect(await readFile(join(job.workspace, "config"), "utf8")).toBe(content);
     });
-    expectSuccess(result);
-    expect(result.outputs.address).toBe(firstRuns.helm4.main.outputs.address);
-    await job.post();
-    const secret: string = JSON.parse(key).private_key.split("\n")[1];
-    expect(traces(result)).not.toContain(secret);
-    for (const file of filesBelow(job.directory))
-      expect(readFileSync(file, "utf8"), file).not.toContain(secret);
+
+    test("kubeconfig as content, which post removes", async () => {
+      const job = await cluster.job({ google: false });
+      const step = job.start({ ...inputs, kubeconfig: await kubeconfig(), context: "other" });
+      await step.line(/Look and plan/);
+      const file = filesBelow(job.temp).find((path) => basename(path) === "kubeconfig") ?? "";
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      const result = expectSuccess(await step.ended);
+      expect(result.outputs.address).toBe(first.outputs.address);
+      await job.post();
+      expect(readdirSync(job.temp)).toEqual([]);
+    });
+
+    test("a kubeconfig whose token ends soon is used, and said; one that has ended is refused", async () => {
+      const config = parse(await kubeconfig());
+      const withToken = (token: string) =>
+        stringify({
+          ...config,
+          users: config.users.map(({ name }: { name: string }) => ({ name, user: { token } })),
+        });
+      await cluster.kubectl("create", "serviceaccount", "soon");
+      const account = "--serviceaccount=default:soon";
+      await cluster.kubectl("create", "clusterrolebinding", "soon", "--clusterrole=cluster-admin", account);
+      const soon = (await cluster.kubectl("create", "token", "soon", "--duration=10m")).trim();
+      const job = await cluster.job({ google: false });
+      const result = await job.main({ ...inputs, kubeconfig: withToken(soon), context: "other" });
+      await cluster.kubectl("delete", "clusterrolebinding/soon", "serviceaccount/soon");
+      expectSuccess(result);
+      expect(result.lines).toContainEqual(
+        expect.stringMatching(
+          /^::warning title=Milvus on GKE::The credentials of the kubeconfig's context "other" end at \S+, in (9m|10m).*, and nothing renews them/,
+        ),
+      );
+
+      const claims = Buffer.from(JSON.stringify({ exp: 1_700_000_000 })).toString("base64url");
+      const ended = { ...inputs, kubeconfig: withToken(`h.${claims}.s`), context: "other" };
+      const { error } = expectFailure(await (await cluster.job({ google: false })).main(ended));
+      expect(error).toMatch(
+        /^The credentials of .* "other" ended at 2023-11-14T22:13:20.000Z\.\nWhat to do:/,
+      );
+    });
+
+    test("a service account key in credentials_json and a cluster by its full name", async () => {
+      const job = await cluster.job({ environment: { GOOGLE_APPLICATION_CREDENTIALS: "" } });
+      const key = await readFile(join(cluster.gke.directory, "service-account-key.json"), "utf8");
+      const result = await job.main({
+        ...inputs,
+        credentials_json: key,
+        cluster_name: "projects/my-project/locations/us-central1/clusters/my-cluster",
+      });
+      expectSuccess(result);
+      expect(result.outputs.address).toBe(first.outputs.address);
+      await job.post();
+      const secret: string = JSON.parse(key).private_key.split("\n")[1];
+      expect(traces(result)).not.toContain(secret);
+      for (const file of filesBelow(job.directory))
+        expect(readFileSync(file, "utf8"), file).not.toContain(secret);
+    });
   });
-});
+}
