@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
 import { beforeAll, describe, expect, test, vi } from "vitest";
+import type { Fault } from "../../local-gke/cloud.ts";
 import { processesOf } from "../../local-gke/control-plane/processes.ts";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { milvusPython } from "../../local-gke/milvus/python.ts";
@@ -29,6 +30,9 @@ const cluster = useCluster(
   (namespace) => ({ host: hostOf(namespace) }),
   () => jobOptions,
 );
+/** Has a release that no run changes. */
+const UNTOUCHED = "untouched";
+
 /** A company's own authority, and one that it has signed. */
 let root: KeyPair & Authority;
 let intermediate: KeyPair & Authority;
@@ -40,6 +44,7 @@ beforeAll(async () => {
   root = await certificateWith({ subject: "CN=Root", ...authority });
   intermediate = await certificateWith({ subject: "CN=Intermediate", ...authority }, root);
   jobOptions = await trusting(cluster, root);
+  await cluster.installSmall(UNTOUCHED);
 });
 
 /** Makes a certificate for a host that was made yesterday. */
@@ -138,11 +143,10 @@ async function pymilvus({ outputs }: StepResult, ca: string): Promise<string> {
 describe.concurrent("self-managed", () => {
   test("made, kept, renewed under the same authority near its end, replaced for another host", async () => {
     const namespace = "made";
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     const first = await cluster.deploy(namespace);
     const { ca_certificate: authority = "", certificate_expires, milvus_version } = first.outputs;
     const [made] = await presentsUnder(first, authority);
-    expect(await pymilvus(first, authority)).toBe(milvus_version);
     expect(Date.parse(certificate_expires ?? "")).toBe(made.validToDate.getTime());
 
     const second = await cluster.expectUnchanged(namespace);
@@ -179,13 +183,12 @@ describe.concurrent("self-managed", () => {
     expect(other.lines.join("\n")).toContain("is replaced: it is not for other.made.milvus.io");
     expect(other.outputs.ca_certificate).not.toBe(authority);
     await presentsUnder(other, other.outputs.ca_certificate ?? "");
-    await cluster.expectUnchanged(namespace, { host: "other.made.milvus.io" });
   });
 
   test("one that is its own authority stays; clients are given the next authority before it signs", async () => {
     const namespace = "own-authority";
     const host = hostOf(namespace);
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     const old = await selfSigned(host, 46);
     await applySecret(cluster, secretWith(namespace, CERTIFICATE, old), FIELD_MANAGER);
     const announced = await cluster.deploy(namespace);
@@ -217,7 +220,7 @@ describe.concurrent("self-managed", () => {
 
   test("the user's own, with what signed it; changed; and back to one that is made", async () => {
     const namespace = "given";
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     const inputsWith = ({ certificate, privateKey }: KeyPair) => ({
       tls_certificate: certificate + intermediate.certificate,
       tls_private_key: privateKey,
@@ -251,7 +254,6 @@ describe.concurrent("self-managed", () => {
     const changed = await cluster.deploy(namespace, inputsWith(two));
     expect(changed.outputs.changed).toBe("true");
     await presents(changed, two.certificate);
-    await cluster.expectUnchanged(namespace, inputsWith(two));
 
     const made = await cluster.deploy(namespace);
     expect(made.lines.join("\n")).toContain("is replaced: it came from the input tls_certificate");
@@ -259,222 +261,95 @@ describe.concurrent("self-managed", () => {
     await cluster.expectUnchanged(namespace);
   });
 
-  describe("the user's own that won't do is refused before anything is changed", () => {
-    const namespace = "refused-certificate";
-    const host = hostOf(namespace);
-    beforeAll(() => cluster.installSmall(namespace));
-
-    const cases: [string, () => Promise<{ certificate: string; privateKey: string }>, RegExp][] = [
-      [
-        "the key of another certificate",
-        async () => ({
-          certificate: (await certificateFor(host)).certificate,
-          privateKey: (await certificateFor(host)).privateKey,
-        }),
-        /tls_private_key belongs to another certificate/,
-      ],
-      [
-        "another host",
-        () => certificateFor("other.milvus.io"),
-        /tls_certificate is not for refused-certificate\.milvus\.io/,
-      ],
-      ["expired", () => certificateFor(host, 0.5), /tls_certificate has expired/],
-      [
-        "not valid yet",
-        () => certificateWith({ subject: `CN=${host}`, names: [host], from: Date.now() + DAY, days: 9 }),
-        /tls_certificate is not valid before/,
-      ],
-      [
-        "the wrong order",
-        async () => {
-          const own = await certificateFor(host, 200, intermediate);
-          return { ...own, certificate: intermediate.certificate + own.certificate };
-        },
-        /tls_certificate begins with an authority's certificate/,
-      ],
-      [
-        "one of the chain is missing",
-        async () => {
-          const own = await certificateFor(host, 200, intermediate);
-          return { ...own, certificate: own.certificate + root.certificate };
-        },
-        /tls_certificate is not in order: certificate 1 .* is not signed by the next one/,
-      ],
-      [
-        "an encrypted key",
-        async () => {
-          const own = await certificateFor(host);
-          return { ...own, privateKey: encrypted(own.privateKey) };
-        },
-        /tls_private_key is encrypted/,
-      ],
-    ];
-
-    test.each(cases)("%s", async (_, make, says) => {
-      const { certificate, privateKey } = await make();
-      const inputs = { tls_certificate: certificate, tls_private_key: privateKey };
-      const result = await cluster.refusal(namespace, inputs);
-      expect(result.error).toMatch(says);
-      for (const line of privateKey.split("\n").slice(1, -2)) expect(traces(result)).not.toContain(line);
-    });
+  // Each problem alone: __tests__/loadbalancer/given-certificate.test.ts.
+  test("the user's own that won't do is refused before anything is changed", async () => {
+    const { certificate, privateKey } = await certificateFor("other.milvus.io");
+    const inputs = { tls_certificate: certificate, tls_private_key: encrypted(privateKey) };
+    const result = await cluster.refusal(UNTOUCHED, inputs);
+    expect(result.error).toMatch(/tls_certificate is not for untouched\.milvus\.io/);
+    expect(result.error).toMatch(/tls_private_key is encrypted/);
+    for (const line of inputs.tls_private_key.split("\n").slice(1, -2))
+      expect(traces(result)).not.toContain(line);
   });
 });
 
-describe.concurrent("secret", () => {
-  test.each([
-    { type: "Opaque", namespace: "secret-opaque" },
-    { type: "kubernetes.io/tls", namespace: "secret-tls" },
-  ])("$type: presented, never written; a warning near its end", async ({ type, namespace }) => {
-    const inputs = { certificate: "secret", tls_secret: "mine" };
-    const pair = await certificateFor(hostOf(namespace), 12);
-    await cluster.installSmall(namespace);
-    await applySecret(cluster, secretWith(namespace, "mine", pair, type), "cert-manager");
-    const { mine } = await secretVersions(namespace);
+describe.concurrent("somebody else's", () => {
+  test("a Secret: presented, whatever its type, never written; a warning near its end", async () => {
+    const namespace = "secret";
+    const host = hostOf(namespace);
+    const inputs = { certificate: "secret", tls_secret: "opaque" };
+    await cluster.installLayer7(namespace);
+    // What else won't do: __tests__/loadbalancer/choose-certificate.test.ts.
+    const { error } = await cluster.refusal(namespace, inputs);
+    expect(error).toContain("There is no Secret secret/opaque; nothing was changed.");
+    expect(error).toContain("tls_secret");
 
+    const pair = await certificateFor(host, 12);
+    await applySecret(cluster, secretWith(namespace, "opaque", pair, "Opaque"), "cert-manager");
     const first = await cluster.deploy(namespace, inputs);
     await presents(first, pair.certificate);
     expect(warningsOf(first)).toEqual([
-      expect.stringMatching(new RegExp(`Secret ${namespace}/mine: it expires in \\d+ days.* must renew it`)),
+      expect.stringMatching(/Secret secret\/opaque: it expires in \d+ days.* must renew it/),
     ]);
     expect(first.outputs.ca_certificate).toBeUndefined();
     await cluster.expectUnchanged(namespace, inputs);
 
     // It is renewed by whoever keeps it: the next run has it presented.
-    const renewed = await certificateFor(hostOf(namespace));
-    await applySecret(cluster, secretWith(namespace, "mine", renewed, type), "cert-manager");
+    const renewed = await certificateFor(host);
+    await applySecret(cluster, secretWith(namespace, "opaque", renewed, "Opaque"), "cert-manager");
     const later = await cluster.deploy(namespace, inputs);
     await presents(later, renewed.certificate);
     expect(warningsOf(later)).toEqual([]);
 
-    expect(mine).toBeDefined();
-    expect(Object.keys(await secretVersions(namespace))).toEqual(["mine"]);
-    expect((await cluster.writes(namespace)).filter((write) => write.includes("secrets/mine"))).toEqual([]);
+    const typed = await certificateFor(host);
+    await applySecret(cluster, secretWith(namespace, "typed", typed), "cert-manager");
+    await presents(await cluster.deploy(namespace, { ...inputs, tls_secret: "typed" }), typed.certificate);
+
+    expect(await cluster.names(namespace, "Secret")).toEqual(["opaque", "typed"]);
+    expect((await cluster.writes(namespace)).filter((write) => write.includes(" secrets/"))).toEqual([]);
   });
 
-  /** The versions of a namespace's Secrets but Helm's. */
-  async function secretVersions(namespace: string): Promise<Record<string, string>> {
-    const secrets = await cluster.list(namespace, "Secret");
-    const own = secrets.filter(({ metadata }) => !metadata.name.startsWith("sh.helm."));
-    return Object.fromEntries(own.map(({ metadata }) => [metadata.name, metadata.resourceVersion]));
-  }
-
-  describe("one that won't do is refused before anything is changed", () => {
-    const namespace = "secret-refused";
-    const host = hostOf(namespace);
-    beforeAll(async () => {
-      await cluster.installSmall(namespace);
-      for (const { what, data } of cases) {
-        if (!data) continue;
-        const metadata = { name: what, namespace };
-        const secret = { apiVersion: "v1", kind: "Secret", metadata, stringData: await data() };
-        await applySecret(cluster, secret, "kubectl");
-      }
-    });
-
-    const cases: { what: string; data?: () => Promise<Record<string, string>>; says: RegExp }[] = [
-      { what: "missing", says: /There is no Secret secret-refused\/missing; nothing was changed/ },
-      {
-        what: "wrong-keys",
-        data: async () => {
-          const { certificate, privateKey } = await certificateFor(host);
-          return { "cert.pem": certificate, "tls.key": privateKey };
-        },
-        says: /holds no certificate with its key.*\n.*it lacks tls\.crt; it has cert\.pem, tls\.key/,
-      },
-      {
-        what: "other-host",
-        data: async () => keysOf(await certificateFor("other.milvus.io")),
-        says: /it is not for secret-refused\.milvus\.io/,
-      },
-      {
-        what: "expired",
-        data: async () => keysOf(await certificateFor(host, 0.5)),
-        says: /it has expired/,
-      },
-    ];
-
-    test.each(cases)("$what", async ({ what, says }) => {
-      const { error } = await cluster.refusal(namespace, { certificate: "secret", tls_secret: what });
-      expect(error).toMatch(says);
-      expect(error).toContain("nothing was changed");
-      expect(error).toContain("tls_secret");
-    });
-
-    function keysOf({ certificate, privateKey }: KeyPair): Record<string, string> {
-      return { "tls.crt": certificate, "tls.key": privateKey };
-    }
-  });
-});
-
-describe.concurrent("pre-shared", () => {
   async function putAtGoogle(name: string, { certificate, privateKey }: KeyPair): Promise<void> {
     await cluster.control("PUT", `ssl-certificates/${name}`, { certificate, privateKey });
   }
 
-  test("one, then several", async () => {
+  test("one at Google, then several; a run without Google's API says that it can't check them", async () => {
     const namespace = "shared-certificate";
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     const own = await certificateFor(hostOf(namespace), 200, root);
     await Promise.all([
       putAtGoogle("shared-other", await certificateFor("other.milvus.io")),
       putAtGoogle("shared-own", own),
     ]);
-    const one = { certificate: "pre-shared", pre_shared_certificates: "shared-own" };
-    const first = await cluster.deploy(namespace, one);
+    const named = (pre_shared_certificates: string) => ({
+      certificate: "pre-shared",
+      pre_shared_certificates,
+    });
+    // What else won't do: __tests__/loadbalancer/pre-shared-certificates.test.ts.
+    const { error } = await cluster.refusal(namespace, named("shared-own,no-such"));
+    expect(error).toContain("there is no SSL certificate no-such in the project");
+    expect(error).toContain("pre_shared_certificates can't be used; nothing was changed");
+
+    const first = await cluster.deploy(namespace, named("shared-own"));
     await presents(first, own.certificate);
     expect(first.outputs).toMatchObject({ certificate_status: "Active" });
     expect(Date.parse(first.outputs.certificate_expires ?? "")).toBe(
       new X509Certificate(own.certificate).validToDate.getTime(),
     );
-    await cluster.expectUnchanged(namespace, one);
 
-    const several = { certificate: "pre-shared", pre_shared_certificates: "shared-other\nshared-own" };
-    const second = await cluster.deploy(namespace, several);
-    expect(await certificatesAtGoogle(cluster, namespace)).toEqual(["shared-other", "shared-own"]);
-    await presents(second, own.certificate);
-    await cluster.expectUnchanged(namespace, several);
-  });
-
-  test("with a kubeconfig and no Google credentials it is said that they can't be checked", async () => {
-    const namespace = "shared-kubeconfig";
-    await cluster.installSmall(namespace);
-    await putAtGoogle("unchecked", await certificateFor(hostOf(namespace), 200, root));
+    const several = named("shared-other\nshared-own");
     const ways = {
       kubeconfig: await readFile(cluster.gke.kubeconfig, "utf8"),
       location: "",
       cluster_name: "",
     };
-    const inputs = { certificate: "pre-shared", pre_shared_certificates: "unchecked" };
-    const result = await cluster.deploy(namespace, { ...inputs, ...ways }, { google: false });
-    expect(result.lines.join("\n")).toMatch(/Can't check whether Google has unchecked/);
-    expect(result.lines).toContain(CALL);
-    expect(result.outputs.certificate_status).toBe("Active");
-  });
-
-  describe("those that won't do are refused before anything is changed", () => {
-    const namespace = "shared-refused";
-    const host = hostOf(namespace);
-    beforeAll(async () => {
-      await cluster.installSmall(namespace);
-      await putAtGoogle("elsewhere", await certificateFor("other.milvus.io"));
-      await putAtGoogle("expired", await certificateFor(host, 0.5));
-      await putAtGoogle("good", await certificateFor(host));
-    });
-
-    test.each([
-      {
-        what: "missing at Google",
-        names: "good,no-such",
-        says: "there is no SSL certificate no-such in the project",
-      },
-      { what: "another host", names: "elsewhere", says: `none of them is for ${host}: they are for other` },
-      { what: "expired", names: "good,expired", says: "expired has expired" },
-    ])("$what", async ({ names, says }) => {
-      const inputs = { certificate: "pre-shared", pre_shared_certificates: names };
-      const { error } = await cluster.refusal(namespace, inputs);
-      expect(error).toContain(says);
-      expect(error).toContain("pre_shared_certificates can't be used; nothing was changed");
-    });
+    const second = await cluster.deploy(namespace, { ...several, ...ways }, { google: false });
+    expect(second.lines.join("\n")).toMatch(/Can't check whether Google has shared-other/);
+    expect(second.lines).toContain(CALL);
+    expect(second.outputs).toMatchObject({ certificate_status: "Active", changed: "true" });
+    expect(await certificatesAtGoogle(cluster, namespace)).toEqual(["shared-other", "shared-own"]);
+    await presents(second, own.certificate);
+    await cluster.expectUnchanged(namespace, several);
   });
 });
 
@@ -487,10 +362,10 @@ const PRE_SHARED = "ingress.gcp.kubernetes.io/pre-shared-cert";
 const GOOGLES = { certificate: "google-managed" };
 
 describe.concurrent("google-managed", () => {
-  test("without DNS it ends soon with the record to create; with DNS the next run proves it", async () => {
+  test("without DNS a run ends soon with the record to create, with wait_for: certificate it waits; an internal load balancer has none", async () => {
     const namespace = "record";
     const host = hostOf(namespace);
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     const first = await cluster.deploy(namespace, GOOGLES);
     const { address = "" } = first.outputs;
     expect(first.outputs).toMatchObject({ certificate_status: "Provisioning", changed: "true" });
@@ -506,97 +381,65 @@ describe.concurrent("google-managed", () => {
     expect(second.outputs).toMatchObject({ address, certificate_status: "Provisioning" });
     expect(warningsOf(second)).toEqual([expect.stringContaining(record)]);
 
+    // The limit's error says what DNS says and what it must say.
+    await pointAt(host, "127.0.0.9");
+    const waiting = { ...GOOGLES, wait_for: "certificate" };
+    const limited = await cluster.failure(namespace, { ...waiting, certificate_timeout: "2s" });
+    expect(limited.error).toContain(
+      `ManagedCertificate ${namespace}/${CERTIFICATE} is not Active after 2.0s.`,
+    );
+    expect(limited.error).toContain(
+      `it is Provisioning (FailedNotVisible); ${host} points to 127.0.0.9; the load balancer is at ${address}: make its A record ${host}. 300 IN A ${address}`,
+    );
+    expect(limited.error).toContain("certificate_timeout");
+    expect(limited.outputs).toMatchObject({ certificate_status: "Provisioning" });
+    expect(limited.lines).not.toContain(CALL);
+
+    // DNS is set right while a run waits.
+    const step = await cluster.start(namespace, waiting);
+    await step.line(/^Google reports FailedNotVisible for record\.milvus\.io/);
     await pointAt(host, address);
-    const third = await cluster.deploy(namespace, GOOGLES);
-    expect(third.outputs).toMatchObject({ certificate_status: "Active", changed: "false" });
-    expect(third.lines).toContain(CALL);
-    expect(warningsOf(third)).toEqual([]);
-    const [presented] = await presentedBy(third);
+    const patient = expectSuccess(await step.ended);
+    expect(patient.outputs).toMatchObject({ certificate_status: "Active" });
+    expect(patient.lines).toContain(CALL);
+    const [presented] = await presentedBy(patient);
     expect(presented?.issuer).toContain("local-gke public authority");
-    expect(Date.parse(third.outputs.certificate_expires ?? "")).toBe(presented?.validToDate.getTime());
+    expect(Date.parse(patient.outputs.certificate_expires ?? "")).toBe(presented?.validToDate.getTime());
     expect((await cluster.expectUnchanged(namespace, GOOGLES)).outputs).toMatchObject({
       certificate_status: "Active",
     });
-  });
 
-  test("wait_for: certificate waits while DNS is wrong, and ends when it is set right", async () => {
-    const namespace = "insist";
-    const host = hostOf(namespace);
-    await cluster.installSmall(namespace);
-    await pointAt(host, "127.0.0.9");
-    const step = await cluster.start(namespace, { ...GOOGLES, wait_for: "certificate" });
-    await step.line(/^Google reports FailedNotVisible for insist\.milvus\.io/);
-    const { status } = JSON.parse(JSON.stringify(await cluster.get(namespace, "Ingress", INGRESS)));
-    await pointAt(host, status.loadBalancer.ingress[0].ip);
-    const result = expectSuccess(await step.ended);
-    expect(result.outputs).toMatchObject({ certificate_status: "Active" });
-    expect(result.lines).toContain(CALL);
-    await cluster.expectUnchanged(namespace, { ...GOOGLES, wait_for: "certificate" });
-  });
-
-  test("certificate_timeout says what DNS says and what it must say", async () => {
-    const namespace = "limit";
-    const host = hostOf(namespace);
-    await cluster.installSmall(namespace);
-    await pointAt(host, "127.0.0.9");
-    const inputs = { ...GOOGLES, wait_for: "certificate", certificate_timeout: "10s" };
-    const { error, outputs, lines } = await cluster.failure(namespace, inputs);
-    expect(error).toContain(`ManagedCertificate ${namespace}/${CERTIFICATE} is not Active after 10s.`);
-    const { address } = outputs;
-    expect(error).toContain(
-      `it is Provisioning (FailedNotVisible); ${host} points to 127.0.0.9; the load balancer is at ${address}: make its A record ${host}. 300 IN A ${address}`,
-    );
-    expect(error).toContain("certificate_timeout");
-    expect(outputs).toMatchObject({ certificate_status: "Provisioning" });
-    expect(lines).not.toContain(CALL);
-  });
-
-  test("with dns_zone and create_static_ip it becomes Active without anyone's help", async () => {
-    const namespace = "alone";
-    const host = "alone.zone.milvus.io";
-    await cluster.installSmall(namespace);
-    await cluster.control("PUT", "dns-zones/alone", { dnsName: "zone.milvus.io." });
-    const inputs = {
-      ...GOOGLES,
-      host,
-      static_ip_name: "alone",
-      create_static_ip: "true",
-      dns_zone: "alone",
-    };
-    const first = await cluster.deploy(namespace, inputs);
-    expect(first.outputs).toMatchObject({ host, certificate_status: "Active", changed: "true" });
-    expect(first.lines).toContain(CALL);
-    expect(warningsOf(first)).toEqual([]);
-    const [presented] = await presentedBy(first);
-    expect(presented?.checkHost(host)).toBe(host);
-    await cluster.expectUnchanged(namespace, inputs);
-  });
-
-  test("an internal load balancer takes its place with a certificate of a Secret", async () => {
-    const namespace = "becomes-internal";
-    await cluster.installSmall(namespace);
-    const external = await cluster.deploy(namespace, { ...GOOGLES, wait_for: "address" });
+    // An internal load balancer takes its place with a certificate of a Secret.
     expect((await annotationsOf(namespace))[PRE_SHARED]).toMatch(/^mcrt-/);
-
     const inputs = { load_balancer: "internal" };
     const internal = await cluster.deploy(namespace, inputs);
     expect(internal.outputs.certificate_status).toBe("Active");
-    expect(internal.outputs.address).not.toBe(external.outputs.address);
+    expect(internal.outputs.address).not.toBe(address);
     await presentsUnder(internal, internal.outputs.ca_certificate ?? "");
     expect(await annotationsOf(namespace)).not.toHaveProperty([PRE_SHARED]);
     expect(await cluster.names(namespace, "ManagedCertificate")).toEqual([]);
     await cluster.expectUnchanged(namespace, inputs);
   });
 
-  test("another host: its certificate is made beside the old one, which then goes", async () => {
+  test("CAA records that forbid it are shown; another host's certificate is made beside the old one, which then goes", async () => {
     const namespace = "moves";
     const [former, next] = [hostOf(namespace), "new.moves.milvus.io"];
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     const { address = "" } = (await cluster.deploy(namespace, GOOGLES)).outputs;
+    const values = ['0 issue "other-authority.example"'];
+    await cluster.control("PUT", `dns-records/${former}`, { type: "CAA", values });
     await pointAt(former, address);
-    expect((await cluster.deploy(namespace, GOOGLES)).outputs).toMatchObject({
-      certificate_status: "Active",
-    });
+    const { error } = await cluster.failure(namespace, GOOGLES);
+    expect(error).toContain(`DNS forbids Google to issue a certificate for ${former}.`);
+    expect(error).toContain(`FailedCaaForbidden; the CAA records: ${former} has ${values[0]}`);
+    expect(error).toContain('`0 issue "pki.goog"`');
+
+    // With DNS in order the next run proves it.
+    await cluster.control("DELETE", `dns-records/${former}`, { type: "CAA" });
+    const proven = await cluster.deploy(namespace, GOOGLES);
+    expect(proven.outputs).toMatchObject({ certificate_status: "Active", changed: "false" });
+    expect(proven.lines).toContain(CALL);
+    expect(warningsOf(proven)).toEqual([]);
 
     const inputs = { ...GOOGLES, host: next };
     const publicAuthority = await readFile(cluster.gke.env.NODE_EXTRA_CA_CERTS ?? "", "utf8");
@@ -606,14 +449,13 @@ describe.concurrent("google-managed", () => {
       expect(planOf(result).consequences).toEqual([
         `${former} no longer leads to Milvus once the certificate for ${next} is served: its clients get HTTP 404 from then on.`,
       ]);
-      // Clients of the former host go on as if nothing happened.
-      const asFormer = { ...result, outputs: { ...result.outputs, host: former } };
-      expect(await pymilvus(asFormer, publicAuthority)).toMatch(/\d/);
       expect(await hostsOf(namespace)).toEqual([next, former]);
       const [presented] = await handshake(address, former);
       expect(presented?.checkHost(former)).toBe(former);
       expect(await cluster.names(namespace, "ManagedCertificate")).toHaveLength(2);
     }
+    // Clients of the former host go on as if nothing happened.
+    expect(await pymilvus(proven, publicAuthority)).toBe(proven.outputs.milvus_version);
 
     await pointAt(next, address);
     const settled = await cluster.deploy(namespace, inputs);
@@ -627,96 +469,9 @@ describe.concurrent("google-managed", () => {
     await cluster.expectUnchanged(namespace, inputs);
     await eventuallyPresentsOne(namespace);
   });
-
-  test("CAA records that forbid it are shown", async () => {
-    const namespace = "forbidden";
-    const host = hostOf(namespace);
-    await cluster.installSmall(namespace);
-    const { address = "" } = (await cluster.deploy(namespace, GOOGLES)).outputs;
-    const values = ['0 issue "other-authority.example"'];
-    await cluster.control("PUT", `dns-records/${host}`, { type: "CAA", values });
-    await pointAt(host, address);
-    const { error } = await cluster.failure(namespace, GOOGLES);
-    expect(error).toContain(`DNS forbids Google to issue a certificate for ${host}.`);
-    expect(error).toContain(`FailedCaaForbidden; the CAA records: ${host} has ${values[0]}`);
-    expect(error).toContain('`0 issue "pki.goog"`');
-
-    await cluster.control("DELETE", `dns-records/${host}`, { type: "CAA" });
-    expect((await cluster.deploy(namespace, GOOGLES)).outputs).toMatchObject({
-      certificate_status: "Active",
-    });
-  });
 });
 
-/** Google's controllers clean up behind the action: soon the load balancer has one certificate only. */
-async function eventuallyPresentsOne(namespace: string): Promise<void> {
-  await vi.waitFor(
-    async () =>
-      expect(await certificatesAtGoogle(cluster, namespace)).toEqual([expect.stringMatching(/^mcrt-/)]),
-    { timeout: 100_000, interval: 100 },
-  );
-}
-
-describe("google-managed, when Google refuses", () => {
-  test("a used-up quota is reported while the former certificate is served", async () => {
-    const namespace = "quota";
-    await cluster.installSmall(namespace);
-    const { address = "" } = (await cluster.deploy(namespace, { wait_for: "address" })).outputs;
-    await pointAt(hostOf(namespace), address);
-    await cluster.setFault("ssl-certificate-quota", true);
-    try {
-      const { error } = await cluster.failure(namespace, GOOGLES);
-      expect(error).toContain("the Google Cloud project has used up a quota");
-      expect(error).toContain("SSL_CERTIFICATES");
-    } finally {
-      await cluster.setFault("ssl-certificate-quota", false);
-    }
-  });
-
-  test("FailedRateLimited is an error at the limit", async () => {
-    const namespace = "rate";
-    await cluster.installSmall(namespace);
-    const { address = "" } = (await cluster.deploy(namespace, GOOGLES)).outputs;
-    await cluster.setFault("managed-certificate-rate-limit", true);
-    try {
-      await pointAt(hostOf(namespace), address);
-      const { error } = await cluster.failure(namespace, { ...GOOGLES, certificate_timeout: "10s" });
-      expect(error).toContain("is not Active after 10s.");
-      expect(error).toContain("it is ProvisioningFailed (FailedRateLimited)");
-      expect(error).toContain("the certificate authority's rate limit");
-    } finally {
-      await cluster.setFault("managed-certificate-rate-limit", false);
-    }
-    expect((await cluster.deploy(namespace, GOOGLES)).outputs).toMatchObject({
-      certificate_status: "Active",
-    });
-  });
-
-  test("ProvisioningFailedPermanently is final: the next run makes another one and deletes it", async () => {
-    const namespace = "permanent";
-    await cluster.installSmall(namespace);
-    const { address = "" } = (await cluster.deploy(namespace, GOOGLES)).outputs;
-    const step = await cluster.start(namespace, { ...GOOGLES, wait_for: "certificate" });
-    await step.line(/^::group::Wait for the certificate/);
-    await cluster.setFault("managed-certificate-permanent-failure", true);
-    try {
-      const { error } = expectFailure(await step.ended);
-      expect(error).toContain(`Google can no longer issue ManagedCertificate ${namespace}/${CERTIFICATE}.`);
-      expect(error).toContain("ProvisioningFailedPermanently");
-    } finally {
-      await cluster.setFault("managed-certificate-permanent-failure", false);
-    }
-    await pointAt(hostOf(namespace), address);
-    const next = await cluster.deploy(namespace, GOOGLES);
-    expect(next.outputs).toMatchObject({ certificate_status: "Active", changed: "true" });
-    expect(await cluster.names(namespace, "ManagedCertificate")).toHaveLength(1);
-    await cluster.expectUnchanged(namespace, GOOGLES);
-    await eventuallyPresentsOne(namespace);
-  });
-});
-
-describe("the workflows of docs/certificates.md", () => {
-  const namespace = "documented";
+describe.concurrent("the workflows of docs/certificates.md", () => {
   /** What each finds, beside the release; and the objects that it is to make. */
   const WORKFLOWS: Record<string, { secrets?: () => Promise<Record<string, string>>; makes: string[] }> = {
     "Made by the action": { makes: ["BackendConfig", "Secret", "Secret", "Ingress"] },
@@ -735,9 +490,8 @@ describe("the workflows of docs/certificates.md", () => {
   };
 
   beforeAll(async () => {
-    await cluster.installSmall(namespace);
     const pair = await certificateFor(HOST, 200, root);
-    await applySecret(cluster, secretWith(namespace, "milvus-certificate", pair), "cert-manager");
+    await applySecret(cluster, secretWith(UNTOUCHED, "milvus-certificate", pair), "cert-manager");
     const { certificate, privateKey } = pair;
     for (const name of ["milvus-old", "milvus-new"]) {
       await cluster.control("PUT", `ssl-certificates/${name}`, { certificate, privateKey });
@@ -755,7 +509,7 @@ describe("the workflows of docs/certificates.md", () => {
     const { outputs } = expectSuccess(
       await job.main({
         ...withSecrets(inputs, await secrets()),
-        namespace,
+        namespace: UNTOUCHED,
         chart: CHART,
         mode: "plan",
         gcloud_version: "none",
@@ -766,21 +520,79 @@ describe("the workflows of docs/certificates.md", () => {
   });
 });
 
-test("a certificate that is Active gets a limit of its own until the load balancer presents it", async () => {
-  const namespace = "edges";
-  await cluster.installSmall(namespace);
-  const { address = "" } = (await cluster.deploy(namespace, GOOGLES)).outputs;
-  await cluster.setTime("certificatePresentMs", 25_000);
+/** Google's controllers clean up behind the action: soon the load balancer has one certificate only. */
+async function eventuallyPresentsOne(namespace: string): Promise<void> {
+  await vi.waitFor(
+    async () =>
+      expect(await certificatesAtGoogle(cluster, namespace)).toEqual([expect.stringMatching(/^mcrt-/)]),
+    { timeout: 100_000, interval: 100 },
+  );
+}
+
+/** Has Google's side of the whole cluster go wrong in one way meanwhile. */
+async function withFault<T>(fault: Fault, work: () => Promise<T>): Promise<T> {
+  await cluster.setFault(fault, true);
   try {
-    await pointAt(hostOf(namespace), address);
-    const early = await cluster.failure(namespace, { ...GOOGLES, certificate_presented_timeout: "1s" });
+    return await work();
+  } finally {
+    await cluster.setFault(fault, false);
+  }
+}
+
+// What follows changes the whole cluster: nothing else runs beside it.
+test("google-managed, when Google refuses: a rate limit, a final failure, a late presentation, a quota", async () => {
+  const namespace = "google-refuses";
+  const host = hostOf(namespace);
+  await cluster.installLayer7(namespace);
+  const { address = "" } = (await cluster.deploy(namespace, GOOGLES)).outputs;
+
+  // FailedRateLimited is an error at the limit.
+  await withFault("managed-certificate-rate-limit", async () => {
+    await pointAt(host, address);
+    const { error } = await cluster.failure(namespace, { ...GOOGLES, certificate_timeout: "3s" });
+    expect(error).toContain("is not Active after 3.0s.");
+    expect(error).toContain("it is ProvisioningFailed (FailedRateLimited)");
+    expect(error).toContain("the certificate authority's rate limit");
+    // So that it isn't issued when the limit is gone.
+    await cluster.control("DELETE", `dns-records/${host}`);
+  });
+
+  // ProvisioningFailedPermanently is final.
+  const step = await cluster.start(namespace, { ...GOOGLES, wait_for: "certificate" });
+  await step.line(/^::group::Wait for the certificate/);
+  const final = await withFault("managed-certificate-permanent-failure", async () =>
+    expectFailure(await step.ended),
+  );
+  expect(final.error).toContain(`Google can no longer issue ManagedCertificate ${namespace}/${CERTIFICATE}.`);
+  expect(final.error).toContain("ProvisioningFailedPermanently");
+
+  // The next run makes another one. That it is presented has a limit of its own, longer than that of backends.
+  await pointAt(host, address);
+  await cluster.setTime("certificatePresentMs", 10_000);
+  try {
+    const limits = { backends_timeout: "1s", certificate_presented_timeout: "2s" };
+    const early = await cluster.failure(namespace, { ...GOOGLES, ...limits });
     expect(early.error).toMatch(
-      /^The certificate that Google has issued for edges\.milvus\.io is not presented .* after 1\.0s\.[\s\S]*raise certificate_presented_timeout/,
+      /^The certificate that Google has issued for google-refuses\.milvus\.io is not presented .* after 2\.0s\.[\s\S]*raise certificate_presented_timeout/,
     );
   } finally {
     await cluster.setTime("certificatePresentMs", DEFAULT_TIMING.certificatePresentMs);
   }
-  const patient = await cluster.deploy(namespace, { ...GOOGLES, backends_timeout: "10s" });
+  const patient = await cluster.deploy(namespace, { ...GOOGLES, backends_timeout: "1s" });
   expect(patient.outputs).toMatchObject({ certificate_status: "Active" });
   expect(patient.lines).toContain(CALL);
+  expect(await cluster.names(namespace, "ManagedCertificate")).toHaveLength(1);
+  await cluster.expectUnchanged(namespace, GOOGLES);
+  await eventuallyPresentsOne(namespace);
+
+  // A used-up quota is reported while the former certificate is served.
+  const next = `new.${host}`;
+  await pointAt(next, address);
+  await withFault("ssl-certificate-quota", async () => {
+    const { error } = await cluster.failure(namespace, { ...GOOGLES, host: next });
+    expect(error).toContain("the Google Cloud project has used up a quota");
+    expect(error).toContain("SSL_CERTIFICATES");
+    const [presented] = await handshake(address, host);
+    expect(presented?.checkHost(host)).toBe(host);
+  });
 });

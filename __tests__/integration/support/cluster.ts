@@ -1,21 +1,22 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect } from "vitest";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { binaries } from "../../../local-gke/binaries/binaries.ts";
 import type { Fault, NamespacedFault } from "../../../local-gke/cloud.ts";
 import { killProcessesOf } from "../../../local-gke/control-plane/processes.ts";
 import type { State } from "../../../local-gke/control-plane/state.ts";
 import type { Timing } from "../../../local-gke/ingress/timing.ts";
-import { installRelease, UNVALIDATED } from "../../../local-gke/release.ts";
+import { installRelease, STARTING_VALUES, UNVALIDATED } from "../../../local-gke/release.ts";
 import { messageOf } from "../../../src/base/errors.ts";
 import { type Output, run } from "../../../src/base/process.ts";
+import { loadBalancerValues } from "../../../src/milvus/values.ts";
 import { type ApiObject, ApiReader, type Kind } from "./api-reader.ts";
 import { type ApiRequest, AuditLog, isWrite } from "./audit-log.ts";
 import { borrow, giveBack } from "./borrowed.ts";
 import { type Inputs, Job, type Step, type StepResult } from "./job.ts";
-import { STANDALONE } from "./names.ts";
+import { BACKEND_CONFIG, STANDALONE } from "./names.ts";
 import { expectFailure, expectSuccess, type Failure } from "./results.ts";
 
 export const CHART = join(import.meta.dirname, "../../../local-gke/chart/milvus");
@@ -188,12 +189,19 @@ export class TestCluster {
 
   /** Installs the smallest such release, with these values on top, without waiting for its one pod. */
   async installSmall(namespace: string, values: object = {}, helm = HELM, chart = CHART): Promise<void> {
-    const starting = join(dirname(CHART), "starting-values.yaml");
-    const flags = ["-n", namespace, "--create-namespace", "--values", starting, "--values", "-", UNVALIDATED];
+    const valuesFlags = ["--values", STARTING_VALUES, "--values", "-"];
+    const flags = ["-n", namespace, "--create-namespace", ...valuesFlags, UNVALIDATED];
     const standalone = { persistence: { enabled: false } };
     const small = { cluster: { enabled: false }, etcd: { enabled: false }, standalone, ...values };
     const args = ["install", "my-release", chart, ...flags];
     succeeded(args, await run(this.#program(helm), args, { input: JSON.stringify(small) }));
+  }
+
+  /** Installs such a release with the values that the action would set: a run has no upgrade to make. */
+  async installLayer7(namespace: string, values: object = {}): Promise<void> {
+    const own = { ...parse(await readFile(STARTING_VALUES, "utf8")), ...values };
+    const wanted = loadBalancerValues(own, { name: "milvus", port: 19530 }, BACKEND_CONFIG);
+    await this.installSmall(namespace, { ...values, ...wanted });
   }
 
   /** Waits until a Deployment of a namespace, by default the one pod of a small release, is available. */
