@@ -48,6 +48,20 @@ describe("a response that may be another one soon", () => {
     ["an API server that is starting", status(503, { message: "not ready" }), { busy: true }],
     ["etcd without a leader", status(500, { message: "etcdserver: leader changed" }), { busy: true }],
     ["a webhook that fails", status(500, { message: "failed calling webhook: connection refused" }), {}],
+    [
+      "an object that doesn't fit its schema",
+      status(500, {
+        message: "failed to create typed patch object (a/b; v1, Kind=ConfigMap): .data: expected map",
+      }),
+      {},
+    ],
+    [
+      "an object whose schema is new",
+      status(500, {
+        message: "failed to create typed patch object (a/b; x/v1, Kind=A): no corresponding type",
+      }),
+      { busy: true },
+    ],
     ["a refusal", status(403, { message: "forbidden: timeout" }), {}],
     ["an object", { code: 200, body: '{"data":"EOF"}' }, {}],
   ])("%s", (_, response, { fromProxy = false, busy = false }: { fromProxy?: boolean; busy?: boolean }) => {

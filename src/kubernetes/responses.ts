@@ -52,15 +52,19 @@ export function isFromProxy(response: ApiResponse): boolean {
 }
 
 /**
+ * Internal errors that stay: of a webhook, for which the API server has waited already, and of an object that
+ * doesn't fit its schema (k8s.io/apimachinery pkg/util/managedfields/internal, structuredmerge.go and
+ * typeconverter.go), unless that schema is still to come.
+ */
+const LASTING = /webhook|failed to create typed patch object(?!.*no corresponding type)/s;
+
+/**
  * Tells whether the API server may soon answer the same request: it was too busy, or etcd did not answer it.
- * A failing webhook doesn't count: the API server has waited for it already.
  */
 export function isBusy(response: ApiResponse): boolean {
   const { code } = response;
   return (
-    code === 429 ||
-    code === 503 ||
-    (code === 500 && !/webhook/.test(statusOf(response)?.message ?? "webhook"))
+    code === 429 || code === 503 || (code === 500 && !LASTING.test(statusOf(response)?.message ?? "webhook"))
   );
 }
 
