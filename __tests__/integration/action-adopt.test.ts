@@ -100,7 +100,7 @@ describe.concurrent("objects of somebody else's", () => {
   ];
 
   test.each(cases)("$what", async ({ namespace, objects, says }) => {
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     for (const { object, flags } of objects(namespace)) await cluster.apply(object, ...flags);
     const { error } = await cluster.refusal(namespace);
     for (const text of ["belong to somebody else; nothing was changed.", "adopt: true", ...says]) {
@@ -120,7 +120,7 @@ describe.concurrent("objects of somebody else's", () => {
 
 test("an Ingress and a BackendConfig of ours that someone has edited are mended, and keep what was added", async () => {
   const namespace = "edited";
-  await cluster.installSmall(namespace);
+  await cluster.installLayer7(namespace);
   const inputs = { wait_for: "none" };
   await cluster.deploy(namespace, inputs);
   await expectAdopted(cluster, namespace);
@@ -164,7 +164,7 @@ describe("an Ingress made by hand with more than Milvus's page has", () => {
   const tls = [{ hosts: [HOST], secretName: "corp-tls" }];
 
   beforeAll(async () => {
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     const from = Date.now() - DAY;
     const authority = await certificateWith({ subject: "CN=Corp", days: 900, from, isAuthority: true });
     const leaf = await certificateWith({ subject: `CN=${HOST}`, names: [HOST], days: 90, from }, authority);

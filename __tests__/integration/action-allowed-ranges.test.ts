@@ -46,10 +46,7 @@ function statusFor(client: string, { outputs: { address = "", host = "" } }: Ste
 
 test("a Milvus without authentication opens to allowed_ranges only; the policy is kept, and goes with its input", async () => {
   const namespace = "ranges";
-  await cluster.installSmall(namespace, {
-    service: { type: "ClusterIP" },
-    extraConfigFiles: { "user.yaml": "" },
-  });
+  await cluster.installLayer7(namespace, { extraConfigFiles: { "user.yaml": "" } });
   const open = await cluster.refusal(namespace);
   for (const text of [
     "has no authentication, and this run would make it",
@@ -62,7 +59,7 @@ test("a Milvus without authentication opens to allowed_ranges only; the policy i
   // The runner itself is not among the clients: nothing proves that Milvus answers.
   const shut = await cluster.failure(namespace, {
     allowed_ranges: OTHERS.join("\n"),
-    backends_timeout: "10s",
+    backends_timeout: "5s",
   });
   expect(shut.error).toContain("refuses calls for");
   expect(shut.error).toContain("What to do: allowed_ranges doesn't have the address by which this runner");
@@ -102,7 +99,6 @@ test("a Milvus without authentication opens to allowed_ranges only; the policy i
   expect(changesAtGoogle(opened)).toEqual(["delete"]);
   expect(await policies()).toEqual([]);
   expect(await statusFor("127.0.0.2", first)).not.toBe(403);
-  await cluster.expectUnchanged(namespace, consent);
 
   const again = await cluster.deploy(namespace, inputs);
   expect(changesAtGoogle(again)).toEqual(["create"]);

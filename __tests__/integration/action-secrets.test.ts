@@ -51,6 +51,7 @@ describe.concurrent("no secret of a run is left anywhere", () => {
   test.each<{
     ending: string;
     pods?: object;
+    helm_timeout?: string;
     error: RegExp | undefined;
     end?: (step: Step, job: Job) => Promise<void>;
   }>([
@@ -58,6 +59,7 @@ describe.concurrent("no secret of a run is left anywhere", () => {
     {
       ending: "failure",
       pods: { "local-gke/pod": "crash-loop" },
+      helm_timeout: "12s",
       error: /CrashLoopBackOff/,
     },
     {
@@ -76,7 +78,7 @@ describe.concurrent("no secret of a run is left anywhere", () => {
         await killProcessesOf(job.directory);
       },
     },
-  ])("after $ending", async ({ ending, pods = {}, error, end }) => {
+  ])("after $ending", async ({ ending, pods = {}, helm_timeout = "30s", error, end }) => {
     const namespace = `secrets-${ending}`;
     await cluster.installSmall(namespace);
     const job = await cluster.job({ environment: { GOOGLE_APPLICATION_CREDENTIALS: "" } });
@@ -86,7 +88,7 @@ describe.concurrent("no secret of a run is left anywhere", () => {
       cluster.inputs(namespace, {
         credentials_json: credentials,
         values: JSON.stringify({ externalS3: { accessKey: STORAGE_KEY }, annotations: pods }),
-        helm_timeout: "30s",
+        helm_timeout,
       }),
     );
     await step.line(/Look and plan/);

@@ -25,7 +25,7 @@ const WITHOUT_AUTH = Object.fromEntries(
 const IN_CLUSTER = "A runner in the cluster";
 
 const cluster = useCluster();
-beforeAll(() => cluster.install("default"));
+beforeAll(() => cluster.installSmall("default"));
 afterAll(() => cluster.helm("uninstall", "my-release", "-n", "default"));
 
 interface Setting {
