@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
 import type { Fault } from "../../local-gke/cloud.ts";
 import { hostOf, useCluster } from "./support/cluster.ts";
@@ -46,6 +46,7 @@ async function recordOf(namespace: string) {
   return { address: a?.values.join(), ttl: a?.ttl, owner: ownership?.values.join() };
 }
 
+// The rest of what can't be used: __tests__/gke/{static-address,host-record,compute,cloud-dns}.test.ts.
 describe("an address or record that can't be used is refused before anything is changed", () => {
   const namespace = "refused";
   const host = `${hostOf(namespace)}.`;
@@ -53,25 +54,10 @@ describe("an address or record that can't be used is refused before anything is 
     await cluster.installSmall(namespace);
     await cluster.available(namespace);
     await reserve("refused-regional", { region: "us-central1" });
-    await reserve("refused-internal", { region: "us-central1", addressType: "INTERNAL" });
     const address = await reserve("refused-used");
     await cluster.control("PUT", "forwarding-rules/somebody-elses", { address });
-    await cluster.control("PUT", "dns-zones/other-io", { dnsName: "other.io" });
-    await cluster.control("PUT", "dns-zones/private-io", { dnsName: "milvus.io", visibility: "private" });
-    await changeZoneRecords(cluster.gke, ZONE, {
-      additions: [
-        { name: `made.${host}`, type: "A", ttl: 300, rrdatas: ["192.0.2.1"] },
-        { name: `kept.${host}`, type: "A", ttl: 300, rrdatas: ["192.0.2.1"] },
-        {
-          name: `${OWNERSHIP}.kept.${host}`,
-          type: "TXT",
-          ttl: 300,
-          rrdatas: [owned("elsewhere")],
-        },
-        { name: `alias.${host}`, type: "CNAME", ttl: 300, rrdatas: ["lb.example.com."] },
-        { name: `six.${host}`, type: "AAAA", ttl: 300, rrdatas: ["2001:db8::1"] },
-      ],
-    });
+    const made = { name: `made.${host}`, type: "A", ttl: 300, rrdatas: ["192.0.2.1"] };
+    await changeZoneRecords(cluster.gke, ZONE, { additions: [made] });
   });
 
   test.concurrent.each<{ what: string; given: Inputs; says: string[] }>([
@@ -89,24 +75,9 @@ describe("an address or record that can't be used is refused before anything is 
       says: ["refused-regional is in the region us-central1", "needs a global external IPv4 address"],
     },
     {
-      what: "a global one for an internal load balancer",
-      given: { static_ip_name: "refused-used", load_balancer: "internal" },
-      says: ["refused-used is global", "an internal IPv4 address of the region us-central1"],
-    },
-    {
-      what: "an internal one that can't serve HTTP and HTTPS",
-      given: { static_ip_name: "refused-internal", load_balancer: "internal", allow_http: "true" },
-      says: ["refused-internal can't serve both HTTP and HTTPS", "GCE_ENDPOINT", "allow_http: false"],
-    },
-    {
-      what: "one that another load balancer uses",
-      given: { static_ip_name: "refused-used" },
-      says: ["refused-used (", "is used by something else", "forwardingRules/somebody-elses"],
-    },
-    {
       what: "one that another load balancer uses, though it may be reserved",
       given: { static_ip_name: "refused-used", create_static_ip: "true" },
-      says: ["refused-used (", "is used by something else"],
+      says: ["refused-used (", "is used by something else", "forwardingRules/somebody-elses"],
     },
     {
       what: "a zone that isn't there, before an address is reserved",
@@ -119,40 +90,12 @@ describe("an address or record that can't be used is refused before anything is 
       says: [`may not read the Cloud DNS zone ${ZONE}`, "roles/dns.admin in the project your-project"],
     },
     {
-      what: "a host outside the zone",
-      given: { dns_zone: "other-io" },
-      says: ["The host refused.milvus.io is not in the Cloud DNS zone other-io", "other.io."],
-    },
-    {
-      what: "a private zone for an external load balancer",
-      given: { dns_zone: "private-io" },
-      says: ["The Cloud DNS zone private-io is private", "load_balancer: internal"],
-    },
-    {
       what: "a record that somebody has made",
       given: { dns_zone: ZONE, host: `made.${hostOf(namespace)}` },
       says: [
         "points to 192.0.2.1, and that record was not made by this action",
         `create the record ${OWNERSHIP}.made.${host} 300 IN TXT ${owned(namespace)}`,
       ],
-    },
-    {
-      what: "another cluster's record",
-      given: { dns_zone: ZONE, host: `kept.${hostOf(namespace)}` },
-      says: [
-        "is managed by my-project/us-central1/my-cluster/elsewhere/my-release-milvus",
-        "replace its TXT record",
-      ],
-    },
-    {
-      what: "an alias",
-      given: { dns_zone: ZONE, host: `alias.${hostOf(namespace)}` },
-      says: ["is an alias (CNAME) of lb.example.com.", "delete the CNAME record"],
-    },
-    {
-      what: "an IPv6 address",
-      given: { dns_zone: ZONE, host: `six.${hostOf(namespace)}` },
-      says: ["has the IPv6 address 2001:db8::1", "delete the AAAA record"],
     },
   ])("$what", async ({ given, says }) => {
     const error = await refusal(namespace, given);
@@ -161,7 +104,7 @@ describe("an address or record that can't be used is refused before anything is 
 
   test("the region of an internal one isn't known with a kubeconfig alone", async () => {
     const error = await refusal(namespace, {
-      static_ip_name: "refused-internal",
+      static_ip_name: "refused-regional",
       load_balancer: "internal",
       ...(await throughKubeconfig()),
     });
@@ -170,34 +113,11 @@ describe("an address or record that can't be used is refused before anything is 
   });
 
   // What follows is Google's answer to everybody.
-  test.each<{ fault: Fault; given: Inputs; says: string[] }>([
-    {
-      fault: "disabled-compute-api",
-      given: { static_ip_name: "refused-new", create_static_ip: "true" },
-      says: ["The Compute Engine API is not enabled", "gcloud services enable compute.googleapis.com"],
-    },
-    {
-      fault: "refuse-compute",
-      given: { static_ip_name: "refused-new" },
-      says: [
-        "may not read the static address refused-new",
-        "compute.globalAddresses.get",
-        "roles/compute.viewer",
-      ],
-    },
-    {
-      fault: "static-address-quota",
-      given: { static_ip_name: "refused-new", create_static_ip: "true" },
-      says: ["Could not reserve the static address refused-new", "has used up a quota", "STATIC_ADDRESSES"],
-    },
-    {
-      fault: "disabled-dns-api",
-      given: { dns_zone: ZONE },
-      says: ["The Cloud DNS API is not enabled", "gcloud services enable dns.googleapis.com"],
-    },
-  ])("$fault", async ({ fault, given, says }) => {
-    const error = await withFault(fault, () => refusal(namespace, given));
-    for (const text of says) expect(error).toContain(text);
+  test("a used-up quota of addresses", async () => {
+    const given = { static_ip_name: "refused-new", create_static_ip: "true" };
+    const error = await withFault("static-address-quota", () => refusal(namespace, given));
+    expect(error).toContain("Could not reserve the static address refused-new");
+    expect(error).toContain("has used up a quota");
   });
 
   test("refuse-dns-changes is said with the role, before the release is touched", async () => {
@@ -214,27 +134,22 @@ describe("an address or record that can't be used is refused before anything is 
 });
 
 describe.concurrent("an address and a record of one's own", () => {
-  test("plan shows them, and changes nothing", async () => {
-    const namespace = "planned";
-    await cluster.installSmall(namespace);
-    const before = await cluster.cloudOf(namespace);
-    const given = { static_ip_name: namespace, create_static_ip: "true", dns_zone: ZONE };
-    const planned = await cluster.plan(namespace, given);
-    expect(planOf(planned).objects).toEqual(
-      expect.arrayContaining([
-        { kind: "static address", name: namespace, action: "create" },
-        { kind: "DNS record", name: hostOf(namespace), action: "create" },
-      ]),
-    );
-    expect(planned.summary).toContain("DNS record");
-    expect(await cluster.cloudOf(namespace)).toEqual(before);
-  });
-
-  test("are made, kept, and moved", async () => {
+  test("are planned, made, kept, and moved", async () => {
     const namespace = "moved";
     const host = hostOf(namespace);
     await cluster.installSmall(namespace);
     const given = { static_ip_name: namespace, create_static_ip: "true", dns_zone: ZONE };
+
+    const before = await cluster.cloudOf(namespace);
+    const planned = await cluster.plan(namespace, given);
+    expect(planOf(planned).objects).toEqual(
+      expect.arrayContaining([
+        { kind: "static address", name: namespace, action: "create" },
+        { kind: "DNS record", name: host, action: "create" },
+      ]),
+    );
+    expect(planned.summary).toContain("DNS record");
+    expect(await cluster.cloudOf(namespace)).toEqual(before);
 
     const first = await cluster.deploy(namespace, { ...given, wait_for: "ready" });
     const { address = "" } = first.outputs;
@@ -315,7 +230,7 @@ describe.concurrent("an address and a record of one's own", () => {
   test("an upgrade that fails leaves the name at the old address", async () => {
     const namespace = "name-stays";
     const host = hostOf(namespace);
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     await cluster.deploy(namespace, { dns_zone: ZONE });
     const { address = "" } = await recordOf(namespace);
     await changeZoneRecords(cluster.gke, ZONE, {
@@ -333,7 +248,7 @@ describe.concurrent("an address and a record of one's own", () => {
 
   test("a record alone follows whatever address the load balancer gets", async () => {
     const namespace = "followed";
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     const { outputs } = await cluster.deploy(namespace, { dns_zone: ZONE });
     expect(await recordOf(namespace)).toMatchObject({ address: outputs.address, owner: owned(namespace) });
     await cluster.expectUnchanged(namespace, { dns_zone: ZONE });
@@ -350,19 +265,9 @@ describe.concurrent("an address and a record of one's own", () => {
     expect(https.outputs.address).toBe(http.outputs.address);
   });
 
-  test("the right record that somebody has made by hand is left", async () => {
-    const namespace = "handmade";
-    await cluster.installSmall(namespace);
-    const { address = "" } = (await cluster.deploy(namespace)).outputs;
-    const record = { name: `${hostOf(namespace)}.`, type: "A", ttl: 60, rrdatas: [address] };
-    await changeZoneRecords(cluster.gke, ZONE, { additions: [record] });
-    await cluster.expectUnchanged(namespace, { dns_zone: ZONE });
-    expect(await recordOf(namespace)).toEqual({ address, ttl: 60, owner: undefined });
-  });
-
   test("a kubeconfig and Application Default Credentials do", async () => {
     const namespace = "by-kubeconfig";
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     const { outputs } = await cluster.deploy(namespace, {
       static_ip_name: namespace,
       create_static_ip: "true",
@@ -379,82 +284,58 @@ describe.concurrent("an address and a record of one's own", () => {
     });
   });
 
-  test("an internal one is of the region, and may stand in a private zone", async () => {
-    const namespace = "inside";
-    await cluster.installSmall(namespace);
-    await cluster.control("PUT", "dns-zones/inside", { dnsName: "inside.milvus.io", visibility: "private" });
-    const given = { load_balancer: "internal", static_ip_name: namespace, create_static_ip: "true" };
-    const { outputs } = await cluster.deploy(namespace, { ...given, dns_zone: "inside" });
-    const { address } = outputs;
-    expect(await cluster.cloudOf(namespace)).toMatchObject({
-      loadBalancers: [{ address }],
-      staticAddresses: [
-        { region: "us-central1", addressType: "INTERNAL", purpose: "SHARED_LOADBALANCER_VIP", address },
-      ],
-    });
-    const again = await cluster.expectUnchanged(namespace, { ...given, dns_zone: "inside" });
-    expect(again.outputs).toMatchObject({ address });
-  });
-});
+  test("DNS by hand: the record to create is said, one that leads elsewhere is warned of, the right one acknowledged", async ({
+    onTestFinished,
+  }) => {
+    const namespace = "by-hand";
+    const host = hostOf(namespace);
+    await cluster.installLayer7(namespace);
+    const address = await reserve(namespace);
+    const given = { static_ip_name: namespace };
+    const warnings = ({ lines }: StepResult) =>
+      lines.filter((line) => line.startsWith("::warning title=Milvus on GKE::") && line.includes(host));
 
-describe("DNS by hand", () => {
-  const namespace = "by-hand";
-  const host = hostOf(namespace);
-  let address: string;
-  beforeAll(async () => {
-    await cluster.installSmall(namespace);
-    address = await reserve(namespace);
-  });
-  const given = { static_ip_name: namespace };
-  const warnings = ({ lines }: StepResult) =>
-    lines.filter((line) => line.startsWith("::warning title=Milvus on GKE::") && line.includes(host));
-
-  test("without a record, the one to create is said", async () => {
-    const result = await cluster.deploy(namespace, given);
-    expect(result.outputs.address).toBe(address);
-    expect(result.lines).toContain(
+    const without = await cluster.deploy(namespace, given);
+    expect(without.outputs.address).toBe(address);
+    expect(without.lines).toContain(
       `DNS has no address for ${host}, the load balancer is at ${address}: create the record ${host}. 300 IN A ${address}`,
     );
-    expect(warnings(result)).toEqual([]);
-  });
+    expect(warnings(without)).toEqual([]);
 
-  test("a record that leads elsewhere is warned of, with both addresses", async () => {
-    await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: ["192.0.2.1"] });
-    const result = await cluster.deploy(namespace, given);
-    expect(warnings(result)).toEqual([
-      expect.stringContaining(`${host} points to 192.0.2.1; the load balancer is at ${address}`),
-    ]);
-    expect(result.outputs.changed).toBe("false");
-  });
-
-  test("an alias that leads elsewhere too", async () => {
-    await cluster.control("DELETE", `dns-records/${host}`);
+    // What other records give: __tests__/loadbalancer/dns.test.ts.
     await cluster.control("PUT", `dns-records/${host}`, { type: "CNAME", values: ["old.example.com."] });
     await cluster.control("PUT", "dns-records/old.example.com", { type: "A", values: ["192.0.2.2"] });
-    const result = await cluster.deploy(namespace, given);
-    expect(warnings(result)).toEqual([
-      expect.stringMatching(/points to 192\.0\.2\.2, as an alias \(CNAME\) of old\.example\.com/),
+    const elsewhere = await cluster.deploy(namespace, given);
+    expect(warnings(elsewhere)).toEqual([
+      expect.stringContaining(
+        `${host} points to 192.0.2.2, as an alias (CNAME) of old.example.com; the load balancer is at ${address}`,
+      ),
     ]);
+    expect(elsewhere.outputs.changed).toBe("false");
     await cluster.control("DELETE", `dns-records/${host}`);
-  });
 
-  test("the right record is acknowledged", async () => {
     await cluster.control("PUT", `dns-records/${host}`, { type: "A", values: [address] });
-    const result = await cluster.deploy(namespace, given);
-    expect(result.lines).toContain(`DNS leads ${host} to the load balancer.`);
-    expect(warnings(result)).toEqual([]);
-  });
+    const right = await cluster.deploy(namespace, given);
+    expect(right.lines).toContain(`DNS leads ${host} to the load balancer.`);
+    expect(warnings(right)).toEqual([]);
 
-  test("a resolver that doesn't answer holds nothing up", async () => {
+    // A resolver that doesn't answer holds nothing up.
     const silent = createSocket("udp4").bind(0, "127.0.0.1");
     onTestFinished(() => void silent.close());
     await once(silent, "listening");
     const resolver = `127.0.0.1:${silent.address().port}`;
-    const result = await cluster.deploy(namespace, given, {
+    const unheard = await cluster.deploy(namespace, given, {
       environment: { GHA_ENDPOINT_OVERRIDE_resolver: resolver },
     });
-    expect(result.lines.join("\n")).toContain(`What DNS says of ${host} is not known`);
-    expect(warnings(result)).toEqual([]);
+    expect(unheard.lines.join("\n")).toContain(`What DNS says of ${host} is not known`);
+    expect(warnings(unheard)).toEqual([]);
+
+    // With dns_zone the right record that somebody has made by hand is left.
+    await cluster.control("DELETE", `dns-records/${host}`);
+    const record = { name: `${host}.`, type: "A", ttl: 60, rrdatas: [address] };
+    await changeZoneRecords(cluster.gke, ZONE, { additions: [record] });
+    await cluster.expectUnchanged(namespace, { ...given, dns_zone: ZONE });
+    expect(await recordOf(namespace)).toEqual({ address, ttl: 60, owner: undefined });
   });
 });
 

@@ -275,13 +275,13 @@ describe.concurrent("self-managed", () => {
 
 describe.concurrent("somebody else's", () => {
   test("a Secret: presented, whatever its type, never written; a warning near its end", async () => {
-    const namespace = "secret";
+    const namespace = "their-secret";
     const host = hostOf(namespace);
     const inputs = { certificate: "secret", tls_secret: "opaque" };
     await cluster.installLayer7(namespace);
     // What else won't do: __tests__/loadbalancer/choose-certificate.test.ts.
     const { error } = await cluster.refusal(namespace, inputs);
-    expect(error).toContain("There is no Secret secret/opaque; nothing was changed.");
+    expect(error).toContain("There is no Secret their-secret/opaque; nothing was changed.");
     expect(error).toContain("tls_secret");
 
     const pair = await certificateFor(host, 12);
@@ -289,7 +289,7 @@ describe.concurrent("somebody else's", () => {
     const first = await cluster.deploy(namespace, inputs);
     await presents(first, pair.certificate);
     expect(warningsOf(first)).toEqual([
-      expect.stringMatching(/Secret secret\/opaque: it expires in \d+ days.* must renew it/),
+      expect.stringMatching(/Secret their-secret\/opaque: it expires in \d+ days.* must renew it/),
     ]);
     expect(first.outputs.ca_certificate).toBeUndefined();
     await cluster.expectUnchanged(namespace, inputs);
