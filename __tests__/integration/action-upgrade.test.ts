@@ -1,12 +1,44 @@
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
-import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { CAN_SHOW_PAGES, showPage } from "../../scripts/job-page.ts";
-import { useCluster } from "./support/cluster.ts";
+import { HELM, useCluster } from "./support/cluster.ts";
 import { CRASH, readyAfter } from "./support/pods.ts";
 import type { Failure } from "./support/results.ts";
 
 const cluster = useCluster();
+
+// Helm only waits: it is the action that would end the upgrade early.
+describe.runIf(HELM === "helm4").concurrent("an upgrade that only takes its time succeeds", () => {
+  beforeAll(() => cluster.setTime("nodeProvisionMs", 10_000));
+  afterAll(async () => {
+    await cluster.kubectl("delete", "node", "gke-my-cluster-autoscaled-late-1", "--ignore-not-found");
+  });
+
+  test.each<[what: string, namespace: string, values: object]>([
+    [
+      "four crashes, longer and longer waits, then a long start",
+      "slow-start",
+      {
+        annotations: {
+          "local-gke/crashes": "4",
+          "local-gke/back-off-ms": "600",
+          "local-gke/ready-after": "3s",
+        },
+      },
+    ],
+    [
+      "no node fits until the cluster autoscaler has made one",
+      "late-node",
+      { nodeSelector: { "cloud.google.com/gke-nodepool": "autoscaled-late" } },
+    ],
+  ])("%s", async (_, namespace, values) => {
+    await cluster.installSmall(namespace);
+    // A third of helm_timeout is less than either takes.
+    const inputs = { wait_for: "none", helm_timeout: "24s", values: stringify(values) };
+    const { outputs } = await cluster.deploy(namespace, inputs);
+    expect(outputs).toMatchObject({ changed: "true", release_revision: "2" });
+  });
+});
 
 describe.concurrent("an upgrade that fails", () => {
   /** Runs the action, whose upgrade must fail before anything is put in front of the release. */
@@ -48,118 +80,83 @@ describe.concurrent("an upgrade that fails", () => {
     }
   });
 
-  test("an image that isn't there ends it early", async () => {
+  test.runIf(HELM === "helm4")("an image that isn't there ends it early", async () => {
     const { error } = await failure("no-image", "image:\n  all:\n    tag: no-such-tag\n", "9s");
     expect(error).toMatch(/Pod no-image\/my-release-milvus-\S+ of release my-release can't get ready/);
     expect(error).toMatch(/ImagePullBackOff .*milvusdb\/milvus:no-such-tag/);
   });
 });
 
-describe("an upgrade that only takes its time succeeds", () => {
-  test.each<[what: string, namespace: string, values: object]>([
-    [
-      "four crashes, longer and longer waits, then a long start",
-      "slow-start",
-      {
-        annotations: {
-          "local-gke/crashes": "4",
-          "local-gke/back-off-ms": "1000",
-          "local-gke/ready-after": "5s",
-        },
-      },
-    ],
-    [
-      "no node fits until the cluster autoscaler has made one",
-      "late-node",
-      { nodeSelector: { "cloud.google.com/gke-nodepool": "autoscaled-late" } },
-    ],
-  ])("%s", async (_, namespace, values) => {
-    await cluster.installSmall(namespace);
-    await cluster.setTime("nodeProvisionMs", 15_000);
-    try {
-      // A third of helm_timeout is less than either takes.
-      const inputs = { wait_for: "none", helm_timeout: "40s", values: stringify(values) };
-      const { outputs } = await cluster.deploy(namespace, inputs);
-      expect(outputs).toMatchObject({ changed: "true", release_revision: "2" });
-    } finally {
-      await cluster.setTime("nodeProvisionMs", DEFAULT_TIMING.nodeProvisionMs);
-      await cluster.kubectl("delete", "node", "gke-my-cluster-autoscaled-late-1", "--ignore-not-found");
-    }
-  });
-});
+test.concurrent("null in the values removes a value for good; the next run makes a deleted Service again, and only then", async () => {
+  const namespace = "nulls";
+  await cluster.installSmall(namespace, { annotations: { "example.com/a": "b" } });
+  const values = "annotations:\n  example.com/a: null\n  example.com/c: null\nlabels: null\n";
+  const inputs = { values, wait_for: "none" };
+  const first = await cluster.deploy(namespace, inputs);
+  expect(first.outputs).toMatchObject({ changed: "true", release_revision: "2" });
+  const deployments = await cluster.kubectl("get", "deployments", "-n", namespace, "-o", "json");
+  expect(deployments).not.toContain("example.com/");
 
-describe.concurrent("a run that is followed by another", () => {
-  test("null in the values removes a value for good, and the second run has nothing to do", async () => {
-    const namespace = "nulls";
-    await cluster.installSmall(namespace, { annotations: { "example.com/a": "b" } });
-    const values = "annotations:\n  example.com/a: null\n  example.com/c: null\nlabels: null\n";
-    expect((await cluster.deploy(namespace, { values, wait_for: "none" })).outputs).toMatchObject({
-      changed: "true",
-      release_revision: "2",
-    });
-    const pods = await cluster.kubectl("get", "deployments", "-n", namespace, "-o", "json");
-    expect(pods).not.toContain("example.com/");
-    await cluster.expectUnchanged(namespace, { values, wait_for: "none" });
+  // Neither the null nor another Service with the release's labels is something to do.
+  const service = ["service", "my-release-milvus", "-n", namespace];
+  await cluster.kubectl("expose", ...service, "--name=exposed");
+  await cluster.expectUnchanged(namespace, inputs);
 
-    const more = await cluster.deploy(namespace, {
-      values: "annotations:\n  example.com/d: e\n",
-      wait_for: "none",
-    });
-    expect(more.outputs).toMatchObject({ changed: "true", release_revision: "3" });
-    expect(await cluster.values(namespace)).toMatchObject({
-      externalS3: { bucketName: "my-milvus-bucket" },
-      annotations: { "example.com/d": "e" },
-      labels: null,
-    });
-  });
-
-  test("makes a deleted Service again, whatever others have its labels", async () => {
-    const namespace = "deleted-service";
-    await cluster.installSmall(namespace);
-    await cluster.deploy(namespace, { wait_for: "none" });
-    const service = ["service", "my-release-milvus", "-n", namespace];
-    await cluster.kubectl("expose", ...service, "--name=exposed");
-    await cluster.expectUnchanged(namespace, { wait_for: "none" });
-    await cluster.kubectl("delete", ...service);
-    const { lines, outputs } = await cluster.deploy(namespace, { wait_for: "none" });
-    expect(lines).toContain("- Service my-release-milvus is gone");
-    expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
-    expect(await cluster.kubectl("get", ...service, "-o", "jsonpath={.metadata.annotations}")).toContain(
-      "app-protocols",
-    );
-  });
-});
-
-test("keep_layer4: the layer-4 load balancer goes once Milvus answers through the new one, and not before", async () => {
-  const namespace = "kept";
-  await cluster.installSmall(namespace);
-  const userYaml = "common:\n  security:\n    authorizationEnabled: true\n    # why\n    superUsers: root\n";
-  const values = JSON.stringify({ extraConfigFiles: { "user.yaml": userYaml } });
-  const inputs = { keep_layer4: "true", values };
-  const service = async () => {
-    const { type } = Object((await cluster.get(namespace, "Service", "my-release-milvus")).spec);
-    return type;
-  };
-
-  await cluster.setTime("addressDelayMs", 600_000);
-  const failed = await cluster.failure(namespace, { ...inputs, address_timeout: "1s" });
-  await cluster.setTime("addressDelayMs", 40);
-  expect(failed.error).toContain("has no address after 1.0s");
-  expect(failed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
-  expect(await service()).toBe("LoadBalancer");
-
-  const { lines, outputs } = await cluster.deploy(namespace, inputs);
-  expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
-  expect(await service()).toBe("ClusterIP");
-  // The switch comes last, and restarts nothing.
-  const [called, switched] = [/^::group::Call Milvus/, /^::group::Remove the layer-4/].map((title) =>
-    lines.findIndex((line) => title.test(line)),
+  await cluster.kubectl("delete", ...service);
+  const mended = await cluster.deploy(namespace, inputs);
+  expect(mended.lines).toContain("- Service my-release-milvus is gone");
+  expect(mended.outputs).toMatchObject({ changed: "true", release_revision: "3" });
+  expect(await cluster.kubectl("get", ...service, "-o", "jsonpath={.metadata.annotations}")).toContain(
+    "app-protocols",
   );
-  expect(switched).toBeGreaterThan(called ?? 0);
-  expect(lines.slice(switched)).toContain("Helm replaced no pods.");
-  const { extraConfigFiles } = await cluster.values(namespace);
-  expect(Object(extraConfigFiles)["user.yaml"]).toMatch(/# why\n {4}superUsers: root\n {4}tlsMode: 1\n/);
 
-  const again = await cluster.expectUnchanged(namespace, inputs);
-  expect(again.outputs.release_revision).toBe("3");
+  const other = { ...inputs, values: "annotations:\n  example.com/d: e\n" };
+  const more = await cluster.deploy(namespace, other);
+  expect(more.outputs).toMatchObject({ changed: "true", release_revision: "4" });
+  expect(await cluster.values(namespace)).toMatchObject({
+    externalS3: { bucketName: "my-milvus-bucket" },
+    annotations: { "example.com/d": "e" },
+    labels: null,
+  });
 });
+
+// Helm has no part in the order. No other test here waits for an address.
+test
+  .runIf(HELM === "helm4")
+  .concurrent(
+    "keep_layer4: the layer-4 load balancer goes once Milvus answers through the new one, and not before",
+    async () => {
+      const namespace = "kept";
+      await cluster.installSmall(namespace);
+      const userYaml =
+        "common:\n  security:\n    authorizationEnabled: true\n    # why\n    superUsers: root\n";
+      const values = JSON.stringify({ extraConfigFiles: { "user.yaml": userYaml } });
+      const inputs = { keep_layer4: "true", values };
+      const service = async () => {
+        const { type } = Object((await cluster.get(namespace, "Service", "my-release-milvus")).spec);
+        return type;
+      };
+
+      await cluster.setTime("addressDelayMs", 600_000);
+      const failed = await cluster.failure(namespace, { ...inputs, address_timeout: "1s" });
+      await cluster.setTime("addressDelayMs", 40);
+      expect(failed.error).toContain("has no address after 1.0s");
+      expect(failed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
+      expect(await service()).toBe("LoadBalancer");
+
+      const { lines, outputs } = await cluster.deploy(namespace, inputs);
+      expect(outputs).toMatchObject({ changed: "true", release_revision: "3" });
+      expect(await service()).toBe("ClusterIP");
+      // The switch comes last, and restarts nothing.
+      const [called, switched] = [/^::group::Call Milvus/, /^::group::Remove the layer-4/].map((title) =>
+        lines.findIndex((line) => title.test(line)),
+      );
+      expect(switched).toBeGreaterThan(called ?? 0);
+      expect(lines.slice(switched)).toContain("Helm replaced no pods.");
+      const { extraConfigFiles } = await cluster.values(namespace);
+      expect(Object(extraConfigFiles)["user.yaml"]).toMatch(/# why\n {4}superUsers: root\n {4}tlsMode: 1\n/);
+
+      const again = await cluster.expectUnchanged(namespace, inputs);
+      expect(again.outputs.release_revision).toBe("3");
+    },
+  );
