@@ -38,38 +38,39 @@ const SWAYING_HELM = {
   HELM_NAMESPACE: "elsewhere",
 };
 
-test.each([
-  { what: "a release that has no load balancer yet", namespace: "plan-fresh", inputs: {}, isSwayed: false },
-  {
-    what: "a change of values, and variables that sway Helm,",
-    namespace: "plan-values",
-    inputs: { values: "annotations:\n  example.com/owner: me\n" },
-    isSwayed: true,
-  },
-])("mode plan on $what asks for nothing that changes anything", async ({ namespace, inputs, isSwayed }) => {
+test("mode plan asks for nothing that changes anything, whatever values it has and variables sway Helm", async () => {
+  const namespace = "plan-fresh";
   await cluster.installSmall(namespace, { attu: { enabled: true } }, HELM);
   // The pod and the old load balancer come by themselves.
   await cluster.available(namespace);
   const plugins = await mkdtemp(join(cluster.gke.directory, "plugins-"));
   await mkdir(join(plugins, "broken"));
   await writeFile(join(plugins, "broken", "plugin.yaml"), "name: [\n");
-  const environment = isSwayed ? { ...SWAYING_HELM, HELM_PLUGINS: plugins } : {};
-  const [before, asked] = [await cluster.snapshot(namespace), (await cluster.requests()).length];
+  const swaying = { environment: { ...SWAYING_HELM, HELM_PLUGINS: plugins } };
+  const change = { values: "annotations:\n  example.com/owner: me\n" };
+  const before = await cluster.snapshot(namespace);
 
-  const planned = await cluster.plan(namespace, inputs, { environment });
-  const during = (await cluster.requests()).slice(asked);
-  expect(writesAmong(during)).toEqual([]);
-  expect(during.some(isDryRun)).toBe(true);
-  expect(await cluster.snapshot(namespace)).toEqual(before);
+  for (const [inputs, options] of [
+    [{}, {}],
+    [change, swaying],
+  ] as const) {
+    const asked = (await cluster.requests()).length;
+    const planned = await cluster.plan(namespace, inputs, options);
+    const during = (await cluster.requests()).slice(asked);
+    expect(writesAmong(during)).toEqual([]);
+    expect(during.some(isDryRun)).toBe(true);
+    expect(await cluster.snapshot(namespace)).toEqual(before);
+    expect(planned.outputs.release_revision).toBe("1");
+    expect(planOf(planned)).toMatchObject({
+      upgrade: expect.arrayContaining(["value service.type changes"]),
+      consequences: expect.arrayContaining([expect.stringMatching(/^Attu of the release .* can't connect/)]),
+      objects: expect.arrayContaining([{ kind: "Ingress", name: "my-release-milvus", action: "create" }]),
+    });
+  }
   expect(await cluster.revisions(namespace)).toEqual(["deployed"]);
-  expect(planned.outputs.release_revision).toBe("1");
-  expect(planOf(planned)).toMatchObject({
-    upgrade: expect.arrayContaining(["value service.type changes"]),
-    consequences: expect.arrayContaining([expect.stringMatching(/^Attu of the release .* can't connect/)]),
-    objects: expect.arrayContaining([{ kind: "Ingress", name: "my-release-milvus", action: "create" }]),
-  });
 
-  const deployed = await cluster.deploy(namespace, { ...inputs, wait_for: "none" }, { environment });
+  const asked = (await cluster.requests()).length;
+  const deployed = await cluster.deploy(namespace, { ...change, wait_for: "none" }, swaying);
   expect(deployed.outputs).toMatchObject({ changed: "true", release_revision: "2" });
   expect(writesAmong((await cluster.requests()).slice(asked))).not.toEqual([]);
 });
@@ -179,14 +180,18 @@ function readerIn(namespace: string): Promise<string> {
   ]);
 }
 
-test("mode plan on a pending release recovers nothing: it says who is at work", async () => {
-  const namespace = "plan-pending";
-  await cluster.installSmall(namespace);
-  const upgrading = await cluster.start(namespace, { values: readyAfter("1h") });
-  await untilRevision(cluster, namespace, 2);
-  const { error } = await cluster.failure(namespace, { mode: "plan", recover_pending: "1s" });
-  expect(error).toMatch(/^Revision 2 of release my-release .* pending-upgrade/);
-  expect(await cluster.revisions(namespace)).toEqual(["deployed", "pending-upgrade"]);
-  upgrading.kill("SIGINT");
-  await upgrading.ended;
-});
+// Whichever Helm has begun the upgrade.
+test.runIf(HELM === "helm4")(
+  "mode plan on a pending release recovers nothing: it says who is at work",
+  async () => {
+    const namespace = "plan-pending";
+    await cluster.installSmall(namespace);
+    const upgrading = await cluster.start(namespace, { values: readyAfter("1h") });
+    await untilRevision(cluster, namespace, 2);
+    const { error } = await cluster.failure(namespace, { mode: "plan", recover_pending: "1s" });
+    expect(error).toMatch(/^Revision 2 of release my-release .* pending-upgrade/);
+    expect(await cluster.revisions(namespace)).toEqual(["deployed", "pending-upgrade"]);
+    upgrading.kill("SIGINT");
+    await upgrading.ended;
+  },
+);

@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { useCluster } from "./support/cluster.ts";
 import type { Inputs, StepResult } from "./support/job.ts";
 import { expectSuccess } from "./support/results.ts";
@@ -52,9 +52,11 @@ function haveGrpc(texts: readonly string[]): boolean {
   return texts.some((text) => text.includes("grpc.enable_channelz"));
 }
 
+const NAMESPACE = "unchanged";
+beforeAll(() => cluster.installSmall(NAMESPACE));
+
 test("a plan loads less than 1.25 MB, and less than 1.05 MB if no input names the cluster at Google", async () => {
-  await cluster.installSmall("loaded");
-  const inputs = cluster.inputs("loaded", { mode: "plan" });
+  const inputs = cluster.inputs(NAMESPACE, { mode: "plan" });
   const google = await watched(inputs);
   const { kubeconfig } = cluster.gke;
   const own = await watched({ ...inputs, cluster_name: undefined, location: undefined, kubeconfig });
@@ -64,9 +66,8 @@ test("a plan loads less than 1.25 MB, and less than 1.05 MB if no input names th
 });
 
 test("a run with nothing to change starts kubectl alone, for its version and for all requests", async () => {
-  await cluster.install("unchanged");
-  await watched(cluster.inputs("unchanged"));
-  const { result, programs, loaded } = await watched(cluster.inputs("unchanged"));
+  await cluster.deploy(NAMESPACE);
+  const { result, programs, loaded } = await watched(cluster.inputs(NAMESPACE));
   expect(result.outputs.changed).toBe("false");
   expect(result.lines.join("\n")).toMatch(/^Milvus \S+ answers through the load balancer\.$/m);
   expect(programs.sort()).toEqual(["kubectl proxy", "kubectl version json"]);

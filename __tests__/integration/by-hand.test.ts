@@ -10,10 +10,12 @@ import { untilRevision } from "./support/pods.ts";
 const PROGRAM = join(PROJECT, "dist/index.js");
 
 const cluster = useCluster();
+/** Its upgrades are cancelled. */
+const CANCELLED = "laptop-cancelled";
 let home = "";
 beforeAll(async () => {
   home = await mkdtemp(join(cluster.gke.directory, "by-hand-"));
-  await cluster.installSmall("laptop");
+  await Promise.all(["laptop", CANCELLED].map((namespace) => cluster.installSmall(namespace)));
 });
 
 /** Runs the built program as somebody does in a shell. */
@@ -82,24 +84,16 @@ test("plans, deploys and plans again by hand as a workflow does, and leaves noth
 });
 
 test("Ctrl-C cancels in order: Helm records the upgrade as failed, and nothing is left pending", async () => {
-  await cluster.installSmall("laptop-cancelled");
-  const which = [
-    "--namespace",
-    "laptop-cancelled",
-    "--cluster-name",
-    "my-cluster",
-    "--location",
-    "us-central1",
-  ];
+  const which = ["--namespace", CANCELLED, "--cluster-name", "my-cluster", "--location", "us-central1"];
   const slow = "--values=annotations: {local-gke/ready-after: 1h}";
   const terminal = new AbortController();
   const running = byHandUntil(terminal.signal, "--host", HOST, ...which, "--chart", CHART, slow);
-  await untilRevision(cluster, "laptop-cancelled", 2);
+  await untilRevision(cluster, CANCELLED, 2);
   terminal.abort(new CancelledError("SIGINT"));
   const { exitCode, stderr } = await running;
   expect(stderr).toContain("The job was cancelled (SIGINT).");
   expect(exitCode, stderr).toBe(130);
-  expect(await cluster.revisions("laptop-cancelled")).toEqual(["deployed", "failed"]);
+  expect(await cluster.revisions(CANCELLED)).toEqual(["deployed", "failed"]);
 });
 
 test("a run whose log nobody reads any more ends, and leaves nothing behind", async () => {
@@ -113,15 +107,7 @@ test("a run whose log nobody reads any more ends, and leaves nothing behind", as
 });
 
 test("a terminal has colours and a spinner, and its Ctrl-C cancels the run", async () => {
-  await cluster.installSmall("laptop-terminal");
-  const which = [
-    "--namespace",
-    "laptop-terminal",
-    "--cluster-name",
-    "my-cluster",
-    "--location",
-    "us-central1",
-  ];
+  const which = ["--namespace", CANCELLED, "--cluster-name", "my-cluster", "--location", "us-central1"];
   const flags = ["--host", HOST, ...which, "--chart", CHART, await token()];
   const planned = await inTerminal("", ...flags, "--mode", "plan");
   expect(planned.exitCode, planned.stdout).toBe(0);
