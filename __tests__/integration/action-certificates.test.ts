@@ -1,13 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { Fault } from "../../local-gke/cloud.ts";
-import { processesOf } from "../../local-gke/control-plane/processes.ts";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { milvusPython } from "../../local-gke/milvus/python.ts";
 import { run } from "../../src/base/process.ts";
@@ -17,8 +14,9 @@ import { type Authority, certificateWith, DAY, encrypted, selfSigned } from "../
 import { applySecret, certificatesAtGoogle, secretWith, trusting } from "./support/certificates.ts";
 import { CHART, HOST, hostOf, type JobOptions, useCluster } from "./support/cluster.ts";
 import { documentedInputs, withSecrets } from "./support/documented.ts";
-import type { Job, Step, StepResult } from "./support/job.ts";
+import type { StepResult } from "./support/job.ts";
 import { CERTIFICATE, FIELD_MANAGER, INGRESS } from "./support/names.ts";
+import { watchPrograms } from "./support/programs.ts";
 import { expectFailure, expectSuccess, planOf, warningsOf } from "./support/results.ts";
 import { handshake } from "./support/tls.ts";
 import { traces } from "./support/traces.ts";
@@ -88,27 +86,6 @@ async function keyPairIn(namespace: string, name: string): Promise<KeyPair> {
   const { data } = await cluster.get(namespace, "Secret", name);
   const text = (key: string) => Buffer.from(data?.[key] ?? "", "base64").toString();
   return { certificate: text("tls.crt"), privateKey: text("tls.key") };
-}
-
-/** Collects the arguments of all programs of a step until it ends. */
-async function argumentsOf(job: Job, step: Step): Promise<string> {
-  const seen = new Set<string>();
-  let over = false;
-  const ended = step.ended.finally(() => {
-    over = true;
-  });
-  while (!over) {
-    for (const pid of processesOf(job.directory)) {
-      try {
-        seen.add(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
-    await delay(20);
-  }
-  await ended;
-  return [...seen].join("\n");
 }
 
 /** The annotations of a namespace's Ingress. */
@@ -232,8 +209,8 @@ describe.concurrent("self-managed", () => {
 
     const job = await cluster.job();
     const step = job.start(cluster.inputs(namespace, inputsWith(one)));
-    const [argv, first] = await Promise.all([argumentsOf(job, step), step.ended]);
-    expectSuccess(first);
+    const programs = watchPrograms(job);
+    const first = expectSuccess(await step.ended.finally(programs.stop));
     const chain = await presentedBy(first);
     expect(chain.map(({ subject }) => subject)).toEqual([`CN=${hostOf(namespace)}`, "CN=Intermediate"]);
     await presents(first, one.certificate);
@@ -243,11 +220,12 @@ describe.concurrent("self-managed", () => {
     expect(Date.parse(first.outputs.certificate_expires ?? "")).toBe(expires);
     expect(await pymilvus(first, root.certificate)).toBe(first.outputs.milvus_version);
 
-    expect(argv).toContain("kubectl");
+    expect([...programs.seen.programs]).toContain("kubectl");
     const post = await job.post();
     const lines = one.privateKey.split("\n").slice(1, -2);
     for (const line of lines) {
-      for (const text of [traces(first), traces(post), argv]) expect(text).not.toContain(line);
+      for (const text of [traces(first), traces(post), ...programs.seen.texts])
+        expect(text).not.toContain(line);
     }
 
     await cluster.expectUnchanged(namespace, inputsWith(one));
@@ -568,7 +546,7 @@ test("google-managed, when Google refuses: a rate limit, a final failure, a late
 
   // The next run makes another one. That it is presented has a limit of its own, longer than that of backends.
   await pointAt(host, address);
-  await cluster.setTime("certificatePresentMs", 10_000);
+  await cluster.setTime("certificatePresentMs", 8_000);
   try {
     const limits = { backends_timeout: "1s", certificate_presented_timeout: "2s" };
     const early = await cluster.failure(namespace, { ...GOOGLES, ...limits });

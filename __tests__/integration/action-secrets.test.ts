@@ -2,50 +2,16 @@ import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { killProcessesOf, processesOf } from "../../local-gke/control-plane/processes.ts";
+import { killProcessesOf } from "../../local-gke/control-plane/processes.ts";
 import { useCluster } from "./support/cluster.ts";
 import type { Job, Step } from "./support/job.ts";
 import { untilRollout } from "./support/pods.ts";
+import { watchPrograms } from "./support/programs.ts";
 import { contentBelow, filesBelow, traces } from "./support/traces.ts";
 
 const cluster = useCluster();
 
 const STORAGE_KEY = "marker-of-a-storage-key";
-const SAMPLE_MS = 10;
-
-/** What the programs that a run started had in their arguments and environments. */
-interface Seen {
-  programs: Set<string>;
-  texts: Set<string>;
-}
-
-/**
- * Looks at a job's programs again and again, but for the action itself, whose
- * environment the runner has made.
- */
-function watchPrograms(job: Job): { seen: Seen; stop(): void } {
-  const seen: Seen = { programs: new Set(), texts: new Set() };
-  const look = () => {
-    for (const pid of processesOf(job.directory)) {
-      const [name, args, environment] = ["comm", "cmdline", "environ"].map((file) => contentOf(pid, file));
-      if (name === undefined || args === undefined || environment === undefined) continue;
-      seen.texts.add(args);
-      if (args.includes("dist/index.js")) continue;
-      seen.programs.add(name.trim());
-      seen.texts.add(environment);
-    }
-  };
-  const timer = setInterval(look, SAMPLE_MS);
-  return { seen, stop: () => clearInterval(timer) };
-}
-
-function contentOf(pid: number, file: string): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
-  } catch {
-    return undefined;
-  }
-}
 
 describe.concurrent("no secret of a run is left anywhere", () => {
   test.each<{
