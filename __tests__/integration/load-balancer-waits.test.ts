@@ -5,6 +5,7 @@ import { failure, useApiLab } from "../support/api-lab.ts";
 import { captureLog } from "../support/job-log.ts";
 
 const NAME = "my-release-milvus";
+const SECRET = `${NAME}-tls`;
 const CLASS = "kubernetes.io/ingress.class";
 /** Far more than anything takes. */
 const LIMIT_MS = 600_000;
@@ -23,7 +24,7 @@ const lab = useApiLab();
 
 const log = captureLog();
 
-/** Makes an Ingress of a class in a namespace of its own, and watches it. */
+/** Makes an Ingress of a class, its Service and Secret in a namespace of its own, and watches them. */
 async function watched(ingressClass: string) {
   const { api } = lab;
   const namespace = await lab.newNamespace();
@@ -39,7 +40,8 @@ async function watched(ingressClass: string) {
     metadata: { name: NAME, namespace },
     spec: { ports: [{ port: 19_530 }] },
   };
-  for (const object of [service, ingress]) await api.apply(object, { dryRun: false });
+  const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: SECRET, namespace } };
+  for (const object of [service, secret, ingress]) await api.apply(object, { dryRun: false });
   const watch = await LoadBalancerWatch.open(api, {
     namespace,
     host: "my-release.milvus.io",
@@ -48,7 +50,7 @@ async function watched(ingressClass: string) {
     frontendConfig: "my-release-frontendconfig",
     ingressClass: "gce",
     managedCertificate: undefined,
-    tlsSecret: undefined,
+    tlsSecret: SECRET,
     authoritySecret: undefined,
     service: NAME,
   });
@@ -67,8 +69,22 @@ test("the class from before this run doesn't end a wait, one that replaces this 
   await annotate({ [CLASS]: "gce" });
   await expect.poll(() => watch.state.hadClass).toBe(true);
   await annotate({ [CLASS]: "gce-internal" });
+  expect(await failed).toMatch(
+    new RegExp(
+      `^The load balancer of Ingress ${namespace}/${NAME} can't be made: something has changed the Ingress's class\\.\nWhy: the class was gce, and is gce-internal now.*\n.*managed-fields`,
+    ),
+  );
+});
+
+test.each([
+  ["Service", NAME],
+  ["Secret", SECRET],
+])("a %s that somebody deletes ends the wait", async (kind, name) => {
+  const { namespace, watch } = await watched("gce");
+  const failed = failure(waitForAddress(watch, REQUIREMENT, AT_GOOGLE, LIMIT_MS, GOING_ON));
+  await lab.delete({ apiVersion: "v1", kind, metadata: { name, namespace } });
   expect(await failed).toContain(
-    `The load balancer of Ingress ${namespace}/${NAME} can't be made: something has changed the Ingress's class.\nWhy: the class was gce, and is gce-internal now`,
+    `${kind} ${namespace}/${name} was deleted while this action waited for the load balancer.`,
   );
 });
 
