@@ -11,7 +11,7 @@ import { PROXY } from "./support/names.ts";
 import { readyAfter } from "./support/pods.ts";
 import { expectSuccess, planOf } from "./support/results.ts";
 
-const CALLS = 5;
+const CALLS = 3;
 /** In seconds, far longer than the removal of a load balancer takes. */
 const RECORD_TTL = 10;
 /** Inputs for the way back to layer 4. */
