@@ -13,8 +13,8 @@ import { expectSuccess } from "./support/results.ts";
 
 const NAMESPACE = "quiet";
 const HOUR_MS = 3_600_000;
-/** 41 minutes pass in 12 seconds. */
-const CLOCK_FACTOR = 200;
+/** 41 minutes pass in 4 seconds. */
+const CLOCK_FACTOR = 600;
 /** What the wait watches: the Ingress, the Service, the certificate's Secret, and events. */
 const WATCHED = ["events", "ingresses", "secrets", "services"];
 
