@@ -1,10 +1,10 @@
 import { beforeAll, expect, test, vi } from "vitest";
+import { stringify } from "yaml";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { chartWith } from "./support/charts.ts";
 import { useCluster } from "./support/cluster.ts";
-import type { Inputs, Step } from "./support/job.ts";
 import { BACKEND_CONFIG, INGRESS, SERVICE } from "./support/names.ts";
-import { expectFailure, expectSuccess } from "./support/results.ts";
+import { expectSuccess } from "./support/results.ts";
 
 const LIMIT = { timeout: 100_000 };
 const READY_AFTER = "local-gke/ready-after";
@@ -28,38 +28,55 @@ beforeAll(async () => {
   );
 });
 
-/** Installs a release whose new pods of one component are never ready by themselves, and starts the action. */
-async function startWithout(
-  component: string,
-  mode: keyof typeof MODES,
-  namespace: string,
-  inputs: Inputs = {},
-): Promise<Step> {
-  await cluster.installSmall(namespace, { ...MODES[mode], readyAfter: { [component]: "1h" } });
-  return cluster.start(namespace, { chart, keep_layer4: "true", ...inputs });
-}
+/** Has the pods of one component take an hour, and the others none. */
+const onlyLate = (component: string) => ({
+  readyAfter: { proxy: "", querynode: "", standalone: "", [component]: "1h" },
+});
 
-test.each([
-  { mode: "cluster", component: "proxy" },
-  { mode: "standalone", component: "standalone" },
+test.concurrent.each([
+  { mode: "cluster", failing: "querynode", served: "proxy" },
+  { mode: "standalone", failing: "standalone", served: "standalone" },
 ] as const)(
-  "the load balancer is made before the new pods behind the Service are ready: $mode mode",
-  async ({ mode, component }) => {
+  "the load balancer is made beside the rollout, and taken back if that fails: $mode mode",
+  async ({ mode, failing, served }) => {
     const namespace = `beside-${mode}`;
-    const step = await startWithout(component, mode, namespace);
     const where = ["-n", namespace];
-    await cluster.kubectl("wait", `ingress/${INGRESS}`, "--for=create", ...where, "--timeout=100s");
-    // Helm waits for these pods.
-    const pods = ["pods", "-l", `component=${component}`];
-    await cluster.kubectl("annotate", ...pods, `${READY_AFTER}=1ms`, "--overwrite", ...where);
-    const { lines } = expectSuccess(await step.ended);
-    expect(lines).toContain("The load balancer's objects were applied beside the rollout.");
+    await cluster.installSmall(namespace, { ...MODES[mode], ...onlyLate(failing) });
+    const inputs = { chart, keep_layer4: "true" };
+
+    // The time is enough to make the load balancer. In standalone mode the failing pod is behind the Service.
+    const { error, lines } = await cluster.failure(namespace, { ...inputs, helm_timeout: "20s" });
     const writes = await cluster.writes(namespace);
-    expect(writes.filter((write) => write === `patch backendconfigs/${BACKEND_CONFIG}`)).toHaveLength(1);
+    expect(writes, lines.join("\n")).toContain(`patch ingresses/${INGRESS}`);
+    expect(error).toMatch(
+      /What this run had made of the load balancer is deleted again: Ingress my-release-milvus, /,
+    );
+    expect(error).toContain("Release my-release was rolled back to revision 1.");
+    expect(error).toMatch(/The layer-4 load balancer.* still stands/);
+    const kinds = "ingresses,backendconfigs,secrets";
+    const left = await cluster.kubectl("get", kinds, ...where, "-o", "name");
+    expect(
+      left
+        .trim()
+        .split("\n")
+        .filter((name) => !name.includes("sh.helm.release")),
+    ).toEqual([]);
+    expect(await cluster.revisions(namespace)).toEqual(["superseded", "failed", "deployed"]);
+
+    // The load balancer is made before the new pods behind the Service are ready: they get ready after it.
+    const values = stringify(onlyLate(served));
+    const step = await cluster.start(namespace, { ...inputs, values });
+    await cluster.kubectl("wait", `ingress/${INGRESS}`, "--for=create", ...where, "--timeout=100s");
+    const pods = ["pods", "-l", `component=${served}`];
+    await cluster.kubectl("annotate", ...pods, `${READY_AFTER}=1ms`, "--overwrite", ...where);
+    const result = expectSuccess(await step.ended);
+    expect(result.lines).toContain("The load balancer's objects were applied beside the rollout.");
+    const written = (await cluster.writes(namespace)).slice(writes.length);
+    expect(written.filter((write) => write === `patch backendconfigs/${BACKEND_CONFIG}`)).toHaveLength(1);
   },
 );
 
-test("a readiness gate that is closed holds the load balancer back", async () => {
+test.concurrent("a closed readiness gate holds the load balancer back, and a health check that would close it is mended first", async () => {
   const namespace = "beside-gate";
   // Time for a load balancer that isn't held back.
   await cluster.installSmall(namespace, { readyAfter: { standalone: "3s" } });
@@ -74,7 +91,8 @@ test("a readiness gate that is closed holds the load balancer back", async () =>
     },
   });
   await cluster.setFaultIn(namespace, "unhealthy-backends", true);
-  const step = await cluster.start(namespace, { chart, keep_layer4: "true" });
+  const inputs = { chart, keep_layer4: "true" };
+  const step = await cluster.start(namespace, inputs);
   const pods = ["get", "pods", "-n", namespace, "-o", "json"];
   await vi.waitFor(
     async () => expect(await cluster.kubectl(...pods)).toContain('"ReadinessGatesNotReady"'),
@@ -88,51 +106,16 @@ test("a readiness gate that is closed holds the load balancer back", async () =>
   const result = await step.ended;
   await cluster.setTime("readinessGateMs", DEFAULT_TIMING.readinessGateMs);
   expectSuccess(result);
-});
 
-test.each([
-  { mode: "cluster", component: "querynode" },
-  { mode: "standalone", component: "standalone" },
-] as const)(
-  "a rollout that fails takes the load balancer back that was made beside it: $mode mode",
-  async ({ mode, component }) => {
-    const namespace = `taken-back-${mode}`;
-    const { ended } = await startWithout(component, mode, namespace, { helm_timeout: "20s" });
-    const { error, lines } = expectFailure(await ended);
-
-    const writes = await cluster.writes(namespace);
-    expect(writes, lines.join("\n")).toContain(`patch ingresses/${INGRESS}`);
-    expect(error).toMatch(
-      /What this run had made of the load balancer is deleted again: Ingress my-release-milvus, /,
-    );
-    expect(error).toContain("Release my-release was rolled back to revision 1.");
-    expect(error).toMatch(/The layer-4 load balancer.* still stands/);
-    const kinds = "ingresses,backendconfigs,secrets";
-    const left = await cluster.kubectl("get", kinds, "-n", namespace, "-o", "name");
-    expect(
-      left
-        .trim()
-        .split("\n")
-        .filter((name) => !name.includes("sh.helm.release")),
-    ).toEqual([]);
-    expect(await cluster.revisions(namespace)).toEqual(["superseded", "failed", "deployed"]);
-  },
-);
-
-test("the health check of a load balancer is mended before pods wait for it", async () => {
-  const namespace = "mended-first";
-  await cluster.installSmall(namespace);
-  await cluster.deploy(namespace);
   const wrong = '{"spec":{"healthCheck":{"requestPath":"/nowhere"}}}';
   await cluster.kubectl(
-    ...["patch", "backendconfig", "my-release-backendconfig", "-n", namespace, "--type=merge", "-p", wrong],
+    ...["patch", "backendconfig", BACKEND_CONFIG, "-n", namespace, "--type=merge", "-p", wrong],
   );
-
   const values = "annotations:\n  example.com/restarted: again\n";
-  await cluster.deploy(namespace, { values, helm_timeout: "60s" });
+  await cluster.deploy(namespace, { ...inputs, values, helm_timeout: "60s" });
   const writes = await cluster.writes(namespace);
-  const mended = writes.lastIndexOf("patch backendconfigs/my-release-backendconfig");
+  const mended = writes.lastIndexOf(`patch backendconfigs/${BACKEND_CONFIG}`);
   expect(mended, writes.join("\n")).toBeLessThan(
-    writes.indexOf("create secrets/sh.helm.release.v1.my-release.v3"),
+    writes.indexOf("create secrets/sh.helm.release.v1.my-release.v4"),
   );
 });
