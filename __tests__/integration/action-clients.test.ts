@@ -45,12 +45,12 @@ async function addressIn(step: Step, clients: Clients, loadBalancer = "load bala
 }
 
 /** Leaves out the minute beyond the TTL for which a run also waits, by a change of what it has noted. */
-async function forgetSooner(namespace: string): Promise<void> {
+async function forgetSooner(namespace: string, ttl: number): Promise<void> {
   const name = `_milvus-gke-load-balancer.${hostOf(namespace)}`;
   const [record] = await cluster.recordsAt(name);
   if (!record) throw new Error(`there is no record ${name}`);
   const set = { name: `${name}.`, type: "TXT", ttl: record.ttl };
-  const until = new Date(Date.now() + 1000 * RECORD_TTL).toISOString();
+  const until = new Date(Date.now() + 1000 * ttl).toISOString();
   await changeZoneRecords(cluster.gke, ZONE, {
     deletions: [{ ...set, rrdatas: record.values }],
     additions: [
@@ -202,7 +202,9 @@ describe.concurrent("no call of a client by name and of one by address fails", (
 
 test("runs that are killed in the upgrade, in both waits and while layer 4 goes, and the next one", async () => {
   const namespace = "clients-killed";
-  const clients = await served(namespace, RECORD_TTL);
+  // The last two runs take less.
+  const ttl = 20;
+  const clients = await served(namespace, ttl);
   const given = { recover_pending: "1s" };
   const killedAt = async (line: RegExp, before?: (step: Step) => Promise<void>) => {
     const job = await cluster.job();
@@ -223,7 +225,7 @@ test("runs that are killed in the upgrade, in both waits and while layer 4 goes,
     await step.line(/^::group::Call Milvus/);
     clients.askDnsAgain();
   });
-  await forgetSooner(namespace);
+  await forgetSooner(namespace, ttl);
   // The client by name still goes to layer 4, so this run has to wait.
   const lines = await killedAt(/^::group::Remove the layer-4 load balancer/);
   expect(lines).toContainEqual(
