@@ -248,7 +248,7 @@ describe("tokens that end while the job runs", () => {
   }
 
   test("helm --wait, a watch and the whole action outlive them", async () => {
-    await Promise.all([cluster.install("outlive"), cluster.kubectl("create", "namespace", "waiting")]);
+    await Promise.all([cluster.installSmall("outlive"), cluster.kubectl("create", "namespace", "waiting")]);
     await cluster.setTime("addressDelayMs", 3_600_000);
     await setLifetime(LIFETIME_SECONDS);
     const connection = await connect(federated());
