@@ -120,7 +120,7 @@ test("backends that Google finds healthy end the wait although the annotation is
     return { endpoints, obstacles: [] };
   };
   const certificates = { secretHash: undefined, preShared: [] };
-  expect(await waitForBackends(watch, certificates, inspect, 10_000, GOING_ON)).toEqual({
+  expect(await waitForBackends(watch, certificates, inspect, 2000, GOING_ON)).toEqual({
     "k8s-be-30000--uid": "HEALTHY",
     "k8s1-neg": "HEALTHY",
   });
