@@ -25,19 +25,18 @@ export interface WorkflowRun {
  * Helm and Node.js are on its PATH.
  *
  * @param args further arguments of act's
- * @param options `path`: folders in front of its PATH; `environment`: its variables beside PATH
+ * @param path folders in front of its PATH
  */
 export async function act(
   event: string,
   workflow: string,
   args: readonly string[],
-  options: { path?: readonly string[]; environment?: Record<string, string> } = {},
+  path: readonly string[],
 ): Promise<WorkflowRun> {
   const { act, kubectl, helm4 } = await binaries(["act", "kubectl", "helm4"]);
-  const { path = [], environment = {} } = options;
   const tools = [...path, join(PROJECT, "node_modules/.bin"), dirname(kubectl), dirname(helm4)];
   const { exitCode, stdout, stderr } = await run(
-    { name: "act", path: act, env: { ...environment, PATH: [...tools, process.env.PATH].join(":") } },
+    { name: "act", path: act, env: { PATH: [...tools, process.env.PATH].join(":") } },
     [event, "--workflows", workflow, "--json", ...args],
     {},
   );

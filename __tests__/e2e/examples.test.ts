@@ -146,7 +146,7 @@ async function example(name: string, event: string, payload: object = {}): Promi
   const folder = await mkdtemp(join(cluster.gke.directory, "run-"));
   await writeFile(join(folder, "event.json"), JSON.stringify(payload));
   const own = ["--eventpath", join(folder, "event.json"), "--action-cache-path", join(folder, "cache")];
-  return act(event, resolve(EXAMPLES, name), [...flags, ...own], { path: [bin] });
+  return act(event, resolve(EXAMPLES, name), [...flags, ...own], [bin]);
 }
 
 /** Runs an example, which must succeed. */
