@@ -65,7 +65,7 @@ async function upgrade(namespace: string, values: object): Promise<void> {
 }
 
 test("a Service of type LoadBalancer leads to Milvus, plaintext or TLS, until it has another type", async () => {
-  await cluster.install("layer4");
+  await cluster.installSmall("layer4");
   const address = await addressOf("layer4");
   expect(await service("layer4", "{.metadata.finalizers}")).toBe(
     '["service.kubernetes.io/load-balancer-cleanup"]',

@@ -40,7 +40,7 @@ function maskedTokens({ lines }: StepResult): string[] {
 
 /** Starts a job in a namespace of its own and holds it where it waits for the address. */
 async function waitingJob(namespace: string, environment: Record<string, string>, inputs: Inputs = {}) {
-  await cluster.install(namespace);
+  await cluster.installSmall(namespace);
   await cluster.setTime("addressDelayMs", HOUR_MS);
   const argumentsFile = join(await mkdtemp(join(cluster.gke.directory, "arguments-")), "arguments");
   const tools = await tellingTools(argumentsFile);
