@@ -11,18 +11,32 @@ const cluster = useCluster(() => ({ allow_anonymous: "true" }));
 
 describe.concurrent("objects of somebody else's", () => {
   const server = ["--server-side", "--field-manager"];
-  const otherPath = { path: "/", pathType: "Prefix" };
-  const cases: {
-    what: string;
-    namespace: string;
-    objects: (namespace: string) => { object: object; flags: string[] }[];
-    says: string[];
-  }[] = [
-    {
-      what: "an Ingress of Argo CD's, a BackendConfig of a Helm release's, a Secret of cert-manager's",
-      namespace: "of-tools",
-      objects: (namespace) => [
-        { object: ingressOfThePage(namespace, {}, {}), flags: [...server, "argocd-controller"] },
+  const leadingElsewhere = (namespace: string) => {
+    const backend = { service: { name: "attu", port: { number: 3000 } } };
+    const paths = [{ path: "/", pathType: "Prefix", backend }];
+    return { ...ingressOfThePage(namespace, {}, {}), spec: { rules: [{ host: HOST, http: { paths } }] } };
+  };
+
+  /** Applies objects to a new release, and expects that a run refuses to touch them. */
+  async function expectRefused(
+    namespace: string,
+    objects: { object: object; flags: string[] }[],
+    says: string[],
+  ): Promise<void> {
+    await cluster.installLayer7(namespace);
+    for (const { object, flags } of objects) await cluster.apply(object, ...flags);
+    const { error } = await cluster.refusal(namespace);
+    for (const text of ["belong to somebody else; nothing was changed.", "adopt: true", ...says]) {
+      expect(error).toContain(text);
+    }
+  }
+
+  test("an Ingress of Argo CD's, a BackendConfig of a Helm release's, a Secret of cert-manager's: adopted, and mended when edited", async () => {
+    const namespace = "of-tools";
+    await expectRefused(
+      namespace,
+      [
+        { object: leadingElsewhere(namespace), flags: [...server, "argocd-controller"] },
         {
           object: {
             ...backendConfig(namespace, { timeoutSec: 40 }),
@@ -54,7 +68,7 @@ describe.concurrent("objects of somebody else's", () => {
           flags: [...server, "cert-manager-certificates-issuing"],
         },
       ],
-      says: [
+      [
         `Ingress of-tools/${INGRESS}`,
         "argocd-controller",
         "ingress_name",
@@ -65,30 +79,63 @@ describe.concurrent("objects of somebody else's", () => {
         "cert-manager-certificates-issuing",
         "certificate: secret",
       ],
-    },
-    {
-      what: "a hand-made Ingress that leads elsewhere, a hand-made BackendConfig with a policy of Cloud Armor",
-      namespace: "of-people",
-      objects: (namespace) => [
-        {
-          object: {
-            ...ingressOfThePage(namespace, {}, {}),
-            spec: {
-              rules: [
-                {
-                  host: HOST,
-                  http: {
-                    paths: [{ ...otherPath, backend: { service: { name: "attu", port: { number: 3000 } } } }],
-                  },
-                },
-              ],
-            },
-          },
-          flags: [],
-        },
+    );
+
+    const inputs = { wait_for: "none" };
+    const adopted = await cluster.deploy(namespace, { ...inputs, adopt: "true" });
+    expect(adopted.outputs.changed).toBe("true");
+    await expectAdopted(cluster, namespace);
+    expect(JSON.stringify(await cluster.get(namespace, "Ingress", INGRESS))).not.toContain("attu");
+    for (const kind of ["Ingress", "BackendConfig", "Secret"] as const) {
+      const managers = managersOf(await cluster.get(namespace, kind, OBJECTS[kind]));
+      expect(managers).not.toContainEqual(expect.stringMatching(/^(argocd|helm|cert-manager)/));
+    }
+
+    // Someone edits them by hand: they keep what was added.
+    const patch = (kind: string, name: string, change: object) => {
+      const flags = ["-n", namespace, "--type=merge", "--patch", JSON.stringify(change)];
+      return cluster.kubectl("patch", kind, name, ...flags);
+    };
+    await patch("ingress", INGRESS, {
+      metadata: { annotations: { "kubernetes.io/ingress.allow-http": "true", "example.com/owner": "me" } },
+      spec: { rules: [{ host: "other.example" }], tls: null },
+    });
+    const securityPolicy = { name: "my-policy" };
+    await patch("backendconfig", BACKEND_CONFIG, {
+      spec: { healthCheck: { port: 80 }, timeoutSec: null, securityPolicy },
+    });
+
+    const mended = await cluster.deploy(namespace, inputs);
+    expect(planOf(mended).objects).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ kind: "Ingress", name: INGRESS, action: "change" }),
+        expect.objectContaining({ kind: "BackendConfig", name: BACKEND_CONFIG, action: "change" }),
+      ]),
+    );
+    const { spec, metadata } = await cluster.get(namespace, "Ingress", INGRESS);
+    expect(spec).toMatchObject({ rules: [{ host: HOST }], tls: [{ secretName: CERTIFICATE }] });
+    expect(metadata.annotations).toMatchObject({
+      "kubernetes.io/ingress.allow-http": "false",
+      "example.com/owner": "me",
+    });
+    expect((await cluster.get(namespace, "BackendConfig", BACKEND_CONFIG)).spec).toMatchObject({
+      healthCheck: { port: 9091 },
+      timeoutSec: 3600,
+      securityPolicy,
+    });
+    await cluster.expectUnchanged(namespace, inputs);
+  });
+
+  // The next describe has such ones adopted.
+  test("a hand-made Ingress that leads elsewhere, a hand-made BackendConfig with a policy of Cloud Armor", async () => {
+    const namespace = "of-people";
+    await expectRefused(
+      namespace,
+      [
+        { object: leadingElsewhere(namespace), flags: [] },
         { object: backendConfig(namespace, { securityPolicy: { name: "my-policy" } }), flags: [] },
       ],
-      says: [
+      [
         `Ingress of-people/${INGRESS}`,
         `BackendConfig of-people/${BACKEND_CONFIG}`,
         "kubectl-client-side-apply",
@@ -96,67 +143,11 @@ describe.concurrent("objects of somebody else's", () => {
         "ingress_name",
         "backend_config_name",
       ],
-    },
-  ];
-
-  test.each(cases)("$what", async ({ namespace, objects, says }) => {
-    await cluster.installLayer7(namespace);
-    for (const { object, flags } of objects(namespace)) await cluster.apply(object, ...flags);
-    const { error } = await cluster.refusal(namespace);
-    for (const text of ["belong to somebody else; nothing was changed.", "adopt: true", ...says]) {
-      expect(error).toContain(text);
-    }
-
-    const inputs = { adopt: "true", wait_for: "none" };
-    expect((await cluster.deploy(namespace, inputs)).outputs.changed).toBe("true");
-    await expectAdopted(cluster, namespace);
-    for (const kind of ["Ingress", "BackendConfig", "Secret"] as const) {
-      const managers = managersOf(await cluster.get(namespace, kind, OBJECTS[kind]));
-      expect(managers).not.toContainEqual(expect.stringMatching(/^(argocd|helm|cert-manager)/));
-    }
-    await cluster.expectUnchanged(namespace, { wait_for: "none" });
+    );
   });
 });
 
-test("an Ingress and a BackendConfig of ours that someone has edited are mended, and keep what was added", async () => {
-  const namespace = "edited";
-  await cluster.installLayer7(namespace);
-  const inputs = { wait_for: "none" };
-  await cluster.deploy(namespace, inputs);
-  await expectAdopted(cluster, namespace);
-  const patch = (kind: string, name: string, change: object) =>
-    cluster.kubectl("patch", kind, name, "-n", namespace, "--type=merge", "--patch", JSON.stringify(change));
-  await patch("ingress", INGRESS, {
-    metadata: { annotations: { "kubernetes.io/ingress.allow-http": "true", "example.com/owner": "me" } },
-    spec: { rules: [{ host: "other.example" }], tls: null },
-  });
-  const securityPolicy = { name: "my-policy" };
-  await patch("backendconfig", BACKEND_CONFIG, {
-    spec: { healthCheck: { port: 80 }, timeoutSec: null, securityPolicy },
-  });
-
-  const mended = await cluster.deploy(namespace, inputs);
-  expect(planOf(mended).objects).toEqual(
-    expect.arrayContaining([
-      expect.objectContaining({ kind: "Ingress", name: INGRESS, action: "change" }),
-      expect.objectContaining({ kind: "BackendConfig", name: BACKEND_CONFIG, action: "change" }),
-    ]),
-  );
-  const { spec, metadata } = await cluster.get(namespace, "Ingress", INGRESS);
-  expect(spec).toMatchObject({ rules: [{ host: HOST }], tls: [{ secretName: CERTIFICATE }] });
-  expect(metadata.annotations).toMatchObject({
-    "kubernetes.io/ingress.allow-http": "false",
-    "example.com/owner": "me",
-  });
-  expect((await cluster.get(namespace, "BackendConfig", BACKEND_CONFIG)).spec).toMatchObject({
-    healthCheck: { port: 9091 },
-    timeoutSec: 3600,
-    securityPolicy,
-  });
-  await cluster.expectUnchanged(namespace, inputs);
-});
-
-describe("an Ingress made by hand with more than Milvus's page has", () => {
+describe.concurrent("an Ingress made by hand with more than Milvus's page has", () => {
   const namespace = "hand-made";
   const STATIC = "kubernetes.io/ingress.global-static-ip-name";
   const FRONTEND_CONFIG = "networking.gke.io/v1beta1.FrontendConfig";
@@ -208,31 +199,28 @@ describe("an Ingress made by hand with more than Milvus's page has", () => {
       expect(error).toContain(text);
     }
 
-    const planned = await cluster.plan(namespace, { adopt: "true" });
     const taken = await cluster.deploy(namespace, { adopt: "true", backends_timeout: "1m" });
     const again = await cluster.expectUnchanged(namespace);
     expect(taken.outputs).toMatchObject({ changed: "true", authentication: "required" });
     expect(again.outputs).toMatchObject({ authentication: "required" });
-    for (const result of [planned, taken]) {
-      expect(fieldsOf(result)).toEqual(
-        expect.arrayContaining([
-          [
-            "BackendConfig",
-            "take over",
-            expect.arrayContaining(["spec.healthCheck", "spec.timeoutSec", "spec.connectionDraining"]),
-          ],
-          [
-            "Ingress",
-            "take over",
-            expect.arrayContaining(['metadata.annotations["kubernetes.io/ingress.class"]']),
-          ],
-        ]),
-      );
-      const log = result.lines.join("\n");
-      expect(log).toContain("- spec.timeoutSec: nothing -> 3600");
-      expect(log).not.toContain("- spec.tls");
-    }
-    for (const result of [planned, taken, again]) {
+    expect(fieldsOf(taken)).toEqual(
+      expect.arrayContaining([
+        [
+          "BackendConfig",
+          "take over",
+          expect.arrayContaining(["spec.healthCheck", "spec.timeoutSec", "spec.connectionDraining"]),
+        ],
+        [
+          "Ingress",
+          "take over",
+          expect.arrayContaining(['metadata.annotations["kubernetes.io/ingress.class"]']),
+        ],
+      ]),
+    );
+    const log = taken.lines.join("\n");
+    expect(log).toContain("- spec.timeoutSec: nothing -> 3600");
+    expect(log).not.toContain("- spec.tls");
+    for (const result of [taken, again]) {
       expect(planOf(result).consequences).toContainEqual(
         expect.stringMatching(
           /^Ingress my-release-milvus keeps .*: .*spec\.tls, spec\.rules\[other\.milvus\.io\]\.$/,

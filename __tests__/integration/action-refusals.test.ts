@@ -29,11 +29,6 @@ describe.concurrent("an input that can't be right", () => {
       says: ['write "a.example"', 'helm_timeout: "soon"', 'wait_for: "luck"', 'namespace: "No_Such"'],
     },
     {
-      what: "another release",
-      inputs: { release: "your-release" },
-      says: ["no Helm release your-release in namespace page", "What to do:"],
-    },
-    {
       what: "a chart that isn't there",
       inputs: { chart: "milvus/milvus" },
       says: [
