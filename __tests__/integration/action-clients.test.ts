@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
 import { killProcessesOf } from "../../local-gke/control-plane/processes.ts";
-import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { certificateWith, DAY } from "../support/certificates.ts";
 import { applySecret, secretWith } from "./support/certificates.ts";
 import { type Clients, startClients, ZONE } from "./support/clients.ts";
@@ -108,29 +107,6 @@ describe.concurrent("no call of a client by name and of one by address fails", (
     expect(await cluster.recordsAt(hostOf(namespace))).toMatchObject([{ values: [layer4] }]);
   });
 
-  test("a record with a long TTL: the layer-4 load balancer stays for a later run", async () => {
-    const namespace = "clients-long-ttl";
-    const clients = await served(namespace, 3600);
-    const { lines, outputs } = await cluster.deploy(namespace);
-    expect(lines).toContain(
-      "The layer-4 load balancer stays: resolvers may still give its address for the record's TTL, 1h. A run after that removes it.",
-    );
-    expect(outputs).toMatchObject({ release_revision: "2" });
-    await clients.calls(CALLS);
-    await clients.stop();
-    expect(clients).toMatchObject({
-      byAddress: { failed: [], last: ["old port, TLS"] },
-      byName: { failed: [] },
-    });
-
-    const { error } = await cluster.failure(namespace, BACK);
-    expect(error).toMatch(
-      /^The layer-7 load balancer at .* stays: resolvers may still give its address for the record's TTL, 1h\./,
-    );
-    expect(await cluster.recordsAt(hostOf(namespace))).not.toMatchObject([{ values: [outputs.address] }]);
-    expect(await cluster.cloudOf(namespace)).toMatchObject({ loadBalancers: [expect.anything()] });
-  });
-
   test("DNS by hand: the layer-4 load balancer stays while DNS leads there", async () => {
     const namespace = "clients-dns-by-hand";
     const host = hostOf(namespace);
@@ -198,41 +174,65 @@ describe.concurrent("no call of a client by name and of one by address fails", (
     }
     await clients.stop();
   });
-});
 
-test("runs that are killed in the upgrade, in both waits and while layer 4 goes, and the next one", async () => {
-  const namespace = "clients-killed";
-  // The last two runs take less.
-  const ttl = 20;
-  const clients = await served(namespace, ttl);
-  const given = { recover_pending: "1s" };
-  const killedAt = async (line: RegExp, before?: (step: Step) => Promise<void>) => {
-    const job = await cluster.job();
-    const step = job.start(cluster.inputs(namespace, given));
-    await before?.(step);
-    await step.line(line);
-    await killProcessesOf(job.directory);
-    const { lines } = await step.ended;
-    await clients.calls(CALLS);
-    return lines;
-  };
-  await cluster.setTime("addressDelayMs", 600_000);
-  await killedAt(/^::group::Upgrade the Helm release/);
-  await killedAt(/^::group::Wait for the address/);
-  await cluster.setTime("addressDelayMs", DEFAULT_TIMING.addressDelayMs);
-  await killedAt(/^::group::Wait until resolvers know the new address/, async (step) => {
-    await addressIn(step, clients);
-    await step.line(/^::group::Call Milvus/);
-    clients.askDnsAgain();
+  test("runs that are killed in the upgrade, in both waits and while layer 4 goes, and the next one", async () => {
+    const namespace = "clients-killed";
+    // The last two runs take less.
+    const ttl = 20;
+    const clients = await served(namespace, ttl);
+    const given = { recover_pending: "1s" };
+    const killedAt = async (line: RegExp, before?: (step: Step) => Promise<void>) => {
+      const job = await cluster.job();
+      const step = job.start(cluster.inputs(namespace, given));
+      await before?.(step);
+      await step.line(line);
+      await killProcessesOf(job.directory);
+      const { lines } = await step.ended;
+      await clients.calls(CALLS);
+      return lines;
+    };
+    // There is no address yet.
+    await cluster.setFaultIn(namespace, "organization-policy", true);
+    await killedAt(/^::group::Upgrade the Helm release/);
+    await killedAt(/^::group::Wait for the address/);
+    await cluster.setFaultIn(namespace, "organization-policy", false);
+    await killedAt(/^::group::Wait until resolvers know the new address/, async (step) => {
+      await addressIn(step, clients);
+      await step.line(/^::group::Call Milvus/);
+      clients.askDnsAgain();
+    });
+    await forgetSooner(namespace, ttl);
+    // The client by name still goes to layer 4, so this run has to wait.
+    const lines = await killedAt(/^::group::Remove the layer-4 load balancer/);
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^The layer-4 load balancer stays for the rest of the record's TTL, /),
+    );
+
+    await cluster.deploy(namespace, given);
+    await expectUnbroken(clients, "new port");
+    await clients.stop();
   });
-  await forgetSooner(namespace, ttl);
-  // The client by name still goes to layer 4, so this run has to wait.
-  const lines = await killedAt(/^::group::Remove the layer-4 load balancer/);
-  expect(lines).toContainEqual(
-    expect.stringMatching(/^The layer-4 load balancer stays for the rest of the record's TTL, /),
-  );
 
-  await cluster.deploy(namespace, given);
-  await expectUnbroken(clients, "new port");
-  await clients.stop();
+  test("a record with a long TTL: the layer-4 load balancer stays for a later run", async () => {
+    const namespace = "clients-long-ttl";
+    const clients = await served(namespace, 3600);
+    const { lines, outputs } = await cluster.deploy(namespace);
+    expect(lines).toContain(
+      "The layer-4 load balancer stays: resolvers may still give its address for the record's TTL, 1h. A run after that removes it.",
+    );
+    expect(outputs).toMatchObject({ release_revision: "2" });
+    await clients.calls(CALLS);
+    await clients.stop();
+    expect(clients).toMatchObject({
+      byAddress: { failed: [], last: ["old port, TLS"] },
+      byName: { failed: [] },
+    });
+
+    const { error } = await cluster.failure(namespace, BACK);
+    expect(error).toMatch(
+      /^The layer-7 load balancer at .* stays: resolvers may still give its address for the record's TTL, 1h\./,
+    );
+    expect(await cluster.recordsAt(hostOf(namespace))).not.toMatchObject([{ values: [outputs.address] }]);
+    expect(await cluster.cloudOf(namespace)).toMatchObject({ loadBalancers: [expect.anything()] });
+  });
 });
