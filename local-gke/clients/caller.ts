@@ -12,8 +12,6 @@ export interface Call {
 
 const GET_VERSION = "/milvus.proto.milvus.MilvusService/GetVersion";
 const ATTEMPTS = 5;
-/** Short, to see outages rather than gRPC's own backoff. */
-const RECONNECT_MS = 20;
 
 /** A client of Milvus that keeps its connections, as clients do. */
 export class Caller {
@@ -26,7 +24,8 @@ export class Caller {
 
   /**
    * @param options `host`: for the load balancer's routing; `token`: `user:password`; `ways`: asked at each
-   *   attempt; `deadlineMs`: of an attempt; `pauseMs`: between two
+   *   attempt; `deadlineMs`: of an attempt; `pauseMs`: between two, and until a broken connection is made
+   *   again: short, to see outages rather than gRPC's own backoff
    */
   constructor(options: {
     host: string;
@@ -97,8 +96,8 @@ export class Caller {
     const client = new Client(way.address, security, {
       ...(way.tls && { "grpc.ssl_target_name_override": this.#host }),
       "grpc.default_authority": this.#host,
-      "grpc.initial_reconnect_backoff_ms": RECONNECT_MS,
-      "grpc.max_reconnect_backoff_ms": RECONNECT_MS,
+      "grpc.initial_reconnect_backoff_ms": this.#pauseMs,
+      "grpc.max_reconnect_backoff_ms": this.#pauseMs,
     });
     this.#clients.set(keyOf(way), client);
     return client;
