@@ -8,7 +8,12 @@ import { expectSuccess } from "./support/results.ts";
 
 const LIMIT = { timeout: 100_000 };
 const READY_AFTER = "local-gke/ready-after";
-const MODES = { cluster: { cluster: { enabled: true } }, standalone: {} };
+const OFF = { enabled: false };
+const MODES = {
+  // Without parts that would only be replaced too.
+  cluster: { cluster: { enabled: true }, mixCoordinator: OFF, dataNode: OFF, streamingNode: OFF },
+  standalone: {},
+};
 
 const cluster = useCluster();
 /**

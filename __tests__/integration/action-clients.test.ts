@@ -11,6 +11,15 @@ import { readyAfter } from "./support/pods.ts";
 import { expectSuccess, planOf } from "./support/results.ts";
 
 const CALLS = 3;
+const OFF = { enabled: false };
+/** Values of a release that has only what clients see. Its other parts would only be replaced too. */
+const PROXIES = {
+  cluster: { enabled: true },
+  mixCoordinator: OFF,
+  dataNode: OFF,
+  queryNode: OFF,
+  streamingNode: OFF,
+};
 /** In seconds, far longer than the removal of a load balancer takes. */
 const RECORD_TTL = 10;
 /** Inputs for the way back to layer 4. */
@@ -27,7 +36,7 @@ beforeAll(() => cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.i
 
 /** Installs a release whose proxies are replaced one after the other, and starts its two clients. */
 async function served(namespace: string, ttl = 1): Promise<Clients> {
-  await cluster.installSmall(namespace, { cluster: { enabled: true } });
+  await cluster.installSmall(namespace, PROXIES);
   await cluster.available(namespace, PROXY);
   const clients = await startClients(cluster, namespace, ttl);
   await clients.calls(CALLS);
