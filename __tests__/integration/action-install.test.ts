@@ -54,7 +54,9 @@ describe.concurrent("install: true in a namespace without a release", () => {
     };
     const inputs = { values: stringify(values) };
     const planned = await cluster.plan(namespace, inputs);
-    expect(await cluster.kubectl("get", "services,deployments,ingresses", "-n", namespace)).toBe("");
+    for (const kind of ["Service", "Deployment", "Ingress"] as const) {
+      expect(await cluster.names(namespace, kind)).toEqual([]);
+    }
     expect(planOf(planned)).toMatchObject({
       objects: expect.arrayContaining([
         { kind: "Deployment", name: "my-release-milvus-proxy", action: "create", ofRelease: true },

@@ -43,13 +43,12 @@ const STEPS = {
     );
   },
   annotations: async (namespace: string) => {
-    for (const annotation of [
+    const annotations = [
       `cloud.google.com/app-protocols={"milvus": "HTTP2"}`,
       `cloud.google.com/backend-config={"default": "${BACKEND_CONFIG}"}`,
       `cloud.google.com/neg={"ingress": true}`,
-    ]) {
-      await cluster.kubectl("annotate", "service", INGRESS, "-n", namespace, annotation);
-    }
+    ];
+    await cluster.kubectl("annotate", "service", INGRESS, "-n", namespace, ...annotations);
   },
   "self-managed certificate": async (namespace: string) => {
     const folder = await certificateOfThePage();

@@ -11,7 +11,10 @@ const ZONE = "milvus-io";
 const RESTORE = { restore_layer4: "true" };
 /** The way back to layer 4. */
 const BACK = { ...RESTORE, mode: "teardown" };
-const KINDS = "all,configmaps,secrets,ingresses,backendconfigs,frontendconfigs,managedcertificates";
+const KINDS = [
+  ...["Service", "Deployment", "ConfigMap", "Secret", "Ingress"],
+  ...["BackendConfig", "FrontendConfig", "ManagedCertificate"],
+] as const;
 
 const cluster = useCluster((namespace) => ({ host: hostOf(namespace), wait_for: "address" }));
 beforeAll(() => cluster.control("PUT", `dns-zones/${ZONE}`, { dnsName: "milvus.io" }));
@@ -23,23 +26,21 @@ async function installed(namespace: string, values: object = {}): Promise<void> 
 
 /** What makes an object what it is: neither what the cluster writes by itself nor Helm's own records. */
 async function objectsOf(namespace: string): Promise<Record<string, object>> {
-  const list = JSON.parse(await cluster.kubectl("get", KINDS, "-n", namespace, "-o", "json"));
-  return Object.fromEntries(
-    list.items
-      .filter(({ kind, type }: { kind: string; type?: string }) => {
-        return type !== "helm.sh/release.v1" && !/^(Pod|ReplicaSet)$/.test(kind);
-      })
-      .map(({ kind, metadata, spec, data }: Record<string, Record<string, unknown>>) => {
-        const { labels, annotations, finalizers, uid, name } = Object(metadata);
-        const { "deployment.kubernetes.io/revision": _, ...kept } = annotations ?? {};
-        const { nodePort: __, healthCheckNodePort: ___, ...rest } = Object(spec);
-        const ports = rest.ports?.map(({ nodePort: _, ...port }: { nodePort?: number }) => port);
-        return [
-          `${kind}/${name}`,
-          { uid, labels, annotations: kept, finalizers, spec: { ...rest, ports }, data },
-        ];
-      }),
+  const lists = await Promise.all(
+    KINDS.map(async (kind) =>
+      (await cluster.list(namespace, kind))
+        .filter(({ type }) => type !== "helm.sh/release.v1")
+        .map(({ metadata, spec, data }) => {
+          const { labels, annotations, finalizers, uid, name } = metadata;
+          const { "deployment.kubernetes.io/revision": _, ...kept } = annotations ?? {};
+          const { nodePort: __, healthCheckNodePort: ___, ...rest } = Object(spec);
+          const ports = rest.ports?.map(({ nodePort: _, ...port }: { nodePort?: number }) => port);
+          const object = { uid, labels, annotations: kept, finalizers, spec: { ...rest, ports }, data };
+          return [`${kind}/${name}`, object];
+        }),
+    ),
   );
+  return Object.fromEntries(lists.flat());
 }
 
 /** Everything that a deployment could change: of a namespace, and at Google. */
@@ -239,7 +240,7 @@ describe.concurrent("a teardown", () => {
 describe.runIf(HELM === "helm4").concurrent("what isn't this action's alone", () => {
   test("an Ingress of somebody else's ends it before anything is changed, unless it is adopted; so does an address that another load balancer uses", async () => {
     const namespace = "foreign";
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     const ingress = {
       apiVersion: "networking.k8s.io/v1",
       kind: "Ingress",
@@ -266,7 +267,7 @@ describe.runIf(HELM === "helm4").concurrent("what isn't this action's alone", ()
 
   test("what another load balancer of the namespace needs stays, and another release's ManagedCertificate", async () => {
     const namespace = "siblings";
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     await cluster.apply(
       {
         apiVersion: "networking.gke.io/v1",
@@ -329,7 +330,7 @@ describe.runIf(HELM === "helm4").concurrent("what isn't this action's alone", ()
 
   test("what is somebody else's is left alone, and said", async () => {
     const namespace = "somebody-elses";
-    await cluster.installSmall(namespace);
+    await cluster.installLayer7(namespace);
     const theirs = ["secret", "generic", "theirs", "-n", namespace];
     await cluster.kubectl("create", ...theirs, "--from-literal=tls.crt=x");
     const given = { dns_zone: ZONE };
