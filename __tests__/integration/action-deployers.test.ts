@@ -137,7 +137,7 @@ describe.concurrent("Milvus that something else deploys", () => {
   });
 });
 
-test("what another pipeline's upgrade drops is set again, and the run says what that upgrade must carry", async () => {
+test.concurrent("what another pipeline's upgrade drops is set again, and the run says what that upgrade must carry", async () => {
   const namespace = "pipeline";
   const original = stringify({ cluster: { enabled: false }, etcd: { enabled: false } });
   await cluster.installSmall(namespace);

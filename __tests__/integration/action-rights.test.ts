@@ -24,7 +24,7 @@ async function rulesOf(name: string): Promise<object[]> {
 /** With it the chart renders a Role. */
 const WITH_ROLE = { pulsarv3: { enabled: true } };
 
-test("the Roles of docs/permissions.md are enough for plan, deploy and teardown", async () => {
+test.concurrent("the Roles of docs/permissions.md are enough for plan, deploy and teardown", async () => {
   const namespace = "documented-rights";
   await cluster.installSmall(namespace, { standalone: { persistence: { enabled: true } } });
   const kubeconfig = await accountWith(cluster, namespace, [
@@ -50,13 +50,13 @@ async function installWithRole(namespace: string, helm: HelmName): Promise<strin
   ]);
 }
 
-test("Helm 3 doesn't touch an unchanged Role: an account that may only read it can deploy", async () => {
+test.concurrent("Helm 3 doesn't touch an unchanged Role: an account that may only read it can deploy", async () => {
   const namespace = "narrow-role-3";
   const kubeconfig = await installWithRole(namespace, "helm3");
   await cluster.deploy(namespace, { kubeconfig, wait_for: "none" }, { helm: "helm3", google: false });
 });
 
-test("Helm 4 would patch it: such an account is refused before the first change", async () => {
+test.concurrent("Helm 4 would patch it: such an account is refused before the first change", async () => {
   const namespace = "narrow-role";
   const kubeconfig = await installWithRole(namespace, "helm4");
   const { error } = await cluster.refusal(namespace, { kubeconfig }, { helm: "helm4", google: false });
@@ -68,7 +68,7 @@ test("Helm 4 would patch it: such an account is refused before the first change"
   ]);
 });
 
-test("an account that lacks the rights which a new Role gives is refused", async () => {
+test.concurrent("an account that lacks the rights which a new Role gives is refused", async () => {
   const namespace = "narrow-grant";
   await cluster.installSmall(namespace);
   const rules = [...(await rulesOf("milvus-deployer")), ...(await rulesOf("milvus-roles"))];
