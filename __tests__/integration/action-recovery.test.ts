@@ -40,9 +40,8 @@ describe("a release behind the load balancer", () => {
     expect(await revisionsFrom(before)).toEqual(["superseded", "failed", "deployed"]);
     expect(await cluster.values(namespace)).toEqual(values);
     expect(await podTemplate(cluster, namespace)).toEqual(template);
-    const status = ["-n", namespace, `deployment/${STANDALONE}`, "-o", "jsonpath={.status}"];
-    const ready = JSON.parse(await cluster.kubectl("get", ...status));
-    expect(ready).toMatchObject({ replicas: 1, readyReplicas: 1, updatedReplicas: 1 });
+    const { status } = await cluster.get(namespace, "Deployment", STANDALONE);
+    expect(status).toMatchObject({ replicas: 1, readyReplicas: 1, updatedReplicas: 1 });
 
     const next = await cluster.expectUnchanged(namespace, { wait_for: "none" });
     expect(next.outputs).toMatchObject({ release_revision });

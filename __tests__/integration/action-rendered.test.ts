@@ -48,7 +48,12 @@ async function refusal(namespace: string, inputs?: Inputs, options?: JobOptions)
 }
 
 async function standaloneOf(namespace: string): Promise<string> {
-  return cluster.kubectl("get", "deployment", STANDALONE, "-n", namespace, "-o", "json");
+  return JSON.stringify(await cluster.get(namespace, "Deployment", STANDALONE));
+}
+
+/** Milvus's settings as the chart renders them. */
+async function configOf(namespace: string): Promise<string> {
+  return JSON.stringify(await cluster.get(namespace, "ConfigMap", SERVICE));
 }
 
 describe("a release", () => {
@@ -67,7 +72,7 @@ describe("a release", () => {
     expect(error).toContain("chart_version: 5.0.19");
 
     await cluster.deploy(namespace, { chart: fork });
-    expect(await standaloneOf(namespace)).toMatch(/"name": "OF_THE_FORK",\s*"value": "existing"/);
+    expect(await standaloneOf(namespace)).toContain('{"name":"OF_THE_FORK","value":"existing"}');
     await cluster.expectUnchanged(namespace, { chart: fork });
   });
 
@@ -92,7 +97,7 @@ describe("a release", () => {
     expect(error).toMatch(/104857600[\s\S]*What to do: [\s\S]*log\.file\.maxSize in quotes/);
 
     await cluster.deploy(namespace, { values: 'log: {file: {maxSize: "104857600"}}' });
-    const config = await cluster.kubectl("get", "configmap", SERVICE, "-n", namespace, "-o", "json");
+    const config = await configOf(namespace);
     expect(config).toMatch(/maxSize: \\?"?104857600/);
     expect(config).not.toContain("e+08");
   });
@@ -105,8 +110,7 @@ describe("a release", () => {
     expect(await refusal(namespace, {}, { environment })).toMatch(/maxSize: 301[\s\S]*set post_renderer/);
 
     await cluster.deploy(namespace, { post_renderer: name }, { environment });
-    const config = await cluster.kubectl("get", "configmap", SERVICE, "-n", namespace, "-o", "json");
-    expect(config).toContain("maxSize: 301");
+    expect(await configOf(namespace)).toContain("maxSize: 301");
   });
 });
 
