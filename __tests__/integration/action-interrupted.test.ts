@@ -45,7 +45,14 @@ if (HELM === "helm4") {
 describe("a release behind the load balancer", () => {
   const namespace = "interrupted";
 
-  /** What is to be as before. Each test goes on from what the one before has left deployed. */
+  /** The number of the newest revision, which the test before has left deployed. */
+  async function newest(): Promise<number> {
+    const revisions = await cluster.revisions(namespace);
+    expect(revisions.at(-1), "what this test starts from").toBe("deployed");
+    return revisions.length;
+  }
+
+  /** What is to be as before. */
   async function state() {
     return { values: await cluster.values(namespace), template: await podTemplate(cluster, namespace) };
   }
@@ -61,7 +68,7 @@ describe("a release behind the load balancer", () => {
 
   test.each<{ when: string; helm_timeout: string; update: HeldUpdate }>([
     {
-      when: "has recorded it and is to change the first object",
+      when: "before Helm has changed an object",
       helm_timeout: "2s",
       update: [
         "deployments",
@@ -69,24 +76,28 @@ describe("a release behind the load balancer", () => {
       ],
     },
     {
-      when: "has brought back the pods and is to record that its former revision is past",
+      when: "once Helm has changed all objects",
+      // Helm waits for the pods before it records that the former revision is past.
       helm_timeout: "10s",
       update: ["secrets", (_, after) => after.includes('"status":"superseded"')],
     },
   ])(
-    "whose rollback is cancelled and killed when Helm $when: the next run goes on",
+    "whose rollback is cancelled and killed $when: the next run goes on",
     async ({ helm_timeout, update }) => {
-      const [before, newest] = [await state(), (await cluster.revisions(namespace)).length];
+      const [before, revision] = [await state(), await newest()];
       const hold = await holdUpdates(cluster.gke.kubeconfig, namespace, ...update);
       try {
         const job = await cluster.job();
         const step = job.start(cluster.inputs(namespace, { values: CRASH, helm_timeout }));
-        await hold.reached;
+        await Promise.race([
+          hold.reached,
+          step.ended.then(({ lines }) => expect.unreachable(lines.join("\n"))),
+        ]);
         await kill({ job, step });
       } finally {
         await hold.end();
       }
-      expect(await revisionsFrom(newest)).toEqual(["deployed", "failed", "pending-rollback"]);
+      expect(await revisionsFrom(revision)).toEqual(["deployed", "failed", "pending-rollback"]);
 
       await cluster.deploy(namespace, { recover_pending: "1s", wait_for: "none" });
       expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");
@@ -95,12 +106,12 @@ describe("a release behind the load balancer", () => {
   );
 
   test("whose upgrade is cancelled: what only that has set is gone after the next run", async () => {
-    const [before, newest] = [await state(), (await cluster.revisions(namespace)).length];
+    const [before, revision] = [await state(), await newest()];
     const cancelled = await cluster.start(namespace, { values: readyAfter("1h") });
     await untilRollout(cluster, namespace);
     cancelled.kill("SIGINT");
     await cancelled.ended;
-    expect(await revisionsFrom(newest)).toEqual(["deployed", "failed"]);
+    expect(await revisionsFrom(revision)).toEqual(["deployed", "failed"]);
 
     await cluster.deploy(namespace, { wait_for: "none" });
     expect((await cluster.revisions(namespace)).at(-1)).toBe("deployed");

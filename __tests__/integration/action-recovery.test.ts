@@ -18,9 +18,16 @@ const CRASHING = { values: CRASH, helm_timeout: "10s" };
 
 describe("a release behind the load balancer", () => {
   const namespace = "recovered";
-  /** The newest revision's number. Each test goes on from what the one before has left deployed. */
-  const newest = async () => (await cluster.revisions(namespace)).length;
-  const revisionsFrom = async (revision: number) => (await cluster.revisions(namespace)).slice(revision - 1);
+  /** The number of the newest revision, which the test before has left deployed. */
+  async function newest(): Promise<number> {
+    const revisions = await cluster.revisions(namespace);
+    expect(revisions.at(-1), "what this test starts from").toBe("deployed");
+    return revisions.length;
+  }
+
+  async function revisionsFrom(revision: number): Promise<string[]> {
+    return (await cluster.revisions(namespace)).slice(revision - 1);
+  }
 
   beforeAll(async () => {
     await cluster.installSmall(namespace);
