@@ -19,10 +19,7 @@ export interface ProxyConfig {
  * @param files the contents of YAML files
  */
 export function proxyConfig(files: string[]): ProxyConfig {
-  const settings = new Map<string, unknown>();
-  // Milvus's chart renders a key twice, e.g. `mq` with woodpecker.
-  const documents = files.map((file) => parse(file, { uniqueKeys: false }));
-  for (const [key, value] of documents.flatMap((document) => [...leaves(document)])) settings.set(key, value);
+  const settings = new Map(files.flatMap(settingsIn));
 
   const tlsMode = Number(settings.get("common.security.tlsmode") ?? 0);
   const hasRest = isTrue(settings.get("proxy.http.enabled") ?? true);
@@ -36,6 +33,16 @@ export function proxyConfig(files: string[]): ProxyConfig {
         ? "proxy server(http) and external grpc server share the same port, tls mode must be 0"
         : undefined,
   };
+}
+
+/** By the text of a file: most pods have the same files, and to parse one takes milliseconds. */
+const parsed = new Map<string, [key: string, value: unknown][]>();
+
+function settingsIn(file: string): [key: string, value: unknown][] {
+  // Milvus's chart renders a key twice, e.g. `mq` with woodpecker.
+  const settings = parsed.get(file) ?? [...leaves(parse(file, { uniqueKeys: false }))];
+  parsed.set(file, settings);
+  return settings;
 }
 
 function* leaves(node: unknown, path = ""): Generator<[string, unknown]> {
