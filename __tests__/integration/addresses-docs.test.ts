@@ -16,6 +16,8 @@ beforeAll(async () => {
   const dnsName = "internal.example.com";
   await cluster.control("PUT", "dns-zones/my-private-zone", { dnsName, visibility: "private" });
 });
+// The next test file can then have the cluster.
+afterAll(() => cluster.helm("uninstall", "my-release", "-n", "default"));
 
 afterAll(() => cluster.helm("uninstall", "my-release", "-n", "default"));
 
