@@ -281,12 +281,6 @@ if (HELM === "helm4") {
     test.each([
       { what: "wait_for: none", extra: { wait_for: "none" }, groups: [], address: false },
       {
-        what: "wait_for: address",
-        extra: { wait_for: "address" },
-        groups: ["Wait for the address"],
-        address: true,
-      },
-      {
         what: "verify: false",
         extra: { verify: "false" },
         groups: ["Wait for the address", "Wait for healthy backends"],
@@ -350,50 +344,49 @@ if (HELM === "helm4") {
       return stringify({ ...config, "current-context": "nowhere" });
     }
 
-    test("kubeconfig as a path, with a context", async () => {
+    test("kubeconfig as a path, with a context; the wait ends at wait_for: address", async () => {
       const content = await kubeconfig();
       const job = await cluster.job({ google: false, files: { config: content } });
       const result = expectSuccess(await job.main({ ...inputs, kubeconfig: "config", context: "other" }));
+      expect(groupsOf(result)).toEqual([...LOOK, "Wait for the address"]);
       expect(result.outputs.address).toBe(first.outputs.address);
       await job.post();
       expect(await readFile(join(job.workspace, "config"), "utf8")).toBe(content);
     });
 
-    test("kubeconfig as content, which post removes", async () => {
-      const job = await cluster.job({ google: false });
-      const step = job.start({ ...inputs, kubeconfig: await kubeconfig(), context: "other" });
-      await step.line(/Look and plan/);
-      const file = filesBelow(job.temp).find((path) => basename(path) === "kubeconfig") ?? "";
-      expect(statSync(file).mode & 0o777).toBe(0o600);
-      const result = expectSuccess(await step.ended);
-      expect(result.outputs.address).toBe(first.outputs.address);
-      await job.post();
-      expect(readdirSync(job.temp)).toEqual([]);
-    });
-
-    test("a kubeconfig whose token ends soon is used, and said; one that has ended is refused", async () => {
+    /** {@link kubeconfig} with a token in each user's place. */
+    async function kubeconfigWith(token: string): Promise<string> {
       const config = parse(await kubeconfig());
-      const withToken = (token: string) =>
-        stringify({
-          ...config,
-          users: config.users.map(({ name }: { name: string }) => ({ name, user: { token } })),
-        });
+      const users = config.users.map(({ name }: { name: string }) => ({ name, user: { token } }));
+      return stringify({ ...config, users });
+    }
+
+    test("kubeconfig as content, which post removes, with a token that ends soon, which is said", async () => {
       await cluster.kubectl("create", "serviceaccount", "soon");
       const account = "--serviceaccount=default:soon";
       await cluster.kubectl("create", "clusterrolebinding", "soon", "--clusterrole=cluster-admin", account);
       const soon = (await cluster.kubectl("create", "token", "soon", "--duration=10m")).trim();
       const job = await cluster.job({ google: false });
-      const result = await job.main({ ...inputs, kubeconfig: withToken(soon), context: "other" });
+      const step = job.start({ ...inputs, kubeconfig: await kubeconfigWith(soon), context: "other" });
+      await step.line(/Look and plan/);
+      const file = filesBelow(job.temp).find((path) => basename(path) === "kubeconfig") ?? "";
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      const result = await step.ended;
       await cluster.kubectl("delete", "clusterrolebinding/soon", "serviceaccount/soon");
       expectSuccess(result);
+      expect(result.outputs.address).toBe(first.outputs.address);
       expect(result.lines).toContainEqual(
         expect.stringMatching(
           /^::warning title=Milvus on GKE::The credentials of the kubeconfig's context "other" end at \S+, in (9m|10m).*, and nothing renews them/,
         ),
       );
+      await job.post();
+      expect(readdirSync(job.temp)).toEqual([]);
+    });
 
+    test("a kubeconfig whose token has ended is refused", async () => {
       const claims = Buffer.from(JSON.stringify({ exp: 1_700_000_000 })).toString("base64url");
-      const ended = { ...inputs, kubeconfig: withToken(`h.${claims}.s`), context: "other" };
+      const ended = { ...inputs, kubeconfig: await kubeconfigWith(`h.${claims}.s`), context: "other" };
       const { error } = expectFailure(await (await cluster.job({ google: false })).main(ended));
       expect(error).toMatch(
         /^The credentials of .* "other" ended at 2023-11-14T22:13:20.000Z\.\nWhat to do:/,
