@@ -2,16 +2,23 @@ import { execFile } from "node:child_process";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, onTestFailed, test } from "vitest";
+import { beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { parse, stringify } from "yaml";
-import { CHART, HELM, HOST, useCluster } from "./support/cluster.ts";
+import { chartWith } from "./support/charts.ts";
+import { HELM, HOST, useCluster } from "./support/cluster.ts";
 import type { StepResult } from "./support/job.ts";
 import { BACKEND_CONFIG, CERTIFICATE, INGRESS } from "./support/names.ts";
 import { backendConfig, expectAdopted, ingressOfThePage, MANAGED_CERTIFICATES } from "./support/page.ts";
 import { expectSuccess, planOf } from "./support/results.ts";
 
 // The page's values may have switched authentication off.
-const cluster = useCluster(() => ({ allow_anonymous: "true" }));
+const cluster = useCluster(() => ({ allow_anonymous: "true", chart }));
+let chart: string;
+beforeAll(async () => {
+  // The page's steps go back to the chart's defaults: here with the one pod of a small release.
+  const parts = /^(cluster|etcd|minio|pulsarv3):\n {2}enabled: true$/gm;
+  chart = await chartWith(cluster, "values.yaml", parts, "$1:\n  enabled: false");
+});
 
 /**
  * Makes a certificate as Milvus's page says: without a name that clients look at,
@@ -31,11 +38,11 @@ async function certificateOfThePage(): Promise<string> {
 const STEPS = {
   "service.type": async (namespace: string) => {
     const flags = ["-n", namespace, "--set", "service.type=ClusterIP"];
-    await cluster.helm("upgrade", "my-release", CHART, ...flags);
+    await cluster.helm("upgrade", "my-release", chart, ...flags);
   },
   tlsMode: async (namespace: string) => {
     const tls = "extraConfigFiles:\n  user.yaml: |+\n    common:\n      security:\n        tlsMode: 1\n";
-    await cluster.helmWith(tls, "upgrade", "my-release", CHART, "-n", namespace, "-f", "-");
+    await cluster.helmWith(tls, "upgrade", "my-release", chart, "-n", namespace, "-f", "-");
   },
   BackendConfig: async (namespace: string) => {
     await cluster.apply(
@@ -77,7 +84,8 @@ const COMMON: StepName[] = ["service.type", "tlsMode", "BackendConfig", "annotat
 
 describe.concurrent("Milvus's page, followed by hand", () => {
   const AUTHORIZATION = 'extraConfigFiles."user.yaml".common.security.authorizationEnabled';
-  const LOST = ["cluster", "externalS3", AUTHORIZATION, "minio", "pulsarv3", "woodpecker"];
+  const PARTS = ["cluster", "etcd", "minio", "pulsarv3", "standalone", "woodpecker"];
+  const LOST = ["externalS3", AUTHORIZATION, ...PARTS];
 
   /** The kinds of the objects that a run takes over from whoever has made them. */
   const takenOver = (result: StepResult) =>
@@ -103,7 +111,7 @@ describe.concurrent("Milvus's page, followed by hand", () => {
   // A plan after each step has the API server check all that a deployment from there would apply.
   test("with a self-managed certificate: planned after each step, taken over after the last without a failed revision", async () => {
     const namespace = "page-self-managed";
-    await cluster.install(namespace);
+    await cluster.installSmall(namespace, {}, HELM, chart);
     const byHand: string[] = [];
     for (const [step, kind] of [
       ["service.type"],
@@ -136,7 +144,7 @@ describe.concurrent("Milvus's page, followed by hand", () => {
     "with a ManagedCertificate: taken over, and the values of the revision that the warning names give back what was lost",
     async () => {
       const namespace = "page-managed";
-      await cluster.install(namespace);
+      await cluster.installSmall(namespace, {}, HELM, chart);
       const original = await cluster.values(namespace);
       for (const step of [...COMMON, "ManagedCertificate"] as const) await STEPS[step](namespace);
       const planned = await cluster.plan(namespace);
@@ -172,7 +180,7 @@ describe.concurrent("Milvus's page, followed by hand", () => {
       annotations: { "kubernetes.io/ingress.class": "gce" },
       rules: [{ host: HOST, path: "/", pathType: "Prefix" }],
     };
-    await cluster.installSmall(namespace, { ingress });
+    await cluster.installSmall(namespace, { ingress }, HELM, chart);
     const where = ["ingress", INGRESS, "-n", namespace];
     await cluster.kubectl("wait", ...where, "--for=jsonpath={.status.loadBalancer.ingress}", "--timeout=60s");
     const finalizers = (...more: string[]) =>
