@@ -171,7 +171,7 @@ describe.concurrent("a chart that its repository has no more", () => {
   const inputs = () => ({ chart: "milvus", chart_repository: repository.url, install: "false" });
 
   test("is taken from the release, and said so, until chart_version asks for another, which is announced", async () => {
-    const namespace = "chart-gone";
+    const namespace = "uninstalled-chart";
     await cluster.installSmall(namespace);
     const result = await cluster.deploy(namespace, inputs());
     expect(result.outputs).toMatchObject({ changed: "true", chart_version: "5.0.19" });

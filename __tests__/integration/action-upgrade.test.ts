@@ -62,13 +62,15 @@ describe.concurrent("an upgrade that fails", () => {
   });
 
   test("pods that crash end it early, with their reason and last log lines", async () => {
-    const { error, lines, summary } = await failure("crashing", CRASH, "9s");
-    expect(error).toMatch(/Pod crashing\/my-release-milvus-\S+ of release my-release can't get ready/);
+    const { error, lines, summary } = await failure("upgrade-crashes", CRASH, "9s");
+    expect(error).toMatch(/Pod upgrade-crashes\/my-release-milvus-\S+ of release my-release can't get ready/);
     expect(error).toContain("CrashLoopBackOff, last exit: Error (code 134)");
     const panic = "panic: proxy server(http) and external grpc server share the same port";
     expect(error).toContain(panic);
     // The error may have room for the end of it only.
-    expect(lines).toContainEqual(expect.stringMatching(/^The last lines of container .* of pod crashing\//));
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^The last lines of container .* of pod upgrade-crashes\//),
+    );
     expect(lines).toContainEqual(expect.stringContaining(panic));
     expect(error).toContain("What to do:");
     const rows = summary.split("\n");

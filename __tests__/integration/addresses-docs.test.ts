@@ -19,8 +19,6 @@ beforeAll(async () => {
 // The next test file can then have the cluster.
 afterAll(() => cluster.helm("uninstall", "my-release", "-n", "default"));
 
-afterAll(() => cluster.helm("uninstall", "my-release", "-n", "default"));
-
 /** The teardown waits for the record's TTL. A user lowers it the day before. */
 async function lowerTtl(): Promise<void> {
   const [record] = await cluster.recordsAt("my-release.milvus.io");

@@ -14,9 +14,6 @@ interface ActionYaml {
   inputs: Record<string, { default?: string }>;
   runs: { main: string; post: string };
 }
-/** Has Node.js keep all compiled code of the action: see there. */
-const COMPILE_WHOLE = ["--require", join(import.meta.dirname, "compile-whole.cjs")];
-
 const action: ActionYaml = parse(readFileSync(join(ACTION, "action.yml"), "utf8"));
 
 /** The inputs of a step, by name. One that is undefined has the default of action.yml, as one that is left out. */
@@ -138,7 +135,7 @@ export class Job {
       GITHUB_STEP_SUMMARY: join(this.directory, `${name}.summary`),
     };
     for (const file of Object.values(files)) writeFileSync(file, "");
-    const child = spawn(process.execPath, [...COMPILE_WHOLE, join(ACTION, program)], {
+    const child = spawn(process.execPath, [join(ACTION, program)], {
       cwd: this.workspace,
       env: { ...this.#environment, ...this.#inputs, ...files, ...extra },
       stdio: ["ignore", "pipe", "pipe"],
