@@ -2,6 +2,7 @@ import { NetworkingV1Api, PatchStrategy, setHeaderOptions } from "@kubernetes/cl
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { adopt, adoptFields } from "../../src/kubernetes/adopt.ts";
 import type { ApiServer, Manifest } from "../../src/kubernetes/api.ts";
+import { dryRunApply } from "../../src/kubernetes/dry-run.ts";
 import { managedFields } from "../../src/kubernetes/managed-fields.ts";
 import type { FileManifest } from "../../src/kubernetes/manifest-documents.ts";
 import { applyManifests, dryRunManifests } from "../../src/kubernetes/manifest-set.ts";
@@ -17,6 +18,7 @@ import {
   TEARDOWN,
   type Verb,
 } from "../../src/kubernetes/rights.ts";
+import { objectChange } from "../../src/plan/changes.ts";
 import { failure, useApiLab } from "../support/api-lab.ts";
 import { captureLog } from "../support/job-log.ts";
 
@@ -39,6 +41,22 @@ async function found(api: ApiServer, of: Manifest): Promise<KubernetesObject> {
 }
 
 describe("any kind of object", () => {
+  test("isn't changed by a manifest because a controller has written to it after the look", async () => {
+    const { api } = lab;
+    const namespace = await lab.newNamespace();
+    const certificate = manifest("networking.gke.io/v1", "ManagedCertificate", namespace, {
+      spec: { domains: ["it.milvus.io"] },
+    });
+    await api.apply(certificate, REAL);
+    const read = await found(api, certificate);
+    const status = JSON.stringify({ status: { certificateStatus: "Provisioning", domainStatus: [] } });
+    await lab.kubectl(["patch", "managedcertificate", "it", "-n", namespace, "--type=merge", "-p", status]);
+
+    const { before, after } = await dryRunApply(api, certificate, read, { force: true });
+    expect(objectChange(before, after)).toMatchObject({ action: "keep" });
+    expect(before).toHaveProperty("status.certificateStatus", "Provisioning");
+  });
+
   test("is applied and found wherever the API server has it", async () => {
     const { api } = lab;
     const namespace = await lab.newNamespace();

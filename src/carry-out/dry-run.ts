@@ -9,6 +9,7 @@ import { joinValues } from "../helm/values.ts";
 import type { Settings } from "../inputs/settings.ts";
 import { afterAdoption } from "../kubernetes/adopt.ts";
 import type { ApiServer, Manifest } from "../kubernetes/api.ts";
+import { dryRunApply } from "../kubernetes/dry-run.ts";
 import { dryRunManifests } from "../kubernetes/manifest-set.ts";
 import { isOf } from "../kubernetes/objects.ts";
 import { changedAsBefore } from "../loadbalancer/origin.ts";
@@ -111,6 +112,6 @@ async function dryRunOwn(
   const taken = adopted.find(isOf(manifest));
   const taking = (change: ObjectChange) => (taken ? { ...change, action: "take over" as const } : change);
   if (asReader && !(await api.mayApply(manifest))) return taking(uncheckedChange(live, marked));
-  const applied = await api.apply(marked, { dryRun: true, force: true });
-  return taking(objectChange(live, taken ? afterAdoption(applied, taken) : applied));
+  const { before, after } = await dryRunApply(api, marked, live, { force: true });
+  return taking(objectChange(before, taken ? afterAdoption(after, taken) : after));
 }

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { allOf, pause } from "../base/async.ts";
 import { ActionError } from "../base/errors.ts";
 import type { ApiServer, Manifest } from "./api.ts";
+import { dryRunApply } from "./dry-run.ts";
 import type { FileManifest } from "./manifest-documents.ts";
 import { KubernetesObject } from "./objects.ts";
 
@@ -63,8 +64,7 @@ export async function dryRunManifests(
       if (isComing || (asReader && (await api.resource(manifest)) && !(await api.mayApply(manifest)))) {
         return { before, after: v.parse(KubernetesObject, manifest), isChecked: false };
       }
-      const after = await api.apply(manifest, { force, dryRun: true, origin });
-      return { before, after, isChecked: true };
+      return { ...(await dryRunApply(api, manifest, before, { force, origin })), isChecked: true };
     }),
   );
 }
