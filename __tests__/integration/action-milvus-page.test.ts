@@ -108,40 +108,40 @@ describe.concurrent("Milvus's page, followed by hand", () => {
     expect(result.summary).toContain("| `externalS3` | 1 |");
   }
 
-  // A plan after each step has the API server check all that a deployment from there would apply.
-  test("with a self-managed certificate: planned after each step, taken over after the last without a failed revision", async () => {
-    const namespace = "page-self-managed";
-    await cluster.installSmall(namespace, {}, HELM, chart);
-    const byHand: string[] = [];
-    for (const [step, kind] of [
-      ["service.type"],
-      ["tlsMode"],
-      ["BackendConfig", "BackendConfig"],
-      ["annotations"],
-      ["self-managed certificate", "Secret"],
-    ] as const) {
-      await STEPS[step](namespace);
-      if (kind) byHand.push(kind);
-      const planned = await cluster.plan(namespace);
-      expect(planned.outputs.would_change, step).toBe("true");
-      expect(takenOver(planned), step).toEqual(byHand.toSorted());
-      expectLost(planned);
-    }
-    await STEPS["the Ingress"](namespace);
+  /** The steps after which a pipeline may come, each with those before it. */
+  const prefixes: StepName[][] = [
+    ...COMMON.map((_, index) => COMMON.slice(0, index + 1)),
+    [...COMMON, "self-managed certificate"],
+    [...COMMON, "self-managed certificate", "the Ingress"],
+    [...COMMON, "ManagedCertificate"],
+  ];
+  const madeByHand: Partial<Record<StepName, string>> = {
+    BackendConfig: "BackendConfig",
+    "self-managed certificate": "Secret",
+    "the Ingress": "Ingress",
+  };
 
-    const first = await cluster.deploy(namespace);
-    expect(first.outputs).toMatchObject({ changed: "true", milvus_version: expect.stringMatching(/\d/) });
-    await expectAdopted(cluster, namespace);
-    expect(takenOver(first)).toEqual(["BackendConfig", "Ingress", "Secret"]);
-    expectLost(first);
-    await cluster.expectUnchanged(namespace);
-    const revisions = ["superseded", "superseded", "superseded", "deployed"];
-    expect(await cluster.revisions(namespace)).toEqual(revisions);
-  });
+  test.each(prefixes.map((steps, index) => ({ last: steps.at(-1), steps, namespace: `page-${index + 1}` })))(
+    "as far as $last: taken over without a failed revision",
+    async ({ steps, namespace }) => {
+      await cluster.installSmall(namespace, {}, HELM, chart);
+      for (const step of steps) await STEPS[step](namespace);
+      const before = (await cluster.revisions(namespace)).length;
 
-  // Helm has no part in a ManagedCertificate, and in what is lost the same as above.
+      const first = await cluster.deploy(namespace);
+      expect(first.outputs).toMatchObject({ changed: "true", milvus_version: expect.stringMatching(/\d/) });
+      await expectAdopted(cluster, namespace);
+      expect(takenOver(first)).toEqual(steps.flatMap((step) => madeByHand[step] ?? []).sort());
+      expectLost(first);
+      await cluster.expectUnchanged(namespace);
+      const revisions = await cluster.revisions(namespace);
+      expect(revisions).toEqual([...Array.from({ length: before }, () => "superseded"), "deployed"]);
+    },
+  );
+
+  // Helm has no part in a ManagedCertificate, and what is lost is the same with each Helm.
   test.runIf(HELM === "helm4")(
-    "with a ManagedCertificate: taken over, and the values of the revision that the warning names give back what was lost",
+    "as far as the ManagedCertificate's Ingress: the values of the revision that the warning names give back what was lost",
     async () => {
       const namespace = "page-managed";
       await cluster.installSmall(namespace, {}, HELM, chart);
