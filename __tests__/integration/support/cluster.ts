@@ -84,6 +84,7 @@ const CLUSTER_KINDS = [
   ...["Node", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"],
   "ValidatingWebhookConfiguration",
 ] as const;
+
 /**
  * Returns a local GKE that this test file has to itself, from before its tests until they have ended.
  *
