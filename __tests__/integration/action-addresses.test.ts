@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { changeZoneRecords } from "../../local-gke/clients/zone-records.ts";
-import type { Fault } from "../../local-gke/cloud.ts";
 import { hostOf, useCluster } from "./support/cluster.ts";
 import type { Inputs, StepResult } from "./support/job.ts";
 import { planOf } from "./support/results.ts";
@@ -27,15 +26,6 @@ async function refusal(namespace: string, given: Inputs): Promise<string> {
 async function reserve(name: string, settings: object = {}): Promise<string> {
   const answer = Object(await cluster.control("PUT", `static-addresses/${name}`, settings));
   return String(answer.address);
-}
-
-async function withFault<T>(fault: Fault, work: () => Promise<T>): Promise<T> {
-  await cluster.setFault(fault, true);
-  try {
-    return await work();
-  } finally {
-    await cluster.setFault(fault, false);
-  }
 }
 
 /** The A record of a host and the text of the TXT record beside it, as the world sees them. */
@@ -115,7 +105,7 @@ describe("an address or record that can't be used is refused before anything is 
   // What follows is Google's answer to everybody.
   test("a used-up quota of addresses", async () => {
     const given = { static_ip_name: "refused-new", create_static_ip: "true" };
-    const error = await withFault("static-address-quota", () => refusal(namespace, given));
+    const error = await cluster.withFault("static-address-quota", () => refusal(namespace, given));
     expect(error).toContain("Could not reserve the static address refused-new");
     expect(error).toContain("has used up a quota");
   });
@@ -123,7 +113,9 @@ describe("an address or record that can't be used is refused before anything is 
   test("refuse-dns-changes is said with the role, before the release is touched", async () => {
     const given = { dns_zone: ZONE, static_ip_name: "refused-dns", create_static_ip: "true" };
     const before = await cluster.snapshot(namespace);
-    const { errors, outputs } = await withFault("refuse-dns-changes", () => cluster.run(namespace, given));
+    const { errors, outputs } = await cluster.withFault("refuse-dns-changes", () =>
+      cluster.run(namespace, given),
+    );
     expect(errors).toEqual([
       expect.stringMatching(/may not change the records of refused\.milvus\.io[\s\S]*roles\/dns\.admin/),
     ]);

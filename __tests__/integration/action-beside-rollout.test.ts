@@ -58,14 +58,9 @@ test.concurrent.each([
     );
     expect(error).toContain("Release my-release was rolled back to revision 1.");
     expect(error).toMatch(/The layer-4 load balancer.* still stands/);
-    const kinds = "ingresses,backendconfigs,secrets";
-    const left = await cluster.kubectl("get", kinds, ...where, "-o", "name");
-    expect(
-      left
-        .trim()
-        .split("\n")
-        .filter((name) => !name.includes("sh.helm.release")),
-    ).toEqual([]);
+    for (const kind of ["Ingress", "BackendConfig", "Secret"] as const) {
+      expect(await cluster.names(namespace, kind), kind).toEqual([]);
+    }
     expect(await cluster.revisions(namespace)).toEqual(["superseded", "failed", "deployed"]);
 
     // The load balancer is made before the new pods behind the Service are ready: they get ready after it.
@@ -103,8 +98,7 @@ test.concurrent("a closed readiness gate holds the load balancer back, and a hea
     async () => expect(await cluster.kubectl(...pods)).toContain('"ReadinessGatesNotReady"'),
     LIMIT,
   );
-  const ingresses = await cluster.kubectl("get", "ingresses", "-n", namespace, "-o", "name");
-  expect(ingresses.trim()).toBe("ingress.networking.k8s.io/other");
+  expect(await cluster.names(namespace, "Ingress")).toEqual(["other"]);
   await cluster.setFaultIn(namespace, "unhealthy-backends", false);
   // The other one's health check lacks the BackendConfig that this run makes.
   await cluster.setTime("readinessGateMs", 0);

@@ -4,7 +4,6 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import type { Fault } from "../../local-gke/cloud.ts";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
 import { milvusPython } from "../../local-gke/milvus/python.ts";
 import { run } from "../../src/base/process.ts";
@@ -507,16 +506,6 @@ async function eventuallyPresentsOne(namespace: string): Promise<void> {
   );
 }
 
-/** Has Google's side of the whole cluster go wrong in one way meanwhile. */
-async function withFault<T>(fault: Fault, work: () => Promise<T>): Promise<T> {
-  await cluster.setFault(fault, true);
-  try {
-    return await work();
-  } finally {
-    await cluster.setFault(fault, false);
-  }
-}
-
 // What follows changes the whole cluster: nothing else runs beside it.
 test("google-managed, when Google refuses: a rate limit, a final failure, a late presentation, a quota", async () => {
   const namespace = "google-refuses";
@@ -525,7 +514,7 @@ test("google-managed, when Google refuses: a rate limit, a final failure, a late
   const { address = "" } = (await cluster.deploy(namespace, GOOGLES)).outputs;
 
   // FailedRateLimited is an error at the limit.
-  await withFault("managed-certificate-rate-limit", async () => {
+  await cluster.withFault("managed-certificate-rate-limit", async () => {
     await pointAt(host, address);
     const { error } = await cluster.failure(namespace, { ...GOOGLES, certificate_timeout: "3s" });
     expect(error).toContain("is not Active after 3.0s.");
@@ -538,7 +527,7 @@ test("google-managed, when Google refuses: a rate limit, a final failure, a late
   // ProvisioningFailedPermanently is final.
   const step = await cluster.start(namespace, { ...GOOGLES, wait_for: "certificate" });
   await step.line(/^::group::Wait for the certificate/);
-  const final = await withFault("managed-certificate-permanent-failure", async () =>
+  const final = await cluster.withFault("managed-certificate-permanent-failure", async () =>
     expectFailure(await step.ended),
   );
   expect(final.error).toContain(`Google can no longer issue ManagedCertificate ${namespace}/${CERTIFICATE}.`);
@@ -566,7 +555,7 @@ test("google-managed, when Google refuses: a rate limit, a final failure, a late
   // A used-up quota is reported while the former certificate is served.
   const next = `new.${host}`;
   await pointAt(next, address);
-  await withFault("ssl-certificate-quota", async () => {
+  await cluster.withFault("ssl-certificate-quota", async () => {
     const { error } = await cluster.failure(namespace, { ...GOOGLES, host: next });
     expect(error).toContain("the Google Cloud project has used up a quota");
     expect(error).toContain("SSL_CERTIFICATES");

@@ -143,9 +143,7 @@ describe("a runner without gcloud", () => {
       release_revision: "2",
       ca_certificate: expect.stringContaining("BEGIN CERTIFICATE"),
     });
-    expect(await cluster.kubectl("get", "ingress", "-n", "unverified", "-o", "name")).toBe(
-      "ingress.networking.k8s.io/my-release-milvus\n",
-    );
+    expect(await cluster.names("unverified", "Ingress")).toEqual(["my-release-milvus"]);
     expect(path).toEqual([]);
     expect(cachedFiles(job)).toEqual([]);
   });

@@ -45,13 +45,6 @@ if (HELM === "helm4") {
 describe("a release behind the load balancer", () => {
   const namespace = "interrupted";
 
-  /** The number of the newest revision, which the test before has left deployed. */
-  async function newest(): Promise<number> {
-    const revisions = await cluster.revisions(namespace);
-    expect(revisions.at(-1), "what this test starts from").toBe("deployed");
-    return revisions.length;
-  }
-
   /** What is to be as before. */
   async function state() {
     return { values: await cluster.values(namespace), template: await podTemplate(cluster, namespace) };
@@ -84,7 +77,7 @@ describe("a release behind the load balancer", () => {
   ])(
     "whose rollback is cancelled and killed $when: the next run goes on",
     async ({ helm_timeout, update }) => {
-      const [before, revision] = [await state(), await newest()];
+      const [before, revision] = [await state(), await cluster.newestDeployed(namespace)];
       const hold = await holdUpdates(cluster.gke.kubeconfig, namespace, ...update);
       try {
         const job = await cluster.job();
@@ -106,7 +99,7 @@ describe("a release behind the load balancer", () => {
   );
 
   test("whose upgrade is cancelled: what only that has set is gone after the next run", async () => {
-    const [before, revision] = [await state(), await newest()];
+    const [before, revision] = [await state(), await cluster.newestDeployed(namespace)];
     const cancelled = await cluster.start(namespace, { values: readyAfter("1h") });
     await untilRollout(cluster, namespace);
     cancelled.kill("SIGINT");

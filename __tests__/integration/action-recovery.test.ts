@@ -18,13 +18,6 @@ const CRASHING = { values: CRASH, helm_timeout: "10s" };
 
 describe("a release behind the load balancer", () => {
   const namespace = "recovered";
-  /** The number of the newest revision, which the test before has left deployed. */
-  async function newest(): Promise<number> {
-    const revisions = await cluster.revisions(namespace);
-    expect(revisions.at(-1), "what this test starts from").toBe("deployed");
-    return revisions.length;
-  }
-
   async function revisionsFrom(revision: number): Promise<string[]> {
     return (await cluster.revisions(namespace)).slice(revision - 1);
   }
@@ -36,7 +29,7 @@ describe("a release behind the load balancer", () => {
 
   test("is rolled back when an upgrade fails, and serves as before", async () => {
     const [values, template] = [await cluster.values(namespace), await podTemplate(cluster, namespace)];
-    const before = await newest();
+    const before = await cluster.newestDeployed(namespace);
 
     const failed = await cluster.failure(namespace, CRASHING);
     expect(failed.error).toMatch(/CrashLoopBackOff[\s\S]*\nMore: \S+#crash-loop$/);
@@ -55,7 +48,7 @@ describe("a release behind the load balancer", () => {
   });
 
   test("is rolled back by the run whose Helm is killed while it waits for the pods", async () => {
-    const before = await newest();
+    const before = await cluster.newestDeployed(namespace);
     const job = await cluster.job();
     const step = job.start(cluster.inputs(namespace, { values: readyAfter("1h") }));
     await untilRollout(cluster, namespace);
@@ -67,7 +60,7 @@ describe("a release behind the load balancer", () => {
   });
 
   test("that a killed run has left pending is rolled back past its age, and the run goes on", async () => {
-    const [values, before] = [await cluster.values(namespace), await newest()];
+    const [values, before] = [await cluster.values(namespace), await cluster.newestDeployed(namespace)];
     const job = await cluster.job();
     const step = job.start(cluster.inputs(namespace, { values: readyAfter("1h") }));
     await untilRollout(cluster, namespace);

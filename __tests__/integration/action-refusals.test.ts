@@ -165,14 +165,9 @@ test.concurrent("an Ingress that is being deleted is refused", async () => {
 // What follows changes the whole cluster.
 describe("Google's side refuses", () => {
   test("clusters.get", async () => {
-    await cluster.setFault("refuse-clusters-get", true);
-    try {
-      const { error } = await cluster.refusal("page");
-      expect(error).toContain("container.clusters.get");
-      expect(error).toContain("What to do:");
-    } finally {
-      await cluster.setFault("refuse-clusters-get", false);
-    }
+    const { error } = await cluster.withFault("refuse-clusters-get", () => cluster.refusal("page"));
+    expect(error).toContain("container.clusters.get");
+    expect(error).toContain("What to do:");
   });
 
   test("BackendConfigs: the HTTP load balancing add-on is off", async () => {

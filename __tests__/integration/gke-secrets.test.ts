@@ -128,8 +128,7 @@ test("no secret of a federated job that was cancelled is left anywhere", async (
 });
 
 test("no secret of a job that was refused is left anywhere", async () => {
-  await cluster.setFault("refuse-clusters-get", true);
-  try {
+  await cluster.withFault("refuse-clusters-get", async () => {
     const argumentsFile = join(await mkdtemp(join(cluster.gke.directory, "arguments-")), "arguments");
     await writeFile(argumentsFile, "");
     const tools = await tellingTools(argumentsFile);
@@ -141,7 +140,5 @@ test("no secret of a job that was refused is left anywhere", async () => {
     expect(maskedTokens(main)).not.toEqual([]);
     await expectNowhere([...maskedTokens(main), REQUEST_TOKEN], job, [main, post], argumentsFile);
     expect(await readdir(job.temp)).toEqual(["of another action"]);
-  } finally {
-    await cluster.setFault("refuse-clusters-get", false);
-  }
+  });
 });

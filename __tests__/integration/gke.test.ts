@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { parse } from "yaml";
 import { callApi } from "../../local-gke/control-plane/api.ts";
+import { apiServerOf } from "../../local-gke/control-plane/client.ts";
 import { DEPLOYER } from "../../local-gke/control-plane/tokens.ts";
 import { CREDENTIAL_KINDS, credentialFilesIn } from "../../local-gke/google/identities.ts";
 import { DEFAULT_TIMING } from "../../local-gke/ingress/timing.ts";
@@ -187,8 +187,7 @@ describe("the rights that a deployment needs", () => {
 });
 
 test("a cluster that doesn't answer is explained by what it offers", async () => {
-  await cluster.setFault("unreachable-cluster", true);
-  try {
+  await cluster.withFault("unreachable-cluster", async () => {
     const connection = await connect(federated());
     const api = await open(program("kubectl", connection));
     const failed = refuseMissingRights(api, needed("default"));
@@ -199,9 +198,7 @@ test("a cluster that doesn't answer is explained by what it offers", async () =>
     expect(error?.message).toMatch(
       /cluster my-cluster .* does not answer at its public endpoint \(https:\/\/127\.0\.0\.1:9\).*connection refused.*authorized networks only.*endpoint to connect_gateway/s,
     );
-  } finally {
-    await cluster.setFault("unreachable-cluster", false);
-  }
+  });
 });
 
 describe("tokens that end while the job runs", () => {
@@ -215,13 +212,7 @@ describe("tokens that end while the job runs", () => {
   }
 
   async function refused(token: string): Promise<void> {
-    const config = parse(await readFile(cluster.gke.kubeconfig, "utf8"));
-    const { server, "certificate-authority-data": authority } = config.clusters[0].cluster;
-    const api = {
-      port: Number(new URL(server).port),
-      caCertificate: Buffer.from(authority, "base64").toString(),
-      token,
-    };
+    const api = { ...apiServerOf(cluster.gke.kubeconfig), token };
     await expect.poll(async () => (await callApi(api, "GET", "/api")).status, { interval: 500 }).toBe(401);
   }
 

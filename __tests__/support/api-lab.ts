@@ -1,10 +1,9 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CoreV1Api, type KubeConfig, KubernetesObjectApi, PatchStrategy } from "@kubernetes/client-node";
-import * as v from "valibot";
 import { afterAll, afterEach, beforeAll, expect, onTestFinished } from "vitest";
 import { binary } from "../../local-gke/binaries/binaries.ts";
-import { kubeConfigFrom } from "../../local-gke/control-plane/client.ts";
+import { apiServerOf, kubeConfigFrom } from "../../local-gke/control-plane/client.ts";
 import { kubeconfig } from "../../local-gke/control-plane/kubeconfig.ts";
 import { MARK } from "../../local-gke/control-plane/processes.ts";
 import { createCrds } from "../../local-gke/ingress/crds.ts";
@@ -74,15 +73,8 @@ class ApiLab {
   async start(): Promise<void> {
     const kubectl = await binary("kubectl");
     const controlPlane = await aControlPlane();
-    const { users } = v.parse(
-      v.object({ users: v.tuple([v.object({ user: v.object({ token: v.string() }) })]) }),
-      JSON.parse(await readFile(controlPlane.kubeconfig, "utf8")),
-    );
-    const gateway = await startGateway({
-      port: Number(controlPlane.endpoint.split(":")[1]),
-      ca: controlPlane.caCertificate,
-      token: users[0].user.token,
-    });
+    const { port, caCertificate: ca, token } = apiServerOf(controlPlane.kubeconfig);
+    const gateway = await startGateway({ port, ca, token });
     const kubeConfig = kubeConfigFrom(controlPlane.kubeconfig);
     const objects = KubernetesObjectApi.makeApiClient(kubeConfig);
     const folder = await privateDirectory({ RUNNER_TEMP: controlPlane.directory });

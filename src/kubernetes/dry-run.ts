@@ -5,8 +5,8 @@ import type { KubernetesObject } from "./objects.ts";
 const MOST_READS = 3;
 
 /**
- * Makes a server-side dry run of a manifest. Controllers write to objects at any time: an object that was changed
- * after it was read is read again, so that their change doesn't look like one of the manifest's.
+ * Makes a server-side dry run of a manifest. Controllers write to objects at any time: an object that was
+ * changed after it was read is read again, so that their change doesn't look like one of the manifest's.
  *
  * @param read the object as it was read; undefined if there was none
  * @returns the object as it is, and as it would be with the manifest

@@ -1,5 +1,5 @@
 import { type ApiServer, callApi } from "../../../local-gke/control-plane/api.ts";
-import { kubeConfigFrom } from "../../../local-gke/control-plane/client.ts";
+import { apiServerOf } from "../../../local-gke/control-plane/client.ts";
 
 /** Where objects of a kind are listed. */
 const COLLECTIONS = {
@@ -49,13 +49,7 @@ export class ApiReader {
 
   /** @param kubeconfig path of a cluster admin's, as local-gke writes it */
   constructor(kubeconfig: string) {
-    const config = kubeConfigFrom(kubeconfig);
-    const cluster = config.getCurrentCluster();
-    this.#server = {
-      port: Number(new URL(cluster?.server ?? "").port),
-      caCertificate: Buffer.from(cluster?.caData ?? "", "base64").toString(),
-      token: config.getCurrentUser()?.token ?? "",
-    };
+    this.#server = apiServerOf(kubeconfig);
   }
 
   /** @throws Error if there is no such object */

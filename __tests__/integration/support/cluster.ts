@@ -339,6 +339,13 @@ export class TestCluster {
     return (await this.#records(namespace)).map(({ metadata }) => metadata.labels?.status ?? "");
   }
 
+  /** The number of the newest revision, which the test before has left deployed. */
+  async newestDeployed(namespace: string): Promise<number> {
+    const revisions = await this.revisions(namespace);
+    expect(revisions.at(-1), "what this test starts from").toBe("deployed");
+    return revisions.length;
+  }
+
   /** The Secrets in which Helm keeps the revisions of release my-release, the oldest first. */
   async #records(namespace: string): Promise<ApiObject[]> {
     const records = await this.#own.api.list("Secret", namespace, "owner=helm,name=my-release");
@@ -375,6 +382,16 @@ export class TestCluster {
 
   async setFault(fault: Fault, on: boolean): Promise<void> {
     await this.control(on ? "PUT" : "DELETE", `faults/${fault}`);
+  }
+
+  /** Has Google's side of the whole cluster go wrong in one way meanwhile. */
+  async withFault<T>(fault: Fault, work: () => Promise<T>): Promise<T> {
+    await this.setFault(fault, true);
+    try {
+      return await work();
+    } finally {
+      await this.setFault(fault, false);
+    }
   }
 
   /** Switches a fault for the Ingresses of one namespace. */
