@@ -15,10 +15,10 @@ import { CHART, HOST, hostOf, type JobOptions, useCluster } from "./support/clus
 import { documentedInputs, withSecrets } from "./support/documented.ts";
 import type { StepResult } from "./support/job.ts";
 import { CERTIFICATE, FIELD_MANAGER, INGRESS } from "./support/names.ts";
-import { watchPrograms } from "./support/programs.ts";
 import { expectFailure, expectSuccess, planOf, warningsOf } from "./support/results.ts";
 import { handshake } from "./support/tls.ts";
 import { traces } from "./support/traces.ts";
+import { watchPrograms } from "./support/watch-programs.ts";
 
 const DOCUMENTED = documentedInputs("certificates.md");
 const CALL = "::group::Call Milvus through the load balancer";

@@ -6,8 +6,8 @@ import { killProcessesOf } from "../../local-gke/control-plane/processes.ts";
 import { useCluster } from "./support/cluster.ts";
 import type { Job, Step } from "./support/job.ts";
 import { untilRollout } from "./support/pods.ts";
-import { watchPrograms } from "./support/programs.ts";
 import { contentBelow, filesBelow, traces } from "./support/traces.ts";
+import { watchPrograms } from "./support/watch-programs.ts";
 
 const cluster = useCluster();
 
